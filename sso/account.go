@@ -1,0 +1,119 @@
+package sso
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+)
+
+// An Account is our record of a person. It outlives every session and every token.
+type Account struct {
+	ID          int64
+	Email       string
+	FirstName   string
+	LastName    string
+	Active      bool
+	HasPassword bool              // the person may use the password form; tokens need LINK_PASSWORD_ACCOUNTS
+	Source      string            // the provider that provisioned it or signed it in last; "" for one made by an administrator
+	Synced      map[string]string // attributes of the last login; replaced as a whole at each
+	Own         map[string]string // attributes that an administrator set; never touched by a login, and they win
+	CreatedAt   time.Time
+	LastLogin   time.Time // zero: never
+}
+
+// CommonName is the name to show: first and last name, else the e-mail.
+func (a Account) CommonName() string {
+	if name := strings.TrimSpace(a.FirstName + " " + a.LastName); name != "" {
+		return name
+	}
+	return a.Email
+}
+
+// Attributes are the attributes in force: the synced ones under the administrator's own.
+func (a Account) Attributes() map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, a.Synced)
+	maps.Copy(all, a.Own)
+	return all
+}
+
+// A Principal is whoever a request acts for. It is made from the database and never changed after; share it freely.
+type Principal struct {
+	Account Account
+	Groups  []Group // sorted by id; always contains All Users
+	Session Session
+}
+
+// Administrator reports whether the principal may administer the bridge.
+func (p *Principal) Administrator() bool { return p.in(Administrators) }
+
+// InAny reports whether the principal is in one of the groups of these names, compared exactly. In none: false.
+func (p *Principal) InAny(names []string) bool {
+	for _, g := range p.Groups {
+		for _, n := range names {
+			if g.Name == n {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (p *Principal) in(id int64) bool {
+	for _, g := range p.Groups {
+		if g.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Policy is what a login may do to accounts and groups. The zero Policy lets no one new in and changes no group.
+type Policy struct {
+	SiteName             string
+	SingleUse            bool // a token opens at most one session
+	Provision            bool // make accounts for people who have none
+	Reactivate           bool // a deactivated account comes back by signing in (Metabase's way)
+	LinkPasswordAccounts bool // a token may sign in to an account that has a password
+	SyncGroups           bool
+	Mappings             Mappings // empty: groups are matched by name
+	Sessions             SessionPolicy
+}
+
+// An Admission is what a login does to the account it found.
+type Admission int
+
+// The admissions.
+const (
+	AdmitKnown Admission = iota
+	AdmitNew
+	AdmitReactivated
+)
+
+// Admit decides whether the person may sign in. found is nil when no account matches. linked says that the account has
+// been signed in to as another subject of the same provider; that is somebody else, whatever the e-mail says.
+//
+// It returns [ProvisioningOff], [AccountDisabled] or [LinkRefused].
+func (p Policy) Admit(found *Account, id Identity, otherSubject bool) (Admission, error) {
+	if found == nil {
+		if !p.Provision {
+			return 0, ProvisioningOff.About(p.SiteName, "no account for %s, and JWT_USER_PROVISIONING_ENABLED is off", id.Email)
+		}
+		return AdmitNew, nil
+	}
+	switch {
+	case otherSubject:
+		return 0, fmt.Errorf("account %d has the e-mail %s but belongs to another subject of this provider: %w",
+			found.ID, id.Email, LinkRefused)
+	case found.HasPassword && !p.LinkPasswordAccounts: // SECURITY E2
+		return 0, fmt.Errorf("account %d has a password, and LINK_PASSWORD_ACCOUNTS is off: %w", found.ID, LinkRefused)
+	case found.Active:
+		return AdmitKnown, nil
+	case p.Reactivate && p.Provision:
+		return AdmitReactivated, nil
+	case p.Reactivate: // Metabase answers as if the person were unknown
+		return 0, ProvisioningOff.About(p.SiteName, "account %d is deactivated, and JWT_USER_PROVISIONING_ENABLED is off", found.ID)
+	}
+	return 0, fmt.Errorf("account %d is deactivated: %w", found.ID, AccountDisabled)
+}

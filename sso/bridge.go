@@ -1,0 +1,316 @@
+package sso
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// A Bridge runs logins. It is made of one consistent set of settings and never changed; new settings make a new Bridge.
+type Bridge struct {
+	Provider *Provider // nil: sign-in through an IdP is off
+	Return   ReturnRules
+	Policy   Policy
+	Store    Store
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Store keeps what logins change. Package store has the one implementation, for two databases.
+type Store interface {
+	// SignIn is one transaction: spend the proof and the flow, find or provision the account, sync attributes and groups,
+	// open the session, write the event: all or nothing. Each decision is an x.Check. While x.Explaining, it makes the same
+	// decisions and undoes everything.
+	//
+	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Policy.Admit], [*SwitchNeeded], and [StoreUnavailable].
+	SignIn(ctx context.Context, x *Exam, in SignIn) (*SignedIn, error)
+
+	// Record adds an event to the audit trail. It returns when the event is safe on disk.
+	Record(ctx context.Context, e Event) error
+}
+
+// SignIn is what [Store.SignIn] needs to know. Exam has the identity and the proof.
+type SignIn struct {
+	Policy  Policy
+	Session Session // AccountID is filled in by the store
+	FlowKey string  // the flow to spend; "" when the login is not bound
+	Current int64   // the account signed in on this browser now; 0: none
+	Switch  bool    // the person agreed to leave Current
+	Event   Event   // the event of a success; the store fills in the account
+}
+
+// SignedIn is what a sign-in led to.
+type SignedIn struct {
+	Account        Account
+	Groups         []Group // sorted by id
+	Admission      Admission
+	Added, Removed []int64
+	Warnings       []string // for an administrator: the last administrator was kept, a mapped group does not exist
+}
+
+// SwitchNeeded is returned for an unbound login by which this browser would become another person: someone must agree
+// first, since the link may have come from anyone (login CSRF, SECURITY C5). Nothing was spent.
+type SwitchNeeded struct {
+	To Identity
+}
+
+func (s *SwitchNeeded) Error() string { return "another person is signed in on this browser" }
+
+// A Callback is what came to /auth/sso.
+type Callback struct {
+	Token     string
+	Code      string // the PKCE variant: instead of a token
+	State     string
+	ReturnTo  string
+	IDPError  string     // error=… of RFC 6749 §4.1.2.1: the IdP says no
+	Flow      *Flow      // from the cookie of this browser that State names; nil: it brought none that can be opened
+	Current   *Principal // who is signed in on this browser; nil: no one
+	Switch    bool       // the person agreed to switch accounts, on our own page
+	Reference string
+	Peer      string
+	UserAgent string
+}
+
+// A Login is an accepted callback.
+type Login struct {
+	SessionID string // for the cookie; "" when Resumed
+	Session   Session
+	SignedIn  *SignedIn // nil when Resumed
+	Claims    Claims    // nil when Resumed
+	ReturnTo  string    // safe for a Location header
+	Resumed   bool      // the same token again from the browser it signed in: nothing was done
+}
+
+// Begin starts a login: where to send the browser, and the flow to keep with it (nil when logins are not bound).
+// returnTo is checked first, so that a link which could not be followed is refused before the person types a password.
+func (b *Bridge) Begin(returnTo string) (loginURL string, flow *Flow, err error) {
+	to := ""
+	if returnTo != "" {
+		if to, err = b.Return.Parse(returnTo); err != nil {
+			return "", nil, err
+		}
+	}
+	if b.Provider == nil {
+		return "", nil, fmt.Errorf("JWT_IDENTITY_PROVIDER_URI or JWT_SHARED_SECRET is not set, or JWT_ENABLED is off: %w", Disabled)
+	}
+	if b.Provider.Binding != BindingOff {
+		if to == "" {
+			to = "/"
+		}
+		flow = NewFlow(b.Provider.Name, b.Provider.Binding, to, b.Now())
+	}
+	return b.Provider.LoginURL(to, flow), flow, nil
+}
+
+// SignIn runs one login, and leaves one event behind whether it succeeds or not. The error wraps one [Code], or is a
+// [*SwitchNeeded].
+func (b *Bridge) SignIn(ctx context.Context, cb Callback) (*Login, error) {
+	x := &Exam{Now: b.Now()}
+	login := b.run(ctx, cb, x)
+	if x.Err == nil {
+		return login, nil
+	}
+	if _, ask := errors.AsType[*SwitchNeeded](x.Err); !ask {
+		b.refused(ctx, cb, x)
+	}
+	return nil, x.Err
+}
+
+// run is the whole story of a login. While x.Explaining it goes on after a failure, and changes nothing.
+func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
+	login := &Login{}
+
+	if !x.Check("return_to", func(x *Exam) (err error) {
+		login.ReturnTo, err = b.Return.Parse(cb.ReturnTo)
+		x.Note("goes to %s afterwards", login.ReturnTo)
+		return err
+	}) {
+		return nil
+	}
+
+	if !x.Check("provider", func(x *Exam) error { return b.checkProvider(cb, x) }) || b.Provider == nil {
+		return nil
+	}
+
+	// A reload of the page that signed this browser in, for the variant where the token is not in the request.
+	if cur := cb.Current; cur != nil && cb.State != "" && cur.Session.Flow == FlowKey(cb.State) && !x.Explaining {
+		login.Resumed, login.Session = true, cur.Session
+		return login
+	}
+
+	flowErr := b.checkFlow(cb, x)
+	if flowErr == nil && cb.Flow != nil && b.Provider.Binding != BindingOff {
+		login.ReturnTo = cb.Flow.ReturnTo // the IdP cannot change it
+		x.Nonce, x.Challenge = cb.Flow.Nonce, cb.Flow.Challenge()
+	}
+	token := cb.Token
+	if token == "" && flowErr == nil && b.Provider.Exchanger != nil {
+		if !x.Check("code", func(x *Exam) (err error) {
+			token, err = b.Provider.Exchanger.Exchange(ctx, cb.Code, cb.Flow.Verifier)
+			return err
+		}) {
+			return nil
+		}
+		x.Challenge = "" // the token endpoint has checked the verifier against it
+	}
+	if token != "" {
+		b.Provider.Verifier.Verify(ctx, token, x)
+	}
+
+	// The same token again from the browser whose session it opened (a reload, the back button) is no attack, however old
+	// it has become meanwhile. x.Proof is set only once the signature was verified.
+	if cur := cb.Current; cur != nil && x.Proof.Key != "" && cur.Session.Proof == x.Proof.Key && !x.Explaining {
+		x.Err = nil
+		login.Resumed, login.Session = true, cur.Session
+		return login
+	}
+	if x.Err != nil && !x.Explaining {
+		return nil
+	}
+	if !x.Check("flow", func(x *Exam) error {
+		switch {
+		case b.Provider.Binding == BindingOff:
+			x.Note("JWT_BINDING is off: the token is accepted from any browser")
+		case cb.Flow == nil:
+			x.Note("JWT_BINDING is %s: the browser that brings this token must have begun the login; not judged here", b.Provider.Binding)
+		}
+		return flowErr
+	}) {
+		return nil
+	}
+	if x.Identity.Email == "" {
+		return nil // only an explanation comes here: no one to sign in
+	}
+
+	login.SessionID = NewSessionID()
+	login.Session = b.newSession(cb, x, login.SessionID)
+	signedIn, err := b.Store.SignIn(ctx, x, SignIn{
+		Policy:  b.Policy,
+		Session: login.Session,
+		FlowKey: login.Session.Flow,
+		Current: currentAccount(cb, b.Provider.Binding),
+		Switch:  cb.Switch,
+		Event:   b.event(EventSignIn, cb, x),
+	})
+	if err != nil {
+		if x.Err == nil {
+			x.Err = err
+		}
+		return nil
+	}
+	login.SignedIn, login.Claims = signedIn, x.Claims
+	login.Session.AccountID = signedIn.Account.ID
+	for _, w := range signedIn.Warnings {
+		b.Log.WarnContext(ctx, w, "reference", cb.Reference, "account", signedIn.Account.ID)
+	}
+	return login
+}
+
+func (b *Bridge) checkProvider(cb Callback, x *Exam) error {
+	switch {
+	case b.Provider == nil:
+		return fmt.Errorf("JWT_IDENTITY_PROVIDER_URI or JWT_SHARED_SECRET is not set, or JWT_ENABLED is off: %w", Disabled)
+	case cb.IDPError != "":
+		return fmt.Errorf("the identity provider answered error=%q: %w", Truncate(CleanText(cb.IDPError), 100), ProviderRefused)
+	case cb.Token == "" && cb.Code == "":
+		return fmt.Errorf("neither a token nor a code came: %w", TokenMalformed)
+	case cb.Token != "" && cb.Code != "":
+		return fmt.Errorf("both a token and a code came: %w", RequestMalformed)
+	case cb.Code != "" && b.Provider.Exchanger == nil:
+		return fmt.Errorf("a code came, but JWT_BINDING is not pkce or JWT_TOKEN_URI is not set: %w", CodeExchangeFailed)
+	case cb.Token != "" && b.Provider.Exchanger != nil && !x.Explaining:
+		// SECURITY C6: a flow begun with a challenge never completes without the verifier.
+		return fmt.Errorf("a token came in the request, but JWT_TOKEN_URI is set: send a code instead: %w", FlowMismatch)
+	}
+	x.Note("%s", b.Provider.Name)
+	return nil
+}
+
+// checkFlow holds the callback against the flow that this browser began (CONTRACT 5).
+func (b *Bridge) checkFlow(cb Callback, x *Exam) error {
+	if b.Provider.Binding == BindingOff {
+		return nil
+	}
+	switch f := cb.Flow; {
+	case x.Explaining && f == nil && cb.State == "":
+		return nil // a token alone cannot tell which browser will bring it
+	case cb.State == "":
+		return fmt.Errorf("the callback has no state: the identity provider must send back the state it was given: %w", FlowMissing)
+	case f == nil:
+		return fmt.Errorf("this browser has no flow with that state: the login began in another browser, its cookie was "+
+			"blocked, or it is over: %w", FlowMissing)
+	case subtle.ConstantTimeCompare([]byte(f.State), []byte(cb.State)) != 1:
+		return fmt.Errorf("the state is not the one this browser was given: %w", FlowMismatch)
+	case f.Provider != b.Provider.Name:
+		return fmt.Errorf("the flow began with provider %q: %w", f.Provider, FlowMismatch)
+	case !x.Now.Before(f.Expires):
+		return fmt.Errorf("the flow is older than %v: %w", FlowLifetime, FlowMissing)
+	case b.Provider.Binding == BindingPKCE && f.Verifier == "":
+		return fmt.Errorf("the flow began before JWT_BINDING was pkce: %w", FlowMismatch)
+	}
+	return nil
+}
+
+// currentAccount is whom a login must not silently replace. A bound login was begun in this very browser: no question.
+func currentAccount(cb Callback, binding Binding) int64 {
+	if cb.Current == nil || binding != BindingOff {
+		return 0
+	}
+	return cb.Current.Account.ID
+}
+
+func (b *Bridge) newSession(cb Callback, x *Exam, id string) Session {
+	hash, _ := HashSessionID(id)
+	s := Session{
+		Hash: hash, Provider: b.Provider.Name, Proof: x.Proof.Key, CreatedAt: x.Now, LastUsed: x.Now,
+		ExpiresAt: x.Now.Add(b.Policy.Sessions.MaxAge), Peer: cb.Peer, UserAgent: Truncate(CleanText(cb.UserAgent), 300),
+	}
+	if cb.Flow != nil && b.Provider.Binding != BindingOff {
+		s.Flow = cb.Flow.Key()
+	}
+	return s
+}
+
+func (b *Bridge) event(kind EventKind, cb Callback, x *Exam) Event {
+	e := Event{
+		At: x.Now, Kind: kind, Reference: cb.Reference, Peer: cb.Peer, Email: x.Identity.Email,
+		KeyID: Truncate(CleanText(x.KeyID), 100), Proof: x.Proof.Key,
+	}
+	if b.Provider != nil {
+		e.Provider = b.Provider.Name
+	}
+	return e
+}
+
+// refused leaves the event of a refusal. The answer does not depend on it: when the store is down, the log has it.
+func (b *Bridge) refused(ctx context.Context, cb Callback, x *Exam) {
+	e := b.event(EventSignInRefused, cb, x)
+	e.Code, e.Detail = CodeOf(x.Err), Reason(x.Err)
+	if err := b.Store.Record(context.WithoutCancel(ctx), e); err != nil {
+		b.Log.ErrorContext(ctx, "event not recorded", "reference", e.Reference, "error", err)
+	}
+}
+
+// An Explanation says what a login with a token would meet.
+type Explanation struct {
+	Accepted bool
+	Code     Code // of the first failure; "" when accepted
+	Checks   []Check
+	Identity Identity // zero when it could not be established
+	SignedIn *SignedIn
+}
+
+// Explain runs the very steps of [Bridge.SignIn] to the end, whatever fails, and undoes what they did. Flow checks are
+// made only when the callback brings a flow or a state: a token alone cannot tell which browser will bring it.
+func (b *Bridge) Explain(ctx context.Context, cb Callback) Explanation {
+	x := &Exam{Now: b.Now(), Explaining: true}
+	login := b.run(ctx, cb, x)
+	e := Explanation{Accepted: x.Err == nil, Code: CodeOf(x.Err), Checks: x.Checks, Identity: x.Identity}
+	if login != nil {
+		e.SignedIn = login.SignedIn
+	}
+	return e
+}

@@ -1,0 +1,125 @@
+package sso
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A Code says why something was refused. It is an error, so that a reason is given by wrapping it:
+//
+//	fmt.Errorf("kid %q: %w", kid, sso.KeyUnknown)
+//
+// The text around it goes to the log and to [Bridge.Explain]; a person outside sees only the sentence that package
+// server keeps for the code. The names are part of the contract: other programs compare them.
+type Code string
+
+// The codes of a refused login.
+const (
+	Disabled            Code = "sso_disabled"
+	ReturnToRefused     Code = "return_to_refused"
+	RequestMalformed    Code = "request_malformed" // two jwt parameters, a body that is not what it says
+	TokenMalformed      Code = "token_malformed"
+	TokenSignature      Code = "token_signature"
+	KeyUnknown          Code = "key_unknown"
+	TokenExpired        Code = "token_expired"
+	TokenNotYetValid    Code = "token_not_yet_valid"
+	TokenTooOld         Code = "token_too_old"
+	TokenFromFuture     Code = "token_from_future"
+	TokenUnbounded      Code = "token_unbounded"
+	TokenIssuer         Code = "token_issuer"
+	TokenAudience       Code = "token_audience"
+	TokenType           Code = "token_type"
+	TokenReplayed       Code = "token_replayed"
+	TokenIDMissing      Code = "token_id_missing" // strict: no jti
+	TokenSubjectMissing Code = "token_subject_missing"
+	TokenEmailMissing   Code = "token_email_missing"
+	TokenEmailInvalid   Code = "token_email_invalid"
+	ProvisioningOff     Code = "provisioning_off"
+	AccountDisabled     Code = "account_disabled"
+	LinkRefused         Code = "link_refused"
+	FlowMissing         Code = "flow_missing"
+	FlowMismatch        Code = "flow_mismatch"
+	CodeExchangeFailed  Code = "code_exchange_failed"
+	ProviderRefused     Code = "provider_refused" // the IdP came back with error=…
+	Throttled           Code = "throttled"
+	StoreUnavailable    Code = "store_unavailable"
+	ProviderUnavailable Code = "provider_unavailable"
+)
+
+// The codes of other refusals.
+const (
+	NotSignedIn      Code = "not_signed_in"
+	Forbidden        Code = "forbidden"
+	NotFound         Code = "not_found"
+	MethodNotAllowed Code = "method_not_allowed"
+	CrossOrigin      Code = "cross_origin"
+	PasswordRefused  Code = "password_refused"
+	Conflict         Code = "conflict"
+	Invalid          Code = "invalid" // a value that was typed in; the text around it says which, and is for its author
+	UpstreamDown     Code = "upstream_unavailable"
+	Internal         Code = "internal"
+)
+
+// Codes lists every code there is.
+func Codes() []Code {
+	return []Code{
+		Disabled, ReturnToRefused, RequestMalformed, TokenMalformed, TokenSignature, KeyUnknown, TokenExpired,
+		TokenNotYetValid, TokenTooOld, TokenFromFuture, TokenUnbounded, TokenIssuer, TokenAudience, TokenType,
+		TokenReplayed, TokenIDMissing, TokenSubjectMissing, TokenEmailMissing, TokenEmailInvalid, ProvisioningOff,
+		AccountDisabled, LinkRefused, FlowMissing, FlowMismatch, CodeExchangeFailed, ProviderRefused, Throttled,
+		StoreUnavailable, ProviderUnavailable,
+		NotSignedIn, Forbidden, NotFound, MethodNotAllowed, CrossOrigin, PasswordRefused, Conflict, Invalid,
+		UpstreamDown, Internal,
+	}
+}
+
+// Error returns the code's name.
+func (c Code) Error() string { return string(c) }
+
+// About returns an error that wraps c and carries the one value that its public sentence names, such as the N of
+// "Token is expired (N)". The value must be safe to show to anyone.
+func (c Code) About(public any, format string, args ...any) error {
+	return &refusal{code: c, public: fmt.Sprint(public), detail: fmt.Sprintf(format, args...)}
+}
+
+type refusal struct {
+	code           Code
+	public, detail string
+}
+
+func (r *refusal) Error() string { return r.detail + ": " + string(r.code) }
+func (r *refusal) Unwrap() error { return r.code }
+
+// CodeOf returns the code that err wraps. An error without one is [Internal]; nil is "".
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if code, ok := errors.AsType[Code](err); ok {
+		return code
+	}
+	return Internal
+}
+
+// PublicValue returns the value that [Code.About] put into err, or "".
+func PublicValue(err error) string {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.public
+	}
+	return ""
+}
+
+// Reason returns what err says beyond its code: for logs and for administrators, never for the person who signs in.
+func Reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	text, code := err.Error(), string(CodeOf(err))
+	if text == code {
+		return ""
+	}
+	if cut := len(text) - len(code) - 2; cut > 0 && text[cut:] == ": "+code {
+		return text[:cut]
+	}
+	return text
+}

@@ -1,0 +1,27 @@
+// Package sso is the domain of ssobridge: its words, its rules, and the [Bridge] that runs a login. It knows no HTTP, no
+// SQL and no JWT library, and imports the standard library only (a test holds this), so that what a login may and may
+// not do can be read, and tested, in one place.
+//
+// # The words
+//
+//   - identity provider (IdP): who asserts; the product that people already sign in to.
+//   - relying party: the bridge.
+//   - issuer, subject, audience: the claims iss, sub and aud of RFC 7519.
+//   - [Claims]: the verified payload of a token, before any mapping.
+//   - [Identity]: after the mapping, what the IdP said about a person.
+//   - [Account]: our own record of that person. An Identity is news; an Account is what we keep.
+//   - [Session]: one signed-in browser.
+//   - [Principal]: whoever a request acts for: an account, its groups, and the session that vouches for them.
+//   - [Proof]: the evidence that one token was verified; spent at most once.
+//   - key set: the keys that an issuer may sign with (package token).
+//   - [Flow]: a login that this browser began.
+//   - [Provider]: one configured IdP.
+//   - [Mappings]: IdP group → groups of the bridge.
+//   - setting: one configurable value with its source (package setting).
+//   - [Code]: why a login was refused. Every refusal in the program wraps exactly one.
+//
+// # One login
+//
+// Read [Bridge.SignIn]: return path, provider, verification (package token), policy, the one transaction (package
+// store), the event. [Bridge.Explain] runs the same steps and undoes the last one.
+package sso

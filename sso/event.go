@@ -1,0 +1,42 @@
+package sso
+
+import (
+	"crypto/rand"
+	"time"
+)
+
+// An Event is one line of the audit trail. It never holds a token, an id of a session, or a secret.
+type Event struct {
+	ID        int64
+	At        time.Time
+	Kind      EventKind
+	Code      Code   // why, for a refusal
+	Reference string // what the person saw on the page; ties page, log and trail together
+	Provider  string
+	AccountID int64  // 0: no account
+	Email     string // of the person it is about; only when a verified token or an administrator named it
+	Actor     string // who did it, when not the person: an administrator's e-mail, or "cli"
+	Peer      string // network address of the client
+	Detail    string // the reason, and what changed; plain text for an administrator
+	KeyID     string
+	Proof     string // [Proof.Key]: tells that two events had the same token
+}
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventSignIn        EventKind = "sign_in"
+	EventSignInRefused EventKind = "sign_in_refused"
+	EventSignOut       EventKind = "sign_out"
+	EventWarning       EventKind = "warning" // a sign-in went on, but something needs an administrator
+	EventAccount       EventKind = "account_changed"
+	EventGroup         EventKind = "group_changed"
+	EventSession       EventKind = "session_revoked"
+	EventSetting       EventKind = "setting_changed"
+)
+
+// NewReference makes the short text that ties a refusal's page to its log line and event: 40 bits are enough to find one
+// among millions, and short enough to read out on the telephone.
+func NewReference() string { return rand.Text()[:8] }

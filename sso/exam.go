@@ -1,0 +1,59 @@
+package sso
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Check is one condition that a login met, in the words of the person who configures the IdP.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+}
+
+// An Exam is the course of one login: when it is judged, the checks in the order they were made, and what is known so
+// far. A login stops at its first failure. An explanation goes on as far as what is known allows, so that one look
+// shows everything that must change.
+type Exam struct {
+	Now        time.Time
+	Explaining bool    // record every check, and go on after a failure
+	Checks     []Check // filled only when Explaining
+	Err        error   // the first failure; nil when all passed
+
+	// What verification found. Each stays zero until the step that establishes it was reached.
+	KeyID    string // which key verified the signature: a kid, or a secret's place in the list
+	Claims   Claims
+	Proof    Proof
+	Identity Identity
+
+	// What the token must prove about the flow that led to it. Empty: nothing is asked.
+	Nonce     string
+	Challenge string // RFC 7636 §4.2, for an IdP that returns it as a claim
+
+	detail string
+}
+
+// Check runs one condition and reports whether the exam goes on.
+func (x *Exam) Check(name string, condition func(*Exam) error) bool {
+	x.detail = ""
+	err := condition(x)
+	if err != nil && x.Err == nil {
+		x.Err = err
+	}
+	if x.Explaining {
+		detail := x.detail
+		if err != nil {
+			detail = Reason(err)
+		}
+		x.Checks = append(x.Checks, Check{Name: name, OK: err == nil, Detail: detail})
+	}
+	return err == nil || x.Explaining
+}
+
+// Note says what the running check found. Outside an explanation it costs nothing.
+func (x *Exam) Note(format string, args ...any) {
+	if x.Explaining {
+		x.detail = fmt.Sprintf(format, args...)
+	}
+}

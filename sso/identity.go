@@ -1,0 +1,247 @@
+package sso
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Claims are the payload of a verified token. Numbers are [json.Number].
+type Claims map[string]any
+
+// String returns the claim of that name when it is a string.
+func (c Claims) String(name string) (string, bool) {
+	s, ok := c[name].(string)
+	return s, ok
+}
+
+// An Identity is what an identity provider said about a person, after the mapping of its claims.
+type Identity struct {
+	Provider   string // the provider's name
+	Subject    Subject
+	Email      string            // as it was sent
+	FirstName  *string           // nil: not sent, keep what is known
+	LastName   *string           // nil: not sent
+	Attributes map[string]string // the whole set; replaces the synced attributes of the account
+	Groups     []string          // nil: not sent, change nothing; empty: in none
+	GroupsSent bool
+}
+
+// A Subject identifies a person at one provider for ever. With [SubjectEmail] the e-mail is all there is.
+type Subject struct {
+	Kind  SubjectKind
+	Value string
+}
+
+// SubjectKind keeps an e-mail and a claim that happens to look like one apart.
+type SubjectKind string
+
+// The kinds of a [Subject].
+const (
+	SubjectEmail SubjectKind = "email"
+	SubjectClaim SubjectKind = "claim"
+)
+
+// Limits of what an identity may hold. A token is at most 8 KiB, so these only bind for providers without that bound.
+const (
+	maxEmail      = 254 // RFC 5321 §4.5.3.1.3, less the angle brackets
+	maxName       = 254
+	maxSubject    = 255 // OpenID Connect Core §2
+	maxAttributes = 100
+	maxAttribute  = 4096
+	maxGroups     = 1000
+)
+
+// ClaimNames say which claims carry what (the settings JWT_ATTRIBUTE_…).
+type ClaimNames struct {
+	Email, FirstName, LastName, Groups string
+	Subject                            string // empty: the e-mail is the subject
+}
+
+// registered claims are about the token, not about the person (RFC 7519 §4.1; nonce and code_challenge are section 5's).
+var registered = map[string]bool{
+	"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true, "jti": true,
+	"nonce": true, "code_challenge": true,
+}
+
+// Identify maps claims to an Identity. It returns [TokenEmailMissing], [TokenEmailInvalid] or [TokenSubjectMissing].
+//
+// Attributes are every claim but the registered ones, the mapped ones, null, objects and names that begin with "@";
+// numbers and booleans become strings, lists are joined with commas (as Metabase does).
+func (n ClaimNames) Identify(provider string, claims Claims) (Identity, error) {
+	id := Identity{Provider: provider}
+	switch email := claims[n.Email].(type) {
+	case nil:
+		return id, fmt.Errorf("the token has no claim %q: %w", n.Email, TokenEmailMissing)
+	case bool:
+		return id, fmt.Errorf("claim %q is %v: %w", n.Email, email, TokenEmailMissing)
+	case string:
+		if err := CheckEmail(email); err != nil {
+			return id, fmt.Errorf("claim %q: %w: %w", n.Email, err, TokenEmailInvalid)
+		}
+		id.Email = email
+	default:
+		return id, fmt.Errorf("claim %q is not a string: %w", n.Email, TokenEmailInvalid)
+	}
+	id.Subject = Subject{SubjectEmail, EmailKey(id.Email)}
+	if n.Subject != "" {
+		sub, _ := scalar(claims[n.Subject])
+		if sub == "" || len(sub) > maxSubject || sub != CleanText(sub) {
+			return id, fmt.Errorf("claim %q must identify the person: a string of 1 to %d characters: %w",
+				n.Subject, maxSubject, TokenSubjectMissing)
+		}
+		id.Subject = Subject{SubjectClaim, sub}
+	}
+	id.FirstName = name(claims[n.FirstName])
+	id.LastName = name(claims[n.LastName])
+	id.Groups, id.GroupsSent = groupNames(claims[n.Groups])
+	id.Attributes = n.attributes(claims)
+	return id, nil
+}
+
+// name is nil for what is absent, null, or no text: then the known name stays.
+func name(claim any) *string {
+	s, ok := claim.(string)
+	if !ok {
+		return nil
+	}
+	s = Truncate(CleanText(s), maxName)
+	return &s
+}
+
+// groupNames reads a groups claim. Absent, null, or of another type: not sent, and so nothing changes (SECURITY E6).
+func groupNames(claim any) (names []string, sent bool) {
+	switch v := claim.(type) {
+	case string:
+		return []string{v}, true
+	case []any:
+		names = []string{}
+		for _, e := range v {
+			if s, ok := e.(string); ok && len(names) < maxGroups {
+				names = append(names, s)
+			}
+		}
+		return names, true
+	}
+	return nil, false
+}
+
+func (n ClaimNames) attributes(claims Claims) map[string]string {
+	mapped := map[string]bool{n.Email: true, n.FirstName: true, n.LastName: true, n.Groups: true, n.Subject: true}
+	names := make([]string, 0, len(claims))
+	for name := range claims {
+		if !registered[name] && !mapped[name] && !strings.HasPrefix(name, "@") && name != "" {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names) // which ones fit must not depend on a map's order
+	set := map[string]string{}
+	for _, name := range names {
+		value, ok := attribute(claims[name])
+		if !ok || len(value) > maxAttribute || name != CleanText(name) || len(set) == maxAttributes {
+			continue
+		}
+		set[name] = value
+	}
+	return set
+}
+
+func attribute(claim any) (string, bool) {
+	list, ok := claim.([]any)
+	if !ok {
+		return scalar(claim)
+	}
+	parts := make([]string, 0, len(list))
+	for _, e := range list {
+		if s, ok := scalar(e); ok {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, ","), true
+}
+
+func scalar(claim any) (string, bool) {
+	switch v := claim.(type) {
+	case string:
+		return CleanText(v), true
+	case bool:
+		return strconv.FormatBool(v), true
+	case json.Number:
+		return v.String(), true
+	}
+	return "", false
+}
+
+// CheckEmail refuses what is not one plain mailbox, or could be read as two: several "@", spaces, control characters,
+// and text of which another spelling looks or folds the same (SECURITY E1).
+func CheckEmail(email string) error {
+	at := strings.IndexByte(email, '@')
+	switch {
+	case len(email) > maxEmail:
+		return fmt.Errorf("an e-mail address has at most %d bytes", maxEmail)
+	case at < 1 || at == len(email)-1 || strings.Count(email, "@") != 1:
+		return fmt.Errorf("not an e-mail address: it needs one @ with something on both sides")
+	case !utf8.ValidString(email):
+		return fmt.Errorf("not an e-mail address: it is not UTF-8")
+	}
+	for _, r := range email {
+		switch {
+		case r <= ' ' || r == 0x7f || unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+			return fmt.Errorf("not an e-mail address: it has a space, a control character or an invisible one")
+		case strings.ContainsRune(`",;:<>()[]\`, r):
+			return fmt.Errorf("not an e-mail address: it has the character %q", r)
+		case r == utf8.RuneError:
+			return fmt.Errorf("not an e-mail address: it has a character that was not valid Unicode")
+		case unicode.Is(unicode.Mn, r):
+			return fmt.Errorf("not an e-mail address we can compare: send composed characters (Unicode NFC)")
+		case r > unicode.MaxASCII && foldsToASCII(r):
+			return fmt.Errorf("not an e-mail address: %q folds to an ASCII letter", r)
+		}
+	}
+	return nil
+}
+
+// foldsToASCII finds the few letters (K for Kelvin, long s) whose other case is ASCII: with them two different texts
+// would be one mailbox.
+func foldsToASCII(r rune) bool {
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		if f <= unicode.MaxASCII {
+			return true
+		}
+	}
+	return false
+}
+
+// EmailKey is the form in which e-mail addresses are compared: lower case, letter by letter (Unicode simple mapping).
+// It expects what [CheckEmail] accepts.
+func EmailKey(email string) string { return strings.ToLower(email) }
+
+// CleanText makes text fit to be kept and shown on one line: valid UTF-8; control characters (NUL, line ends) become
+// spaces; characters that turn the direction of what follows are removed; spaces around it go.
+func CleanText(s string) string {
+	clean := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
+			return ' '
+		case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd"))
+	return strings.TrimSpace(clean)
+}
+
+// Truncate cuts s to at most n bytes, never inside a character.
+func Truncate(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

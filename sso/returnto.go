@@ -1,0 +1,169 @@
+package sso
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// An Origin is scheme, host and port of a site (RFC 6454), written as browsers write it: lower case, no default port.
+type Origin string
+
+// ParseOrigin reads an origin such as https://app.example.com or http://localhost:3000. Path, query, user or a scheme
+// other than http and https are errors, and so is a host that browsers would write differently (RFC 6454 §4).
+func ParseOrigin(text string) (Origin, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", fmt.Errorf("%q is not a URL", text)
+	}
+	if u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#") {
+		return "", fmt.Errorf("%q has more than scheme, host and port", text)
+	}
+	return originOf(u)
+}
+
+func originOf(u *url.URL) (Origin, error) {
+	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()
+	if scheme != "http" && scheme != "https" {
+		return "", fmt.Errorf("%q does not begin with http:// or https://", u.Redacted())
+	}
+	if !plainHost(host) {
+		return "", fmt.Errorf("%q has no host that is a plain name or address", u.Redacted())
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port == "" || scheme == "http" && port == "80" || scheme == "https" && port == "443" {
+		return Origin(scheme + "://" + host), nil
+	}
+	return Origin(scheme + "://" + host + ":" + port), nil
+}
+
+// plainHost accepts only hosts that every URL parser reads alike: ASCII names (IDNs as xn--…) and IP addresses.
+func plainHost(host string) bool {
+	if strings.Contains(host, ":") {
+		a, err := netip.ParseAddr(host)
+		return err == nil && a.Zone() == "" && a.String() == host
+	}
+	for i := range len(host) {
+		c := host[i]
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
+			return false
+		}
+	}
+	return host != ""
+}
+
+// ReturnRules say where a person may be sent after signing in. The zero value allows nothing but paths.
+type ReturnRules struct {
+	Site    Origin   // the bridge's own origin
+	Allowed []Origin // further origins, exact (ALLOWED_ORIGINS)
+}
+
+// maxReturnTo bounds a return path: what proxies and browsers carry in one header without trouble.
+const maxReturnTo = 6 << 10
+
+// Parse checks a return_to and writes it anew; what it returns is safe in a Location header, and the raw value must not
+// be used after (SECURITY B1, B2). A path comes back as a path, a URL of an allowed origin as a URL; "" is "/". Anything
+// else is [ReturnToRefused].
+//
+// Go, Java and browsers disagree about slashes, backslashes, control characters and hosts. So bytes that any of them
+// treats specially are refused first, and what is left is taken apart by rules on which all agree.
+func (r ReturnRules) Parse(raw string) (string, error) {
+	refuse := func(why string) (string, error) {
+		return "", fmt.Errorf("return_to %s: %w", why, ReturnToRefused)
+	}
+	if raw == "" {
+		return "/", nil
+	}
+	if len(raw) > maxReturnTo {
+		return refuse(fmt.Sprintf("is longer than %d bytes", maxReturnTo))
+	}
+	if !utf8.ValidString(raw) {
+		return refuse("is not UTF-8")
+	}
+	for i := range len(raw) {
+		if c := raw[i]; c <= ' ' || c == '\\' || c == 0x7f {
+			return refuse("has a space, a control character or a backslash")
+		}
+	}
+	rest, fragment, hasFragment := strings.Cut(raw, "#")
+	rest, query, hasQuery := strings.Cut(rest, "?")
+	origin := Origin("")
+	if colon := strings.IndexByte(rest, ':'); colon >= 0 && !strings.Contains(rest[:colon], "/") { // RFC 3986 §4.2: a scheme
+		u, err := url.Parse(rest)
+		if err != nil || u.Opaque != "" || u.User != nil {
+			return refuse("is not a plain URL")
+		}
+		authority, ok := cutScheme(rest)
+		if !ok {
+			return refuse("is not a plain URL")
+		}
+		if origin, err = originOf(u); err != nil {
+			return refuse("is not a URL of this site or an allowed one")
+		}
+		if origin != r.Site && !slices.Contains(r.Allowed, origin) {
+			return refuse("is a URL of an origin that is not in ALLOWED_ORIGINS: " + string(origin))
+		}
+		if origin == r.Site {
+			origin = ""
+		}
+		_, path, _ := strings.Cut(authority, "/")
+		rest = "/" + path
+	}
+	if strings.HasPrefix(rest, "//") { // also of our own origin: as a path it would name a host
+		return refuse("begins with two slashes")
+	}
+	if !strings.HasPrefix(rest, "/") {
+		rest = "/" + rest
+	}
+	out := string(origin) + escape(rest, pathBytes)
+	if hasQuery {
+		out += "?" + escape(query, queryBytes)
+	}
+	if hasFragment {
+		out += "#" + escape(fragment, queryBytes)
+	}
+	return out, nil
+}
+
+// cutScheme returns what follows "http://" or "https://".
+func cutScheme(s string) (string, bool) {
+	for _, p := range []string{"https://", "http://"} {
+		if len(s) > len(p) && strings.EqualFold(s[:len(p)], p) {
+			return s[len(p):], true
+		}
+	}
+	return "", false
+}
+
+// RFC 3986 §3.3 and §3.4: what may stand in a path, and in a query or fragment, without an escape.
+const (
+	pathBytes  = "-._~!$&'()*+,;=:@/"
+	queryBytes = pathBytes + "?"
+)
+
+// escape writes s with every byte escaped that is neither a letter, a digit, one of allowed, nor part of an escape.
+func escape(s, allowed string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte(allowed, c) >= 0:
+			b.WriteByte(c)
+		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			b.WriteString(s[i : i+3])
+			i += 2
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
