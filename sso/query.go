@@ -1,0 +1,84 @@
+package sso
+
+import "time"
+
+// A Page asks for a part of a long list, newest or first in order. Lists are cut by key, not by counting: the last entry
+// of one page begins the next, so that page 1,000 costs what page 1 does.
+type Page struct {
+	After string // the Next of the page before; "" for the first
+	Limit int    // 1 to 500; 0 is 50
+}
+
+// DefaultLimit and MaxLimit bound [Page.Limit].
+const (
+	DefaultLimit = 50
+	MaxLimit     = 500
+)
+
+// Size is the limit in force.
+func (p Page) Size() int {
+	switch {
+	case p.Limit <= 0:
+		return DefaultLimit
+	case p.Limit > MaxLimit:
+		return MaxLimit
+	}
+	return p.Limit
+}
+
+// AccountQuery selects accounts, in the order of their e-mails.
+type AccountQuery struct {
+	Page
+	Search  string // a prefix of the e-mail, first name or last name, without case; "" for all
+	GroupID int64  // only its members; 0 for all
+	Active  *bool
+}
+
+// SessionQuery selects sessions that have not reached their absolute end, newest first.
+type SessionQuery struct {
+	Page
+	AccountID int64 // 0 for all
+}
+
+// EventQuery selects events, newest first.
+type EventQuery struct {
+	Page
+	Kinds     []EventKind
+	Code      Code
+	AccountID int64
+	Email     string // of the person, without case
+	Reference string
+	Since     time.Time // inclusive
+	Until     time.Time // exclusive; zero: no limit
+}
+
+// A Change says that what is known about an account may be out of date: its sessions, groups, attributes, or whether it
+// is active. AccountID 0 concerns everyone (settings, a group's name). Caches follow the feed of changes, and that is how
+// a sign-out on one replica acts on all.
+type Change struct {
+	Seq       int64
+	AccountID int64
+}
+
+// SavedSetting is a setting that an administrator saved.
+type SavedSetting struct {
+	Value   string
+	SavedAt time.Time
+	SavedBy string
+}
+
+// Membership is one account's place in a group, and why.
+type Membership struct {
+	Group
+	Source  MembershipSource
+	AddedAt time.Time
+}
+
+// MembershipSource says who put an account into a group.
+type MembershipSource string
+
+// The sources of a membership.
+const (
+	MemberBySync  MembershipSource = "sync"  // a login's groups claim
+	MemberByAdmin MembershipSource = "admin" // an administrator, in the UI, the API or the shell
+)
