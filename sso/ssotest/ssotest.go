@@ -1,0 +1,47 @@
+// Package ssotest helps the tests of every room. What a test needs and the machine lacks makes it skip with a message
+// that says how to get it; where SSOBRIDGE_TEST_REQUIRE names it (or is "all", as in CI), it fails instead.
+package ssotest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+)
+
+// Need returns the path of an executable that a test cannot do without. how says how to get it, such as
+// "apt-get install nginx". Beside PATH it looks where Debian puts servers.
+func Need(t testing.TB, name, how string) string {
+	t.Helper()
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	candidates := []string{"/usr/sbin/" + name, "/usr/local/sbin/" + name}
+	versions, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	sort.Sort(sort.Reverse(sort.StringSlice(versions)))
+	for _, path := range append(candidates, versions...) {
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	Missing(t, name, how)
+	return ""
+}
+
+// Missing ends a test that lacks something: a skip, or a failure where it is required.
+func Missing(t testing.TB, what, how string) {
+	t.Helper()
+	if Required(what) {
+		t.Fatalf("%s is required by SSOBRIDGE_TEST_REQUIRE and was not found: %s", what, how)
+	}
+	t.Skipf("%s was not found; to run this test: %s", what, how)
+}
+
+// Required reports whether SSOBRIDGE_TEST_REQUIRE (a list separated by commas) is "all" or names what.
+func Required(what string) bool {
+	list := strings.Split(os.Getenv("SSOBRIDGE_TEST_REQUIRE"), ",")
+	return slices.Contains(list, "all") || slices.Contains(list, what)
+}
