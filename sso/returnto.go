@@ -127,6 +127,9 @@ func (r ReturnRules) Parse(raw string) (string, error) {
 	if hasFragment {
 		out += "#" + escape(fragment, queryBytes)
 	}
+	if len(out) > maxReturnTo { // escaping makes text longer
+		return refuse(fmt.Sprintf("is longer than %d bytes once it is escaped", maxReturnTo))
+	}
 	return out, nil
 }
 
