@@ -1,0 +1,227 @@
+package templates
+
+import (
+	"encoding/hex"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// Home is GET / where no app stands behind the bridge: who is signed in, or the way to sign in.
+//
+// Its forms post to /auth/logout. No field: this session. scope=session with session=[Session.Ref]: that one.
+// scope=others: all but this one.
+type Home struct {
+	Layout
+
+	Person   *Person   // nil: no one is signed in, and the next four fields are not shown
+	Groups   []string  // names, in the order to show
+	Sessions []Session // the person's live sessions, the current one first
+	AppURL   string    // the app that the bridge protects; "" when it does not know one
+	Now      time.Time // what "5 minutes ago" is counted from
+
+	Providers []Provider // the ways to sign in; none: the page tells the operator what to do
+	Password  bool       // the password form at /login is on
+	Callback  string     // the URL that the IdP must redirect to, for the operator; "" leaves it out
+}
+
+func (Home) template() string { return "home" }
+
+// Others reports whether the person has sessions besides the current one.
+func (h Home) Others() bool {
+	for _, s := range h.Sessions {
+		if !s.Current {
+			return true
+		}
+	}
+	return false
+}
+
+// A Person is an account as pages name it.
+type Person struct {
+	Name  string // "" or the e-mail again when no name is known
+	Email string
+}
+
+// Label is the name, else the e-mail.
+func (p Person) Label() string {
+	if p.Named() {
+		return p.Name
+	}
+	return p.Email
+}
+
+// Named reports whether there is a name beside the e-mail.
+func (p Person) Named() bool { return p.Name != "" && p.Name != p.Email }
+
+// A Provider is one way to sign in through an identity provider.
+type Provider struct {
+	Name  string // for the parameter provider of /auth/sso; "" leaves it out
+	Label string // for people; "" is Name
+}
+
+// Text is what the button says.
+func (p Provider) Text() string {
+	switch {
+	case p.Label != "":
+		return "Sign in with " + p.Label
+	case p.Name != "":
+		return "Sign in with " + p.Name
+	}
+	return "Sign in"
+}
+
+// URL begins a sign-in that ends at returnTo; "" is the home page.
+func (p Provider) URL(returnTo string) string {
+	q := url.Values{}
+	if p.Name != "" {
+		q.Set("provider", p.Name)
+	}
+	if returnTo != "" {
+		q.Set("return_to", returnTo)
+	}
+	if len(q) == 0 {
+		return "/auth/sso"
+	}
+	return "/auth/sso?" + q.Encode()
+}
+
+// A Session is a row of the list of sessions.
+type Session struct {
+	Ref        string // names the session in forms; "" leaves its button out
+	Device     string // such as "Firefox on Windows"; see [Device]
+	Peer       string // the address it was opened from; "" leaves it out
+	Provider   string // how it was opened; "" leaves it out
+	SignedInAt time.Time
+	LastUsed   time.Time
+	Current    bool // the session of this very request
+}
+
+// NewSession makes the row of s. Its Ref is the hash in hex, which is no use as a cookie: see [ParseSessionRef].
+func NewSession(s sso.Session, current sso.SessionHash) Session {
+	return Session{
+		Ref: hex.EncodeToString(s.Hash[:]), Device: Device(s.UserAgent), Peer: s.Peer, Provider: s.Provider,
+		SignedInAt: s.CreatedAt, LastUsed: s.LastUsed, Current: s.Hash == current,
+	}
+}
+
+// ParseSessionRef reads a [Session.Ref] that came back in a form. Whose session it is remains to be checked.
+func ParseSessionRef(ref string) (hash sso.SessionHash, ok bool) {
+	if len(ref) != 2*len(hash) {
+		return hash, false
+	}
+	n, err := hex.Decode(hash[:], []byte(ref))
+	return hash, err == nil && n == len(hash)
+}
+
+// Login is /login: a button for each provider, and the password form. The form posts email, password and return_to to
+// /login.
+type Login struct {
+	Layout
+	Providers []Provider
+	Password  bool   // show the password form
+	ReturnTo  string // where to go afterwards, checked by the caller
+
+	// After a failure:
+	Email         string // as it was typed
+	Error         string // about the attempt as a whole, such as "wait a minute"
+	EmailError    string // about the e-mail
+	PasswordError string // about the password, or about both
+}
+
+func (Login) template() string { return "login" }
+
+// Failed reports whether the page answers a failed attempt.
+func (l Login) Failed() bool { return l.Error != "" || l.EmailError != "" || l.PasswordError != "" }
+
+// EmailField is the field for the e-mail.
+func (l Login) EmailField() Field {
+	return Field{
+		Name: "email", Label: "E-mail", Type: "email", Value: l.Email, Error: l.EmailError, Autocomplete: "username",
+		Required: true, Autofocus: l.EmailError != "",
+	}
+}
+
+// PasswordField is the field for the password. It never has a value: a failed one is typed again.
+func (l Login) PasswordField() Field {
+	return Field{
+		Name: "password", Label: "Password", Type: "password", Error: l.PasswordError, Autocomplete: "current-password",
+		Required: true, Autofocus: l.EmailError == "" && l.PasswordError != "",
+	}
+}
+
+// Refusal says that something did not work: a login, a page that is not there, a right that is missing.
+type Refusal struct {
+	Layout
+	Status    int      // the status of the answer; 0 leaves it out
+	Title     string   // what happened, in a few words
+	Message   string   // what happened, in a sentence
+	Advice    []string // what the person can do, one step each
+	TryAgain  string   // URL to begin again; "" leaves the button out
+	Reference string   // to give to an administrator; "" leaves it out
+}
+
+func (Refusal) template() string { return "refusal" }
+
+// Switch asks before a link signs this browser in as somebody else (SECURITY C5). Agreeing posts jwt, return_to and
+// switch=yes to /auth/sso.
+type Switch struct {
+	Layout
+	From, To Person
+	JWT      string // the token, for the form alone
+	ReturnTo string
+	Stay     string // where the one who stays goes; "" is /
+}
+
+func (Switch) template() string { return "switch" }
+
+// StayURL is where the link to stay leads.
+func (s Switch) StayURL() string {
+	if s.Stay == "" {
+		return "/"
+	}
+	return s.Stay
+}
+
+// Logout is GET /auth/logout: it asks, because a link alone must not sign anyone out (SECURITY D7).
+type Logout struct {
+	Layout
+	Person Person // who is signed in
+}
+
+func (Logout) template() string { return "logout" }
+
+// LoggedOut says that the session is over.
+type LoggedOut struct {
+	Layout
+	SignInURL string // "" leaves the button out
+	Provider  string // the IdP's name when the person may still be signed in there; "" leaves the warning out
+}
+
+func (LoggedOut) template() string { return "loggedout" }
+
+// Continue goes on to URL by itself, and has a button for browsers that do not. It is for a POST from another site: the
+// request that follows comes from our own page, and so brings the cookies (RFC 6265bis §5.2).
+type Continue struct {
+	Layout
+	URL string // a path of this site
+}
+
+func (Continue) template() string { return "continue" }
+
+// Auto reports whether the page may go on by itself: only to a path of this site. Anything else needs a click, and
+// the click leads nowhere unless it is http or https.
+func (c Continue) Auto() bool {
+	return strings.HasPrefix(c.URL, "/") && !strings.HasPrefix(c.URL, "//") && !strings.ContainsAny(c.URL, "\\\t\r\n")
+}
+
+// UpstreamDown says that the app behind the bridge does not answer (502).
+type UpstreamDown struct {
+	Layout
+	TryAgain  string // the page that was asked for; "" leaves the button out
+	Reference string // "" leaves it out
+}
+
+func (UpstreamDown) template() string { return "upstreamdown" }
