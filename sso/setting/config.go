@@ -1,0 +1,182 @@
+package setting
+
+import (
+	"log/slog"
+	"maps"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// Values of LOG_FORMAT and SESSION_COOKIE_SAMESITE.
+const (
+	LogAuto, LogText, LogJSON                 = "auto", "text", "json"
+	SameSiteLax, SameSiteStrict, SameSiteNone = "lax", "strict", "none"
+)
+
+// A Config is one consistent set of settings, with the names of the table in Go's spelling. It is never changed after
+// [Resolve] made it. Optional URLs are nil, optional times 0 and optional texts "" when they are not set.
+type Config struct {
+	Listen         string // as net.Listen takes it
+	SiteURL        sso.Origin
+	SiteName       string
+	DatabaseURL    string // sqlite:PATH or postgres://…; see SQLitePath
+	SecretKey      []byte // nil: not set
+	TrustedProxies []netip.Prefix
+	AllowedOrigins []sso.Origin
+	CookieDomain   string
+	Upstream       *url.URL
+	LogLevel       slog.Level
+	LogFormat      string
+	MetricsListen  string
+
+	JWTEnabled             bool // implies that there are a URI and a secret
+	JWTIdentityProviderURI *url.URL
+	JWTSharedSecrets       []string // all verify, the first is current
+
+	JWTClaims                  sso.ClaimNames // JWT_ATTRIBUTE_…
+	JWTGroupSync               bool
+	JWTGroupMappings           sso.Mappings
+	JWTUserProvisioningEnabled bool
+	LinkPasswordAccounts       bool
+
+	JWTProfile                           sso.Profile
+	JWTMaxAge, JWTLeeway, JWTMaxLifetime time.Duration // whole seconds
+	JWTIssuer, JWTAudience               string
+
+	JWTBinding   sso.Binding
+	JWTTokenURI  *url.URL
+	JWTClientID  string
+	JWTLogoutURI *url.URL
+
+	EnablePasswordLogin   bool
+	SessionCookies        bool
+	SessionCookieSameSite string
+	SessionTimeout        time.Duration // idle; 0: no limit
+	MaxSessionAge         time.Duration
+	CORSOrigins           []sso.Origin
+
+	// Warnings are for an administrator: what works, but hardly as it was meant. They name no secret.
+	Warnings []string
+
+	in     Inputs
+	values map[string]value // by name; the default where it is missing
+}
+
+// A value is one setting as it was given.
+type value struct {
+	text   string
+	source Source
+}
+
+// A SourceKind is where a value comes from. The higher one wins.
+type SourceKind int
+
+// The kinds of sources.
+const (
+	FromDefault SourceKind = iota
+	FromSaved
+	FromFile
+	FromEnviron
+	FromFlag
+)
+
+// A Source is where the value in force of one setting comes from.
+type Source struct {
+	Kind SourceKind
+	Name string // the flag, the environment variable, or the file and its key
+}
+
+// Fixed reports whether the value was given outside the database, so that an administrator cannot change it in the UI.
+func (s Source) Fixed() bool { return s.Kind > FromSaved }
+
+// String names the source for people: "flag --listen", "SSOBRIDGE_LISTEN", "bridge.yaml: listen", "saved", "default".
+func (s Source) String() string {
+	switch s.Kind {
+	case FromDefault:
+		return "default"
+	case FromSaved:
+		return "saved"
+	case FromFlag:
+		return "flag " + s.Name
+	}
+	return s.Name
+}
+
+// Source says where the value in force of a setting comes from.
+func (c *Config) Source(name string) Source { return c.values[name].source }
+
+// Text is the value in force of a setting as it was written, or its default. For a secret it is the secret: use
+// [Config.Effective] for what is shown.
+func (c *Config) Text(name string) string {
+	if v, ok := c.values[name]; ok {
+		return v.text
+	}
+	if s := Find(name); s != nil {
+		return s.Default
+	}
+	return ""
+}
+
+// An Effective is one setting as it is shown to people: secrets are masked.
+type Effective struct {
+	Setting *Setting
+	Value   string
+	Source  Source
+}
+
+// Effective returns every setting with its value in force and where that comes from, in the order of [Table].
+func (c *Config) Effective() []Effective {
+	var all []Effective
+	for _, s := range Table() {
+		all = append(all, Effective{s, c.shown(s), c.Source(s.Name)})
+	}
+	return all
+}
+
+// masked says that there is a secret, and nothing about it (SECURITY F3).
+const masked = "********"
+
+func (c *Config) shown(s *Setting) string {
+	text := c.Text(s.Name)
+	switch {
+	case s.Name == "DATABASE_URL":
+		return maskDatabaseURL(text)
+	case s.Secret && text != "":
+		return masked
+	case s.Name == "SITE_URL":
+		return string(c.SiteURL)
+	case s.Name == "JWT_ENABLED" && text == "":
+		return map[bool]string{true: "true", false: "false"}[c.JWTEnabled]
+	}
+	return text
+}
+
+// SQLitePath returns the database file; ok is false when the database is PostgreSQL.
+func (c *Config) SQLitePath() (path string, ok bool) {
+	path, ok = strings.CutPrefix(c.DatabaseURL, "sqlite:")
+	return strings.TrimPrefix(path, "//"), ok
+}
+
+// WithSaved resolves the same flags, environment and file anew with other saved settings: what an administrator's change
+// would lead to, and what another replica's change has led to. Secret files are read again.
+func (c *Config) WithSaved(saved map[string]string) (*Config, []Fault) {
+	in := c.in
+	in.Saved = maps.Clone(saved)
+	next, faults := Resolve(in)
+	return next, faults
+}
+
+// WithListener returns a copy that knows the port it listens on, for LISTEN with port 0. It changes nothing when SITE_URL
+// was given.
+func (c *Config) WithListener(addr netip.AddrPort) *Config {
+	next := *c
+	if c.Source("SITE_URL").Kind == FromDefault {
+		next.in.port = addr.Port()
+		next.SiteURL = localSite(addr.Port())
+	}
+	return &next
+}

@@ -1,0 +1,478 @@
+package setting
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/seal"
+)
+
+// Short names for the table.
+type (
+	origin   = sso.Origin
+	origins  = []sso.Origin
+	prefixes = []netip.Prefix
+	urlPtr   = *url.URL
+	level    = slog.Level
+	mappings = sso.Mappings
+	profile  = sso.Profile
+	binding  = sso.Binding
+	duration = time.Duration
+)
+
+// Bounds of times.
+const (
+	secondsMin = time.Second
+	day        = 24 * time.Hour
+	maxLeeway  = time.Minute // SECURITY A7
+	minIdle    = time.Minute
+	maxAge     = 100 * 365 * day // as Metabase; well inside time.Duration
+)
+
+// maxSecrets bounds what a forged token costs: one HMAC for each.
+const maxSecrets = 10
+
+// optional lets the empty text stand for "not set".
+func optional[T any](parse func(string) (T, error)) func(string) (T, error) {
+	return func(text string) (v T, err error) {
+		if text == "" {
+			return v, nil
+		}
+		return parse(text)
+	}
+}
+
+func nonEmpty(parse func(string) (string, error)) func(string) (string, error) {
+	return func(text string) (string, error) {
+		if text == "" {
+			return "", errors.New("is empty")
+		}
+		return parse(text)
+	}
+}
+
+func plainText(text string) (string, error) {
+	if text != sso.CleanText(text) {
+		return "", errors.New("has control characters, or spaces around it")
+	}
+	if len(text) > 1000 {
+		return "", errors.New("is longer than 1000 bytes")
+	}
+	return text, nil
+}
+
+func oneOf(words ...string) func(string) (string, error) {
+	return func(text string) (string, error) {
+		if i := slices.Index(words, strings.ToLower(text)); i >= 0 {
+			return words[i], nil
+		}
+		return "", fmt.Errorf("%q is none of %s", text, strings.Join(words, ", "))
+	}
+}
+
+func boolean(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true", "yes", "on", "1":
+		return true, nil
+	case "false", "no", "off", "0":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is neither true nor false", text)
+}
+
+func parseProfile(text string) (sso.Profile, error) { return sso.ParseProfile(strings.ToLower(text)) }
+func parseBinding(text string) (sso.Binding, error) { return sso.ParseBinding(strings.ToLower(text)) }
+
+func parseMappings(text string) (sso.Mappings, error) {
+	if strings.TrimSpace(text) == "null" {
+		return sso.Mappings{}, nil
+	}
+	return sso.ParseMappings(text)
+}
+
+func logLevel(text string) (slog.Level, error) {
+	word, err := oneOf("debug", "info", "warn", "error")(text)
+	if err != nil {
+		return 0, err
+	}
+	var l slog.Level
+	return l, l.UnmarshalText([]byte(word))
+}
+
+func listenAddress(text string) (string, error) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", fmt.Errorf("%q is not an address with a port, such as 127.0.0.1:3000", text)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		return "", fmt.Errorf("%q does not end with a port from 0 to 65535", text)
+	}
+	if host != sso.CleanText(host) || strings.ContainsAny(host, "/@ ") {
+		return "", fmt.Errorf("%q has no host name or address before the port", text)
+	}
+	return text, nil
+}
+
+// list reads "a, b" or ["a","b"].
+func list(text string) ([]string, error) {
+	text = strings.TrimSpace(text)
+	if strings.HasPrefix(text, "[") {
+		return jsonList(text)
+	}
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' }), nil
+}
+
+// jsonList is strict: what stands after the list, and elements that are no strings, are errors. It never repeats the text.
+func jsonList(text string) ([]string, error) {
+	var raw []any
+	if err := strictJSON(text, &raw); err != nil {
+		return nil, errors.New(`begins with "[" but is not a JSON list such as ["first","second"]`)
+	}
+	var all []string
+	for i, e := range raw {
+		s, ok := e.(string)
+		if !ok {
+			return nil, fmt.Errorf("entry %d of the list is not a string in quotes", i+1)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func strictJSON(text string, into any) error {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("text after the value")
+	}
+	return nil
+}
+
+func originList(text string) ([]sso.Origin, error) {
+	entries, err := list(text)
+	if err != nil {
+		return nil, err
+	}
+	var all []sso.Origin
+	for _, e := range entries {
+		if strings.Contains(e, "*") {
+			return nil, fmt.Errorf("%q: origins are written out one by one, there are no wildcards", e)
+		}
+		o, err := sso.ParseOrigin(e)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(all, o) {
+			all = append(all, o)
+		}
+	}
+	return all, nil
+}
+
+func originURL(text string) (sso.Origin, error) {
+	o, err := sso.ParseOrigin(text)
+	if err != nil {
+		return "", err
+	}
+	// SECURITY D1: a session cookie on plain http can be read and replaced by anyone on the way.
+	if scheme, host := splitOrigin(o); scheme == "http" && !loopback(host) {
+		return "", fmt.Errorf("%q is plain http: cookies would travel in clear. Only localhost, 127.0.0.1 and [::1] may do without https", text)
+	}
+	return o, nil
+}
+
+// splitOrigin returns scheme and host name of an origin.
+func splitOrigin(o sso.Origin) (scheme, host string) {
+	u, err := url.Parse(string(o))
+	if err != nil {
+		return "", ""
+	}
+	return u.Scheme, u.Hostname()
+}
+
+// loopback reports whether browsers treat a host as this very machine (W3C Secure Contexts §3.1).
+func loopback(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.IsLoopback()
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+func networks(text string) ([]netip.Prefix, error) {
+	entries, err := list(text)
+	if err != nil {
+		return nil, err
+	}
+	var all []netip.Prefix
+	for _, e := range entries {
+		p, err := network(e)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all, nil
+}
+
+func network(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil:
+		return p, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", text)
+	case p.Addr().Is4In6():
+		return p, fmt.Errorf("%q: write IPv4 networks as IPv4, such as 10.0.0.0/8", text)
+	case p != p.Masked():
+		return p, fmt.Errorf("%q names an address inside a network: did you mean %s, or %s?", text, p.Masked(), p.Addr())
+	case p.Bits() == 0: // SECURITY B8, H4
+		return p, fmt.Errorf("%q is the whole internet: anyone could claim to be any client", text)
+	}
+	return p, nil
+}
+
+func domain(text string) (string, error) {
+	d := strings.ToLower(strings.TrimPrefix(text, "."))
+	o, err := sso.ParseOrigin("https://" + d)
+	if err != nil || string(o) != "https://"+d || strings.HasSuffix(d, ".") || strings.HasPrefix(d, ".") {
+		return "", fmt.Errorf("%q is not a domain such as example.com", text)
+	}
+	if _, err := netip.ParseAddr(strings.Trim(d, "[]")); err == nil || !strings.Contains(d, ".") {
+		return "", fmt.Errorf("%q is not a domain such as example.com: browsers keep no shared cookie for it", text)
+	}
+	return d, nil
+}
+
+// webURL reads an http or https URL with a host. Errors do not repeat it: it may hold a password.
+func webURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || text != sso.CleanText(text) || strings.ContainsAny(text, " \\"):
+		return nil, errors.New("is not a URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("does not begin with http:// or https://")
+	case u.Hostname() == "":
+		return nil, errors.New("names no host")
+	case u.User != nil:
+		return nil, errors.New("has a user name or password before the host; leave that out")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, errors.New("has a port that is none")
+		}
+	}
+	return u, nil
+}
+
+// providerURL refuses a fragment, behind which the parameters that are added would never reach the IdP, and parameters
+// that the bridge adds itself: two of a name would leave it to the IdP which one counts (SECURITY B7).
+func providerURL(text string) (*url.URL, error) {
+	u, err := webURL(text)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(text, "#") {
+		return nil, errors.New("has a fragment (#…): what the bridge adds behind it would never reach the identity provider")
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, errors.New("has a query that cannot be read")
+	}
+	for _, own := range []string{"return_to", "state", "nonce", "response_type", "client_id", "redirect_uri", "code_challenge", "code_challenge_method"} {
+		if q.Has(own) {
+			return nil, fmt.Errorf("has the parameter %s already; the bridge adds it", own)
+		}
+	}
+	return u, nil
+}
+
+func tokenURL(text string) (*url.URL, error) {
+	u, err := webURL(text)
+	switch {
+	case err != nil:
+		return nil, err
+	case strings.Contains(text, "#"): // RFC 6749 §3.2
+		return nil, errors.New("has a fragment (#…)")
+	case u.Scheme != "https" && !loopback(strings.ToLower(u.Hostname())):
+		return nil, errors.New("is plain http: codes and tokens would travel in clear. Only this machine may do without https")
+	}
+	return u, nil
+}
+
+func upstreamURL(text string) (*url.URL, error) {
+	u, err := webURL(text)
+	if err == nil && strings.ContainsAny(text, "?#") {
+		return nil, errors.New("has a query or fragment; scheme, host, port and path are enough")
+	}
+	return u, err
+}
+
+// databaseURL checks only which database it is; package store reads the rest. Errors do not repeat it: it may hold a
+// password.
+func databaseURL(text string) (string, error) {
+	if path, ok := strings.CutPrefix(text, "sqlite:"); ok {
+		rest, slashes := strings.CutPrefix(path, "//")
+		switch {
+		case rest == "":
+			return "", errors.New("names no file after sqlite:")
+		case slashes && !strings.HasPrefix(rest, "/"):
+			return "", errors.New("has two slashes: write sqlite:PATH, or sqlite:///PATH from the root")
+		case strings.Contains(rest, ":memory:"):
+			return "", errors.New("keeps nothing: name a file")
+		case strings.ContainsAny(rest, "?#%\x00"):
+			return "", errors.New("has one of ? # % in the file's name, which is not possible")
+		}
+		return text, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return "", errors.New("is neither sqlite:PATH nor postgres://USER:PASSWORD@HOST/NAME")
+	}
+	return text, nil
+}
+
+// maskDatabaseURL hides the password of a database URL. libpq also takes passwords as parameters.
+func maskDatabaseURL(text string) string {
+	if strings.HasPrefix(text, "sqlite:") {
+		return text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" && u.User == nil && u.RawQuery == "" {
+		return masked
+	}
+	if q, err := url.ParseQuery(u.RawQuery); err != nil || q.Has("password") || q.Has("sslpassword") {
+		u.RawQuery = ""
+	}
+	return u.Redacted()
+}
+
+func secretKey(text string) ([]byte, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if len(text) < seal.MinSecret {
+		return nil, fmt.Errorf("has %d bytes; it needs at least %d, such as \"openssl rand -base64 33\" prints", len(text), seal.MinSecret)
+	}
+	return []byte(text), nil
+}
+
+// sharedSecrets judges the form only; how strong a secret must be depends on the profile (package token).
+func sharedSecrets(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if text != strings.TrimSpace(text) {
+		return nil, errors.New(`has spaces or a line end around it. If they are meant, write the secret as a list: [" … "]`)
+	}
+	if !strings.HasPrefix(text, "[") {
+		return []string{text}, nil
+	}
+	all, err := jsonList(text)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) == 0:
+		return nil, errors.New("is an empty list")
+	case len(all) > maxSecrets:
+		return nil, fmt.Errorf("is a list of %d secrets; at most %d", len(all), maxSecrets)
+	}
+	for i, s := range all {
+		if s == "" {
+			return nil, fmt.Errorf("secret %d of the list is empty", i+1)
+		}
+		if slices.Contains(all[:i], s) {
+			return nil, fmt.Errorf("secret %d of the list stands there twice", i+1)
+		}
+	}
+	return all, nil
+}
+
+// span reads 90s, 3m, 1h30m, or a plain number of units.
+func span(text string, unit time.Duration) (time.Duration, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		if n < 0 || n > int64(maxAge/unit) {
+			return 0, fmt.Errorf("%s is out of range", text)
+		}
+		return time.Duration(n) * unit, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%q is not a time such as 90s, 3m or 2h", text)
+	}
+	if d%time.Second != 0 { // RFC 7519 dates are compared in whole seconds
+		return 0, fmt.Errorf("%q is not a whole number of seconds", text)
+	}
+	return d, nil
+}
+
+func between(d, least, most time.Duration) (time.Duration, error) {
+	if d < least || d > most {
+		return 0, fmt.Errorf("%v is not between %v and %v", d, least, most)
+	}
+	return d, nil
+}
+
+func seconds(least, most time.Duration) func(string) (time.Duration, error) {
+	return func(text string) (time.Duration, error) {
+		d, err := span(text, time.Second)
+		if err != nil {
+			return 0, err
+		}
+		return between(d, least, most)
+	}
+}
+
+func sessionAge(text string) (time.Duration, error) {
+	d, err := span(text, time.Minute)
+	if err != nil {
+		return 0, err
+	}
+	return between(d, time.Minute, maxAge)
+}
+
+// idleTimeout reads Metabase's {"amount":120,"unit":"minutes"}, null, or a time.
+func idleTimeout(text string) (time.Duration, error) {
+	if text == "null" || text == "0" {
+		return 0, nil
+	}
+	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
+		d, err := span(text, time.Second)
+		if err != nil {
+			return 0, err
+		}
+		return between(d, minIdle, maxAge)
+	}
+	var form struct {
+		Amount int64  `json:"amount"`
+		Unit   string `json:"unit"`
+	}
+	if err := strictJSON(text, &form); err != nil {
+		return 0, fmt.Errorf(`not of the form {"amount":120,"unit":"minutes"}: %w`, err)
+	}
+	unit, ok := map[string]time.Duration{"seconds": time.Second, "minutes": time.Minute, "hours": time.Hour}[form.Unit]
+	if !ok {
+		return 0, fmt.Errorf("the unit %q is none of seconds, minutes, hours", form.Unit)
+	}
+	if form.Amount <= 0 || form.Amount > int64(maxAge/unit) {
+		return 0, fmt.Errorf("the amount %d is out of range", form.Amount)
+	}
+	return between(time.Duration(form.Amount)*unit, minIdle, maxAge)
+}

@@ -1,0 +1,386 @@
+package setting
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+)
+
+const (
+	envPrefix   = "SSOBRIDGE_"
+	aliasPrefix = "MB_"
+	testPrefix  = envPrefix + "TEST_" // the variables of the bridge's own tests
+	fileSuffix  = "_FILE"
+)
+
+// ConfigEnv names the configuration file when the flag --config does not. It is no setting.
+const ConfigEnv = envPrefix + "CONFIG"
+
+// Inputs are everything that settings can come from. The zero Inputs lead to the defaults.
+type Inputs struct {
+	Flags    map[string]string // by flag name without dashes; of secrets also NAME-file
+	Environ  []string          // as os.Environ returns it. A variable with an empty value counts as not set
+	File     map[string]any    // the configuration file as YAML or JSON gives it
+	FileName string            // for messages
+	Saved    map[string]string // by setting name: what an administrator saved
+
+	// ReadFile reads the files of secrets; nil: os.ReadFile.
+	ReadFile func(name string) ([]byte, error)
+
+	port uint16 // see Config.WithListener
+}
+
+// A Fault is one thing that must change before the bridge can start.
+type Fault struct {
+	Name    string // of the setting, or the unknown name as it was given
+	Source  string // where the value stands; "" when it is the lack of one
+	Problem string // never contains the value of a secret
+	Hint    string // what to do; "" when the problem says it
+}
+
+// String is the fault on one line.
+func (f Fault) String() string {
+	text := f.Name + " " + f.Problem
+	if f.Source != "" && f.Source != f.Name {
+		text = f.Source + ": " + text
+	}
+	if f.Hint != "" {
+		text += "; " + f.Hint
+	}
+	return text
+}
+
+// Resolve finds the value in force of every setting: flag, environment, file, saved, default. It always returns a Config,
+// and every fault at once, in the order of the table. With faults the Config is for showing only.
+func Resolve(in Inputs) (*Config, []Fault) {
+	if in.ReadFile == nil {
+		in.ReadFile = os.ReadFile
+	}
+	r := &resolver{in: in, env: environ(in.Environ), table: Table()}
+	c := &Config{in: in, values: map[string]value{}}
+	for _, s := range r.table {
+		r.setting(c, s)
+	}
+	r.unknown()
+	broken := r.faulty()
+	r.faults = append(r.faults, c.derive(broken)...)
+	return c, r.faults
+}
+
+type resolver struct {
+	in     Inputs
+	env    map[string]string
+	table  []*Setting
+	faults []Fault
+}
+
+// setting finds one setting's value and puts it into c. A broken value counts as given, so that its source is shown, and
+// leaves the default in force.
+func (r *resolver) setting(c *Config, s *Setting) {
+	_ = s.set(c, s.Default) // a test holds that every default parses
+	v, ok := r.find(s)
+	if !ok {
+		return
+	}
+	c.values[s.Name] = v
+	if err := s.set(c, v.text); err != nil {
+		r.fault(s.Name, v.source.String(), err.Error(), "expected: "+strings.ReplaceAll(s.Type, "`", ""))
+	}
+}
+
+func (r *resolver) fault(name, source, problem, hint string) {
+	r.faults = append(r.faults, Fault{Name: name, Source: source, Problem: problem, Hint: hint})
+}
+
+func (r *resolver) faulty() map[string]bool {
+	set := map[string]bool{}
+	for _, f := range r.faults {
+		set[f.Name] = true
+	}
+	return set
+}
+
+// find looks at every source, also below the one that wins, so that all faults are seen at once.
+func (r *resolver) find(s *Setting) (value, bool) {
+	found := []value{}
+	for _, look := range []func(*Setting) (value, bool){r.fromFlag, r.fromEnviron, r.fromFile, r.fromSaved} {
+		if v, ok := look(s); ok {
+			found = append(found, v)
+		}
+	}
+	if len(found) == 0 {
+		return value{}, false
+	}
+	return found[0], true
+}
+
+func (r *resolver) fromFlag(s *Setting) (value, bool) {
+	text, given := r.in.Flags[s.Flag()]
+	src := Source{FromFlag, "--" + s.Flag()}
+	if s.Secret {
+		if name, ok := r.in.Flags[s.Flag()+"-file"]; ok {
+			if given {
+				r.fault(s.Name, src.String(), "is given twice, as --"+s.Flag()+" and as --"+s.Flag()+"-file", "leave one out")
+			}
+			return r.secretFile(s, Source{FromFlag, "--" + s.Flag() + "-file"}, name)
+		}
+	}
+	return value{text, src}, given
+}
+
+// fromEnviron reads SSOBRIDGE_X, MB_X and the _FILE forms of secrets. Several may say the same; then the first is named.
+func (r *resolver) fromEnviron(s *Setting) (value, bool) {
+	var given []value
+	for _, name := range []string{s.Env(), s.Alias} {
+		if name == "" {
+			continue
+		}
+		text, ok := r.env[name]
+		if ok {
+			given = append(given, value{text, Source{FromEnviron, name}})
+		}
+		if !s.Secret {
+			continue
+		}
+		file, fileToo := r.env[name+fileSuffix]
+		if !fileToo {
+			continue
+		}
+		if ok {
+			r.fault(s.Name, name, "is given twice, as "+name+" and as "+name+fileSuffix, "leave one out")
+		}
+		if v, ok := r.secretFile(s, Source{FromEnviron, name + fileSuffix}, file); ok {
+			given = append(given, v)
+		}
+	}
+	if len(given) == 0 {
+		return value{}, false
+	}
+	first, last := given[0], given[len(given)-1]
+	if first.text != last.text && !r.faulty()[s.Name] {
+		r.fault(s.Name, first.source.Name, fmt.Sprintf("differs from %s, which is the same setting", last.source.Name), "leave one out")
+	}
+	return first, true
+}
+
+func (r *resolver) fromFile(s *Setting) (value, bool) {
+	raw, given := r.in.File[s.Key()]
+	given = given && raw != nil // a key with nothing behind it
+	src := Source{FromFile, r.in.FileName + ": " + s.Key()}
+	if s.Secret {
+		key := s.Key() + strings.ToLower(fileSuffix)
+		if name, ok := r.in.File[key].(string); ok {
+			if given {
+				r.fault(s.Name, src.String(), "is given twice, as "+s.Key()+" and as "+key, "leave one out")
+			}
+			return r.secretFile(s, Source{FromFile, r.in.FileName + ": " + key}, name)
+		} else if r.in.File[key] != nil {
+			r.fault(s.Name, r.in.FileName+": "+key, "is not the name of a file", "write it in quotes")
+		}
+	}
+	if !given {
+		return value{}, false
+	}
+	text, err := fileText(s, raw)
+	if err != nil {
+		r.fault(s.Name, src.String(), err.Error(), "")
+		return value{}, false
+	}
+	return value{text, src}, true
+}
+
+func (r *resolver) fromSaved(s *Setting) (value, bool) {
+	text, ok := r.in.Saved[s.Name]
+	if ok && !s.Changeable {
+		r.fault(s.Name, "saved", "cannot be saved in the database", "set "+s.Env()+" instead")
+		return value{}, false
+	}
+	return value{text, Source{FromSaved, ""}}, ok
+}
+
+// secretFile reads a secret's file. One line end at its end is not part of the secret: editors and echo add it.
+func (r *resolver) secretFile(s *Setting, src Source, name string) (value, bool) {
+	data, err := r.in.ReadFile(name)
+	if err != nil {
+		r.fault(s.Name, src.String(), "cannot be read: "+err.Error(), "check the file's name and permissions")
+		return value{}, false
+	}
+	text := string(data)
+	if t, ok := strings.CutSuffix(text, "\n"); ok {
+		text = strings.TrimSuffix(t, "\r")
+	}
+	switch {
+	case text == "":
+		r.fault(s.Name, src.String(), "names a file that is empty: "+name, "")
+		return value{}, false
+	case len(data) > 64<<10:
+		r.fault(s.Name, src.String(), "names a file of more than 64 KiB: "+name, "")
+		return value{}, false
+	}
+	return value{text, src}, true
+}
+
+// fileText writes a value of the configuration file as the text that the environment would hold.
+func fileText(s *Setting, raw any) (string, error) {
+	switch v := raw.(type) {
+	case string:
+		return v, nil
+	case bool, int, int64, uint64, float64:
+		if s.Secret { // 0123… and 1e10 are read as numbers, and are not written back as they were
+			return "", fmt.Errorf("is a number or a truth value; write it in quotes")
+		}
+		return fmt.Sprint(v), nil
+	case map[string]any, map[any]any, []any:
+		text, err := json.Marshal(jsonable(v))
+		if err != nil {
+			return "", fmt.Errorf("cannot be written as JSON")
+		}
+		return string(text), nil
+	}
+	return "", fmt.Errorf("is a %T; write it in quotes", raw)
+}
+
+// jsonable turns the maps with keys of any type that YAML has (7: …) into JSON objects.
+func jsonable(raw any) any {
+	switch v := raw.(type) {
+	case map[any]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[fmt.Sprint(k)] = jsonable(e)
+		}
+		return m
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[k] = jsonable(e)
+		}
+		return m
+	case []any:
+		l := make([]any, len(v))
+		for i, e := range v {
+			l[i] = jsonable(e)
+		}
+		return l
+	}
+	return raw
+}
+
+func environ(list []string) map[string]string {
+	env := map[string]string{}
+	for _, kv := range list {
+		if name, text, ok := strings.Cut(kv, "="); ok && text != "" {
+			env[name] = text
+		}
+	}
+	return env
+}
+
+// kubernetes matches the variables that a Service called "ssobridge" puts into every pod of its namespace. They are not
+// meant for us.
+var kubernetes = regexp.MustCompile(`^SSOBRIDGE_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)$`)
+
+func kubernetesOwn(name, text string) bool {
+	if !kubernetes.MatchString(name) {
+		return false
+	}
+	return name != "SSOBRIDGE_PORT" || strings.Contains(text, "://") // someone may have set the plain name by hand
+}
+
+// unknown finds names that look like settings and are none: usually a slip of the pen that would otherwise go unnoticed.
+// Metabase has many more MB_ variables than the ones the bridge shares, so those are left alone.
+func (r *resolver) unknown() {
+	envs, keys, flags := r.names()
+	for _, name := range sorted(r.env) {
+		own := strings.HasPrefix(strings.ToUpper(name), envPrefix)
+		if own && !slices.Contains(envs, name) && !strings.HasPrefix(name, testPrefix) && !kubernetesOwn(name, r.env[name]) {
+			r.fault(name, "environment", "is not a setting", meant(strings.ToUpper(name), envs))
+		}
+	}
+	for _, key := range sorted(r.in.File) {
+		if !slices.Contains(keys, key) {
+			r.fault(key, r.in.FileName, "is not a setting", meant(normalKey(key), keys))
+		}
+	}
+	for _, flag := range sorted(r.in.Flags) {
+		if !slices.Contains(flags, flag) {
+			r.fault("--"+flag, "", "is not a flag", meant(flag, flags))
+		}
+	}
+	for _, name := range sorted(r.in.Saved) {
+		if Find(name) == nil {
+			r.fault(name, "saved", "is not a setting of this version", "")
+		}
+	}
+}
+
+func (r *resolver) names() (envs, keys, flags []string) {
+	envs = []string{ConfigEnv}
+	for _, s := range r.table {
+		envs, keys, flags = append(envs, s.Env()), append(keys, s.Key()), append(flags, s.Flag())
+		if s.Secret {
+			envs = append(envs, s.Env()+fileSuffix)
+			keys = append(keys, s.Key()+strings.ToLower(fileSuffix))
+			flags = append(flags, s.Flag()+"-file")
+		}
+	}
+	return envs, keys, flags
+}
+
+// normalKey undoes the other ways in which a key may have been written.
+func normalKey(key string) string {
+	key = strings.ToLower(strings.ReplaceAll(key, "-", "_"))
+	for _, p := range []string{"ssobridge_", "mb_"} {
+		key = strings.TrimPrefix(key, p)
+	}
+	return key
+}
+
+func sorted[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for n := range m {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// meant suggests the known name nearest to an unknown one.
+func meant(name string, known []string) string {
+	best, least := "", len(name)/3+1
+	if len(name) > 100 {
+		return ""
+	}
+	for _, k := range known {
+		if d := distance(name, k); d < least {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return "the README lists all names"
+	}
+	return "did you mean " + best + "?"
+}
+
+// distance is how many letters must be put in, taken out or changed to make b of a (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

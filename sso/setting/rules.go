@@ -1,0 +1,168 @@
+package setting
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// derive fills in what follows from several settings, and holds them against one another. Rules about a setting that is
+// broken anyway are left out: they would only repeat the fault.
+func (c *Config) derive(broken map[string]bool) []Fault {
+	if c.Source("SITE_URL").Kind == FromDefault {
+		c.SiteURL = localSite(c.listenPort())
+	}
+	c.deriveEnabled()
+	j := &judge{c: c, broken: broken}
+	j.process()
+	j.provider()
+	j.binding()
+	j.cookies()
+	return j.faults
+}
+
+// localSite is the origin under which a browser on this machine reaches the bridge.
+func localSite(port uint16) sso.Origin {
+	if port == 80 {
+		return "http://localhost"
+	}
+	return sso.Origin("http://localhost:" + strconv.Itoa(int(port)))
+}
+
+func (c *Config) listenPort() uint16 {
+	_, text, _ := net.SplitHostPort(c.Listen)
+	n, _ := strconv.ParseUint(text, 10, 16)
+	if n == 0 {
+		return c.in.port
+	}
+	return uint16(n)
+}
+
+// deriveEnabled: on once there are a URI and a secret, unless JWT_ENABLED says otherwise.
+func (c *Config) deriveEnabled() {
+	if c.Text("JWT_ENABLED") == "" {
+		c.JWTEnabled = c.JWTIdentityProviderURI != nil && len(c.JWTSharedSecrets) > 0
+	}
+}
+
+type judge struct {
+	c      *Config
+	broken map[string]bool
+	faults []Fault
+}
+
+// fault adds a fault of setting name, unless it or one of others is broken already.
+func (j *judge) fault(name, problem, hint string, others ...string) {
+	for _, n := range append(others, name) {
+		if j.broken[n] {
+			return
+		}
+	}
+	f := Fault{Name: name, Problem: problem, Hint: hint}
+	if src := j.c.Source(name); src.Kind != FromDefault {
+		f.Source = src.String()
+	}
+	j.faults = append(j.faults, f)
+}
+
+func (j *judge) warn(format string, args ...any) {
+	j.c.Warnings = append(j.c.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (j *judge) process() {
+	c := j.c
+	if _, sqlite := c.SQLitePath(); !sqlite && c.SecretKey == nil {
+		j.fault("SECRET_KEY", "is not set, which it must be with PostgreSQL: every replica needs the same one",
+			`set it to what "openssl rand -base64 33" prints`, "DATABASE_URL")
+	}
+	if c.Upstream != nil {
+		if up, err := sso.ParseOrigin(c.Upstream.Scheme + "://" + c.Upstream.Host); err == nil && up == c.SiteURL {
+			j.fault("UPSTREAM", "is SITE_URL: the bridge would ask itself for ever", "name the address of the app behind it", "SITE_URL")
+		}
+	}
+	if c.MetricsListen == c.Listen && c.listenPort() != 0 {
+		j.fault("METRICS_LISTEN", "is the same as LISTEN", "take another port, or leave it out", "LISTEN")
+	}
+	if c.Source("SITE_URL").Kind == FromDefault && !j.listensHereOnly() {
+		j.warn("LISTEN %s can be reached from other machines, but SITE_URL is not set: links lead to %s", c.Listen, c.SiteURL)
+	}
+}
+
+// listensHereOnly reports whether only this machine can reach the bridge.
+func (j *judge) listensHereOnly() bool {
+	host, _, _ := net.SplitHostPort(j.c.Listen)
+	return loopback(strings.ToLower(host))
+}
+
+func (j *judge) provider() {
+	c := j.c
+	uri, secret := c.JWTIdentityProviderURI != nil, len(c.JWTSharedSecrets) > 0
+	if c.JWTEnabled {
+		if !uri {
+			j.fault("JWT_IDENTITY_PROVIDER_URI", "is not set, but JWT_ENABLED is true", "set it to the sign-in page of your product", "JWT_ENABLED")
+		}
+		if !secret {
+			j.fault("JWT_SHARED_SECRET", "is not set, but JWT_ENABLED is true", `set it to what "openssl rand -hex 32" prints, here and at the identity provider`, "JWT_ENABLED")
+		}
+	} else if uri != secret && c.Text("JWT_ENABLED") == "" && !j.broken["JWT_SHARED_SECRET"] && !j.broken["JWT_IDENTITY_PROVIDER_URI"] {
+		set, missing := "JWT_IDENTITY_PROVIDER_URI", "JWT_SHARED_SECRET"
+		if secret {
+			set, missing = missing, set
+		}
+		j.warn("%s is set and %s is not: sign-in through the identity provider is off", set, missing)
+	}
+	if c.JWTProfile == sso.Strict {
+		const because = "is not set, and JWT_PROFILE strict needs it"
+		if c.JWTIssuer == "" {
+			j.fault("JWT_ISSUER", because, "set it to the iss of the tokens", "JWT_PROFILE")
+		}
+		if c.JWTAudience == "" {
+			j.fault("JWT_AUDIENCE", because, "set it to the aud of the tokens", "JWT_PROFILE")
+		}
+		if c.JWTBinding == sso.BindingOff {
+			j.fault("JWT_BINDING", "is off, and JWT_PROFILE strict needs state or pkce", "", "JWT_PROFILE")
+		}
+	}
+	if len(c.JWTGroupMappings) > 0 && !c.JWTGroupSync {
+		j.warn("JWT_GROUP_MAPPINGS is set, but JWT_GROUP_SYNC is off: groups are not synced")
+	}
+	if !c.JWTEnabled && !c.EnablePasswordLogin {
+		j.warn("no one can sign in: sign-in through the identity provider is off, and so is ENABLE_PASSWORD_LOGIN")
+	}
+}
+
+func (j *judge) binding() {
+	c := j.c
+	if c.JWTBinding == sso.BindingPKCE {
+		if c.JWTClientID == "" {
+			j.fault("JWT_CLIENT_ID", "is not set, and JWT_BINDING pkce needs it", "set it to the name under which the identity provider knows the bridge", "JWT_BINDING")
+		}
+		return
+	}
+	for _, name := range []string{"JWT_TOKEN_URI", "JWT_CLIENT_ID"} {
+		if c.Text(name) != "" && !j.broken["JWT_BINDING"] {
+			j.warn("%s has no effect: JWT_BINDING is %s, not pkce", name, c.JWTBinding)
+		}
+	}
+}
+
+func (j *judge) cookies() {
+	c := j.c
+	scheme, host := splitOrigin(c.SiteURL)
+	if c.SessionCookieSameSite == SameSiteNone && scheme != "https" { // RFC 6265bis §5.7: browsers drop such a cookie
+		j.fault("SESSION_COOKIE_SAMESITE", "is none, which browsers accept only from https sites", "make SITE_URL https", "SITE_URL")
+	}
+	if c.CookieDomain == "" {
+		return
+	}
+	if scheme != "https" {
+		j.fault("COOKIE_DOMAIN", "needs a SITE_URL with https", "", "SITE_URL")
+	}
+	if _, err := netip.ParseAddr(host); err == nil || host != c.CookieDomain && !strings.HasSuffix(host, "."+c.CookieDomain) { // RFC 6265 §5.1.3
+		j.fault("COOKIE_DOMAIN", fmt.Sprintf("is %s, which does not cover SITE_URL's host %s: browsers would drop the cookie", c.CookieDomain, host), "", "SITE_URL")
+	}
+}
