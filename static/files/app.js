@@ -1,1 +1,49 @@
+// What pages do better with a script. All of them work without it.
 "use strict";
+
+// Times in the reader's own zone.
+for (const time of document.querySelectorAll("time[datetime]")) {
+  const at = new Date(time.dateTime);
+  if (!Number.isNaN(at.valueOf())) {
+    time.textContent = at.toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
+  }
+}
+
+// A password can be looked at. The button is made here, since it does nothing without a script.
+for (const input of document.querySelectorAll("input[type=password]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "link reveal";
+  button.textContent = "Show password";
+  button.setAttribute("aria-controls", input.id);
+  button.addEventListener("click", () => {
+    const shown = input.type === "text";
+    input.type = shown ? "password" : "text";
+    button.textContent = shown ? "Show password" : "Hide password";
+  });
+  input.form?.addEventListener("submit", () => { input.type = "password"; }); // or browsers remember it as text
+  input.after(button);
+}
+
+// A form is sent once, however often its button is pressed.
+for (const form of document.forms) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+    event.submitter?.setAttribute("aria-busy", "true");
+    setTimeout(unsend, 5000); // the answer may never come, or not be a page
+  });
+}
+
+function unsend() {
+  for (const form of document.forms) delete form.dataset.sent;
+  for (const busy of document.querySelectorAll("[aria-busy]")) busy.removeAttribute("aria-busy");
+}
+
+// The back button brings a page back as it was left: sent.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) unsend();
+});

@@ -1,0 +1,98 @@
+package templates
+
+import (
+	"reflect"
+	"time"
+)
+
+var sampleTime = time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)
+
+// A sample is a page as people meet it.
+type sample struct {
+	name string
+	page Page
+}
+
+// samples show every page, in each of its forms. A new page is added here; TestEveryPageHasSamples says when one is not.
+func samples() []sample {
+	acme := Layout{Site: "Acme Reports"}
+	menu := &UserMenu{Name: "Ada Lovelace", AdminURL: "/admin"}
+	ada := Person{Name: "Ada Lovelace", Email: "ada@acme.example"}
+	grace := Person{Email: "grace.brewster.murray.hopper@subsidiary.acme.example"}
+	providers := []Provider{{Name: "acme", Label: "Acme"}, {Name: "partners"}}
+	sessions := []Session{
+		{Ref: "aa11", Device: "Firefox on Linux", Peer: "192.0.2.7", Provider: "acme", Current: true,
+			SignedInAt: sampleTime.Add(-2 * time.Hour), LastUsed: sampleTime},
+		{Ref: "bb22", Device: "Safari on iPhone", Peer: "2001:db8:85a3:8d3:1319:8a2e:370:7348", Provider: "partners",
+			SignedInAt: sampleTime.Add(-76 * time.Hour), LastUsed: sampleTime.Add(-50 * time.Minute)},
+		{Device: "Unknown device", SignedInAt: sampleTime.Add(-300 * time.Hour), LastUsed: sampleTime.Add(-26 * time.Hour)},
+	}
+	const reference = "7K3Q-M9TX-2FHB"
+	return []sample{
+		{"home signed in", Home{
+			Layout: Layout{Site: "Acme Reports", User: menu}, Person: &ada, Now: sampleTime, AppURL: "https://reports.acme.example/",
+			Groups: []string{"All Users", "Administrators", "Sales, Europe"}, Sessions: sessions,
+		}},
+		{"home one session", Home{Layout: acme, Person: &grace, Now: sampleTime, Sessions: sessions[:1]}},
+		{"home signed out", Home{Layout: acme, Providers: providers[:1], Password: true}},
+		{"home not set up", Home{Callback: "https://bridge.acme.example/auth/sso"}},
+		{"login", Login{Layout: acme, Providers: providers, Password: true, ReturnTo: "/question/1?x=1&y=%2F#f"}},
+		{"login with password only", Login{Layout: acme, Password: true}},
+		{"login failed", Login{Layout: acme, Providers: providers[:1], Password: true, ReturnTo: "/question/1", Email: "ada@acme.example",
+			PasswordError: "The e-mail or the password is wrong. Check both, and mind capital letters."}},
+		{"login throttled", Login{Layout: acme, Password: true, Email: "ada", EmailError: "An e-mail address has an @.",
+			Error: "Too many attempts. Wait a minute, then try again."}},
+		{"login off", Login{Layout: acme}},
+		{"refusal", Refusal{
+			Layout: acme, Status: 401, Title: "The link has expired", Message: "Token is expired (1795339800)",
+			Advice:   []string{"Go back to Acme and open the page from there again.", "If it happens each time, the clock of a server may be wrong: tell an administrator."},
+			TryAgain: "/auth/sso?redirect=%2Fquestion%2F1", Reference: reference,
+		}},
+		{"refusal with menu", Refusal{Layout: Layout{User: menu}, Status: 404, Title: "There is no such page", Message: "The address may be mistyped, or the page is gone."}},
+		{"switch", Switch{Layout: acme, From: ada, To: grace, JWT: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", ReturnTo: "/question/1", Stay: "/question/1"}},
+		{"switch back", Switch{Layout: acme, From: grace, To: ada, JWT: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}},
+		{"logout", Logout{Layout: acme, Person: ada}},
+		{"logged out", LoggedOut{Layout: acme, SignInURL: "/auth/sso", Provider: "Acme"}},
+		{"continue", Continue{Layout: acme, URL: "/auth/sso?resume=1&state=a%2Fb"}},
+		{"upstream down", UpstreamDown{Layout: acme, TryAgain: "/question/1", Reference: reference}},
+	}
+}
+
+// rewrite returns a copy of a page in which every string is replaced.
+func rewrite(page Page, with func(string) string) Page {
+	v := reflect.New(reflect.TypeOf(page)).Elem()
+	v.Set(reflect.ValueOf(page))
+	rewriteValue(v, "", func(_, s string) string { return with(s) })
+	return v.Interface().(Page)
+}
+
+// rewriteValue replaces every string in v in place, copying what is shared; path names each, such as Sessions.Device.
+func rewriteValue(v reflect.Value, path string, with func(path, s string) string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(with(path, v.String()))
+	case reflect.Pointer:
+		if !v.IsNil() {
+			c := reflect.New(v.Type().Elem())
+			c.Elem().Set(v.Elem())
+			rewriteValue(c.Elem(), path, with)
+			v.Set(c)
+		}
+	case reflect.Slice:
+		c := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(c, v)
+		for i := range c.Len() {
+			rewriteValue(c.Index(i), path, with)
+		}
+		if !v.IsNil() {
+			v.Set(c)
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			rewriteValue(v.Field(i), path+"."+v.Type().Field(i).Name, with)
+		}
+	}
+}
