@@ -1,0 +1,136 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/ssobridge/ssobridge/static"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+// handlerTimeout bounds the bridge's own handlers; the reverse proxy is not among them.
+const handlerTimeout = 30 * time.Second
+
+// routes has every route and its guard. /auth/verify and the reverse proxy stand before it, in [Server.ServeHTTP].
+func (s *Server) routes() *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.handleError
+	e.IPExtractor = func(r *http.Request) string { return s.live.Load().peer(r) }
+	e.Logger.SetOutput(discard{}) // echo's own logger; ours is slog
+	e.Use(identify, s.recoverPanic, s.secure, middleware.ContextTimeout(handlerTimeout))
+
+	// Anyone.
+	e.GET("/healthz", s.handleHealth)
+	e.GET("/readyz", s.handleReady)
+	e.GET("/metrics", s.handleMetrics)
+	e.GET("/.well-known/jwks.json", s.handleJWKS)
+	e.Match([]string{http.MethodGet, http.MethodHead}, static.Prefix+"*", echo.WrapHandler(static.Handler()))
+	e.GET("/", s.handleHome)
+
+	// Sign-in. What vouches for these is the token, so they may come from other sites.
+	e.Match([]string{http.MethodGet, http.MethodHead, http.MethodPost}, "/auth/sso", s.handleSSO, s.cors)
+	e.POST("/auth/sso/to_session", s.handleToSession, s.cors)
+	e.GET("/api/user/current", s.handleCurrentUser, s.cors)
+	for _, path := range []string{"/auth/sso", "/auth/sso/to_session", "/api/user/current"} {
+		e.OPTIONS(path, s.handlePreflight)
+	}
+
+	// What changes something comes from our own pages only.
+	e.GET("/login", s.handleLogin)
+	e.POST("/login", s.handlePassword, sameOrigin)
+	e.GET("/auth/logout", s.handleLogoutPage)
+	e.POST("/auth/logout", s.handleLogout, sameOrigin)
+	e.POST("/auth/sso/logout", s.handleLogout, sameOrigin)
+	return e
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// handleMetrics serves /metrics here unless METRICS_LISTEN gives it a listener of its own.
+func (s *Server) handleMetrics(c echo.Context) error {
+	if s.live.Load().cfg.MetricsListen != "" {
+		return echo.ErrNotFound
+	}
+	s.metrics.handler().ServeHTTP(c.Response(), c.Request())
+	return nil
+}
+
+// handleJWKS publishes the keys of Remote-Assertion (RFC 7517 §5).
+func (s *Server) handleJWKS(c echo.Context) error {
+	if s.Signer == nil {
+		return echo.ErrNotFound
+	}
+	c.Response().Header().Set("Cache-Control", "public, max-age=300")
+	return c.Blob(http.StatusOK, "application/jwk-set+json", s.Signer.JWKS())
+}
+
+// cors lets pages of CORS_ORIGINS read the answers of the JSON flow. Cookies play no part in it, so no credentials.
+func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		s.allowOrigin(c)
+		return next(c)
+	}
+}
+
+func (s *Server) allowOrigin(c echo.Context) bool {
+	h := c.Response().Header()
+	h["Vary"] = []string{"Cookie, Authorization, Origin"} // a slice of its own: the shared one is read only
+	origin := c.Request().Header.Get("Origin")
+	for _, allowed := range s.live.Load().cfg.CORSOrigins {
+		if origin == string(allowed) {
+			h.Set("Access-Control-Allow-Origin", origin)
+			h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) handlePreflight(c echo.Context) error {
+	if s.allowOrigin(c) {
+		h := c.Response().Header()
+		h.Set("Access-Control-Allow-Methods", "GET, POST")
+		h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, X-Metabase-Client, X-Metabase-Client-Version, "+
+			"X-Metabase-Embedded, X-Metabase-SDK-JWT-Hash, X-Metabase-Session, X-Requested-With")
+		h.Set("Access-Control-Max-Age", "600")
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// page renders one page and answers with it.
+func (s *Server) page(w http.ResponseWriter, status int, page templates.Page) error {
+	return s.pages.Render(&pageWriter{w, status}, page)
+}
+
+// pageWriter writes the head of the answer once the page is made.
+type pageWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (p *pageWriter) Write(b []byte) (int, error) {
+	p.Header().Set("Content-Type", "text/html; charset=utf-8")
+	p.WriteHeader(p.status)
+	return p.ResponseWriter.Write(b)
+}
+
+func (s *Server) layout(l *live) templates.Layout {
+	return templates.Layout{Site: l.cfg.SiteName}
+}
+
+// Routes lists method and path of every route, for tests that try them all.
+func (s *Server) Routes() []string {
+	var all []string
+	for _, r := range s.echo.Routes() {
+		all = append(all, r.Method+" "+r.Path)
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,162 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/seal"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/static"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+// Options are what a Server is made of. All but Signer and Version are required.
+type Options struct {
+	Store     Store
+	Passwords Passwords
+	Signer    Signer // signs Remote-Assertion; nil: it is always "-"
+	SecretKey []byte // seals the cookie of a login that has begun
+	Now       func() time.Time
+	Log       *slog.Logger
+	Version   string
+}
+
+// Live is one consistent set of settings and what was made of it. [Server.Apply] exchanges it as a whole.
+type Live struct {
+	Config *setting.Config
+	Bridge *sso.Bridge
+}
+
+// Store is what the server keeps and asks for besides the logins themselves.
+type Store interface {
+	sessionStore
+	handoffStore
+	passwordStore
+	Ready(ctx context.Context) error
+	Record(ctx context.Context, e sso.Event) error
+}
+
+// Passwords hashes with a limit on how many at once, so that guesses cannot starve sign-ins (SECURITY I4).
+type Passwords interface {
+	// Verify takes as long for an empty hash as for a real one (SECURITY I3).
+	Verify(ctx context.Context, hash, password string) (ok, rehash bool, err error)
+}
+
+// Signer signs assertions for the app behind the bridge.
+type Signer interface {
+	// SignAssertion returns a JWT of these claims; the issuer is the bridge.
+	SignAssertion(claims map[string]any) (string, error)
+	// JWKS is the public key set as RFC 7517 JSON.
+	JWKS() []byte
+}
+
+// Server answers HTTP. Make one with [New]; it is an [http.Handler] that can be mounted at the root of any server.
+type Server struct {
+	Options
+	live       atomic.Pointer[live]
+	principals *principals
+	echo       *echo.Echo
+	pages      *templates.Pages
+	flows      *seal.Box
+	metrics    *metrics
+}
+
+// New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
+func New(o Options, l Live) (*Server, error) {
+	s := &Server{Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics()}
+	var err error
+	if s.flows, err = seal.New(o.SecretKey, "flow"); err != nil {
+		return nil, err
+	}
+	if s.pages, err = templates.New(static.URL); err != nil {
+		return nil, err
+	}
+	s.Apply(l)
+	s.echo = s.routes()
+	return s, nil
+}
+
+// Apply puts new settings in force, for requests that begin from now on.
+func (s *Server) Apply(l Live) {
+	next := newLive(l)
+	s.principals.policy.Store(&l.Bridge.Policy.Sessions)
+	s.live.Store(next)
+	s.principals.forgetAll()
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == "/auth/verify":
+		s.verify(w, r)
+	case s.live.Load().proxy != nil && !ownPath(r.URL.Path):
+		s.reverseProxy(w, r)
+	default:
+		s.echo.ServeHTTP(w, r)
+	}
+}
+
+// Time-outs of the listener (SECURITY L2). A request's body and an answer may take long behind the reverse proxy, so
+// those are bounded per route, not here.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+	shutdownTimeout   = 9 * time.Second
+)
+
+// Serve answers on l until ctx ends; then it stops accepting, finishes what runs, and returns nil within ten seconds.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	followed := make(chan struct{})
+	go func() { defer close(followed); s.Follow(background) }()
+	defer func() { stop(); <-followed }()
+
+	return serveHTTP(ctx, l, s)
+}
+
+// ServeMetrics answers /metrics, and nothing else, on a listener of its own (METRICS_LISTEN).
+func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.metrics.handler())
+	return serveHTTP(ctx, l, mux)
+}
+
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	hs := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelDebug), // broken clients, not ours
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- hs.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := hs.Shutdown(grace); err != nil {
+		hs.Close() // streams and WebSockets that did not end in time
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Follow keeps the cache of principals true and writes last use back, until ctx ends. [Server.Serve] runs it.
+func (s *Server) Follow(ctx context.Context) { s.principals.follow(ctx) }

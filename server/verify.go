@@ -1,0 +1,201 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// The identity headers (CONTRACT 7). All are on every 2xx, none is ever empty: some proxies let the client's own header
+// through when ours is absent or empty (SECURITY 0.4).
+const (
+	headerUser      = "Remote-User"
+	headerEmail     = "Remote-Email"
+	headerName      = "Remote-Name"
+	headerGroups    = "Remote-Groups"
+	headerID        = "Remote-Id"
+	headerAssertion = "Remote-Assertion"
+
+	noValue = "-"
+)
+
+// answer is what a session's requests are answered with, made once a session. Headers are shared between requests and
+// must not be written to.
+type answer struct {
+	user, email, name, groups, id []string
+
+	mu        sync.Mutex
+	assertion []string
+	renew     time.Time // when to sign a new one
+}
+
+func newAnswer(p *sso.Principal) *answer {
+	names := make([]string, len(p.Groups))
+	for i, g := range p.Groups {
+		names[i] = headerValue(g.Name)
+	}
+	email := []string{headerValue(p.Account.Email)}
+	return &answer{
+		user:   email,
+		email:  email,
+		name:   []string{headerValue(p.Account.CommonName())},
+		groups: []string{strings.Join(names, ",")},
+		id:     []string{strconv.FormatInt(p.Account.ID, 10)},
+	}
+}
+
+// headerValue writes text as one line of printable ASCII. What is not is percent-encoded as UTF-8, in the manner of
+// RFC 8187 §3.2; so is "%" itself, and the comma, which separates groups.
+func headerValue(s string) string {
+	plain := s != ""
+	for i := range len(s) {
+		plain = plain && plainByte(s[i])
+	}
+	if plain && s != noValue && s[0] != ' ' && s[len(s)-1] != ' ' {
+		return s
+	}
+	if s == "" {
+		return noValue
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; plainByte(c) && !(c == ' ' && (i == 0 || i == len(s)-1)) && s != noValue {
+			b.WriteByte(c)
+		} else {
+			const hex = "0123456789ABCDEF"
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		}
+	}
+	return b.String()
+}
+
+func plainByte(c byte) bool { return c >= ' ' && c < 0x7f && c != '%' && c != ',' }
+
+// setIdentity writes all identity headers, replacing whatever was there.
+func (s *Server) setIdentity(h http.Header, e *entry) {
+	a := e.answer
+	h[headerUser], h[headerEmail], h[headerName], h[headerGroups], h[headerID] = a.user, a.email, a.name, a.groups, a.id
+	h[headerAssertion] = s.assertion(e)
+}
+
+// assertionLifetime and assertionRenew: an app gets an assertion that is good for at least half of its five minutes.
+const (
+	assertionLifetime = 5 * time.Minute
+	assertionRenew    = assertionLifetime / 2
+)
+
+// assertion returns the signed assertion of a session, signing at most once in [assertionRenew].
+func (s *Server) assertion(e *entry) []string {
+	if s.Signer == nil {
+		return []string{noValue}
+	}
+	now := s.Now()
+	e.answer.mu.Lock()
+	defer e.answer.mu.Unlock()
+	if now.Before(e.answer.renew) && !now.Before(e.answer.renew.Add(-assertionRenew)) { // also after the clock went back
+		return e.answer.assertion
+	}
+	p := e.principal
+	groups := make([]string, len(p.Groups))
+	for i, g := range p.Groups {
+		groups[i] = g.Name
+	}
+	signed, err := s.Signer.SignAssertion(map[string]any{
+		"iss":        string(s.live.Load().cfg.SiteURL),
+		"sub":        strconv.FormatInt(p.Account.ID, 10),
+		"iat":        now.Unix(),
+		"exp":        now.Add(assertionLifetime).Unix(),
+		"email":      p.Account.Email,
+		"name":       p.Account.CommonName(),
+		"groups":     groups,
+		"attributes": p.Account.Attributes(),
+	})
+	if err != nil {
+		s.Log.Error("assertion not signed", "error", err)
+		return []string{noValue}
+	}
+	e.answer.assertion, e.answer.renew = []string{signed}, now.Add(assertionRenew)
+	return e.answer.assertion
+}
+
+// Header values that the answers of the hot path share; read only.
+var (
+	noStore   = []string{"no-store"}
+	varyOnWho = []string{"Cookie, Authorization"}
+	nosniff   = []string{"nosniff"}
+	zero      = []string{"0"}
+	bearer    = []string{`Bearer realm="ssobridge"`}
+	badBearer = []string{`Bearer realm="ssobridge", error="invalid_token"`} // RFC 6750 §3.1
+)
+
+// verify answers GET /auth/verify for nginx auth_request and the like: 200 with the identity headers, 401 not signed in,
+// 403 in none of the named groups. It reads no header about the original request, and does no more work than a look into
+// memory.
+func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h["Cache-Control"], h["Vary"], h["X-Content-Type-Options"] = noStore, varyOnWho, nosniff
+	h["X-Request-Id"] = []string{newRequestID()}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.Set("Allow", "GET, HEAD")
+		s.answerVerify(w, http.StatusMethodNotAllowed)
+		return
+	}
+	l := s.live.Load()
+	e, err := s.check(r, l)
+	switch {
+	case err != nil:
+		s.denyVerify(w, r, err)
+		return
+	case r.URL.RawQuery != "":
+		if groups, ok := requiredGroups(r.URL.RawQuery); !ok || len(groups) > 0 && !e.principal.InAny(groups) {
+			s.answerVerify(w, http.StatusForbidden)
+			return
+		}
+	}
+	s.setIdentity(h, e)
+	s.answerVerify(w, http.StatusOK)
+}
+
+// check returns the entry of the session that a request presents.
+func (s *Server) check(r *http.Request, l *live) (*entry, error) {
+	hash, ok := l.sessionOf(r)
+	if !ok {
+		return nil, sso.NotSignedIn
+	}
+	return s.principals.find(r.Context(), hash)
+}
+
+// requiredGroups reads ?group=A&group=B. ok is false when the query cannot be read: then no one is in the groups.
+func requiredGroups(rawQuery string) (groups []string, ok bool) {
+	q, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return nil, false
+	}
+	return q["group"], true
+}
+
+// denyVerify answers what is no 2xx, and fails closed: without the database no one is signed in (SECURITY L4).
+func (s *Server) denyVerify(w http.ResponseWriter, r *http.Request, err error) {
+	if sso.CodeOf(err) != sso.NotSignedIn {
+		s.Log.Error("session not checked", "code", sso.CodeOf(err), "error", err)
+		w.Header().Set("Retry-After", retryAfter)
+		s.answerVerify(w, http.StatusServiceUnavailable)
+		return
+	}
+	w.Header()["Www-Authenticate"] = bearer
+	if len(r.Header["Authorization"]) > 0 {
+		w.Header()["Www-Authenticate"] = badBearer
+	}
+	s.answerVerify(w, http.StatusUnauthorized)
+}
+
+func (s *Server) answerVerify(w http.ResponseWriter, status int) {
+	w.Header()["Content-Length"] = zero
+	w.WriteHeader(status)
+	s.metrics.verified(status)
+}

@@ -1,0 +1,147 @@
+// Package oidc talks to an identity provider's endpoints. [Exchange] takes the code that a browser brought back to the
+// token endpoint (RFC 6749 §4.1.3 with RFC 7636 §4.5), so that no token is ever in a URL.
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// Bounds of a token endpoint's answer (SECURITY A14).
+const (
+	exchangeTimeout = 5 * time.Second
+	maxAnswer       = 64 << 10
+)
+
+// Exchange redeems codes at one token endpoint, as a public client: what proves us is the code verifier. The zero
+// Exchange redeems nothing.
+type Exchange struct {
+	TokenURI    *url.URL
+	ClientID    string
+	RedirectURI string
+	Client      *http.Client // required; see [DefaultClient]
+}
+
+// Exchange returns the token for a code. Errors wrap [sso.CodeExchangeFailed] when the provider refused the code or
+// answered something else than a token, and [sso.ProviderUnavailable] when it did not answer properly: no connection, a
+// time-out (5 s), or a status of 500 and above.
+func (e *Exchange) Exchange(ctx context.Context, code, verifier string) (string, error) {
+	if e.TokenURI == nil || e.Client == nil {
+		return "", fmt.Errorf("no token endpoint is configured: %w", sso.CodeExchangeFailed)
+	}
+	if !validVerifier(verifier) {
+		return "", fmt.Errorf("the code verifier is not 43 to 128 unreserved characters: %w", sso.CodeExchangeFailed)
+	}
+	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
+	defer cancel()
+
+	form := url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {code},
+		"redirect_uri":  {e.RedirectURI},
+		"client_id":     {e.ClientID},
+		"code_verifier": {verifier},
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.TokenURI.String(), strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", fmt.Errorf("token endpoint: %w: %w", err, sso.CodeExchangeFailed)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+
+	resp, err := e.Client.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("token endpoint %s: %w: %w", e.TokenURI.Redacted(), withoutURL(err), sso.ProviderUnavailable)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return "", fmt.Errorf("token endpoint %s: reading the answer: %w: %w", e.TokenURI.Redacted(), err, sso.ProviderUnavailable)
+	}
+	token, err := readAnswer(resp, body)
+	if err != nil {
+		return "", fmt.Errorf("token endpoint %s: %w", e.TokenURI.Redacted(), err)
+	}
+	return token, nil
+}
+
+// readAnswer reads an RFC 6749 §5.1 or §5.2 answer. What it quotes is the provider's error, never a token.
+func readAnswer(resp *http.Response, body []byte) (string, error) {
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	switch {
+	case resp.StatusCode >= 500:
+		return "", fmt.Errorf("answered %d: %w", resp.StatusCode, sso.ProviderUnavailable)
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return "", fmt.Errorf("answered with a redirect (%d), which is not followed: set JWT_TOKEN_URI to the address itself: %w",
+			resp.StatusCode, sso.CodeExchangeFailed)
+	case len(body) > maxAnswer:
+		return "", fmt.Errorf("answered more than %d bytes: %w", maxAnswer, sso.CodeExchangeFailed)
+	case kind != "application/json":
+		return "", fmt.Errorf("answered %d with %q; JSON is needed: %w", resp.StatusCode, sso.Truncate(sso.CleanText(kind), 60), sso.CodeExchangeFailed)
+	}
+	var answer struct {
+		JWT         string `json:"jwt"`
+		IDToken     string `json:"id_token"`
+		AccessToken string `json:"access_token"`
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return "", fmt.Errorf("answered %d with JSON that is not an object of strings: %w", resp.StatusCode, sso.CodeExchangeFailed)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("refused the code with status %d, error %q, %q: %w", resp.StatusCode,
+			sso.Truncate(sso.CleanText(answer.Error), 60), sso.Truncate(sso.CleanText(answer.Description), 200), sso.CodeExchangeFailed)
+	}
+	for _, token := range []string{answer.JWT, answer.IDToken, answer.AccessToken} {
+		if token != "" {
+			return token, nil
+		}
+	}
+	return "", fmt.Errorf("answered without jwt, id_token or access_token: %w", sso.CodeExchangeFailed)
+}
+
+// validVerifier is RFC 7636 §4.1: 43*128unreserved.
+func validVerifier(v string) bool {
+	if len(v) < 43 || len(v) > 128 {
+		return false
+	}
+	for i := range len(v) {
+		c := v[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// DefaultClient is how the bridge asks an identity provider: TLS checked, no redirect followed (what a code is worth must
+// not be sent on), no cookies.
+func DefaultClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxResponseHeaderBytes = 32 << 10
+	transport.ResponseHeaderTimeout = exchangeTimeout
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       exchangeTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// withoutURL drops the URL that net/http puts in front of its errors; the caller names the endpoint itself.
+func withoutURL(err error) error {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		return ue.Err
+	}
+	return err
+}
