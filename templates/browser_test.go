@@ -1,0 +1,319 @@
+package templates
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/static"
+)
+
+// What the server sends with every page, but for the origins that depend on its settings.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; " +
+	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// serveSamples serves each sample under /sample/N, and what its links lead to under any other path.
+func serveSamples(t *testing.T, all []sample) *httptest.Server {
+	p := newPages(t)
+	mux := http.NewServeMux()
+	mux.Handle(static.Prefix, static.Handler())
+	for i, s := range all {
+		mux.HandleFunc(fmt.Sprintf("GET /sample/%d", i), func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Content-Security-Policy", policy)
+			if err := p.Render(w, s.page); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	mux.HandleFunc("/auth/", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusNoContent) // a browser stays where it is: the page that goes on can be looked at
+	})
+	mux.HandleFunc("/arrived", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s", r.Method, r.FormValue("email"))
+	})
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// browser starts Chromium and returns the context of a tab.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path := ssotest.Need(t, "chromium", "apt-get install chromium")
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoFirstRun, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Run(ctx); err != nil {
+		t.Fatalf("start of %s: %v", path, err)
+	}
+	return ctx
+}
+
+// complaints collects what the browser's console says: script errors, blocked and missing things.
+type complaints struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func listen(ctx context.Context) *complaints {
+	c := &complaints{}
+	chromedp.ListenTarget(ctx, func(event any) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		switch e := event.(type) {
+		case *log.EventEntryAdded:
+			c.all = append(c.all, fmt.Sprintf("%s: %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
+		case *runtime.EventExceptionThrown:
+			c.all = append(c.all, e.ExceptionDetails.Error())
+		case *runtime.EventConsoleAPICalled:
+			c.all = append(c.all, fmt.Sprintf("console.%s", e.Type))
+		}
+	})
+	return c
+}
+
+func (c *complaints) take() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.all
+	c.all = nil
+	return all
+}
+
+// A look is one way to look at a page.
+type look struct {
+	name   string
+	scheme string
+	width  int64
+}
+
+var looks = []look{
+	{"light-wide", "light", 1280}, {"light-narrow", "light", 360},
+	{"dark-wide", "dark", 1280}, {"dark-narrow", "dark", 360},
+}
+
+func (l look) set() chromedp.Action {
+	return chromedp.Tasks{
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: l.scheme},
+			{Name: "prefers-reduced-motion", Value: "reduce"}, // or axe reads a colour on its way to another
+		}),
+		emulation.SetDeviceMetricsOverride(l.width, 800, 1, false),
+	}
+}
+
+// Every page in a real browser: nothing on the console, so nothing that the policy blocks; nothing beyond the edge at
+// 360 px; with axe-core no violation of WCAG or good practice. SSOBRIDGE_TEST_SHOTS names a folder for screenshots.
+//
+// SECURITY L1
+func TestPagesInABrowser(t *testing.T) {
+	all := samples()
+	site := serveSamples(t, all)
+	ctx := browser(t)
+	said := listen(ctx)
+	axe := axeCore(t)
+	for i, s := range all {
+		t.Run(s.name, func(t *testing.T) {
+			if err := chromedp.Run(ctx, chromedp.Navigate(fmt.Sprintf("%s/sample/%d", site.URL, i)), chromedp.Evaluate(axe, nil)); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range said.take() {
+				t.Errorf("console: got %s, want nothing", c)
+			}
+			for _, l := range looks {
+				checkLook(t, ctx, s, l, axe != "")
+			}
+		})
+	}
+	if axe == "" {
+		ssotest.Missing(t, "axe-core", "npm install axe-core@4.14.1 beside go.mod, or elsewhere with SSOBRIDGE_TEST_NODE_MODULES naming the node_modules folder")
+	}
+}
+
+func checkLook(t *testing.T, ctx context.Context, s sample, l look, axe bool) {
+	t.Helper()
+	var beyond int
+	if err := chromedp.Run(ctx, l.set(),
+		chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &beyond)); err != nil {
+		t.Fatal(err)
+	}
+	if beyond > 0 {
+		t.Errorf("%s: got %d px beyond the edge, want none", l.name, beyond)
+	}
+	if dir := os.Getenv("SSOBRIDGE_TEST_SHOTS"); dir != "" {
+		shoot(t, ctx, filepath.Join(dir, strings.ReplaceAll(s.name, " ", "-")+"-"+l.name+".png"))
+	}
+	if !axe {
+		return
+	}
+	var report string
+	const run = `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(
+		v => v.id + ": " + v.help + " " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; "))))`
+	err := chromedp.Run(ctx, chromedp.Evaluate(run, &report, func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
+		return p.WithAwaitPromise(true)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var violations []string
+	if err := json.Unmarshal([]byte(report), &violations); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range violations {
+		t.Errorf("%s: axe-core: %s", l.name, v)
+	}
+}
+
+func shoot(t *testing.T, ctx context.Context, file string) {
+	t.Helper()
+	var png []byte
+	if err := chromedp.Run(ctx, chromedp.FullScreenshot(&png, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, png, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// axeCore returns the source of axe-core, or "".
+func axeCore(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("SSOBRIDGE_TEST_NODE_MODULES")
+	if dir == "" {
+		dir = filepath.Join("..", "node_modules")
+	}
+	source, err := os.ReadFile(filepath.Join(dir, "axe-core", "axe.min.js"))
+	if err != nil {
+		return ""
+	}
+	return string(source)
+}
+
+// Without a script the page from a foreign POST goes on by itself, and forms send what was typed.
+func TestPagesWithoutScript(t *testing.T) {
+	all := []sample{
+		{"continue", Continue{URL: "/arrived?email=by+itself"}},
+		{"logout", Logout{Person: Person{Email: "ada@acme.example"}}},
+	}
+	site := serveSamples(t, all)
+	ctx := browser(t)
+	var body, submitted string
+	if err := chromedp.Run(ctx,
+		emulation.SetScriptExecutionDisabled(true),
+		chromedp.Navigate(site.URL+"/sample/0"),
+		chromedp.WaitVisible("pre", chromedp.ByQuery),
+		chromedp.Text("pre", &body, chromedp.ByQuery),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if want := "GET by itself"; body != want {
+		t.Errorf("where the page went: got %q, want %q", body, want)
+	}
+	posted := make(chan string, 1)
+	site.Config.Handler.(*http.ServeMux).HandleFunc("POST /auth/logout", func(w http.ResponseWriter, r *http.Request) {
+		posted <- r.Header.Get("Sec-Fetch-Site")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	if err := chromedp.Run(ctx,
+		chromedp.Navigate(site.URL+"/sample/1"),
+		chromedp.Click("main button", chromedp.ByQuery),
+	); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case submitted = <-posted:
+	case <-ctx.Done():
+		t.Fatal("the form was not sent")
+	}
+	if submitted != "same-origin" {
+		t.Errorf("Sec-Fetch-Site of the form: got %q, want same-origin", submitted)
+	}
+}
+
+// With the keyboard alone: the first stop skips to the content, then come the fields in reading order.
+func TestKeyboard(t *testing.T) {
+	site := serveSamples(t, []sample{{"login", Login{Password: true}}})
+	ctx := browser(t)
+	stop := func(into *string) chromedp.Action {
+		return chromedp.Evaluate(`(a => a.id || a.textContent.trim())(document.activeElement)`, into)
+	}
+	got := make([]string, 6)
+	if err := chromedp.Run(ctx,
+		chromedp.Navigate(site.URL+"/sample/0"),
+		chromedp.KeyEvent(kb.Tab), stop(&got[0]),
+		chromedp.KeyEvent(kb.Enter), stop(&got[1]),
+		chromedp.KeyEvent(kb.Tab), stop(&got[2]),
+		chromedp.KeyEvent(kb.Tab), stop(&got[3]),
+		chromedp.KeyEvent(kb.Tab), stop(&got[4]),
+		chromedp.KeyEvent(kb.Tab), stop(&got[5]),
+	); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"Skip to content", "main", "email", "password", "Show password", "Sign in"}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("stop %d: got %q, want %q (all: %q)", i, got[i], want[i], got)
+		}
+	}
+}
+
+// The script adds only comfort: a password that can be looked at, and a form that is sent once.
+func TestScript(t *testing.T) {
+	site := serveSamples(t, []sample{{"login", Login{Password: true}}})
+	sent := make(chan string, 8)
+	site.Config.Handler.(*http.ServeMux).HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		sent <- r.PostFormValue("email") + " " + r.PostFormValue("password")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	ctx := browser(t)
+	var shown, hidden string
+	kind := `document.getElementById("password").type`
+	if err := chromedp.Run(ctx,
+		chromedp.Navigate(site.URL+"/sample/0"),
+		chromedp.SendKeys("#email", "ada@acme.example"),
+		chromedp.SendKeys("#password", "a long pass phrase"),
+		chromedp.Click(".reveal"), chromedp.Evaluate(kind, &shown),
+		chromedp.Click("form .button"), chromedp.Evaluate(kind, &hidden),
+		chromedp.Click("form .button"), chromedp.Click("form .button"),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if shown != "text" || hidden != "password" {
+		t.Errorf("type of the password field: got %q then %q, want text, then password when it is sent", shown, hidden)
+	}
+	select {
+	case got := <-sent:
+		if want := "ada@acme.example a long pass phrase"; got != want {
+			t.Errorf("form: got %q, want %q", got, want)
+		}
+	case <-ctx.Done():
+		t.Fatal("the form was not sent")
+	}
+	if n := len(sent); n != 0 {
+		t.Errorf("form: got it sent %d more times, want once", n)
+	}
+}
