@@ -155,7 +155,7 @@ func (l Login) PasswordField() Field {
 // Refusal says that something did not work: a login, a page that is not there, a right that is missing.
 type Refusal struct {
 	Layout
-	Status    int      // the status of the answer; 0 leaves it out
+	Status    int      // the status of the answer, shown beside the reference; 0 leaves it out
 	Title     string   // what happened, in a few words
 	Message   string   // what happened, in a sentence
 	Advice    []string // what the person can do, one step each

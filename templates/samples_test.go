@@ -44,7 +44,7 @@ func samples() []sample {
 			Error: "Too many attempts. Wait a minute, then try again."}},
 		{"login off", Login{Layout: acme}},
 		{"refusal", Refusal{
-			Layout: acme, Status: 401, Title: "The link has expired", Message: "Token is expired (1795339800)",
+			Layout: acme, Status: 401, Title: "The link has expired", Message: "The link that signs you in was made too long ago to be used.",
 			Advice:   []string{"Go back to Acme and open the page from there again.", "If it happens each time, the clock of a server may be wrong: tell an administrator."},
 			TryAgain: "/auth/sso?redirect=%2Fquestion%2F1", Reference: reference,
 		}},
