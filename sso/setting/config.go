@@ -174,7 +174,7 @@ func (c *Config) WithSaved(saved map[string]string) (*Config, []Fault) {
 // was given.
 func (c *Config) WithListener(addr netip.AddrPort) *Config {
 	next := *c
-	if c.Source("SITE_URL").Kind == FromDefault {
+	if c.Text("SITE_URL") == "" {
 		next.in.port = addr.Port()
 		next.SiteURL = localSite(addr.Port())
 	}

@@ -252,10 +252,10 @@ func network(text string) (netip.Prefix, error) {
 func domain(text string) (string, error) {
 	d := strings.ToLower(strings.TrimPrefix(text, "."))
 	o, err := sso.ParseOrigin("https://" + d)
-	if err != nil || string(o) != "https://"+d || strings.HasSuffix(d, ".") || strings.HasPrefix(d, ".") {
+	if err != nil || string(o) != "https://"+d || strings.HasSuffix(d, ".") || strings.ContainsAny(d, ":[") || strings.HasPrefix(d, ".") {
 		return "", fmt.Errorf("%q is not a domain such as example.com", text)
 	}
-	if _, err := netip.ParseAddr(strings.Trim(d, "[]")); err == nil || !strings.Contains(d, ".") {
+	if _, err := netip.ParseAddr(d); err == nil || !strings.Contains(d, ".") {
 		return "", fmt.Errorf("%q is not a domain such as example.com: browsers keep no shared cookie for it", text)
 	}
 	return d, nil

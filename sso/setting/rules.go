@@ -13,7 +13,7 @@ import (
 // derive fills in what follows from several settings, and holds them against one another. Rules about a setting that is
 // broken anyway are left out: they would only repeat the fault.
 func (c *Config) derive(broken map[string]bool) []Fault {
-	if c.Source("SITE_URL").Kind == FromDefault {
+	if c.SiteURL == "" {
 		c.SiteURL = localSite(c.listenPort())
 	}
 	c.deriveEnabled()
@@ -87,7 +87,7 @@ func (j *judge) process() {
 	if c.MetricsListen == c.Listen && c.listenPort() != 0 {
 		j.fault("METRICS_LISTEN", "is the same as LISTEN", "take another port, or leave it out", "LISTEN")
 	}
-	if c.Source("SITE_URL").Kind == FromDefault && !j.listensHereOnly() {
+	if c.Text("SITE_URL") == "" && !j.listensHereOnly() {
 		j.warn("LISTEN %s can be reached from other machines, but SITE_URL is not set: links lead to %s", c.Listen, c.SiteURL)
 	}
 }
