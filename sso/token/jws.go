@@ -1,0 +1,126 @@
+package token
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// MaxSize is the most bytes a token may have.
+const MaxSize = 8 << 10
+
+// compact is a token taken apart (RFC 7515 §7.1).
+type compact struct {
+	signingInput               string // "header.payload" as it was signed, RFC 7515 §5.1
+	header, payload, signature []byte
+}
+
+// split takes a token apart. Its three parts decode in one way only: base64.RawURLEncoding would skip line ends and
+// spare bits, and so let many strings be one token.
+func split(token string) (compact, error) {
+	parts := strings.SplitN(token, ".", 6)
+	if len(parts) != 3 {
+		return compact{}, fmt.Errorf("%s: %w", wrongParts(token, len(parts)), sso.TokenMalformed)
+	}
+	c := compact{signingInput: token[:len(parts[0])+1+len(parts[1])]}
+	for i, to := range []*[]byte{&c.header, &c.payload, &c.signature} {
+		var err error
+		if *to, err = decode(parts[i]); err != nil {
+			name := [...]string{"header", "payload", "signature"}[i]
+			return compact{}, fmt.Errorf("the token's %s (part %d of 3): %w: %w", name, i+1, err, sso.TokenMalformed)
+		}
+	}
+	return c, nil
+}
+
+func wrongParts(token string, n int) string {
+	switch {
+	case strings.HasPrefix(strings.TrimSpace(token), "{"):
+		return "this is JSON, not a compact token: send header.payload.signature"
+	case n == 5:
+		return "a token of five parts is encrypted (JWE); send a signed one (JWS)"
+	case n > 5:
+		return "a signed token has three parts separated by dots, this has more than five"
+	}
+	return fmt.Sprintf("a signed token has three parts separated by dots, this has %d", n)
+}
+
+// decode reads one part: at least one character, base64url without padding (RFC 7515 §2), spare bits zero.
+func decode(part string) ([]byte, error) {
+	if part == "" {
+		return nil, errors.New("is empty")
+	}
+	for i := range len(part) {
+		if c := part[i]; !base64url(c) {
+			return nil, fmt.Errorf("has %s, which is not base64url%s", strconv.QuoteToASCII(part[i:i+1]), whyOdd(c))
+		}
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil {
+		return nil, errors.New("is not base64url: cut off, or with spare bits that are not zero")
+	}
+	return b, nil
+}
+
+func base64url(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+func whyOdd(c byte) string {
+	switch c {
+	case '+', '/':
+		return ": it was encoded with the standard alphabet, not the URL one"
+	case '=':
+		return ": leave the padding out"
+	case ' ', '\t', '\r', '\n':
+		return ": a space or line end came along"
+	case '"', '\'':
+		return ": a quotation mark came along"
+	}
+	return ""
+}
+
+// header is what we read of a JOSE header. Members that we do not know are ignored, as RFC 7515 §4 asks; so are jku, jwk,
+// x5u and x5c, which would let the sender choose the key.
+type header struct {
+	alg string
+	kid string // "" when absent
+	typ any    // nil when absent
+}
+
+func parseHeader(data []byte) (header, error) {
+	refuse := func(format string, args ...any) (header, error) {
+		return header{}, fmt.Errorf("the token's header: "+format+": %w", append(args, sso.TokenMalformed)...)
+	}
+	members, err := parseObject(data)
+	if err != nil {
+		return refuse("%w", err)
+	}
+	if _, ok := members["crit"]; ok { // RFC 7515 §4.1.11: extensions we do not know must be refused, and we know none
+		return refuse("it has crit, and no extension is supported")
+	}
+	if _, ok := members["b64"]; ok { // RFC 7797 §3, §6: it changes what was signed
+		return refuse("it has b64, which is not supported")
+	}
+	h := header{typ: members["typ"]}
+	if typ, ok := members["typ"]; ok && typ == nil {
+		return refuse("typ is null")
+	}
+	var ok bool
+	if h.alg, ok = members["alg"].(string); !ok { // RFC 7515 §4.1.1: must be present
+		return refuse("it has no alg that is a string")
+	}
+	if kid, sent := members["kid"]; sent {
+		if h.kid, ok = kid.(string); !ok { // RFC 7515 §4.1.4
+			return refuse("kid is not a string")
+		}
+	}
+	return h, nil
+}
+
+// quote makes text from outside fit for a message: short, on one line, ASCII.
+func quote(s string) string { return strconv.QuoteToASCII(sso.Truncate(s, 60)) }

@@ -1,0 +1,222 @@
+package token
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// A KeySet is the keys that an issuer may sign with.
+type KeySet interface {
+	// Keys returns the keys that may have signed a token whose header names kid ("" when it names none), the likeliest
+	// first. The caller tries only those whose algorithm is the token's. It returns [sso.KeyUnknown] when no key can have
+	// that kid, and [sso.ProviderUnavailable] when that cannot be found out now.
+	Keys(ctx context.Context, kid string) ([]Key, error)
+}
+
+// A Key verifies signatures, of one algorithm only (RFC 8725 §3.1). The zero Key verifies nothing. The package makes
+// keys: [NewSecrets], [ParseKeys].
+type Key struct {
+	ID string // how logs name it: a kid, or a secret's place in its list
+
+	kid      string
+	alg      string // RFC 7518 §3.1
+	assigned bool   // alg is our default for that kind of key; the JWK had none
+	material any    // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+}
+
+// Algorithm returns the one algorithm of the key, such as "HS256".
+func (k Key) Algorithm() string { return k.alg }
+
+// String names the key. It never shows what is secret, not even with %#v in a log.
+func (k Key) String() string { return k.ID + " (" + k.alg + ")" }
+
+// GoString is [Key.String], so that %#v cannot print a secret.
+func (k Key) GoString() string { return k.String() }
+
+func (k Key) verify(c compact) bool {
+	m := method(k.alg)
+	return m != nil && m.Verify(c.signingInput, c.signature, k.material) == nil
+}
+
+// method returns the signature method of an algorithm; nil for every other text, "none" among them. Names are compared
+// exactly (RFC 7515 §4.1.1). golang-jwt's own registry is not used: it holds "none", and programs may add to it.
+func method(alg string) jwt.SigningMethod {
+	switch alg {
+	case "HS256":
+		return jwt.SigningMethodHS256
+	case "HS384":
+		return jwt.SigningMethodHS384
+	case "HS512":
+		return jwt.SigningMethodHS512
+	case "RS256":
+		return jwt.SigningMethodRS256
+	case "RS384":
+		return jwt.SigningMethodRS384
+	case "RS512":
+		return jwt.SigningMethodRS512
+	case "PS256":
+		return strictPSS(jwt.SigningMethodPS256)
+	case "PS384":
+		return strictPSS(jwt.SigningMethodPS384)
+	case "PS512":
+		return strictPSS(jwt.SigningMethodPS512)
+	case "ES256":
+		return jwt.SigningMethodES256
+	case "ES384":
+		return jwt.SigningMethodES384
+	case "ES512":
+		return jwt.SigningMethodES512
+	case "EdDSA":
+		return jwt.SigningMethodEdDSA
+	}
+	return nil
+}
+
+// strictPSS verifies only salts as long as the hash (RFC 7518 §3.5); golang-jwt's own methods accept any length.
+func strictPSS(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
+	return &jwt.SigningMethodRSAPSS{
+		SigningMethodRSA: m.SigningMethodRSA,
+		Options:          &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
+	}
+}
+
+// algorithms lists what a key of that material may be used with; the first is the default for a JWK without alg.
+func algorithms(material any) []string {
+	switch m := material.(type) {
+	case []byte:
+		return hmacs(len(m))
+	case *rsa.PublicKey:
+		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+	case *ecdsa.PublicKey: // RFC 7518 §3.4: one curve, one algorithm
+		switch m.Curve.Params().BitSize {
+		case 256:
+			return []string{"ES256"}
+		case 384:
+			return []string{"ES384"}
+		case 521:
+			return []string{"ES512"}
+		}
+	case ed25519.PublicKey: // RFC 8037 §3.1
+		return []string{"EdDSA"}
+	}
+	return nil
+}
+
+// hmacs are those whose hash is not longer than the secret (RFC 7518 §3.2).
+func hmacs(bytes int) []string {
+	all := []string{"HS256", "HS384", "HS512"}
+	return all[:min(len(all), max(0, bytes/16-1))]
+}
+
+// checkAlgorithm refuses what is no signature algorithm of ours: none, hs256, ES256K, RSA1_5 (SECURITY A1).
+func checkAlgorithm(alg string) error {
+	if method(alg) != nil {
+		return nil
+	}
+	if strings.EqualFold(alg, "none") {
+		return fmt.Errorf("the token is not signed (alg %s): %w", quote(alg), sso.TokenSignature)
+	}
+	return fmt.Errorf("the token's alg %s is not supported: sign with HS256: %w", quote(alg), sso.TokenSignature)
+}
+
+// candidates returns the keys to try on a token: those of its kid whose one algorithm is the token's (SECURITY A2).
+func candidates(ctx context.Context, keys KeySet, h header) ([]Key, error) {
+	all, err := keys.Keys(ctx, h.kid)
+	if err != nil {
+		return nil, err
+	}
+	return withAlgorithm(all, h.alg)
+}
+
+func withAlgorithm(keys []Key, alg string) ([]Key, error) {
+	var fit []Key
+	var others []string
+	for _, k := range keys {
+		if k.alg == alg {
+			fit = append(fit, k)
+		} else if !slices.Contains(others, k.alg) {
+			others = append(others, k.alg)
+		}
+	}
+	if len(fit) > 0 {
+		return fit, nil
+	}
+	if len(others) == 0 {
+		return nil, fmt.Errorf("there is no key: %w", sso.KeyUnknown)
+	}
+	return nil, fmt.Errorf("the token's alg is %s, but the key is for %s: sign with %s: %w",
+		quote(alg), strings.Join(others, ", "), others[0], sso.KeyUnknown)
+}
+
+// VerifySignature checks the form and the signature of a token and nothing else: no type, no times, no claims; the
+// payload need not even be JSON. Nobody may be signed in on its word: that is what a [Verifier] is for.
+//
+// alg, when not "", says which algorithm it must be. It overrides nothing: a key that names another one is not tried.
+// Only a key that names none takes it, if it can have it at all.
+//
+// It returns [sso.TokenMalformed], [sso.TokenSignature], [sso.KeyUnknown] or [sso.ProviderUnavailable].
+func VerifySignature(ctx context.Context, token string, keys KeySet, alg string) error {
+	if err := checkSize(token); err != nil {
+		return err
+	}
+	c, err := split(token)
+	if err != nil {
+		return err
+	}
+	h, err := parseHeader(c.header)
+	if err != nil {
+		return err
+	}
+	if err := checkAlgorithm(h.alg); err != nil {
+		return err
+	}
+	all, err := keys.Keys(ctx, h.kid)
+	if err != nil {
+		return err
+	}
+	if alg != "" {
+		all = demand(all, alg)
+	}
+	fit, err := withAlgorithm(all, h.alg)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(fit, func(k Key) bool { return k.verify(c) }) {
+		return fmt.Errorf("the signature does not fit: %w", sso.TokenSignature)
+	}
+	return nil
+}
+
+// demand keeps the keys whose algorithm is alg, or may become it because their JWK named none.
+func demand(keys []Key, alg string) []Key {
+	var fit []Key
+	for _, k := range keys {
+		if k.assigned && slices.Contains(algorithms(k.material), alg) {
+			k.alg = alg
+		}
+		if k.alg == alg {
+			fit = append(fit, k)
+		}
+	}
+	return fit
+}
+
+func checkSize(token string) error {
+	switch {
+	case token == "":
+		return fmt.Errorf("there is no token: %w", sso.TokenMalformed)
+	case len(token) > MaxSize:
+		return fmt.Errorf("the token has %d bytes, at most %d are allowed: send fewer or shorter claims: %w",
+			len(token), MaxSize, sso.TokenMalformed)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package token
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+)
+
+// mistake tries the ways in which IdPs get a shared secret wrong, and says which one made this signature; "" for none.
+// It is for explanations, whose reader configures both sides.
+func mistake(keys []Key, c compact) string {
+	for _, k := range keys {
+		secret, ok := k.material.([]byte)
+		if !ok {
+			continue
+		}
+		for _, m := range mistakes(secret) {
+			wrong := Key{alg: k.alg, material: m.key}
+			if len(m.key) > 0 && !bytes.Equal(m.key, secret) && wrong.verify(c) {
+				return fmt.Sprintf("; it fits %s if %s", k.ID, m.why)
+			}
+		}
+	}
+	return ""
+}
+
+type wrongSecret struct {
+	key []byte
+	why string
+}
+
+func mistakes(secret []byte) []wrongSecret {
+	const asText = ": let the identity provider sign with the text of the secret as it stands"
+	const space = "there is white space around the secret: write it without, on both sides"
+	text := string(secret)
+	fromHex, _ := hex.DecodeString(text)
+	list := []wrongSecret{
+		{fromHex, "the secret is decoded from hexadecimal first" + asText},
+		{bytes.TrimSpace(secret), space},
+		{[]byte(text + "\n"), space},
+		{[]byte(text + "\r\n"), space},
+		{[]byte(text + " "), space},
+		{[]byte(`"` + text + `"`), "there are quotation marks around the secret: write it without, on both sides"},
+		{bytes.Trim(secret, `"'`), "there are quotation marks around the secret: write it without, on both sides"},
+		{[]byte(base64.StdEncoding.EncodeToString(secret)), "the secret is encoded in base64 first" + asText},
+		{[]byte(hex.EncodeToString(secret)), "the secret is encoded in hexadecimal first" + asText},
+	}
+	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if b, err := e.DecodeString(text); err == nil {
+			list = append(list, wrongSecret{b, "the secret is decoded from base64 first" + asText})
+		}
+	}
+	return list
+}

@@ -1,0 +1,130 @@
+package token
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ccojocar/zxcvbn-go"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// MinSecret is the least number of bytes of a shared secret (RFC 7518 §3.2).
+const MinSecret = 32
+
+// secretList is the shared secrets of a provider, the current one first. It knows no kids: whatever a token's says, each
+// secret is tried.
+type secretList []Key
+
+// Keys implements [KeySet].
+func (l secretList) Keys(context.Context, string) ([]Key, error) {
+	if len(l) == 0 {
+		return nil, fmt.Errorf("no shared secret is configured: %w", sso.KeyUnknown)
+	}
+	return l, nil
+}
+
+// NewSecrets makes the key set of shared secrets, each used as the bytes of its text, with HS256: the one algorithm that
+// the protocol names. The first is current; all verify, so that they can be rotated.
+//
+// A secret that [CheckSecret] refuses is an error. With [sso.Metabase] it is a warning, as people bring the secret that
+// Metabase took from them; only an empty one is an error then. No message contains a secret.
+func NewSecrets(secrets []string, p sso.Profile) (keys KeySet, warnings []string, err error) {
+	if len(secrets) == 0 {
+		return nil, nil, fmt.Errorf("no shared secret: %w", sso.Invalid)
+	}
+	var list secretList
+	for i, s := range secrets {
+		id := "secret"
+		if len(secrets) > 1 {
+			id = fmt.Sprintf("secret %d of %d", i+1, len(secrets))
+		}
+		if weak := CheckSecret(s); weak != nil {
+			if p != sso.Metabase || s == "" {
+				return nil, nil, fmt.Errorf("%s: %w", id, weak)
+			}
+			warnings = append(warnings, fmt.Sprintf("%s: %s", id, sso.Reason(weak)))
+		}
+		list = append(list, Key{ID: id, alg: "HS256", material: []byte(s)})
+	}
+	return list, warnings, nil
+}
+
+// CheckSecret refuses a shared secret that is short or can be guessed: whoever has one token can try secrets on it
+// without asking us. The error wraps [sso.Invalid] and says how to make a good one.
+func CheckSecret(secret string) error {
+	refuse := func(format string, args ...any) error {
+		return fmt.Errorf("%s: make one with: openssl rand -hex 32: %w", fmt.Sprintf(format, args...), sso.Invalid)
+	}
+	if len(secret) < MinSecret {
+		return refuse("the shared secret has %d bytes; it needs at least %d", len(secret), MinSecret)
+	}
+	if published(secret) {
+		return refuse("the shared secret is an example that anyone can read")
+	}
+	if bits := strength(secret); bits < needed(secret) {
+		return refuse("the shared secret is guessable: it repeats, or is made of words, names or keyboard rows")
+	}
+	return nil
+}
+
+// published reports whether secret is, or merely repeats, the key of a well-known document or tutorial.
+func published(secret string) bool {
+	for _, known := range []string{
+		"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", // RFC 7515 A.1, RFC 7517 A.3
+		"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",                                            // RFC 7520 §3.5
+		"your-256-bit-secret", "your-384-bit-secret", "your-512-bit-secret", // jwt.io
+		"a-string-secret-at-least-256-bits-long", // jwt.io
+		"a-valid-string-secret-that-is-at-least-384-bits-long",
+		"a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
+		"qwertyuiopasdfghjklzxcvbnm123456",                                 // jwt.io, earlier
+		"404E635266556A586E3272357538782F413F4428472B4B6250645367566B5970", // Java tutorials
+		"the quick brown fox jumps over the lazy dog",
+	} {
+		if strings.Contains(strings.ToLower(secret), strings.ToLower(known)) {
+			return true
+		}
+	}
+	return false
+}
+
+// judged is how many bytes of a text the estimator sees at once: its time grows faster than the square of the length
+// (25 ms for 64 bytes in the worst case that was tried, 840 ms for 256).
+const judged = 64
+
+// strength estimates the bits of a secret. A long one is as strong as its stronger end; one that repeats is as strong as
+// what it repeats, which the estimator does not see by itself.
+func strength(secret string) float64 {
+	unit := secret[:period(secret)]
+	words := []string{"secret", "jwt", "key", "token", "bit", "bits", "your", "hs256", "shared", "signing", "metabase", "ssobridge"}
+	bits := zxcvbn.PasswordStrength(unit[:min(len(unit), judged)], words).Entropy
+	if len(unit) > judged {
+		bits = max(bits, zxcvbn.PasswordStrength(unit[len(unit)-judged:], words).Entropy)
+	}
+	return bits
+}
+
+// needed is the least estimate for a good secret, in bits. Hexadecimal random is estimated low, as dates and years turn
+// up in it (of 1,500 times 128 random bits the least came out as 76), while sentences of eight words come near 100.
+func needed(secret string) float64 {
+	if strings.Trim(strings.ToLower(secret), "0123456789abcdef-") == "" {
+		return 60
+	}
+	return 100
+}
+
+// period returns the length of the shortest text that s begins with and merely repeats (the last time perhaps in part);
+// len(s) when there is none. It takes linear time (the failure function of Knuth, Morris and Pratt).
+func period(s string) int {
+	border := make([]int, len(s)+1)
+	border[0] = -1
+	for i, k := 0, -1; i < len(s); i++ {
+		for k >= 0 && s[i] != s[k] {
+			k = border[k]
+		}
+		k++
+		border[i+1] = k
+	}
+	return len(s) - border[len(s)]
+}
