@@ -1,0 +1,131 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/token"
+)
+
+// A notebook notes which groups are to exist. It signs no one in.
+type notebook struct {
+	sso.Store
+	groups []string
+	err    error
+}
+
+func (n *notebook) EnsureGroups(_ context.Context, names []string) error {
+	n.groups = append(n.groups, names...)
+	return n.err
+}
+
+const secret = "kP2vXq8dJm4tYw7nRb3gHs6fLc9zQe5aTu1oViWxEyM"
+
+// with resolves the least settings that turn sign-in on, and flags besides.
+func with(t *testing.T, flags map[string]string) *setting.Config {
+	t.Helper()
+	all := map[string]string{"jwt-identity-provider-uri": "https://app.example.com/login", "jwt-shared-secret": secret}
+	for name, value := range flags {
+		all[name] = value
+	}
+	cfg, faults := setting.Resolve(setting.Inputs{Flags: all})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	return cfg
+}
+
+func TestBridge(t *testing.T) {
+	cfg := with(t, map[string]string{
+		"site-url": "https://sso.example.com", "allowed-origins": "https://app.example.com", "site-name": "Example",
+		"jwt-group-sync": "true", "jwt-group-mappings": `{"a":["Two",7],"b":["One"]}`, "link-password-accounts": "true",
+		"jwt-max-age": "60s", "jwt-leeway": "5s", "jwt-max-lifetime": "2m", "jwt-issuer": "i", "jwt-audience": "a",
+		"jwt-binding": "pkce", "jwt-client-id": "c", "max-session-age": "60", "session-timeout": "10m",
+	})
+	st := &notebook{}
+	b, warnings, err := Bridge(t.Context(), cfg, st, time.Now, slog.New(slog.DiscardHandler))
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("Bridge: %v, warnings %q", err, warnings)
+	}
+	if diff := cmp.Diff([]string{"One", "Two"}, st.groups); diff != "" {
+		t.Errorf("groups that are to exist (-want +got):\n%s", diff)
+	}
+	policy := sso.Policy{SiteName: "Example", SingleUse: true, Provision: true, LinkPasswordAccounts: true, SyncGroups: true,
+		Mappings: cfg.JWTGroupMappings, Sessions: sso.SessionPolicy{MaxAge: time.Hour, Idle: 10 * time.Minute}}
+	if diff := cmp.Diff(policy, b.Policy); diff != "" {
+		t.Errorf("policy (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(sso.ReturnRules{Site: "https://sso.example.com", Allowed: []sso.Origin{"https://app.example.com"}}, b.Return); diff != "" {
+		t.Errorf("return rules (-want +got):\n%s", diff)
+	}
+	p := b.Provider
+	if p.Name != "jwt" || p.URI.String() != "https://app.example.com/login" || p.Binding != sso.BindingPKCE || p.ClientID != "c" ||
+		p.RedirectURI != "https://sso.example.com/auth/sso" || p.Exchanger != nil {
+		t.Errorf("provider: got %+v", p)
+	}
+	v := *p.Verifier.(*token.Verifier)
+	v.Keys = nil
+	want := token.Verifier{Provider: "jwt", Profile: sso.Standard, Names: cfg.JWTClaims, Issuer: "i", Audience: "a",
+		MaxAge: time.Minute, Leeway: 5 * time.Second, MaxLifetime: 2 * time.Minute}
+	if diff := cmp.Diff(want, v); diff != "" {
+		t.Errorf("verifier (-want +got):\n%s", diff)
+	}
+}
+
+func TestBridgeMetabase(t *testing.T) {
+	st := &notebook{}
+	b, warnings, err := Bridge(t.Context(), with(t, map[string]string{"jwt-profile": "metabase", "jwt-shared-secret": "short"}),
+		st, time.Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Policy.SingleUse || !b.Policy.Reactivate {
+		t.Errorf("policy: got %+v, want tokens used twice and accounts reactivated, as Metabase does", b.Policy)
+	}
+	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "JWT_SHARED_SECRET: ") {
+		t.Errorf("a weak secret: got warnings %q, want one", warnings)
+	}
+	if st.groups != nil {
+		t.Errorf("groups: got %q, want none", st.groups)
+	}
+}
+
+func TestBridgeOff(t *testing.T) {
+	b, _, err := Bridge(t.Context(), with(t, map[string]string{"jwt-enabled": "false"}), &notebook{}, time.Now, slog.New(slog.DiscardHandler))
+	if err != nil || b.Provider != nil {
+		t.Errorf("got provider %v, %v; want none", b.Provider, err)
+	}
+}
+
+func TestBridgeRefuses(t *testing.T) {
+	down := errors.New("down")
+	for _, tt := range []struct {
+		name  string
+		flags map[string]string
+		store *notebook
+		want  string
+	}{
+		{"a weak secret", map[string]string{"jwt-shared-secret": strings.Repeat("secret", 9)}, &notebook{}, "JWT_SHARED_SECRET"}, // SECURITY F1
+		{"a token endpoint", map[string]string{"jwt-binding": "pkce", "jwt-client-id": "c", "jwt-token-uri": "https://app.example.com/token"},
+			&notebook{}, "JWT_TOKEN_URI"},
+		{"a store that is down", map[string]string{"jwt-group-mappings": `{"a":["One"]}`}, &notebook{err: down}, "JWT_GROUP_MAPPINGS"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b, _, err := Bridge(t.Context(), with(t, tt.flags), tt.store, time.Now, slog.New(slog.DiscardHandler))
+			if err == nil || b != nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, %v; want an error about %s", b, err, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "secretsecret") {
+				t.Errorf("the error has the secret: %v", err)
+			}
+		})
+	}
+}
