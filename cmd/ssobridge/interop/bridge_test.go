@@ -1,0 +1,271 @@
+package interop
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+)
+
+// buildDir is where the program under test is built; TestMain removes it.
+var buildDir string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if buildDir, err = os.MkdirTemp("", "ssobridge-interop-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(buildDir)
+	return m.Run()
+}
+
+// binary builds the program once, and only for the tests that need it: a fuzz run starts many processes of this package.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(buildDir, "ssobridge")
+	build := exec.Command("go", "build", "-o", path, "github.com/ssobridge/ssobridge/cmd/ssobridge")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// program returns the path of the built binary.
+func program(t testing.TB) string {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const secret = "kP2vXq8dJm4tYw7nRb3gHs6fLc9zQe5aTu1oViWxEyM"
+
+// A bridge is the real binary, running. Its database is in dir and outlives it.
+type bridge struct {
+	t    testing.TB
+	dir  string
+	addr string
+	env  []string
+	cmd  *exec.Cmd
+	log  *lockedBuffer
+}
+
+// startBridge runs "ssobridge serve" configured as Metabase would be: MB_JWT_… variables and nothing else but where to
+// listen. more are further variables.
+func startBridge(t testing.TB, idp string, more ...string) *bridge {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(freeAddress(t))
+	return startBridgeAt(t, port, idp, more...)
+}
+
+// startBridgeAt is startBridge on a port that others had to know before.
+func startBridgeAt(t testing.TB, port, idp string, more ...string) *bridge {
+	t.Helper()
+	b := &bridge{t: t, dir: t.TempDir(), addr: "127.0.0.1:" + port, log: &lockedBuffer{}}
+	b.env = append([]string{
+		"PATH=" + os.Getenv("PATH"),
+		"MB_JWT_IDENTITY_PROVIDER_URI=" + idp,
+		"MB_JWT_SHARED_SECRET=" + secret,
+	}, more...)
+	b.start()
+	return b
+}
+
+func (b *bridge) start() {
+	b.t.Helper()
+	b.cmd = exec.Command(program(b.t), "serve", "--listen", b.addr)
+	b.cmd.Dir, b.cmd.Env, b.cmd.Stdout, b.cmd.Stderr = b.dir, b.env, b.log, b.log
+	if err := b.cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	cmd := b.cmd
+	ended := make(chan struct{})
+	go func() { defer close(ended); cmd.Wait() }()
+	b.t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(15 * time.Second):
+			b.t.Errorf("the bridge did not end on SIGTERM")
+			cmd.Process.Kill()
+			<-ended
+		}
+		if b.t.Failed() {
+			b.t.Logf("log of the bridge:\n%s", b.log)
+		}
+	})
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		resp, err := http.Get(b.url("/readyz"))
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		select {
+		case <-ended:
+			b.t.Fatalf("the bridge ended at once:\n%s", b.log)
+		default:
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("the bridge does not answer: %v\n%s", err, b.log)
+		}
+	}
+}
+
+// url is an address of the bridge; localhost as a person would type it.
+func (b *bridge) url(path string) string {
+	_, port, _ := net.SplitHostPort(b.addr)
+	return "http://localhost:" + port + path
+}
+
+// cli runs another command of the binary beside the running bridge.
+func (b *bridge) cli(args ...string) []byte {
+	b.t.Helper()
+	cmd := exec.Command(program(b.t), args...)
+	cmd.Dir, cmd.Env = b.dir, b.env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		b.t.Fatalf("ssobridge %v: %v\n%s%s", args, err, out, stderr.Bytes())
+	}
+	return out
+}
+
+// present brings a token to the bridge as a browser would, from a client without cookies.
+func (b *bridge) present(ctx context.Context, token, returnTo string) (*http.Response, error) {
+	q := url.Values{"jwt": {token}, "return_to": {returnTo}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url("/auth/sso?"+q.Encode()), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "text/html")
+	resp, err := stay.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, err
+}
+
+// stay is a client that does not follow redirects.
+var stay = &http.Client{
+	Timeout:       30 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// A user is the answer of /api/user/current, as far as the tests look.
+type user struct {
+	ID        int64             `json:"id"`
+	Email     string            `json:"email"`
+	FirstName string            `json:"first_name"`
+	LastName  string            `json:"last_name"`
+	Common    string            `json:"common_name"`
+	Source    string            `json:"sso_source"`
+	Attrs     map[string]string `json:"login_attributes"`
+	Groups    []struct {
+		ID   int64  `json:"id"`
+		Name string `json:"name"`
+	} `json:"groups"`
+}
+
+// current asks who is signed in with a session's cookie; status is the answer's.
+func (b *bridge) current(cookie *http.Cookie) (u user, status int) {
+	b.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, b.url("/api/user/current"), nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.AddCookie(cookie)
+	resp, err := stay.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		if err := json.NewDecoder(resp.Body).Decode(&u); err != nil {
+			b.t.Fatalf("/api/user/current: %v", err)
+		}
+	}
+	return u, resp.StatusCode
+}
+
+// sessionCookie finds the one cookie that an answer to a sign-in sets.
+func sessionCookie(resp *http.Response) (*http.Cookie, bool) {
+	for _, c := range resp.Cookies() {
+		if c.Name == "ssobridge" && c.Value != "" {
+			return c, true
+		}
+	}
+	return nil, false
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// nodeModules finds a folder that has the packages of testdata/package.json.
+func nodeModules(t testing.TB, packages ...string) string {
+	t.Helper()
+	for _, dir := range []string{os.Getenv("SSOBRIDGE_TEST_NODE_MODULES"), "../../../node_modules"} {
+		found := dir != ""
+		for _, p := range packages {
+			_, err := os.Stat(filepath.Join(dir, p, "package.json"))
+			found = found && err == nil
+		}
+		if found {
+			abs, err := filepath.Abs(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return abs
+		}
+	}
+	ssotest.Missing(t, fmt.Sprintf("npm %v", packages),
+		"npm ci in a copy of cmd/ssobridge/interop/testdata, and SSOBRIDGE_TEST_NODE_MODULES set to its node_modules")
+	return ""
+}
+
+// A lockedBuffer collects what a process writes while a test reads it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
