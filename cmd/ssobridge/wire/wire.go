@@ -20,8 +20,8 @@ const ProviderName = "jwt"
 // Store is what a bridge keeps things in; package store has it.
 type Store interface {
 	sso.Store
-	// EnsureGroups creates those of the named groups that do not exist.
-	EnsureGroups(ctx context.Context, names []string) error
+	// EnsureGroups creates those of the named groups that do not exist, each with an event made from e, and returns them.
+	EnsureGroups(ctx context.Context, names []string, e sso.Event) ([]sso.Group, error)
 }
 
 // Bridge makes the bridge. Bridge groups that the mappings name are created if they do not exist. The warnings are for
@@ -39,8 +39,12 @@ func Bridge(ctx context.Context, cfg *setting.Config, st Store, now func() time.
 		return nil, nil, err
 	}
 	if names := cfg.JWTGroupMappings.Names(); len(names) > 0 {
-		if err := st.EnsureGroups(ctx, names); err != nil {
+		made, err := st.EnsureGroups(ctx, names, sso.Event{At: now(), Kind: sso.EventGroup, Actor: "JWT_GROUP_MAPPINGS"})
+		if err != nil {
 			return nil, nil, fmt.Errorf("groups of JWT_GROUP_MAPPINGS: %w", err)
+		}
+		for _, g := range made {
+			log.InfoContext(ctx, "group created, since JWT_GROUP_MAPPINGS names it", "group", g.Name, "id", g.ID)
 		}
 	}
 	return b, warnings, nil

@@ -22,9 +22,12 @@ type notebook struct {
 	err    error
 }
 
-func (n *notebook) EnsureGroups(_ context.Context, names []string) error {
+func (n *notebook) EnsureGroups(_ context.Context, names []string, e sso.Event) ([]sso.Group, error) {
 	n.groups = append(n.groups, names...)
-	return n.err
+	if e.Kind != sso.EventGroup || e.Actor == "" {
+		n.err = errors.New("no event")
+	}
+	return nil, n.err
 }
 
 const secret = "kP2vXq8dJm4tYw7nRb3gHs6fLc9zQe5aTu1oViWxEyM"
