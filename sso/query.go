@@ -82,3 +82,25 @@ const (
 	MemberBySync  MembershipSource = "sync"  // a login's groups claim
 	MemberByAdmin MembershipSource = "admin" // an administrator, in the UI, the API or the shell
 )
+
+// A DayCount says how many events of one kind happened on one day (UTC).
+type DayCount struct {
+	Day   time.Time // its midnight
+	Kind  EventKind
+	Count int
+}
+
+// A SeenGroup is the name of a group that a provider sent in a recent login, to offer when groups are mapped.
+type SeenGroup struct {
+	Provider string
+	Name     string
+	LastSeen time.Time // a day old at most when it is still sent
+}
+
+// A StoredKey is one of the bridge's own signing keys. The store knows nothing of its form.
+type StoredKey struct {
+	ID        string
+	Private   []byte
+	CreatedAt time.Time
+	RetiredAt time.Time // zero: in use
+}

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+const accountColumns = `id, email, first_name, last_name, active, password_hash <> '', source, synced, own, created_at, last_login`
+
+func accountFields(a *sso.Account) []any {
+	return []any{
+		&a.ID, &a.Email, &a.FirstName, &a.LastName, &a.Active, &a.HasPassword, &a.Source, set(&a.Synced), set(&a.Own),
+		when(&a.CreatedAt), when(&a.LastLogin),
+	}
+}
+
+// oneAccount returns nil when there is none.
+func oneAccount(ctx context.Context, c *conn, query string, args ...any) (*sso.Account, error) {
+	var a sso.Account
+	found, err := c.one(ctx, accountFields(&a), query, args...)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &a, nil
+}
+
+func foundAccount(a *sso.Account, err error) (sso.Account, error) {
+	if err == nil && a == nil {
+		err = fmt.Errorf("no such account: %w", sso.NotFound)
+	}
+	if err != nil {
+		return sso.Account{}, err
+	}
+	return *a, nil
+}
+
+// Account returns one account, or [sso.NotFound].
+func (s *Store) Account(ctx context.Context, id int64) (sso.Account, error) {
+	return foundAccount(oneAccount(ctx, s.reading(), "SELECT "+accountColumns+" FROM accounts WHERE id = $1", id))
+}
+
+// AccountByEmail returns the account with that e-mail, compared without case, or [sso.NotFound].
+func (s *Store) AccountByEmail(ctx context.Context, email string) (sso.Account, error) {
+	return foundAccount(oneAccount(ctx, s.reading(), "SELECT "+accountColumns+" FROM accounts WHERE email_key = $1",
+		sso.EmailKey(email)))
+}
+
+// PasswordHash returns the account with that e-mail and its password's hash, or [sso.NotFound]. The hash is "" for an
+// account without a password: no password matches it, and nothing may be derived from it.
+func (s *Store) PasswordHash(ctx context.Context, email string) (a sso.Account, hash string, err error) {
+	found, err := s.reading().one(ctx, append(accountFields(&a), &hash),
+		"SELECT "+accountColumns+", password_hash FROM accounts WHERE email_key = $1", sso.EmailKey(email))
+	if err == nil && !found {
+		err = fmt.Errorf("no such account: %w", sso.NotFound)
+	}
+	return a, hash, err
+}
+
+// Accounts returns one page of accounts in the order of their e-mails, and where the next begins ("" for none).
+func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []sso.Account, next string, err error) {
+	w := &where{}
+	if q.After != "" {
+		id, err := strconv.ParseInt(q.After, 10, 64)
+		if err != nil {
+			return nil, "", fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(q.After), 50), sso.Invalid)
+		}
+		w.and("email_key > (SELECT email_key FROM accounts WHERE id = ?)", id)
+	}
+	if q.Search != "" {
+		from := strings.ToLower(q.Search)
+		to := from + "\U0010ffff" // after every text that begins with from
+		w.and("(email_key >= ? AND email_key < ? OR first_key >= ? AND first_key < ? OR last_key >= ? AND last_key < ?)",
+			from, to, from, to, from, to)
+	}
+	if q.GroupID != 0 && q.GroupID != sso.AllUsers {
+		w.and("id IN (SELECT account_id FROM memberships WHERE group_id = ?)", q.GroupID)
+	}
+	if q.Active != nil {
+		w.and("active = ?", *q.Active)
+	}
+	size := q.Size()
+	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+		var a sso.Account
+		err := rows.Scan(accountFields(&a)...)
+		accounts = append(accounts, a)
+		return err
+	}, "SELECT "+accountColumns+" FROM accounts"+w.sql()+" ORDER BY email_key LIMIT "+strconv.Itoa(size+1), w.args...)
+	if len(accounts) > size {
+		accounts = accounts[:size]
+		next = strconv.FormatInt(accounts[size-1].ID, 10)
+	}
+	return accounts, next, err
+}
+
+// CreateAccount makes an account as an administrator asks for it, with its own attributes, names and groups. passwordHash
+// is "" for none. It returns the account, or [sso.Invalid] for an e-mail that is none, [sso.Conflict] for one that is
+// taken, and [sso.NotFound] for a group that does not exist.
+func (s *Store) CreateAccount(ctx context.Context, a sso.Account, passwordHash string, groups []int64, e sso.Event) (sso.Account, error) {
+	if err := sso.CheckEmail(a.Email); err != nil {
+		return sso.Account{}, fmt.Errorf("%w: %w", err, sso.Invalid)
+	}
+	a.FirstName, a.LastName, a.HasPassword = sso.CleanText(a.FirstName), sso.CleanText(a.LastName), passwordHash != ""
+	if a.CreatedAt.IsZero() {
+		a.CreatedAt = s.now()
+	}
+	groups = slices.Compact(slices.Sorted(slices.Values(groups)))
+	err := s.writing(ctx, func(c *conn) (err error) {
+		if a.ID, err = insertAccount(ctx, c, a, passwordHash); err != nil {
+			return err
+		}
+		if a.ID == 0 {
+			return fmt.Errorf("an account with the e-mail %s is there already: %w", a.Email, sso.Conflict)
+		}
+		for _, id := range groups {
+			if id == sso.AllUsers {
+				continue
+			}
+			if _, err := foundGroup(oneGroup(ctx, c, "id = $1", id)); err != nil {
+				return err
+			}
+			if _, err := c.exec(ctx, insertMembership, a.ID, id, sso.MemberByAdmin, a.CreatedAt); err != nil {
+				return err
+			}
+		}
+		e.AccountID = a.ID
+		return s.event(ctx, c, e)
+	})
+	if err != nil {
+		return sso.Account{}, err
+	}
+	return s.Account(ctx, a.ID)
+}
+
+// insertAccount returns the new id, or 0 when the e-mail is taken.
+func insertAccount(ctx context.Context, c *conn, a sso.Account, passwordHash string) (id int64, err error) {
+	_, err = c.one(ctx, []any{&id}, `INSERT INTO accounts (email, email_key, first_name, last_name, first_key, last_key, active,
+		password_hash, source, synced, own, created_at, last_login)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (email_key) DO NOTHING RETURNING id`,
+		a.Email, sso.EmailKey(a.Email), a.FirstName, a.LastName, strings.ToLower(a.FirstName), strings.ToLower(a.LastName), a.Active,
+		passwordHash, a.Source, setText(a.Synced), setText(a.Own), a.CreatedAt, a.LastLogin)
+	return id, err
+}
+
+// changeAccount locks an account and changes it. When change says that something is different now, the event is kept and
+// the change announced.
+func (s *Store) changeAccount(ctx context.Context, id int64, e sso.Event, change func(*conn, sso.Account) (bool, error)) error {
+	return s.writing(ctx, func(c *conn) error {
+		a, err := foundAccount(oneAccount(ctx, c, "UPDATE accounts SET active = active WHERE id = $1 RETURNING "+accountColumns, id))
+		if err != nil {
+			return err
+		}
+		different, err := change(c, a)
+		if err != nil || !different {
+			return err
+		}
+		e.AccountID = id
+		if e.Email == "" {
+			e.Email = a.Email
+		}
+		if err := s.event(ctx, c, e); err != nil {
+			return err
+		}
+		return announce(ctx, c, id, s.now())
+	})
+}
+
+// SetActive deactivates an account, which ends its sessions, or activates it again. It returns [sso.NotFound], or
+// [sso.Conflict] for the last administrator.
+func (s *Store) SetActive(ctx context.Context, id int64, active bool, e sso.Event) error {
+	return s.changeAccount(ctx, id, e, func(c *conn, a sso.Account) (bool, error) {
+		if a.Active == active {
+			return false, nil
+		}
+		if _, err := c.exec(ctx, "UPDATE accounts SET active = $2 WHERE id = $1", id, active); err != nil || active {
+			return true, err
+		}
+		if err := refuseIfLastAdministrator(ctx, c, id); err != nil {
+			return false, err
+		}
+		_, err := c.exec(ctx, deleteSessions, id)
+		return true, err
+	})
+}
+
+func refuseIfLastAdministrator(ctx context.Context, c *conn, id int64) error {
+	var one int
+	admin, err := c.one(ctx, []any{&one}, "SELECT 1 FROM memberships WHERE account_id = $1 AND group_id = $2", id, sso.Administrators)
+	if err != nil || !admin {
+		return err
+	}
+	return refuseLastAdministrator(ctx, c, id)
+}
+
+// SetOwnAttributes replaces the attributes that an administrator set. It returns [sso.NotFound].
+func (s *Store) SetOwnAttributes(ctx context.Context, id int64, own map[string]string, e sso.Event) error {
+	return s.changeAccount(ctx, id, e, func(c *conn, a sso.Account) (bool, error) {
+		_, err := c.exec(ctx, "UPDATE accounts SET own = $2 WHERE id = $1", id, setText(own))
+		return setText(a.Own) != setText(own), err
+	})
+}
+
+// SetPassword sets an account's password and ends its sessions. It returns [sso.NotFound], or [sso.PasswordRefused] for an
+// account that belongs to an identity provider: one that signed in by it and has no password (SECURITY E3).
+func (s *Store) SetPassword(ctx context.Context, id int64, hash string, e sso.Event) error {
+	if hash == "" {
+		return fmt.Errorf("an empty hash is no password: %w", sso.Invalid)
+	}
+	return s.changeAccount(ctx, id, e, func(c *conn, a sso.Account) (bool, error) {
+		if a.Source != "" && !a.HasPassword {
+			return false, fmt.Errorf("account %d signs in through %s: %w", id, a.Source, sso.PasswordRefused)
+		}
+		if _, err := c.exec(ctx, "UPDATE accounts SET password_hash = $2 WHERE id = $1", id, hash); err != nil {
+			return false, err
+		}
+		_, err := c.exec(ctx, deleteSessions, id)
+		return true, err
+	})
+}

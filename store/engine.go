@@ -1,0 +1,266 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// An engine is everything in which the two databases differ.
+type engine struct {
+	name string
+	file string // SQLite: the database file
+
+	write *sql.DB // SQLite: one connection, since it has one writer at a time; waiting in Go honours the context
+	read  *sql.DB // SQLite: connections that cannot write; PostgreSQL: the same as write
+
+	// prepares: database/sql keeps the prepared statements of hot queries. pgx does so itself, in a way that can be
+	// switched off for PgBouncer (default_query_exec_mode=exec).
+	prepares bool
+
+	begin       *sql.TxOptions
+	lockSchema  string            // taken by a migration; SQLite's BEGIN IMMEDIATE is one already
+	schemaWords *strings.Replacer // nil: the migrations are in this engine's words
+
+	unavailable func(error) bool // cannot be reached, locked, full, read-only
+	again       func(error) bool // lost a race: the transaction may be run anew
+	backup      func(ctx context.Context, file string) error
+}
+
+// openEngine opens what a DATABASE_URL names.
+func openEngine(databaseURL string, lockWait time.Duration) (*engine, error) {
+	scheme, rest, _ := strings.Cut(databaseURL, ":")
+	switch scheme {
+	case "sqlite":
+		return openSQLite(rest, lockWait)
+	case "postgres", "postgresql":
+		return openPostgres(databaseURL)
+	}
+	return nil, errors.New("DATABASE_URL begins with neither sqlite: nor postgres://")
+}
+
+// close closes both pools.
+func (e *engine) close() error {
+	err := e.write.Close()
+	if e.read != e.write {
+		err = errors.Join(err, e.read.Close())
+	}
+	return err
+}
+
+// SQLite.
+
+const defaultLockWait = 5 * time.Second
+
+func openSQLite(rest string, lockWait time.Duration) (*engine, error) {
+	file, err := sqliteFile(rest)
+	if err != nil {
+		return nil, err
+	}
+	if err := claimFile(file); err != nil {
+		return nil, err
+	}
+	pragmas := url.Values{"_dqs": {"0"}, "_defensive": {"1"}, "_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", cmp.Or(lockWait, defaultLockWait).Milliseconds()),
+		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+	}}
+	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + pragmas.Encode()
+	write, err := sql.Open("sqlite", dsn+"&_txlock=immediate") // deferred ones fail with SQLITE_BUSY when they turn to writing
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	read, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)")
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	readers := max(4, runtime.GOMAXPROCS(0))
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	return &engine{
+		name: "sqlite", file: file, write: write, read: read, prepares: true,
+		unavailable: sqliteUnavailable,
+		again:       func(error) bool { return false }, // one writer: there are no races to lose
+		backup:      func(ctx context.Context, to string) error { return backupSQLite(ctx, dsn, to) },
+	}, nil
+}
+
+// sqliteFile reads what follows "sqlite:": a path, or ///absolute/path.
+func sqliteFile(rest string) (string, error) {
+	path := rest
+	if host, ok := strings.CutPrefix(rest, "//"); ok {
+		if !strings.HasPrefix(host, "/") {
+			return "", errors.New("DATABASE_URL: write sqlite:path or sqlite:///absolute/path")
+		}
+		path = host
+	}
+	switch {
+	case path == "":
+		return "", errors.New("DATABASE_URL: sqlite: needs a file, as in sqlite:ssobridge.db")
+	case strings.HasPrefix(path, ":memory:"):
+		return "", errors.New("DATABASE_URL: a database in memory would be another one on each connection; name a file")
+	case strings.ContainsAny(path, "?#\x00"):
+		return "", errors.New("DATABASE_URL: sqlite: takes a path and no parameters")
+	}
+	return filepath.Abs(path)
+}
+
+// claimFile makes the file readable by its owner alone, or refuses one that others can read (SECURITY L3). SQLite gives
+// the files beside it the same mode.
+func claimFile(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // G304: the operator names the file
+	if err != nil {
+		return fmt.Errorf("the database file cannot be opened: %w: %w", err, sso.StoreUnavailable)
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if runtime.GOOS == "windows" {
+		return nil // modes say nothing there
+	}
+	for _, name := range []string{file, file + "-wal", file + "-shm", file + "-journal"} {
+		info, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			return fmt.Errorf("%s can be read or written by others (mode %04o): chmod 600 it", name, info.Mode().Perm())
+		}
+	}
+	return nil
+}
+
+// checkDurability reads back what a promise to keep a login rests on. A driver may ignore a pragma without an error, and
+// NORMAL does not promise that what was committed survives a power loss.
+func (e *engine) checkDurability(ctx context.Context) error {
+	if e.name != "sqlite" {
+		return nil
+	}
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
+		got := ""
+		if err := e.write.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got); err != nil {
+			return e.translate(err)
+		}
+		if got != want {
+			return fmt.Errorf("sqlite %s is %s, not %s: the file system may not support it", pragma, got, want)
+		}
+	}
+	return nil
+}
+
+func sqliteUnavailable(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Code() & 0xff { // the primary code; the rest says more about it
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT,
+		sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
+		sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}
+
+// backupSQLite copies the database into a new file. It has a connection of its own: the copy reads one state of the
+// database, and logins go on meanwhile.
+func backupSQLite(ctx context.Context, dsn, to string) error {
+	f, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // G304: the operator names the file
+	if err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err == nil {
+		_, err = db.ExecContext(ctx, "VACUUM INTO $1", to) // into an empty file is allowed
+		err = errors.Join(err, db.Close())
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(to))
+	}
+	return nil
+}
+
+// PostgreSQL.
+
+const (
+	postgresConns    = 16
+	postgresConnLife = 30 * time.Minute // so that a replica which was replaced is left in time
+)
+
+func openPostgres(databaseURL string) (*engine, error) {
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err) // pgx leaves the password out
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "ssobridge"
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(postgresConns)
+	db.SetMaxIdleConns(postgresConns)
+	db.SetConnMaxLifetime(postgresConnLife)
+	return &engine{
+		name: "postgres", write: db, read: db,
+		// Locks are taken by UPDATE, and what is read after one must be as it is then.
+		begin:      &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+		lockSchema: "SELECT pg_advisory_xact_lock(7375620521)",
+		schemaWords: strings.NewReplacer(
+			"INTEGER PRIMARY KEY AUTOINCREMENT", "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+			"INTEGER PRIMARY KEY", "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+			"COLLATE BINARY", `COLLATE "C"`, // byte order, so that prefixes are ranges whatever the database's language
+		),
+		unavailable: postgresUnavailable,
+		again:       postgresAgain,
+		backup: func(context.Context, string) error {
+			return errors.New("backup copies a SQLite file; for PostgreSQL use pg_dump")
+		},
+	}, nil
+}
+
+// postgresUnavailable takes whatever the server did not answer itself for "cannot be reached".
+func postgresUnavailable(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		_, refused := errors.AsType[*pgconn.ConnectError](err)
+		return refused || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || networkError(err)
+	}
+	// PostgreSQL manual, appendix A: connection, resources, operator intervention, system error; then read-only
+	// transaction, lock not available, read-only standby.
+	for _, class := range []string{"08", "53", "57", "58", "25006", "55P03"} {
+		if strings.HasPrefix(e.Code, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// postgresAgain: serialization failure, deadlock; and a unique or foreign key that another transaction took or removed
+// between our look and our write: the second look sees it.
+func postgresAgain(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == "40001" || e.Code == "40P01" || e.Code == "23505" || e.Code == "23503")
+}

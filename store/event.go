@@ -1,0 +1,266 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+const insertEvent = `INSERT INTO events
+	(at, kind, code, reference, provider, account_id, email, email_key, actor, peer, detail, key_id, proof)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+
+// What an event holds at most, in bytes: a flood of refusals should not fill the disk sooner than it must.
+const (
+	maxEventField  = 300
+	maxEventDetail = 2000
+)
+
+// event writes one event. An event without a time is of now.
+func (s *Store) event(ctx context.Context, c *conn, e sso.Event) error {
+	if e.At.IsZero() {
+		e.At = s.now()
+	}
+	short := func(t string) string { return sso.Truncate(sso.CleanText(t), maxEventField) }
+	email := short(e.Email)
+	_, err := c.exec(ctx, insertEvent, e.At, e.Kind, e.Code, short(e.Reference), short(e.Provider), e.AccountID, email,
+		sso.EmailKey(email), short(e.Actor), short(e.Peer), sso.Truncate(sso.CleanText(e.Detail), maxEventDetail),
+		short(e.KeyID), short(e.Proof))
+	return err
+}
+
+// Record adds an event to the audit trail, and returns when it is safe on disk. Events that arrive together are written
+// together, so that a flood of refusals costs few transactions and leaves room for logins. When even so too many wait, it
+// returns [sso.StoreUnavailable] at once, and the event is counted in [Store.Dropped].
+func (s *Store) Record(ctx context.Context, e sso.Event) error {
+	if e.At.IsZero() {
+		e.At = s.now()
+	}
+	return s.recorder.record(ctx, e)
+}
+
+// Dropped is the number of events that [Store.Record] has refused since the start.
+func (s *Store) Dropped() int64 { return s.recorder.dropped.Load() }
+
+func (s *Store) keepEvents(ctx context.Context, events []sso.Event) error {
+	return s.writing(ctx, func(c *conn) error {
+		for _, e := range events {
+			if err := s.event(ctx, c, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// A recorder is one goroutine that writes all events which wait in one transaction, and answers each.
+type recorder struct {
+	queue   chan waiting
+	keep    func(context.Context, []sso.Event) error
+	dropped atomic.Int64
+	mu      sync.RWMutex // held for reading while an event is put into the queue
+	closed  bool
+	done    chan struct{}
+}
+
+type waiting struct {
+	event  sso.Event
+	answer chan error // has room for the answer: who asked may have left
+}
+
+const (
+	recorderQueue   = 1024
+	recorderBatch   = 256
+	recorderTimeout = 5 * time.Second
+)
+
+func startRecorder(keep func(context.Context, []sso.Event) error) *recorder {
+	r := &recorder{queue: make(chan waiting, recorderQueue), keep: keep, done: make(chan struct{})}
+	go r.run()
+	return r
+}
+
+func (r *recorder) record(ctx context.Context, e sso.Event) error {
+	w := waiting{e, make(chan error, 1)}
+	if !r.enqueue(w) {
+		r.dropped.Add(1)
+		return fmt.Errorf("too many events wait to be recorded: %w", sso.StoreUnavailable)
+	}
+	select {
+	case err := <-w.answer:
+		if err != nil {
+			r.dropped.Add(1)
+		}
+		return err
+	case <-ctx.Done(): // it may still be kept
+		return fmt.Errorf("event not known to be recorded: %w: %w", ctx.Err(), sso.StoreUnavailable)
+	}
+}
+
+func (r *recorder) enqueue(w waiting) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.closed {
+		return false
+	}
+	select {
+	case r.queue <- w:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *recorder) run() {
+	defer close(r.done)
+	for first := range r.queue {
+		batch := []waiting{first}
+		for len(batch) < recorderBatch && len(r.queue) > 0 { // the only reader: what is there stays there
+			batch = append(batch, <-r.queue)
+		}
+		r.write(batch)
+	}
+}
+
+func (r *recorder) write(batch []waiting) {
+	ctx, cancel := context.WithTimeout(context.Background(), recorderTimeout)
+	defer cancel()
+	events := make([]sso.Event, len(batch))
+	for i, w := range batch {
+		events[i] = w.event
+	}
+	err := r.keep(ctx, events)
+	for _, w := range batch {
+		w.answer <- err
+	}
+}
+
+// stop waits until what is in the queue is written.
+func (r *recorder) stop() {
+	r.mu.Lock()
+	if !r.closed {
+		r.closed = true
+		close(r.queue)
+	}
+	r.mu.Unlock()
+	<-r.done
+}
+
+// Events returns one page of the audit trail, newest first, and where the next begins ("" for none).
+func (s *Store) Events(ctx context.Context, q sso.EventQuery) (events []sso.Event, next string, err error) {
+	w := &where{}
+	if q.After != "" {
+		at, id, err := cursor(q.After)
+		if err != nil {
+			return nil, "", err
+		}
+		w.and("(at, id) < (?, ?)", at, id)
+	}
+	w.kinds(q.Kinds)
+	if q.Code != "" {
+		w.and("code <> '' AND code = ?", q.Code) // the first part names the partial index
+	}
+	if q.AccountID != 0 {
+		w.and("account_id <> 0 AND account_id = ?", q.AccountID)
+	}
+	if q.Email != "" {
+		w.and("email_key <> '' AND email_key = ?", sso.EmailKey(q.Email))
+	}
+	if q.Reference != "" {
+		w.and("reference <> '' AND reference = ?", q.Reference)
+	}
+	if !q.Since.IsZero() {
+		w.and("at >= ?", q.Since)
+	}
+	if !q.Until.IsZero() {
+		w.and("at < ?", q.Until)
+	}
+	size := q.Size()
+	query := `SELECT id, at, kind, code, reference, provider, account_id, email, actor, peer, detail, key_id, proof
+		FROM events` + w.sql() + " ORDER BY at DESC, id DESC LIMIT " + strconv.Itoa(size+1)
+	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+		var e sso.Event
+		err := rows.Scan(&e.ID, when(&e.At), &e.Kind, &e.Code, &e.Reference, &e.Provider, &e.AccountID, &e.Email, &e.Actor,
+			&e.Peer, &e.Detail, &e.KeyID, &e.Proof)
+		events = append(events, e)
+		return err
+	}, query, w.args...)
+	if len(events) > size {
+		events = events[:size]
+		last := events[size-1]
+		next = fmt.Sprintf("%d.%d", micros(last.At), last.ID)
+	}
+	return events, next, err
+}
+
+func (w *where) kinds(kinds []sso.EventKind) {
+	if len(kinds) == 0 {
+		return
+	}
+	args := make([]any, len(kinds))
+	for i, k := range kinds {
+		args[i] = k
+	}
+	w.and("kind IN (?"+strings.Repeat(", ?", len(kinds)-1)+")", args...)
+}
+
+// EventCounts counts the events from since (inclusive) until until (exclusive) by day (UTC) and kind, oldest first. Days
+// and kinds without events are left out.
+func (s *Store) EventCounts(ctx context.Context, since, until time.Time) (counts []sso.DayCount, err error) {
+	const day = 24 * int64(time.Hour/time.Microsecond)
+	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+		var d sso.DayCount
+		var n int64
+		err := rows.Scan(&n, &d.Kind, &d.Count)
+		d.Day = time.UnixMicro(n * day).UTC()
+		counts = append(counts, d)
+		return err
+	}, "SELECT at / $3 AS day, kind, count(*) FROM events WHERE at >= $1 AND at < $2 GROUP BY day, kind ORDER BY day, kind",
+		since, until, day)
+	return counts, err
+}
+
+// cursor reads "123.456".
+func cursor(after string) (at, id int64, err error) {
+	a, b, _ := strings.Cut(after, ".")
+	at, err1 := strconv.ParseInt(a, 10, 64)
+	id, err2 := strconv.ParseInt(b, 10, 64)
+	if err1 != nil || err2 != nil {
+		return 0, 0, fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(after), 50), sso.Invalid)
+	}
+	return at, id, nil
+}
+
+// A where collects conditions, each with "?" for its arguments.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+func (w *where) and(condition string, args ...any) {
+	var b strings.Builder
+	for _, r := range condition {
+		if r != '?' {
+			b.WriteRune(r)
+			continue
+		}
+		w.args = append(w.args, args[0])
+		args = args[1:]
+		fmt.Fprintf(&b, "$%d", len(w.args))
+	}
+	w.conditions = append(w.conditions, b.String())
+}
+
+func (w *where) sql() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}

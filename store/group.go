@@ -1,0 +1,394 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+const (
+	insertMembership = `INSERT INTO memberships (account_id, group_id, source, added_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (account_id, group_id) DO NOTHING`
+	deleteMembership = "DELETE FROM memberships WHERE account_id = $1 AND group_id = $2"
+)
+
+var allUsers = sso.Group{ID: sso.AllUsers, Name: sso.AllUsersName}
+
+// Groups returns all groups, sorted by id; the built-in ones are always there.
+func (s *Store) Groups(ctx context.Context) ([]sso.Group, error) {
+	return someGroups(ctx, s.reading(), "SELECT id, name FROM groups ORDER BY id")
+}
+
+// GroupSizes returns the number of members of each group that has any, by its id.
+func (s *Store) GroupSizes(ctx context.Context) (map[int64]int, error) {
+	sizes := map[int64]int{}
+	err := s.reading().each(ctx, func(rows *sql.Rows) error {
+		var id int64
+		var n int
+		err := rows.Scan(&id, &n)
+		sizes[id] = n
+		return err
+	}, `SELECT group_id, count(*) FROM memberships GROUP BY group_id UNION ALL SELECT $1, count(*) FROM accounts`, sso.AllUsers)
+	return sizes, err
+}
+
+// Group returns one group, or [sso.NotFound].
+func (s *Store) Group(ctx context.Context, id int64) (sso.Group, error) {
+	return foundGroup(oneGroup(ctx, s.reading(), "id = $1", id))
+}
+
+// GroupByName returns the group of exactly that name, or [sso.NotFound].
+func (s *Store) GroupByName(ctx context.Context, name string) (sso.Group, error) {
+	return foundGroup(oneGroup(ctx, s.reading(), "name = $1", name))
+}
+
+func foundGroup(g *sso.Group, err error) (sso.Group, error) {
+	if err == nil && g == nil {
+		err = fmt.Errorf("no such group: %w", sso.NotFound)
+	}
+	if err != nil {
+		return sso.Group{}, err
+	}
+	return *g, nil
+}
+
+// oneGroup returns nil when there is none.
+func oneGroup(ctx context.Context, c *conn, condition string, arg any) (*sso.Group, error) {
+	var g sso.Group
+	found, err := c.one(ctx, []any{&g.ID, &g.Name}, "SELECT id, name FROM groups WHERE "+condition, arg)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &g, nil
+}
+
+// CreateGroup makes a group. It returns [sso.Invalid] for a name that will not do and [sso.Conflict] for one that is taken.
+func (s *Store) CreateGroup(ctx context.Context, name string, e sso.Event) (group sso.Group, err error) {
+	if err := groupName(name); err != nil {
+		return group, err
+	}
+	err = s.writing(ctx, func(c *conn) error {
+		id, err := insertGroup(ctx, c, name)
+		if err != nil {
+			return err
+		}
+		if id == 0 {
+			return fmt.Errorf("a group %q is there already: %w", name, sso.Conflict)
+		}
+		group = sso.Group{ID: id, Name: name}
+		return s.event(ctx, c, e)
+	})
+	return group, err
+}
+
+// EnsureGroups makes the groups that are not there yet, each with an event made from e. It returns the ones it made,
+// sorted by name.
+func (s *Store) EnsureGroups(ctx context.Context, names []string, e sso.Event) (made []sso.Group, err error) {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	for _, name := range names {
+		if err := groupName(name); err != nil {
+			return nil, err
+		}
+	}
+	err = s.writing(ctx, func(c *conn) error {
+		made = nil
+		known, err := groupIDs(ctx, c, names)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if _, ok := known[name]; ok {
+				continue
+			}
+			id, err := insertGroup(ctx, c, name)
+			if err != nil || id == 0 {
+				return orLost(err)
+			}
+			made = append(made, sso.Group{ID: id, Name: name})
+			e.Detail = fmt.Sprintf("group %q created", name)
+			if err := s.event(ctx, c, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return made, err
+}
+
+func orLost(err error) error {
+	if err == nil {
+		return errLost
+	}
+	return err
+}
+
+func groupName(name string) error {
+	if err := sso.CheckGroupName(name); err != nil {
+		return fmt.Errorf("%w: %w", err, sso.Invalid)
+	}
+	return nil
+}
+
+// insertGroup returns 0 when the name is taken. Ids are counted and never used twice: a mapping may still name the id of
+// a group that is gone.
+func insertGroup(ctx context.Context, c *conn, name string) (id int64, err error) {
+	if id, err = count(ctx, c, "group"); err != nil {
+		return 0, err
+	}
+	n, err := c.exec(ctx, "INSERT INTO groups (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", id, name)
+	if n == 0 {
+		id = 0
+	}
+	return id, err
+}
+
+// RenameGroup gives a group another name. It returns [sso.Forbidden] for a built-in group, [sso.NotFound], [sso.Invalid]
+// or [sso.Conflict].
+func (s *Store) RenameGroup(ctx context.Context, id int64, name string, e sso.Event) error {
+	if err := groupName(name); err != nil {
+		return err
+	}
+	return s.changeGroup(ctx, id, e, func(c *conn) error {
+		other, err := oneGroup(ctx, c, "name = $1", name)
+		if err != nil {
+			return err
+		}
+		if other != nil && other.ID != id {
+			return fmt.Errorf("a group %q is there already: %w", name, sso.Conflict)
+		}
+		_, err = c.exec(ctx, "UPDATE groups SET name = $2 WHERE id = $1", id, name)
+		return err
+	})
+}
+
+// DeleteGroup deletes a group and its memberships. It returns [sso.Forbidden] for a built-in group, or [sso.NotFound].
+func (s *Store) DeleteGroup(ctx context.Context, id int64, e sso.Event) error {
+	return s.changeGroup(ctx, id, e, func(c *conn) error {
+		_, err := c.exec(ctx, "DELETE FROM groups WHERE id = $1", id)
+		return err
+	})
+}
+
+// changeGroup changes a group that is not built in, and announces it to everyone.
+func (s *Store) changeGroup(ctx context.Context, id int64, e sso.Event, change func(*conn) error) error {
+	if id < sso.FirstGroup {
+		return fmt.Errorf("group %d is built in: %w", id, sso.Forbidden)
+	}
+	return s.writing(ctx, func(c *conn) error {
+		if _, err := foundGroup(oneGroup(ctx, c, "id = $1", id)); err != nil {
+			return err
+		}
+		if err := change(c); err != nil {
+			return err
+		}
+		if err := s.event(ctx, c, e); err != nil {
+			return err
+		}
+		return announce(ctx, c, 0, s.now())
+	})
+}
+
+// Memberships returns the groups of an account, sorted by id, and why it is in each. The first is All Users, without a
+// source. For an account that does not exist it returns [sso.NotFound].
+func (s *Store) Memberships(ctx context.Context, accountID int64) ([]sso.Membership, error) {
+	a, err := s.Account(ctx, accountID)
+	if err != nil {
+		return nil, err
+	}
+	all := []sso.Membership{{Group: allUsers, AddedAt: a.CreatedAt}}
+	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+		var m sso.Membership
+		err := rows.Scan(&m.ID, &m.Name, &m.Source, when(&m.AddedAt))
+		all = append(all, m)
+		return err
+	}, `SELECT g.id, g.name, m.source, m.added_at FROM memberships m JOIN groups g ON g.id = m.group_id
+		WHERE m.account_id = $1 ORDER BY g.id`, accountID)
+	return all, err
+}
+
+// AddMember puts an account into a group; once more changes nothing. It returns [sso.NotFound], or [sso.Forbidden] for
+// All Users.
+func (s *Store) AddMember(ctx context.Context, accountID, groupID int64, source sso.MembershipSource, e sso.Event) error {
+	return s.changeMember(ctx, accountID, groupID, e, func(c *conn) (int64, error) {
+		return c.exec(ctx, insertMembership, accountID, groupID, source, s.now())
+	})
+}
+
+// RemoveMember takes an account out of a group; once more changes nothing. It returns [sso.NotFound], [sso.Forbidden] for
+// All Users, or [sso.Conflict] for the last administrator.
+func (s *Store) RemoveMember(ctx context.Context, accountID, groupID int64, e sso.Event) error {
+	return s.changeMember(ctx, accountID, groupID, e, func(c *conn) (int64, error) {
+		n, err := c.exec(ctx, deleteMembership, accountID, groupID)
+		if err != nil || n == 0 || groupID != sso.Administrators {
+			return n, err
+		}
+		return n, refuseLastAdministrator(ctx, c, accountID)
+	})
+}
+
+func refuseLastAdministrator(ctx context.Context, c *conn, accountID int64) error {
+	last, err := lastAdministrator(ctx, c, accountID)
+	if err == nil && last {
+		err = fmt.Errorf("account %d is the last administrator: %w", accountID, sso.Conflict)
+	}
+	return err
+}
+
+func (s *Store) changeMember(ctx context.Context, accountID, groupID int64, e sso.Event, change func(*conn) (int64, error)) error {
+	if groupID == sso.AllUsers {
+		return fmt.Errorf("everyone is in %s: %w", sso.AllUsersName, sso.Forbidden)
+	}
+	return s.changeAccount(ctx, accountID, e, func(c *conn, _ sso.Account) (bool, error) {
+		if _, err := foundGroup(oneGroup(ctx, c, "id = $1", groupID)); err != nil {
+			return false, err
+		}
+		n, err := change(c)
+		return n > 0, err
+	})
+}
+
+func ids(groups []sso.Group) []int64 {
+	var ids []int64
+	for _, g := range groups {
+		ids = append(ids, g.ID)
+	}
+	return ids
+}
+
+// withAllUsers completes and sorts the groups of an account.
+func withAllUsers(groups []sso.Group) []sso.Group {
+	groups = append([]sso.Group{allUsers}, groups...)
+	slices.SortFunc(groups, func(a, b sso.Group) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(groups, func(a, b sso.Group) bool { return a.ID == b.ID })
+}
+
+func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
+
+// groupIDs finds groups by their exact names. A few are asked for by name, so that a thousand groups do not slow a login
+// down; many are compared with all there are.
+func groupIDs(ctx context.Context, c *conn, names []string) (map[string]int64, error) {
+	const few = 64
+	var groups []sso.Group
+	var err error
+	switch {
+	case len(names) == 0:
+	case len(names) <= few:
+		groups, err = someGroups(ctx, c, "SELECT id, name FROM groups WHERE name IN "+list(len(names)), padded(names)...)
+	default:
+		groups, err = someGroups(ctx, c, "SELECT id, name FROM groups")
+	}
+	found := map[string]int64{}
+	for _, g := range groups {
+		found[g.Name] = g.ID
+	}
+	return found, err
+}
+
+// list writes ($1, $2, …) for at least n arguments, rounded up to a power of two: few texts, so that drivers which keep
+// prepared statements keep few.
+func list(n int, before ...int) string {
+	from := 1 + len(before)
+	var b strings.Builder
+	for i := range powerOfTwo(n) {
+		fmt.Fprintf(&b, ", $%d", from+i)
+	}
+	return "(" + b.String()[2:] + ")"
+}
+
+// padded are the arguments of a list: the last name again in the places that are left.
+func padded(names []string) []any {
+	args := make([]any, powerOfTwo(len(names)))
+	for i := range args {
+		args[i] = names[min(i, len(names)-1)]
+	}
+	return args
+}
+
+func powerOfTwo(n int) int {
+	p := 1
+	for p < n {
+		p *= 2
+	}
+	return p
+}
+
+// Names of groups that providers sent.
+
+type seenKey struct{ provider, name string }
+
+// seenGroups remembers which names this process wrote down lately, so that most logins need not look.
+type seenGroups struct {
+	mu sync.Mutex
+	at map[seenKey]time.Time
+}
+
+const (
+	seenAgain = 24 * time.Hour
+	seenKept  = 90 * 24 * time.Hour
+	seenMost  = 10_000 // names remembered in memory
+)
+
+// fresh returns those of the names that are due to be written down, sorted.
+func (g *seenGroups) fresh(provider string, names []string, now time.Time) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var due []string
+	for _, name := range names {
+		if at, ok := g.at[seenKey{provider, name}]; !ok || now.Sub(at) >= seenAgain {
+			due = append(due, name)
+		}
+	}
+	slices.Sort(due)
+	return slices.Compact(due)
+}
+
+func (g *seenGroups) note(provider string, names []string, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.at)+len(names) > seenMost {
+		clear(g.at)
+	}
+	for _, name := range names {
+		g.at[seenKey{provider, name}] = now
+	}
+}
+
+// noteGroups writes down which names of groups the provider sent, so that they can be offered when groups are mapped. A
+// name is written when it is new or was not for a day.
+func (l *login) noteGroups(ctx context.Context) error {
+	if !l.writes() || l.x.Explaining {
+		return nil
+	}
+	provider := l.x.Identity.Provider
+	for _, name := range l.seen.fresh(provider, l.x.Identity.Groups, l.x.Now) {
+		if name == "" || name != sso.CleanText(name) || len(name) > maxEventField {
+			continue // it can be no key of a mapping
+		}
+		if _, err := l.c.exec(ctx, `INSERT INTO idp_groups (provider, name, last_seen) VALUES ($1, $2, $3)
+			ON CONFLICT (provider, name) DO UPDATE SET last_seen = excluded.last_seen WHERE idp_groups.last_seen < $4`,
+			provider, name, l.x.Now, l.x.Now.Add(-seenAgain)); err != nil {
+			return err
+		}
+		l.noted = append(l.noted, name)
+	}
+	return nil
+}
+
+// GroupNamesSeen returns the names of groups that providers sent in recent logins, by provider and name.
+func (s *Store) GroupNamesSeen(ctx context.Context) (seen []sso.SeenGroup, err error) {
+	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+		var g sso.SeenGroup
+		err := rows.Scan(&g.Provider, &g.Name, when(&g.LastSeen))
+		seen = append(seen, g)
+		return err
+	}, "SELECT provider, name, last_seen FROM idp_groups ORDER BY provider, name")
+	return seen, err
+}

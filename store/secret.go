@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+const (
+	handoffBox = "handoffs"
+	keyBox     = "signing keys"
+)
+
+// KeepHandoff keeps data for a moment, for whoever brings the key: a token that waits for the browser to come back. Of
+// the key only a hash is kept, and the data is sealed.
+func (s *Store) KeepHandoff(ctx context.Context, key string, data []byte, until time.Time) error {
+	box, err := s.box(handoffBox)
+	if err != nil {
+		return err
+	}
+	id := hashedKey(key)
+	return s.writing(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, "INSERT INTO handoffs (key, data, keep_until) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING",
+			id, box.Seal(data, id), until)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("a handoff with that key is there already: %w", sso.Conflict)
+		}
+		return err
+	})
+}
+
+// TakeHandoff returns what was kept under the key, once. It returns [sso.NotFound] when there is nothing, it was taken, or
+// its time is over.
+func (s *Store) TakeHandoff(ctx context.Context, key string) (data []byte, err error) {
+	box, err := s.box(handoffBox)
+	if err != nil {
+		return nil, err
+	}
+	id := hashedKey(key)
+	var sealed []byte
+	var until time.Time
+	var found bool
+	if err := s.writing(ctx, func(c *conn) (err error) {
+		found, err = c.one(ctx, []any{&sealed, when(&until)}, "DELETE FROM handoffs WHERE key = $1 RETURNING data, keep_until", id)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if !found || !s.now().Before(until) {
+		return nil, fmt.Errorf("no such handoff: %w", sso.NotFound)
+	}
+	return box.Open(sealed, id)
+}
+
+func hashedKey(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+// AddSigningKey keeps one of the bridge's signing keys, its private part sealed. It returns [sso.Conflict] when a key with
+// that id is there already.
+func (s *Store) AddSigningKey(ctx context.Context, id string, private []byte, at time.Time) error {
+	box, err := s.box(keyBox)
+	if err != nil {
+		return err
+	}
+	return s.writing(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, "INSERT INTO signing_keys (id, private, created_at, retired_at) VALUES ($1, $2, $3, 0) ON CONFLICT (id) DO NOTHING",
+			id, box.Seal(private, id), at)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("a signing key %s is there already: %w", id, sso.Conflict)
+		}
+		if err != nil {
+			return err
+		}
+		return announce(ctx, c, 0, s.now())
+	})
+}
+
+// RetireSigningKey says that a key signs no more since at. It stays, for those who still verify with it, until
+// [Store.DeleteSigningKey]. It returns [sso.NotFound] for a key that is not there or is retired.
+func (s *Store) RetireSigningKey(ctx context.Context, id string, at time.Time) error {
+	return s.changeKey(ctx, "UPDATE signing_keys SET retired_at = $2 WHERE id = $1 AND retired_at = 0", id, at)
+}
+
+// DeleteSigningKey deletes a key. It returns [sso.NotFound].
+func (s *Store) DeleteSigningKey(ctx context.Context, id string) error {
+	return s.changeKey(ctx, "DELETE FROM signing_keys WHERE id = $1", id)
+}
+
+func (s *Store) changeKey(ctx context.Context, query string, args ...any) error {
+	return s.writing(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, query, args...)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("no such signing key: %w", sso.NotFound)
+		}
+		if err != nil {
+			return err
+		}
+		return announce(ctx, c, 0, s.now())
+	})
+}
+
+// SigningKeys returns the bridge's signing keys, newest first. It fails when one cannot be opened with this SECRET_KEY.
+func (s *Store) SigningKeys(ctx context.Context) (keys []sso.StoredKey, err error) {
+	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+		var k sso.StoredKey
+		var sealed []byte
+		if err := rows.Scan(&k.ID, &sealed, when(&k.CreatedAt), when(&k.RetiredAt)); err != nil {
+			return err
+		}
+		box, err := s.box(keyBox)
+		if err != nil {
+			return err
+		}
+		if k.Private, err = box.Open(sealed, k.ID); err != nil {
+			return fmt.Errorf("signing key %s: %w", k.ID, err)
+		}
+		keys = append(keys, k)
+		return nil
+	}, "SELECT id, private, created_at, retired_at FROM signing_keys ORDER BY created_at DESC, id DESC")
+	return keys, err
+}

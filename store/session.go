@@ -1,0 +1,187 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+const (
+	sessionColumns = `s.hash, s.account_id, s.provider, s.proof, s.flow, s.created_at, s.last_used, s.expires_at, s.peer, s.user_agent`
+	deleteSessions = "DELETE FROM sessions WHERE account_id = $1"
+
+	// One row for each group. The account's columns come with each: few accounts have many groups, and a second query
+	// would cost all of them more.
+	findPrincipal = `SELECT ` + sessionColumns + `, a.id, a.email, a.first_name, a.last_name, a.active, a.password_hash <> '',
+			a.source, a.synced, a.own, a.created_at, a.last_login, coalesce(g.id, 0), coalesce(g.name, '')
+		FROM sessions s JOIN accounts a ON a.id = s.account_id
+		LEFT JOIN memberships m ON m.account_id = a.id LEFT JOIN groups g ON g.id = m.group_id
+		WHERE s.hash = $1 AND a.active ORDER BY g.id`
+)
+
+var hotReads = []string{findPrincipal}
+
+func sessionFields(n *sso.Session) []any {
+	return []any{
+		hash(&n.Hash), &n.AccountID, &n.Provider, &n.Proof, &n.Flow, when(&n.CreatedAt), when(&n.LastUsed),
+		when(&n.ExpiresAt), &n.Peer, &n.UserAgent,
+	}
+}
+
+// Principal returns whom a session acts for, or [sso.NotSignedIn] when there is no such session or its account is
+// deactivated. It does not judge how old the session is: see [sso.SessionPolicy.Live].
+func (s *Store) Principal(ctx context.Context, id sso.SessionHash) (*sso.Principal, error) {
+	c, err := s.readingHot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var p *sso.Principal
+	var groups []sso.Group
+	var fields []any
+	ignored := scanFunc(func(any) error { return nil })
+	err = c.each(ctx, func(rows *sql.Rows) error {
+		var g sso.Group
+		if p == nil {
+			p = &sso.Principal{}
+			fields = slices.Concat(sessionFields(&p.Session), accountFields(&p.Account), []any{nil, nil})
+		}
+		fields[len(fields)-2], fields[len(fields)-1] = &g.ID, &g.Name
+		err := rows.Scan(fields...)
+		for i := range len(fields) - 2 {
+			fields[i] = ignored // the other rows say the same
+		}
+		if g.ID != 0 {
+			groups = append(groups, g)
+		}
+		return err
+	}, findPrincipal, id)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		return nil, sso.NotSignedIn
+	}
+	p.Groups = withAllUsers(groups)
+	return p, nil
+}
+
+// OpenSession opens a session that no identity provider vouches for: a password sign-in. It returns [sso.NotFound], or
+// [sso.AccountDisabled].
+func (s *Store) OpenSession(ctx context.Context, n sso.Session, e sso.Event) error {
+	return s.writing(ctx, func(c *conn) error {
+		a, err := foundAccount(oneAccount(ctx, c, lockByID, n.AccountID, n.CreatedAt))
+		if err != nil {
+			return err
+		}
+		if !a.Active {
+			return fmt.Errorf("account %d is deactivated: %w", a.ID, sso.AccountDisabled)
+		}
+		if err := openSession(ctx, c, n); err != nil {
+			return err
+		}
+		e.AccountID = a.ID
+		return s.event(ctx, c, e)
+	})
+}
+
+// EndSession ends one session and reports whether it was there. Only then is there an event.
+func (s *Store) EndSession(ctx context.Context, id sso.SessionHash, e sso.Event) (ended bool, err error) {
+	err = s.writing(ctx, func(c *conn) error {
+		ended, err = c.one(ctx, []any{&e.AccountID}, "DELETE FROM sessions WHERE hash = $1 RETURNING account_id", id)
+		if err != nil || !ended {
+			return err
+		}
+		if err := s.event(ctx, c, e); err != nil {
+			return err
+		}
+		return announce(ctx, c, e.AccountID, s.now())
+	})
+	return ended && err == nil, err
+}
+
+// EndSessions ends all sessions of an account and returns how many there were. Only if there was one is there an event.
+func (s *Store) EndSessions(ctx context.Context, accountID int64, e sso.Event) (ended int, err error) {
+	e.AccountID = accountID
+	err = s.writing(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, deleteSessions, accountID)
+		ended = int(n)
+		if err != nil || n == 0 {
+			return err
+		}
+		if err := s.event(ctx, c, e); err != nil {
+			return err
+		}
+		return announce(ctx, c, accountID, s.now())
+	})
+	if err != nil {
+		ended = 0
+	}
+	return ended, err
+}
+
+// TouchSessions writes when sessions were last used; only ever forward. Sessions that are gone are left out.
+func (s *Store) TouchSessions(ctx context.Context, used map[sso.SessionHash]time.Time) error {
+	if len(used) == 0 {
+		return nil
+	}
+	order := slices.SortedFunc(maps.Keys(used), func(a, b sso.SessionHash) int { return bytes.Compare(a[:], b[:]) })
+	return s.writing(ctx, func(c *conn) error {
+		for _, id := range order {
+			if _, err := c.exec(ctx, "UPDATE sessions SET last_used = $2 WHERE hash = $1 AND last_used < $2", id, used[id]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Sessions returns one page of the sessions that have not reached their absolute end, newest first, and where the next
+// begins ("" for none).
+func (s *Store) Sessions(ctx context.Context, q sso.SessionQuery) (sessions []sso.Session, next string, err error) {
+	w := &where{}
+	w.and("s.expires_at > ?", s.now())
+	if q.AccountID != 0 {
+		w.and("s.account_id = ?", q.AccountID)
+	}
+	if q.After != "" {
+		at, id, err := sessionCursor(q.After)
+		if err != nil {
+			return nil, "", err
+		}
+		w.and("(s.created_at, s.hash) < (?, ?)", at, id)
+	}
+	size := q.Size()
+	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+		var n sso.Session
+		err := rows.Scan(sessionFields(&n)...)
+		sessions = append(sessions, n)
+		return err
+	}, "SELECT "+sessionColumns+" FROM sessions s"+w.sql()+" ORDER BY s.created_at DESC, s.hash DESC LIMIT "+strconv.Itoa(size+1),
+		w.args...)
+	if len(sessions) > size {
+		sessions = sessions[:size]
+		last := sessions[size-1]
+		next = fmt.Sprintf("%d.%x", micros(last.CreatedAt), last.Hash)
+	}
+	return sessions, next, err
+}
+
+// sessionCursor reads "microseconds.hash".
+func sessionCursor(after string) (at int64, id []byte, err error) {
+	a, b, _ := strings.Cut(after, ".")
+	at, err1 := strconv.ParseInt(a, 10, 64)
+	id, err2 := hex.DecodeString(b)
+	if err1 != nil || err2 != nil {
+		return 0, nil, fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(after), 50), sso.Invalid)
+	}
+	return at, id, nil
+}

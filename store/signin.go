@@ -1,0 +1,484 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// The statements of a login, prepared.
+const (
+	spendProof = `INSERT INTO proofs (key, keep_until, spent_at, session) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`
+
+	// Finding an account for a login locks it: another login of the same person waits here, and sees what this one did.
+	lockByEmail   = `UPDATE accounts SET last_login = $2 WHERE email_key = $1 RETURNING ` + accountColumns
+	lockByID      = `UPDATE accounts SET last_login = $2 WHERE id = $1 RETURNING ` + accountColumns
+	findSubject   = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
+	findGroups    = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
+	insertSession = `INSERT INTO sessions
+		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+)
+
+var hotWrites = []string{spendProof, lockByEmail, lockByID, findSubject, findGroups, insertSession, insertEvent}
+
+// SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
+func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
+	checks, failed := len(x.Checks), x.Err
+	var l *login
+	err := s.writing(ctx, func(c *conn) error {
+		x.Checks, x.Err = x.Checks[:checks], failed // a transaction that lost a race begins anew
+		l = &login{Store: s, c: c, x: x, in: in}
+		for _, step := range []func(context.Context) error{l.spend, l.admit, l.syncGroups, l.noteGroups, l.open} {
+			if err := step(ctx); err != nil {
+				return err
+			}
+		}
+		if x.Explaining {
+			return errUndo
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if x.Explaining && !l.known {
+		l.out.Account.ID = 0 // it was undone
+	}
+	s.seen.note(x.Identity.Provider, l.noted, x.Now)
+	return &l.out, nil
+}
+
+// A login is one sign-in inside its transaction.
+type login struct {
+	*Store
+	c     *conn
+	x     *sso.Exam
+	in    sso.SignIn
+	out   sso.SignedIn
+	known bool     // the account was there before
+	stale bool     // what others know of the account is out of date
+	noted []string // names of groups that were written down as seen
+}
+
+// check makes one decision. An explanation goes on after a refusal, and from there on writes nothing.
+func (l *login) check(name string, condition func(*sso.Exam) error) error {
+	if !l.x.Check(name, condition) {
+		return l.x.Err
+	}
+	return nil
+}
+
+func (l *login) writes() bool { return l.x.Err == nil }
+
+// spend uses up the proof and the flow (SECURITY C1, C3, C4). The database's unique key is what decides a race.
+func (l *login) spend(ctx context.Context) error {
+	proof, single := l.x.Proof, l.in.Policy.SingleUse
+	if single && proof.Key == "" && !l.x.Explaining {
+		return fmt.Errorf("a token of single use came without a proof: %w", sso.Internal)
+	}
+	var used, flowUsed time.Time
+	var err error
+	if single && proof.Key != "" {
+		if used, err = l.spendOnce(ctx, proof.Key, proof.Until); err != nil {
+			return err
+		}
+	}
+	if l.in.FlowKey != "" {
+		// The flow itself ends earlier; the rest is for clocks of replicas that differ.
+		if flowUsed, err = l.spendOnce(ctx, l.in.FlowKey, l.x.Now.Add(2*sso.FlowLifetime)); err != nil {
+			return err
+		}
+	}
+	return l.check("single_use", func(x *sso.Exam) error {
+		switch {
+		case !used.IsZero():
+			return fmt.Errorf("the token was used before, at %s: %w", used.Format(time.RFC3339), sso.TokenReplayed)
+		case !flowUsed.IsZero():
+			return fmt.Errorf("the login that this browser began was finished before, at %s: %w",
+				flowUsed.Format(time.RFC3339), sso.FlowMismatch)
+		case !single:
+			x.Note("the profile lets a token be used again")
+		case proof.Key == "":
+			x.Note("not judged: the signature was not verified")
+		default:
+			x.Note("first use")
+		}
+		return nil
+	})
+}
+
+// spendOnce spends a key. used is when it was spent before, zero when it was not.
+func (l *login) spendOnce(ctx context.Context, key string, until time.Time) (used time.Time, err error) {
+	n, err := l.c.exec(ctx, spendProof, key, until, l.x.Now, l.in.Session.Hash)
+	if err != nil || n == 1 {
+		return used, err
+	}
+	found, err := l.c.one(ctx, []any{when(&used)}, "SELECT spent_at FROM proofs WHERE key = $1", key)
+	if err == nil && !found {
+		err = errLost // swept between the two statements
+	}
+	return used, err
+}
+
+// admit finds or provisions the account, and brings names, e-mail and attributes up to date.
+func (l *login) admit(ctx context.Context) error {
+	id := l.x.Identity
+	found, otherSubject, linked, err := l.find(ctx)
+	if err != nil {
+		return err
+	}
+	taken := false
+	if found != nil && sso.EmailKey(id.Email) != sso.EmailKey(found.Email) {
+		if taken, err = l.emailTaken(ctx, id.Email); err != nil {
+			return err
+		}
+	}
+	if err := l.check("account", func(x *sso.Exam) (err error) {
+		l.out.Admission, err = l.in.Policy.Admit(found, id, otherSubject)
+		if err == nil && taken {
+			err = fmt.Errorf("the e-mail of account %d is now %s, which another account has: %w", found.ID, id.Email, sso.LinkRefused)
+		}
+		x.Note("%s", l.admission(found))
+		return err
+	}); err != nil {
+		return err
+	}
+	if leaves := l.in.Current != 0 && (found == nil || found.ID != l.in.Current); leaves && !l.in.Switch && !l.x.Explaining {
+		return &sso.SwitchNeeded{To: id} // SECURITY C5
+	}
+	l.known = found != nil
+	account := l.updated(found, taken)
+	if l.writes() {
+		if err := l.save(ctx, found, &account); err != nil {
+			return err
+		}
+		if err := l.link(ctx, account.ID, linked); err != nil {
+			return err
+		}
+	}
+	l.out.Account = account
+	return nil
+}
+
+// find locks the account that the identity means, if there is one. linked says that it was found by its subject,
+// otherSubject that it was found by its e-mail and belongs to another subject of this provider.
+func (l *login) find(ctx context.Context) (found *sso.Account, otherSubject, linked bool, err error) {
+	id, now := l.x.Identity, l.x.Now
+	if id.Subject.Kind == sso.SubjectClaim {
+		var accountID int64
+		if linked, err = l.c.one(ctx, []any{&accountID}, findSubject, id.Provider, id.Subject.Value); err != nil {
+			return nil, false, false, err
+		}
+		if linked {
+			found, err = oneAccount(ctx, l.c, lockByID, accountID, now)
+			return found, false, true, err
+		}
+	}
+	found, err = oneAccount(ctx, l.c, lockByEmail, sso.EmailKey(id.Email), now)
+	if found == nil || err != nil || id.Subject.Kind != sso.SubjectClaim {
+		return found, false, false, err
+	}
+	var one int
+	otherSubject, err = l.c.one(ctx, []any{&one}, "SELECT 1 FROM identities WHERE account_id = $1 AND provider = $2",
+		found.ID, id.Provider)
+	return found, otherSubject, false, err
+}
+
+func (l *login) emailTaken(ctx context.Context, email string) (bool, error) {
+	var one int
+	return l.c.one(ctx, []any{&one}, "SELECT 1 FROM accounts WHERE email_key = $1", sso.EmailKey(email))
+}
+
+func (l *login) admission(found *sso.Account) string {
+	switch {
+	case found == nil:
+		return "a new account for " + l.x.Identity.Email
+	case l.out.Admission == sso.AdmitReactivated:
+		return fmt.Sprintf("account %d, reactivated", found.ID)
+	}
+	return fmt.Sprintf("account %d", found.ID)
+}
+
+// updated is the account as it is after the login. Of an e-mail that differs only in case the first spelling stays: apps
+// may compare it exactly.
+func (l *login) updated(found *sso.Account, taken bool) sso.Account {
+	id := l.x.Identity
+	a := sso.Account{Email: id.Email, CreatedAt: l.x.Now}
+	if found != nil {
+		a = *found
+		if !taken && sso.EmailKey(a.Email) != sso.EmailKey(id.Email) {
+			a.Email = id.Email
+		}
+	}
+	if id.FirstName != nil {
+		a.FirstName = sso.CleanText(*id.FirstName)
+	}
+	if id.LastName != nil {
+		a.LastName = sso.CleanText(*id.LastName)
+	}
+	a.Synced = map[string]string{}
+	for k, v := range id.Attributes {
+		a.Synced[sso.CleanText(k)] = sso.CleanText(v)
+	}
+	a.Source, a.LastLogin = id.Provider, l.x.Now
+	if found == nil || l.out.Admission == sso.AdmitReactivated {
+		a.Active = true
+	}
+	return a
+}
+
+// save writes the account: a new row, or what changed (last_login was written by the lock).
+func (l *login) save(ctx context.Context, found *sso.Account, a *sso.Account) error {
+	if found == nil {
+		id, err := insertAccount(ctx, l.c, *a, "")
+		if err == nil && id == 0 {
+			err = errLost // the same person, at the same time
+		}
+		a.ID = id
+		return err
+	}
+	if a.Email == found.Email && a.FirstName == found.FirstName && a.LastName == found.LastName && a.Active == found.Active &&
+		a.Source == found.Source && setText(a.Synced) == setText(found.Synced) {
+		return nil
+	}
+	l.stale = true
+	_, err := l.c.exec(ctx, `UPDATE accounts SET email = $2, email_key = $3, first_name = $4, last_name = $5, first_key = $6,
+		last_key = $7, active = $8, source = $9, synced = $10 WHERE id = $1`,
+		a.ID, a.Email, sso.EmailKey(a.Email), a.FirstName, a.LastName, strings.ToLower(a.FirstName), strings.ToLower(a.LastName),
+		a.Active, a.Source, setText(a.Synced))
+	return err
+}
+
+// link remembers the subject, so that the person is found by it from now on, whatever the e-mail.
+func (l *login) link(ctx context.Context, accountID int64, linked bool) error {
+	id := l.x.Identity
+	if linked || id.Subject.Kind != sso.SubjectClaim {
+		return nil
+	}
+	_, err := l.c.exec(ctx, "INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)",
+		id.Provider, id.Subject.Value, accountID, l.x.Now)
+	return err
+}
+
+// syncGroups brings the memberships to what the policy plans. Ids are sorted: two logins must not lock them crosswise.
+func (l *login) syncGroups(ctx context.Context) error {
+	var current []sso.Group
+	var err error
+	if l.known {
+		if current, err = someGroups(ctx, l.c, findGroups, l.out.Account.ID); err != nil {
+			return err
+		}
+	}
+	named, err := groupIDs(ctx, l.c, l.in.Policy.NamesToResolve(l.x.Identity))
+	if err != nil {
+		return err
+	}
+	plan := l.in.Policy.PlanGroups(l.x.Identity, named, ids(current))
+	added, err := l.existing(ctx, plan.Add)
+	if err != nil {
+		return err
+	}
+	if plan.Remove, err = l.keepLastAdministrator(ctx, plan.Remove); err != nil {
+		return err
+	}
+	l.warnUnknown(named)
+	l.out.Added, l.out.Removed = ids(added), plan.Remove
+	l.out.Groups = withAllUsers(slices.DeleteFunc(slices.Concat(current, added), func(g sso.Group) bool {
+		return slices.Contains(plan.Remove, g.ID)
+	}))
+	if err := l.check("groups", func(x *sso.Exam) error {
+		x.Note("%s", l.groupsNote(current))
+		return nil
+	}); err != nil || !l.writes() {
+		return err
+	}
+	for _, id := range l.out.Removed {
+		if _, err := l.c.exec(ctx, deleteMembership, l.out.Account.ID, id); err != nil {
+			return err
+		}
+	}
+	for _, id := range l.out.Added {
+		if _, err := l.c.exec(ctx, insertMembership, l.out.Account.ID, id, sso.MemberBySync, l.x.Now); err != nil {
+			return err
+		}
+	}
+	l.stale = l.stale || len(l.out.Added)+len(l.out.Removed) > 0
+	return nil
+}
+
+// existing returns those of the groups that there are, sorted by id, and warns of the others.
+func (l *login) existing(ctx context.Context, wanted []int64) ([]sso.Group, error) {
+	var groups []sso.Group
+	for _, id := range wanted {
+		g, err := oneGroup(ctx, l.c, "id = $1", id)
+		if err != nil {
+			return nil, err
+		}
+		if g == nil {
+			l.warn("a mapping names group %d, which does not exist", id)
+			continue
+		}
+		groups = append(groups, *g)
+	}
+	return groups, nil
+}
+
+// keepLastAdministrator takes Administrators out of what is removed when no other administrator could sign in.
+func (l *login) keepLastAdministrator(ctx context.Context, remove []int64) ([]int64, error) {
+	if !slices.Contains(remove, sso.Administrators) {
+		return remove, nil
+	}
+	last, err := lastAdministrator(ctx, l.c, l.out.Account.ID)
+	if err != nil || !last {
+		return remove, err
+	}
+	l.warn("account %d (%s) stays in %s although its groups at the identity provider say otherwise: it is the last administrator",
+		l.out.Account.ID, l.out.Account.Email, sso.AdministratorsName) // SECURITY E6
+	return slices.DeleteFunc(slices.Clone(remove), func(id int64) bool { return id == sso.Administrators }), nil
+}
+
+// warnUnknown warns of mapped names that no group has, when this person was to get them.
+func (l *login) warnUnknown(named map[string]int64) {
+	id := l.x.Identity
+	if !l.in.Policy.SyncGroups || !id.GroupsSent {
+		return
+	}
+	missing := map[string]bool{}
+	for _, sent := range id.Groups {
+		for _, ref := range l.in.Policy.Mappings[sent] {
+			if _, ok := named[ref.Name]; ref.Name != "" && !ok {
+				missing[ref.Name] = true
+			}
+		}
+	}
+	for _, name := range sorted(missing) {
+		l.warn("a mapping names group %q, which does not exist", name)
+	}
+}
+
+func (l *login) warn(format string, args ...any) {
+	l.out.Warnings = append(l.out.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (l *login) groupsNote(current []sso.Group) string {
+	id, policy := l.x.Identity, l.in.Policy
+	var why string
+	switch {
+	case !policy.SyncGroups:
+		why = "JWT_GROUP_SYNC is off: memberships stay as they are"
+	case !id.GroupsSent:
+		why = "no groups were sent: memberships stay as they are"
+	default:
+		why = changesOf(l.out, current)
+	}
+	return strings.Join(append([]string{why}, l.out.Warnings...), "; ")
+}
+
+// changesOf says in words which memberships a login changes.
+func changesOf(out sso.SignedIn, before []sso.Group) string {
+	var parts []string
+	for _, side := range []struct {
+		verb string
+		ids  []int64
+		from []sso.Group
+	}{{"added to", out.Added, out.Groups}, {"removed from", out.Removed, before}} {
+		var names []string
+		for _, g := range side.from {
+			if slices.Contains(side.ids, g.ID) {
+				names = append(names, g.Name)
+			}
+		}
+		if len(names) > 0 {
+			parts = append(parts, side.verb+" "+strings.Join(names, ", "))
+		}
+	}
+	if len(parts) == 0 {
+		return "memberships are as they should be"
+	}
+	return strings.Join(parts, "; ")
+}
+
+// open opens the session and writes the events.
+func (l *login) open(ctx context.Context) error {
+	if !l.writes() {
+		return nil
+	}
+	session := l.in.Session
+	session.AccountID = l.out.Account.ID
+	if err := openSession(ctx, l.c, session); err != nil {
+		return err
+	}
+	e := l.in.Event
+	e.AccountID = l.out.Account.ID
+	e.Detail = l.eventDetail()
+	if err := l.event(ctx, l.c, e); err != nil {
+		return err
+	}
+	for _, warning := range l.out.Warnings {
+		e.Kind, e.Detail = sso.EventWarning, warning
+		if err := l.event(ctx, l.c, e); err != nil {
+			return err
+		}
+	}
+	if !l.known || !l.stale { // nobody can know yet what is new
+		return nil
+	}
+	return announce(ctx, l.c, l.out.Account.ID, l.x.Now)
+}
+
+func (l *login) eventDetail() string {
+	var parts []string
+	if l.in.Event.Detail != "" {
+		parts = append(parts, l.in.Event.Detail)
+	}
+	switch l.out.Admission {
+	case sso.AdmitNew:
+		parts = append(parts, "account provisioned")
+	case sso.AdmitReactivated:
+		parts = append(parts, "account reactivated")
+	}
+	for _, side := range []struct {
+		verb string
+		ids  []int64
+	}{{"added to groups", l.out.Added}, {"removed from groups", l.out.Removed}} {
+		if len(side.ids) > 0 {
+			parts = append(parts, side.verb+" "+strings.Trim(fmt.Sprint(side.ids), "[]"))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func openSession(ctx context.Context, c *conn, n sso.Session) error {
+	_, err := c.exec(ctx, insertSession, n.Hash, n.AccountID, n.Provider, n.Proof, n.Flow, n.CreatedAt, n.LastUsed, n.ExpiresAt,
+		sso.CleanText(n.Peer), sso.CleanText(n.UserAgent))
+	return err
+}
+
+// lastAdministrator reports whether no other active account is in Administrators. Whoever asks holds a lock until the end
+// of the transaction, so that two administrators cannot lose their rights at once, each because of the other.
+func lastAdministrator(ctx context.Context, c *conn, accountID int64) (bool, error) {
+	if _, err := c.exec(ctx, "UPDATE counters SET value = value WHERE name = 'administrators'"); err != nil {
+		return false, err
+	}
+	var one int
+	others, err := c.one(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
+		WHERE m.group_id = $1 AND a.active AND a.id <> $2 LIMIT 1`, sso.Administrators, accountID)
+	return !others, err
+}
+
+// someGroups reads groups in the order of the query.
+func someGroups(ctx context.Context, c *conn, query string, args ...any) (groups []sso.Group, err error) {
+	err = c.each(ctx, func(rows *sql.Rows) error {
+		var g sso.Group
+		err := rows.Scan(&g.ID, &g.Name)
+		groups = append(groups, g)
+		return err
+	}, query, args...)
+	return groups, err
+}

@@ -1,0 +1,43 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// sweepBatch is how many rows one transaction of a sweep deletes: few enough that a login does not wait for it.
+const sweepBatch = 500
+
+// clocksDiffer is how much longer a spent proof is kept, for a replica whose clock is behind (SECURITY C3).
+const clocksDiffer = 5 * time.Minute
+
+// Sweep deletes what is over: sessions past their absolute end, spent proofs that no replica would accept any more,
+// handoffs, failures, changes that every cache has seen, names of groups that were not sent for 90 days. It returns how
+// many rows it deleted. Any number of replicas may sweep at once.
+func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
+	for _, t := range []struct {
+		table, key, column string
+		before             time.Time
+	}{
+		{"sessions", "hash", "expires_at", now},
+		{"proofs", "key", "keep_until", now.Add(-clocksDiffer)},
+		{"handoffs", "key", "keep_until", now},
+		{"failures", "at", "at", now.Add(-failuresKept)},
+		{"changes", "seq", "at", now.Add(-changesKept)},
+		{"idp_groups", "last_seen", "last_seen", now.Add(-seenKept)},
+	} {
+		query := fmt.Sprintf("DELETE FROM %s WHERE %s IN (SELECT %s FROM %s WHERE %s < $1 ORDER BY %s LIMIT %d)",
+			t.table, t.key, t.key, t.table, t.column, t.column, sweepBatch)
+		for deleted := int64(sweepBatch); deleted >= sweepBatch; {
+			if err := s.writing(ctx, func(c *conn) (err error) {
+				deleted, err = c.exec(ctx, query, t.before)
+				return err
+			}); err != nil {
+				return n, err
+			}
+			n += int(deleted)
+		}
+	}
+	return n, nil
+}
