@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver that the store uses, too
+
+	"github.com/ssobridge/ssobridge/store"
+)
+
+// The writes of one login as store.SignIn makes them, and nothing else: no question is asked of the database, no rule is
+// applied. TestBareTransactionWritesWhatALoginWrites holds the two side by side.
+const (
+	spendProof = `INSERT INTO proofs (key, keep_until, spent_at, session) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`
+	addAccount = `INSERT INTO accounts
+		(email, email_key, first_name, last_name, first_key, last_key, active, password_hash, source, synced, own, created_at, last_login)
+		VALUES ($1, $1, 'Person', $2, 'person', $2, TRUE, '', 'jwt', $3, '{}', $4, $4) RETURNING id`
+	keepAccount = `UPDATE accounts SET last_login = $2 WHERE email_key = $1`
+	addMember   = `INSERT INTO memberships (account_id, group_id, source, added_at) VALUES ($1, 3, 'sync', $2)`
+	addSession  = `INSERT INTO sessions
+		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent)
+		VALUES ($1, $2, 'jwt', $3, '', $4, $4, $5, '127.0.0.1', '')`
+	addEvent = `INSERT INTO events
+		(at, kind, code, reference, provider, account_id, email, email_key, actor, peer, detail, key_id, proof)
+		VALUES ($1, 'sign_in', '', 'ABCDEFGH', 'jwt', $2, $3, $3, '', '127.0.0.1', $5, '', $4)`
+)
+
+// A ledger runs bare transactions on a database that the store has migrated.
+type ledger struct {
+	db     *sql.DB
+	stmts  map[string]*sql.Stmt
+	conns  int
+	people atomic.Int64     // how many have an account
+	ids    [returning]int64 // accounts of the people who return
+	logins atomic.Int64
+}
+
+// serveTransactions is the child: it takes orders from stdin until that ends.
+func serveTransactions(ctx context.Context, file, conns string, stdin io.Reader, stdout io.Writer) error {
+	n, err := strconv.Atoi(conns)
+	if err != nil {
+		return fmt.Errorf("connections: %w", err)
+	}
+	l, err := openLedger(ctx, file, n)
+	if err != nil {
+		return err
+	}
+	defer l.db.Close()
+	orders, results := json.NewDecoder(stdin), json.NewEncoder(stdout)
+	for {
+		var o order
+		if err := orders.Decode(&o); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		r, err := l.carryOut(ctx, o)
+		if err != nil {
+			r.Error = err.Error()
+		}
+		if err := results.Encode(r); err != nil {
+			return err
+		}
+	}
+}
+
+// openLedger lets the store make the tables, and opens the file with the store's durability: WAL and synchronous=FULL.
+// One connection, since SQLite has one writer; prepared statements, since this is what is compared against.
+func openLedger(ctx context.Context, file string, conns int) (*ledger, error) {
+	s, err := store.Open(ctx, "sqlite:"+file, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Migrate(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", "file:"+file+
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	l := &ledger{db: db, stmts: map[string]*sql.Stmt{}, conns: conns}
+	if _, err := db.ExecContext(ctx, "INSERT INTO groups (id, name) VALUES (3, $1)", group); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	for _, query := range []string{spendProof, addAccount, keepAccount, addMember, addSession, addEvent} {
+		if l.stmts[query], err = db.PrepareContext(ctx, query); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	return l, nil
+}
+
+// carryOut runs transactions from as many goroutines as the bridge gets connections.
+func (l *ledger) carryOut(ctx context.Context, o order) (result, error) {
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		r     result
+		fault error
+		began = time.Now()
+		left  atomic.Int64
+	)
+	left.Store(returning)
+	for range l.conns {
+		wg.Go(func() {
+			var times []time.Duration
+			var err error
+			for err == nil && (o.For > 0 && time.Since(began) < o.For || o.For == 0 && left.Add(-1) >= 0) {
+				start := time.Now()
+				err = l.login(ctx, o)
+				times = append(times, time.Since(start))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			r.Times = append(r.Times, times...)
+			fault = errors.Join(fault, err)
+		})
+	}
+	wg.Wait()
+	r.Elapsed = time.Since(began)
+	slices.Sort(r.Times)
+	return r, fault
+}
+
+// login is the bare transaction.
+func (l *ledger) login(ctx context.Context, o order) error {
+	n := l.logins.Add(1)
+	tx, err := l.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var (
+		now      = time.Now().UnixMicro()
+		hash     = sha256.Sum256(strconv.AppendInt(nil, n, 10))
+		proof    = "jti:" + hex.EncodeToString(hash[:])
+		attached = `{"department":"Benchmarks"}`
+		account  int64
+		person   = n % returning
+		detail   = ""
+	)
+	run := func(query string, args ...any) {
+		if err == nil {
+			_, err = tx.StmtContext(ctx, l.stmts[query]).ExecContext(ctx, args...)
+		}
+	}
+	run(spendProof, proof, now+840_000_000, now, hash[:])
+	if err != nil {
+		return err
+	}
+	if o.Again {
+		account = l.ids[person]
+		run(keepAccount, email(person), now)
+	} else {
+		person, detail = l.people.Add(1)-1, "account provisioned; added to groups 3"
+		err = tx.StmtContext(ctx, l.stmts[addAccount]).
+			QueryRowContext(ctx, email(person), strconv.FormatInt(person, 10), attached, now).Scan(&account)
+		run(addMember, account, now)
+	}
+	run(addSession, hash[:], account, proof, now, now+1_209_600_000_000)
+	run(addEvent, now, account, email(person), proof, detail)
+	if err != nil {
+		return err
+	}
+	if person < returning && !o.Again {
+		l.ids[person] = account // each person is new once: no one else writes here
+	}
+	return tx.Commit()
+}
