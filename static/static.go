@@ -1,7 +1,7 @@
 // Package static holds what pages load: the style sheet, the script, the icon. They are part of the program.
 //
 // A file has two addresses. [URL] gives the one that pages use; it contains a hash of the content, so browsers may keep
-// the answer for ever. The plain one (/static/app.css) is for people and is revalidated at each use. There are no
+// the answer for ever. The plain one (/auth/static/app.css) is for people and is revalidated at each use. There are no
 // directories to list, and no path reaches the file system.
 package static
 
@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// Prefix is where [Handler] expects to be mounted.
-const Prefix = "/static/"
+// Prefix is where [Handler] expects to be mounted: under /auth, so that an app behind the bridge keeps its own /static.
+const Prefix = "/auth/static/"
 
 // The type of each kind of file there is. The system's own table differs from machine to machine.
 var contentTypes = map[string]string{
@@ -61,7 +61,7 @@ var files = sync.OnceValue(func() map[string]file {
 	return all
 })
 
-// URL returns the address of a file by its plain name, such as /static/app.0123456789abcdef.css for app.css. A name that
+// URL returns the address of a file by its plain name, such as /auth/static/app.0123456789abcdef.css for app.css. A name that
 // does not exist panics: names are written in templates, and a test renders each.
 func URL(name string) string {
 	f, ok := files()[name]

@@ -24,7 +24,7 @@ func get(t *testing.T, method, path string, header ...string) *http.Response {
 
 func TestURL(t *testing.T) {
 	got := static.URL("app.css")
-	if want := regexp.MustCompile(`^/static/app\.[0-9a-f]{16}\.css$`); !want.MatchString(got) {
+	if want := regexp.MustCompile(`^/auth/static/app\.[0-9a-f]{16}\.css$`); !want.MatchString(got) {
 		t.Errorf("URL(app.css): got %q, want a match of %v", got, want)
 	}
 	defer func() {
@@ -37,7 +37,7 @@ func TestURL(t *testing.T) {
 
 func TestHandler(t *testing.T) {
 	hashed := static.URL("app.css")
-	stale := "/static/app." + strings.Repeat("0", 16) + ".css"
+	stale := "/auth/static/app." + strings.Repeat("0", 16) + ".css"
 	const forEver, revalidate = "public, max-age=31536000, immutable", "no-cache"
 	for _, c := range []struct {
 		name, method, path string
@@ -48,18 +48,18 @@ func TestHandler(t *testing.T) {
 		{"HEAD", "HEAD", hashed, 200, "text/css; charset=utf-8", forEver},
 		{"script", "GET", static.URL("app.js"), 200, "text/javascript; charset=utf-8", forEver},
 		{"icon", "GET", static.URL("icon.svg"), 200, "image/svg+xml", forEver},
-		{"plain name", "GET", "/static/app.css", 200, "text/css; charset=utf-8", revalidate},
+		{"plain name", "GET", "/auth/static/app.css", 200, "text/css; charset=utf-8", revalidate},
 		{"hash of another version", "GET", stale, 200, "text/css; charset=utf-8", revalidate},
 		{"POST", "POST", hashed, 405, "text/plain; charset=utf-8", ""},
-		{"unknown file", "GET", "/static/nothing.css", 404, "text/plain; charset=utf-8", ""},
-		{"hash of an unknown file", "GET", "/static/nothing.0123456789abcdef.css", 404, "text/plain; charset=utf-8", ""},
+		{"unknown file", "GET", "/auth/static/nothing.css", 404, "text/plain; charset=utf-8", ""},
+		{"hash of an unknown file", "GET", "/auth/static/nothing.0123456789abcdef.css", 404, "text/plain; charset=utf-8", ""},
 		{"other extension", "GET", strings.TrimSuffix(hashed, ".css") + ".js.css", 404, "text/plain; charset=utf-8", ""},
-		{"no listing", "GET", "/static/", 404, "text/plain; charset=utf-8", ""},
+		{"no listing", "GET", "/auth/static/", 404, "text/plain; charset=utf-8", ""},
 		{"no listing without slash", "GET", "/static", 404, "text/plain; charset=utf-8", ""},
-		{"the folder of the source", "GET", "/static/files/app.css", 404, "text/plain; charset=utf-8", ""},
-		{"up", "GET", "/static/../static/app.css", 404, "text/plain; charset=utf-8", ""},
-		{"up and out", "GET", "/static/../../static.go", 404, "text/plain; charset=utf-8", ""},
-		{"two slashes", "GET", "/static//app.css", 404, "text/plain; charset=utf-8", ""},
+		{"the folder of the source", "GET", "/auth/static/files/app.css", 404, "text/plain; charset=utf-8", ""},
+		{"up", "GET", "/auth/static/../auth/static/app.css", 404, "text/plain; charset=utf-8", ""},
+		{"up and out", "GET", "/auth/static/../../static.go", 404, "text/plain; charset=utf-8", ""},
+		{"two slashes", "GET", "/auth/static//app.css", 404, "text/plain; charset=utf-8", ""},
 		{"other place", "GET", "/app.css", 404, "text/plain; charset=utf-8", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -81,14 +81,14 @@ func TestHandler(t *testing.T) {
 }
 
 func TestRevalidation(t *testing.T) {
-	tag := get(t, "GET", "/static/app.css").Header.Get("ETag")
+	tag := get(t, "GET", "/auth/static/app.css").Header.Get("ETag")
 	if tag == "" {
-		t.Fatal("ETag of /static/app.css: got none")
+		t.Fatal("ETag of /auth/static/app.css: got none")
 	}
-	if got := get(t, "GET", "/static/app.css", "If-None-Match", tag).StatusCode; got != http.StatusNotModified {
+	if got := get(t, "GET", "/auth/static/app.css", "If-None-Match", tag).StatusCode; got != http.StatusNotModified {
 		t.Errorf("status with the ETag: got %d, want 304", got)
 	}
-	if got := get(t, "GET", "/static/app.css", "If-None-Match", `"other"`).StatusCode; got != http.StatusOK {
+	if got := get(t, "GET", "/auth/static/app.css", "If-None-Match", `"other"`).StatusCode; got != http.StatusOK {
 		t.Errorf("status with another ETag: got %d, want 200", got)
 	}
 }

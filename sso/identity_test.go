@@ -1,0 +1,128 @@
+package sso_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+var names = sso.ClaimNames{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"}
+
+func claimsOf(t *testing.T, text string) sso.Claims {
+	t.Helper()
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	var c sso.Claims
+	if err := dec.Decode(&c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestIdentify(t *testing.T) {
+	ann, lee := "Ann", "Lee"
+	tests := []struct {
+		name, claims string
+		want         sso.Identity
+	}{
+		{"Metabase's example", `{"email":"a@b.c","first_name":"Ann","last_name":"Lee","exp":1,"groups":["x"]}`,
+			sso.Identity{Email: "a@b.c", FirstName: &ann, LastName: &lee, Groups: []string{"x"}, GroupsSent: true, Attributes: map[string]string{}}},
+		// SECURITY E7: reserved names are not attributes.
+		{"attributes", `{"email":"a@b.c","iss":"i","sub":"s","aud":"a","exp":1,"nbf":1,"iat":1,"jti":"j","nonce":"n","code_challenge":"c",
+			"@tenant":"t","null":null,"object":{"a":1},"text":"x","number":42,"big":1e3,"bool":false,"list":["a",1,true,null,{"x":1}],"empty":[],"id":7,"is_admin":true}`,
+			sso.Identity{Email: "a@b.c", Attributes: map[string]string{
+				"text": "x", "number": "42", "big": "1e3", "bool": "false", "list": "a,1,true", "empty": "", "id": "7", "is_admin": "true"}}},
+		{"control characters", `{"email":"a@b.c","first_name":" A\r\nn\u0000n\u202e ","x":"a\nb"}`,
+			sso.Identity{Email: "a@b.c", FirstName: new("A  n n"), Attributes: map[string]string{"x": "a b"}}},
+		{"names of other types", `{"email":"a@b.c","first_name":7,"last_name":null}`, sso.Identity{Email: "a@b.c", Attributes: map[string]string{}}},
+		{"one group", `{"email":"a@b.c","groups":"one"}`, sso.Identity{Email: "a@b.c", Groups: []string{"one"}, GroupsSent: true, Attributes: map[string]string{}}},
+		{"no groups", `{"email":"a@b.c","groups":[]}`, sso.Identity{Email: "a@b.c", Groups: []string{}, GroupsSent: true, Attributes: map[string]string{}}},
+		{"null groups", `{"email":"a@b.c","groups":null}`, sso.Identity{Email: "a@b.c", Attributes: map[string]string{}}},
+		{"broken groups", `{"email":"a@b.c","groups":{"x":1}}`, sso.Identity{Email: "a@b.c", Attributes: map[string]string{}}}, // SECURITY E6
+		{"groups of all types", `{"email":"a@b.c","groups":["a",1,null,["b"],"c"]}`,
+			sso.Identity{Email: "a@b.c", Groups: []string{"a", "c"}, GroupsSent: true, Attributes: map[string]string{}}},
+	}
+	for _, tt := range tests {
+		got, err := names.Identify("jwt", claimsOf(t, tt.claims))
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		tt.want.Provider, tt.want.Subject = "jwt", sso.Subject{Kind: sso.SubjectEmail, Value: "a@b.c"}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+	}
+}
+
+func TestIdentifyRefuses(t *testing.T) {
+	bySub := names
+	bySub.Subject = "sub"
+	for claims, want := range map[string]error{
+		`{}`:                                    sso.TokenEmailMissing,
+		`{"email":null}`:                        sso.TokenEmailMissing,
+		`{"email":false}`:                       sso.TokenEmailMissing,
+		`{"email":""}`:                          sso.TokenEmailInvalid,
+		`{"email":7}`:                           sso.TokenEmailInvalid,
+		`{"email":["a@b.c"]}`:                   sso.TokenEmailInvalid,
+		`{"email":"a@b.c"}`:                     sso.TokenSubjectMissing,
+		`{"email":"a@b.c","sub":""}`:            sso.TokenSubjectMissing,
+		`{"email":"a@b.c","sub":null}`:          sso.TokenSubjectMissing,
+		`{"email":"a@b.c","sub":{}}`:            sso.TokenSubjectMissing,
+		`{"email":"a@b.c","sub":"a\u0000b"}`:    sso.TokenSubjectMissing,
+		`{"email":"a@b.c","sub":7}`:             nil,
+		`{"email":"a@b.c","sub":"auth0|abc-1"}`: nil,
+	} {
+		if _, err := bySub.Identify("jwt", claimsOf(t, claims)); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", claims, err, want)
+		}
+	}
+}
+
+// SECURITY E1: one mailbox, one spelling.
+func TestCheckEmail(t *testing.T) {
+	for _, good := range []string{"a@b", "Ann.Lee+x@example.com", "o'brien@example.com", "ü@example.com", "a@münchen.example", "用户@example.com"} {
+		if err := sso.CheckEmail(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{
+		"", "a", "@b", "a@", "a@evil.example@good.example", "a b@c.d", "a@c.d ", "a@c.d\n", "a\x00@c.d", "a,b@c.d", "a<b>@c.d", `"a b"@c.d`,
+		"\u212Aim@c.d", "\u017Fam@c.d", "a\u200b@c.d", "u\u0308@c.d", "\u202ea@c.d", "a\ufffd@c.d", "a\xff@c.d", "a\u00a0b@c.d",
+		strings.Repeat("a", 251) + "@b.c",
+	} {
+		if err := sso.CheckEmail(bad); err == nil {
+			t.Errorf("%q passed", bad)
+		}
+	}
+	if a, b := sso.EmailKey("ANN@Example.COM"), sso.EmailKey("ann@example.com"); a != b {
+		t.Errorf("got %q and %q, want one key", a, b)
+	}
+}
+
+func FuzzIdentify(f *testing.F) {
+	f.Add(`{"email":"a@b.c","groups":["x"],"x":[1,null]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var c sso.Claims
+		if json.Unmarshal([]byte(text), &c) != nil {
+			return
+		}
+		id, err := names.Identify("jwt", c)
+		if err != nil {
+			return
+		}
+		if strings.Count(id.Email, "@") != 1 || sso.CleanText(id.Email) != id.Email {
+			t.Errorf("e-mail %q", id.Email)
+		}
+		for k, v := range id.Attributes {
+			if strings.ContainsAny(k+v, "\x00\r\n") {
+				t.Errorf("attribute %q: %q", k, v)
+			}
+		}
+	})
+}
