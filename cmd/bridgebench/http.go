@@ -143,7 +143,7 @@ func status(line []byte) (int, error) {
 		return 0, fmt.Errorf("status line %.80q: %w", line, errAnswer)
 	}
 	n, err := strconv.Atoi(string(rest[:3]))
-	if err != nil || n < 100 {
+	if err != nil || n < 200 { // an interim answer, to a request that asked for none
 		return 0, fmt.Errorf("status line %.80q: %w", line, errAnswer)
 	}
 	return n, nil
