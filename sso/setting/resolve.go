@@ -348,8 +348,16 @@ func sorted[V any](m map[string]V) []string {
 	return names
 }
 
-// meant suggests the known name nearest to an unknown one.
+// meant suggests what an unknown name was meant to be.
 func meant(name string, known []string) string {
+	if best := Nearest(name, known); best != "" {
+		return "did you mean " + best + "?"
+	}
+	return "the README lists all names"
+}
+
+// Nearest returns the known name that an unknown one was probably meant to be, or "" when none is like it.
+func Nearest(name string, known []string) string {
 	best, least := "", len(name)/3+1
 	if len(name) > 100 {
 		return ""
@@ -359,10 +367,7 @@ func meant(name string, known []string) string {
 			best, least = k, d
 		}
 	}
-	if best == "" {
-		return "the README lists all names"
-	}
-	return "did you mean " + best + "?"
+	return best
 }
 
 // distance is how many letters must be put in, taken out or changed to make b of a (Levenshtein).
