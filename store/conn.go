@@ -229,6 +229,9 @@ func (s *Store) readingHot(ctx context.Context) (*conn, error) {
 	return &conn{on: s.engine.read, stmts: stmts, fail: s.engine.translate}, nil
 }
 
+// closedText is what database/sql says once it was closed; it exports no error for it.
+const closedText = "sql: database is closed"
+
 // translate gives an error of the driver its code. Errors that have one, and refusals, pass unchanged.
 func (e *engine) translate(err error) error {
 	if err == nil {
@@ -238,7 +241,7 @@ func (e *engine) translate(err error) error {
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, errLost) ||
-		e.unavailable(err) || e.again(err) {
+		errors.Is(err, sql.ErrConnDone) || err.Error() == closedText || e.unavailable(err) || e.again(err) {
 		return fmt.Errorf("%s: %w: %w", e.name, err, sso.StoreUnavailable)
 	}
 	return err

@@ -1,0 +1,297 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/password"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/token"
+	"github.com/ssobridge/ssobridge/store"
+)
+
+const secret = "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM"
+
+// bridge is a running server on a real port with a real database file. The test holds the clock.
+type bridge struct {
+	t     *testing.T
+	url   string
+	db    string // DATABASE_URL
+	store *store.Store
+	srv   *server.Server
+	log   *syncBuffer
+
+	mu    sync.Mutex
+	clock time.Time
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func (b *bridge) now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.clock
+}
+
+// pass moves the clock on.
+func (b *bridge) pass(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clock = b.clock.Add(d)
+}
+
+// start runs a bridge with these settings, "NAME=value", over a usable base. A replica shares the database of another.
+func start(t *testing.T, settings ...string) *bridge { return startOn(t, nil, settings...) }
+
+func startOn(t *testing.T, other *bridge, settings ...string) *bridge {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bridge{t: t, url: "http://" + l.Addr().String(), log: &syncBuffer{}, clock: time.Now().Truncate(time.Second)}
+	b.db = "sqlite:" + filepath.Join(t.TempDir(), "bridge.db")
+	if other != nil {
+		b.db, b.clock = other.db, other.now()
+	}
+	env := map[string]string{
+		"SITE_URL": b.url, "DATABASE_URL": b.db, "SECRET_KEY": strings.Repeat("k", 31) + "!",
+		"JWT_IDENTITY_PROVIDER_URI": "https://idp.example/login?from=bridge", "JWT_SHARED_SECRET": secret,
+	}
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		env[name] = value
+	}
+	var environ []string
+	for name, value := range env {
+		if value != "" {
+			environ = append(environ, "SSOBRIDGE_"+name+"="+value)
+		}
+	}
+	cfg, faults := setting.Resolve(setting.Inputs{Environ: environ})
+	if len(faults) > 0 {
+		t.Fatalf("settings: %v", faults)
+	}
+	b.run(l, cfg)
+	return b
+}
+
+func (b *bridge) run(l net.Listener, cfg *setting.Config) {
+	t := b.t
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	ctx, stop := context.WithCancel(context.Background())
+	st, err := store.Open(ctx, b.db, store.Options{Now: b.now, Secret: cfg.SecretKey, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	br, _, err := wire.Bridge(ctx, cfg, st, b.now, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store = st
+	b.srv, err = server.New(server.Options{
+		Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test",
+	}, server.Live{Config: cfg, Bridge: br})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- b.srv.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		st.Close()
+	})
+}
+
+type claims map[string]any
+
+// token signs claims; exp in ten minutes unless they say otherwise. A nil value removes a claim.
+func (b *bridge) token(with claims) string {
+	b.t.Helper()
+	all := claims{"email": "ann@example.com", "first_name": "Ann", "last_name": "Lee", "exp": b.now().Add(10 * time.Minute).Unix()}
+	for k, v := range with {
+		all[k] = v
+		if v == nil {
+			delete(all, k)
+		}
+	}
+	signed, err := token.Mint(secret, all)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return signed
+}
+
+// browser keeps cookies and does not follow redirects by itself.
+type browser struct {
+	*http.Client
+	b *bridge
+}
+
+func (b *bridge) browser() *browser {
+	jar, _ := cookiejar.New(nil)
+	return &browser{b: b, Client: &http.Client{
+		Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+type response struct {
+	*http.Response
+	body string
+}
+
+func (c *browser) do(req *http.Request) response {
+	c.b.t.Helper()
+	resp, err := c.Do(req)
+	if err != nil {
+		c.b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.b.t.Fatal(err)
+	}
+	return response{resp, string(body)}
+}
+
+// send makes a request; headers are "Name: value", and a body comes with its content type in front: "application/json\n{}".
+func (c *browser) send(method, path, body string, headers ...string) response {
+	c.b.t.Helper()
+	kind, content, _ := strings.Cut(body, "\n")
+	req, err := http.NewRequest(method, c.b.url+path, strings.NewReader(content))
+	if err != nil {
+		c.b.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Add(name, value)
+	}
+	return c.do(req)
+}
+
+func (c *browser) get(path string, headers ...string) response {
+	c.b.t.Helper()
+	return c.send("GET", path, "", headers...)
+}
+
+func form(pairs ...string) string {
+	v := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		v.Add(pairs[i], pairs[i+1])
+	}
+	return "application/x-www-form-urlencoded\n" + v.Encode()
+}
+
+// signIn presents a token as a redirect does.
+func (c *browser) signIn(with claims) response {
+	c.b.t.Helper()
+	return c.get("/auth/sso?jwt=" + c.b.token(with))
+}
+
+// who asks who is signed in; nil for no one.
+func (c *browser) who(headers ...string) map[string]any {
+	c.b.t.Helper()
+	resp := c.get("/api/user/current", headers...)
+	if resp.StatusCode == http.StatusUnauthorized {
+		return nil
+	}
+	if resp.StatusCode != http.StatusOK {
+		c.b.t.Fatalf("current user: %d %s", resp.StatusCode, resp.body)
+	}
+	var u map[string]any
+	if err := json.Unmarshal([]byte(resp.body), &u); err != nil {
+		c.b.t.Fatal(err)
+	}
+	return u
+}
+
+func (c *browser) email() string {
+	c.b.t.Helper()
+	email, _ := c.who()["email"].(string)
+	return email
+}
+
+func (r response) want(t *testing.T, status int, location string) {
+	t.Helper()
+	if r.StatusCode != status || r.Header.Get("Location") != location {
+		t.Errorf("got %d to %q, want %d to %q; body %q", r.StatusCode, r.Header.Get("Location"), status, location, sso.Truncate(r.body, 300))
+	}
+}
+
+func (b *bridge) lastEvent() sso.Event {
+	b.t.Helper()
+	list, _, err := b.store.Events(b.t.Context(), sso.EventQuery{Page: sso.Page{Limit: 1}})
+	if err != nil || len(list) == 0 {
+		b.t.Fatalf("no event: %v", err)
+	}
+	return list[0]
+}
+
+// sessions counts the live sessions of everyone.
+func (b *bridge) sessions() int {
+	b.t.Helper()
+	list, _, err := b.store.Sessions(b.t.Context(), sso.SessionQuery{Page: sso.Page{Limit: sso.MaxLimit}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return len(list)
+}
+
+// app is an app behind the bridge that answers with the headers it got.
+func app(t *testing.T) *httptest.Server {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := r.Header.Clone()
+		h.Set("X-Path", r.RequestURI)
+		h.Set("X-Host", r.Host)
+		json.NewEncoder(w).Encode(h)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+const goodPassword = "wandering otters file taxes"
+
+type hasher struct{ password.Hasher }
+
+func (h *hasher) hash(t *testing.T) (string, error) { return h.Hash(t.Context(), goodPassword) }
