@@ -14,7 +14,7 @@ const escape = (s) => String(s).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)}
 const page = (returnTo, error) => `<!doctype html>
 <html lang="en"><title>Sign in</title><h1>Sign in</h1>
 <p id="error">${escape(error)}</p>
-<form method="post" action="/login">
+<form method="post">
 <input type="hidden" name="return_to" value="${escape(returnTo)}">
 <label>E-mail <input name="email" type="email"></label>
 <label>Password <input name="password" type="password"></label>
