@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -121,20 +123,32 @@ func sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 // crossSite reports whether a POST came from a page of another site: then Lax cookies did not come with it.
 func crossSite(r *http.Request) bool { return http.NewCrossOriginProtection().Check(r) != nil }
 
-// recoverPanic makes a panic the 500 of its own request and of no other (SECURITY L5).
-func (s *Server) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler { // the server's own way to drop a connection
-					panic(p)
-				}
-				err = fmt.Errorf("panic: %v: %w", p, sso.Internal)
-			}
-		}()
+// recovered makes a panic the 500 of its own request and of no other (SECURITY L5).
+func (s *Server) recovered(w http.ResponseWriter, r *http.Request) {
+	p := recover()
+	switch {
+	case p == nil:
+	case p == http.ErrAbortHandler: // the server's own way to drop a connection
+		panic(p)
+	default:
+		s.Log.ErrorContext(r.Context(), "panic", "panic", p, "path", r.URL.Path, "stack", string(debug.Stack()))
+		s.serveRefusal(w, r, sso.Internal)
+	}
+}
+
+// bounded gives the bridge's own routes little time to send a body, which is small: a client that dribbles holds nothing
+// for long (SECURITY L2). The reverse proxy carries uploads of any length and is not among them.
+func bounded(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().ContentLength != 0 {
+			// It fails where a server without deadlines mounts us; then its own time-outs must do.
+			_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
 		return next(c)
 	}
 }
+
+const bodyTimeout = 15 * time.Second
 
 // bodyKind is the media type of a request's body, without parameters.
 func bodyKind(r *http.Request) string {

@@ -22,7 +22,7 @@ func (s *Server) routes() *echo.Echo {
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = func(r *http.Request) string { return s.live.Load().peer(r) }
 	e.Logger.SetOutput(discard{}) // echo's own logger; ours is slog
-	e.Use(identify, s.recoverPanic, s.secure, middleware.ContextTimeout(handlerTimeout))
+	e.Use(identify, bounded, s.secure, middleware.ContextTimeout(handlerTimeout))
 
 	// Anyone.
 	e.GET("/healthz", s.handleHealth)

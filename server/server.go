@@ -96,6 +96,7 @@ func (s *Server) Apply(l Live) {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer s.recovered(w, r)
 	switch {
 	case r.URL.Path == "/auth/verify":
 		s.verify(w, r)
