@@ -238,7 +238,7 @@ func (j *jwk) checkUse(private bool) error {
 }
 
 // secret is RFC 7518 §6.4.
-func (j *jwk) secret() []byte { return j.bytes("k") }
+func (j *jwk) secret() hidden { return hide(j.bytes("k")) }
 
 // rsa is RFC 7518 §6.3.1.
 func (j *jwk) rsa() *rsa.PublicKey {

@@ -30,8 +30,13 @@ type Key struct {
 	kid      string
 	alg      string // RFC 7518 §3.1
 	assigned bool   // alg is our default for that kind of key; the JWK had none
-	material any    // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+	material any    // hidden, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 }
+
+// hidden is a secret inside a function: no verb of package fmt prints it, however deep in a struct the key lies.
+type hidden func() []byte
+
+func hide(secret []byte) hidden { return func() []byte { return secret } }
 
 // Algorithm returns the one algorithm of the key, such as "HS256".
 func (k Key) Algorithm() string { return k.alg }
@@ -43,8 +48,11 @@ func (k Key) String() string { return k.ID + " (" + k.alg + ")" }
 func (k Key) GoString() string { return k.String() }
 
 func (k Key) verify(c compact) bool {
-	m := method(k.alg)
-	return m != nil && m.Verify(c.signingInput, c.signature, k.material) == nil
+	m, material := method(k.alg), k.material
+	if h, ok := material.(hidden); ok {
+		material = h()
+	}
+	return m != nil && m.Verify(c.signingInput, c.signature, material) == nil
 }
 
 // method returns the signature method of an algorithm; nil for every other text, "none" among them. Names are compared
@@ -92,8 +100,8 @@ func strictPSS(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 // algorithms lists what a key of that material may be used with; the first is the default for a JWK without alg.
 func algorithms(material any) []string {
 	switch m := material.(type) {
-	case []byte:
-		return hmacs(len(m))
+	case hidden:
+		return hmacs(len(m()))
 	case *rsa.PublicKey:
 		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 	case *ecdsa.PublicKey: // RFC 7518 §3.4: one curve, one algorithm

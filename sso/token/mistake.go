@@ -11,13 +11,13 @@ import (
 // It is for explanations, whose reader configures both sides.
 func mistake(keys []Key, c compact) string {
 	for _, k := range keys {
-		secret, ok := k.material.([]byte)
+		secret, ok := k.material.(hidden)
 		if !ok {
 			continue
 		}
-		for _, m := range mistakes(secret) {
-			wrong := Key{alg: k.alg, material: m.key}
-			if len(m.key) > 0 && !bytes.Equal(m.key, secret) && wrong.verify(c) {
+		for _, m := range mistakes(secret()) {
+			wrong := Key{alg: k.alg, material: hide(m.key)}
+			if len(m.key) > 0 && !bytes.Equal(m.key, secret()) && wrong.verify(c) {
 				return fmt.Sprintf("; it fits %s if %s", k.ID, m.why)
 			}
 		}

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ccojocar/zxcvbn-go"
-
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/password/strength"
 )
 
 // MinSecret is the least number of bytes of a shared secret (RFC 7518 §3.2).
@@ -46,7 +45,7 @@ func NewSecrets(secrets []string, p sso.Profile) (keys KeySet, warnings []string
 			}
 			warnings = append(warnings, fmt.Sprintf("%s: %s", id, sso.Reason(weak)))
 		}
-		list = append(list, Key{ID: id, alg: "HS256", material: []byte(s)})
+		list = append(list, Key{ID: id, alg: "HS256", material: hide([]byte(s))})
 	}
 	return list, warnings, nil
 }
@@ -63,7 +62,7 @@ func CheckSecret(secret string) error {
 	if published(secret) {
 		return refuse("the shared secret is an example that anyone can read")
 	}
-	if bits := strength(secret); bits < needed(secret) {
+	if strength.Bits(secret, words()...) < needed(secret) {
 		return refuse("the shared secret is guessable: it repeats, or is made of words, names or keyboard rows")
 	}
 	return nil
@@ -89,20 +88,9 @@ func published(secret string) bool {
 	return false
 }
 
-// judged is how many bytes of a text the estimator sees at once: its time grows faster than the square of the length
-// (25 ms for 64 bytes in the worst case that was tried, 840 ms for 256).
-const judged = 64
-
-// strength estimates the bits of a secret. A long one is as strong as its stronger end; one that repeats is as strong as
-// what it repeats, which the estimator does not see by itself.
-func strength(secret string) float64 {
-	unit := secret[:period(secret)]
-	words := []string{"secret", "jwt", "key", "token", "bit", "bits", "your", "hs256", "shared", "signing", "metabase", "ssobridge"}
-	bits := zxcvbn.PasswordStrength(unit[:min(len(unit), judged)], words).Entropy
-	if len(unit) > judged {
-		bits = max(bits, zxcvbn.PasswordStrength(unit[len(unit)-judged:], words).Entropy)
-	}
-	return bits
+// words are what examples of secrets are made of.
+func words() []string {
+	return []string{"secret", "jwt", "key", "token", "bit", "bits", "your", "hs256", "shared", "signing", "metabase", "ssobridge"}
 }
 
 // needed is the least estimate for a good secret, in bits. Hexadecimal random is estimated low, as dates and years turn
@@ -112,19 +100,4 @@ func needed(secret string) float64 {
 		return 60
 	}
 	return 100
-}
-
-// period returns the length of the shortest text that s begins with and merely repeats (the last time perhaps in part);
-// len(s) when there is none. It takes linear time (the failure function of Knuth, Morris and Pratt).
-func period(s string) int {
-	border := make([]int, len(s)+1)
-	border[0] = -1
-	for i, k := 0, -1; i < len(s); i++ {
-		for k >= 0 && s[i] != s[k] {
-			k = border[k]
-		}
-		k++
-		border[i+1] = k
-	}
-	return len(s) - border[len(s)]
 }

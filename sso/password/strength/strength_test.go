@@ -1,0 +1,56 @@
+package strength_test
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/sso/password/strength"
+)
+
+func TestBits(t *testing.T) {
+	random := hex.EncodeToString([]byte(rand.Text()))[:40]
+	for _, test := range []struct {
+		name, text  string
+		least, most float64
+	}{
+		{"empty", "", 0, 0},
+		{"one letter", "a", 0, 10},
+		{"one letter often", strings.Repeat("a", 1024), 0, 10},
+		{"a word often", strings.Repeat("deadbeef", 8), 0, 40},
+		{"a word often, cut", strings.Repeat("change-me-", 4)[:39], 0, 40},
+		{"keyboard", "qwertyuiopasdfghjklzxcvbnm", 0, 40},
+		{"digits", strings.Repeat("1234567890", 4), 0, 40},
+		{"user's own words", "ada-lovelace", 0, 20},
+		{"not UTF-8", strings.Repeat("\xff\xfe\xfa", 20), 0, 60},
+		{"random", random, 60, 1000},
+		{"random after a weak start", strings.Repeat("a", 60) + random, 60, 1000},
+		{"random before a weak end", random + strings.Repeat("a", 60), 60, 1000},
+	} {
+		if got := strength.Bits(test.text, "Ada", "Lovelace"); got < test.least || got > test.most {
+			t.Errorf("%s (%q): got %.0f bits, want %.0f to %.0f", test.name, test.text, got, test.least, test.most)
+		}
+	}
+}
+
+func TestWordsAreNotChanged(t *testing.T) {
+	words := []string{"Ada"}
+	strength.Bits("x", words...)
+	if diff := cmp.Diff([]string{"Ada"}, words); diff != "" {
+		t.Errorf("words (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzBits(f *testing.F) {
+	f.Add("correct horse battery staple", "horse")
+	f.Add("\xff\x00é4@$", "")
+	f.Add("", "")
+	f.Fuzz(func(t *testing.T, text, word string) {
+		if got := strength.Bits(text, word); got < 0 {
+			t.Errorf("%q: got %f bits", text, got)
+		}
+	})
+}
