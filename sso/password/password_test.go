@@ -103,7 +103,7 @@ func TestDamagedHashes(t *testing.T) {
 	}
 }
 
-// SECURITY I4: who waits in vain is told so, and the limit holds.
+// SECURITY I3, I4: an account without a password takes its turn as any other; who waits in vain is told so.
 func TestLimit(t *testing.T) {
 	h := password.Hasher{Limit: 1}
 	ended, cancel := context.WithCancel(t.Context())
