@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMain lets the test program be the children that bridgebench makes of itself.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "child-") {
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// The whole benchmark against the real program, too short to mean anything: what counts is that each figure is there.
+func TestEveryPartGivesItsFigures(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "ssobridge")
+	if out, err := exec.Command("go", "build", "-o", program, "../ssobridge").CombinedOutput(); err != nil {
+		t.Fatalf("building ssobridge: %v\n%s", err, out)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	var stdout, stderr bytes.Buffer
+	args := []string{"all", "--json", "--quiet", "--ssobridge", program, "--rounds", "1", "--seconds", "0.1", "--sessions", "20",
+		"--starts", "1", "--connections", "4"}
+	if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		t.Fatalf("got exit status %d, want 0\n%s", code, stderr.String())
+	}
+	var r report
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("--json: %v\n%s", err, stdout.String())
+	}
+	if got, want := len(r.Tables), 3; got != want {
+		t.Fatalf("got %d tables, want %d", got, want)
+	}
+	for _, table := range r.Tables[:2] {
+		if got, want := len(table.Rows), 4; got != want {
+			t.Errorf("%s: got %d rows, want %d", table.Name, got, want)
+		}
+		for _, row := range table.Rows {
+			if row.PerSecond <= 0 || row.P50 <= 0 || row.P99 < row.P50 || row.Resident <= 0 {
+				t.Errorf("%s: a figure is missing: %+v", table.Name, row)
+			}
+		}
+	}
+	if got, want := len(r.Targets), 6; got != want {
+		t.Errorf("got %d targets, want %d", got, want)
+	}
+	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A program that does not start must not leave the reader guessing.
+func TestAFailureSaysWhatTheProgramSaid(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "broken")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho no such luck >&2\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	code := run(t.Context(), []string{"start", "--quiet", "--ssobridge", program}, strings.NewReader(""), io.Discard, &stderr)
+	if code != 1 || !strings.Contains(stderr.String(), "no such luck") {
+		t.Errorf("got exit status %d and %q, want 1 and the program's own words", code, stderr.String())
+	}
+}
