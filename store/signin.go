@@ -184,10 +184,11 @@ func (l *login) find(ctx context.Context) (found *sso.Account, otherSubject, lin
 	if found == nil || err != nil || id.Subject.Kind != sso.SubjectClaim {
 		return found, false, false, err
 	}
-	var one int
-	otherSubject, err = l.c.one(ctx, []any{&one}, "SELECT 1 FROM identities WHERE account_id = $1 AND provider = $2",
+	// The subject may be linked after all: by a login of the same person, for which the lock has just waited.
+	var sub string
+	has, err := l.c.one(ctx, []any{&sub}, "SELECT subject FROM identities WHERE account_id = $1 AND provider = $2",
 		found.ID, id.Provider)
-	return found, otherSubject, false, err
+	return found, has && sub != id.Subject.Value, has && sub == id.Subject.Value, err
 }
 
 func (l *login) emailTaken(ctx context.Context, email string) (bool, error) {

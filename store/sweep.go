@@ -27,7 +27,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
 		{"changes", "seq", "at", now.Add(-changesKept)},
 		{"idp_groups", "last_seen", "last_seen", now.Add(-seenKept)},
 	} {
-		query := fmt.Sprintf("DELETE FROM %s WHERE %s IN (SELECT %s FROM %s WHERE %s < $1 ORDER BY %s LIMIT %d)",
+		query := fmt.Sprintf("DELETE FROM %s WHERE %s IN (SELECT %s FROM %s WHERE %s <= $1 ORDER BY %s LIMIT %d)",
 			t.table, t.key, t.key, t.table, t.column, t.column, sweepBatch)
 		for deleted := int64(sweepBatch); deleted >= sweepBatch; {
 			if err := s.writing(ctx, func(c *conn) (err error) {
