@@ -106,6 +106,8 @@ func vocabulary(code sso.Code) words {
 		return words{400, "Invalid value", "That was not saved", "Check what you entered."}
 	case sso.UpstreamDown:
 		return words{502, "The app behind this page does not answer", "The app is not answering", "You are signed in; only the app does not answer at the moment. Try again soon; if it goes on, tell your administrator."}
+	case sso.ProxyRefused:
+		return words{403, "The proxy in front of this site is not set up as it must be", "This address is not set up for sign-in yet", adviceAdmin}
 	default:
 		return words{500, "Something went wrong", "Something went wrong", adviceAdmin}
 	}

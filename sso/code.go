@@ -57,6 +57,7 @@ const (
 	Conflict         Code = "conflict"
 	Invalid          Code = "invalid" // a value that was typed in; the text around it says which, and is for its author
 	UpstreamDown     Code = "upstream_unavailable"
+	ProxyRefused     Code = "proxy_refused" // what a proxy in front sent, or did not, cannot be relied on; the log says what to set
 	Internal         Code = "internal"
 )
 
@@ -69,7 +70,7 @@ func Codes() []Code {
 		AccountDisabled, LinkRefused, FlowMissing, FlowMismatch, CodeExchangeFailed, ProviderRefused, Throttled,
 		StoreUnavailable, ProviderUnavailable,
 		NotSignedIn, Forbidden, NotFound, MethodNotAllowed, CrossOrigin, PasswordRefused, Conflict, Invalid,
-		UpstreamDown, Internal,
+		UpstreamDown, ProxyRefused, Internal,
 	}
 }
 

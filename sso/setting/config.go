@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,10 +29,15 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	AllowedOrigins []sso.Origin
 	CookieDomain   string
-	Upstream       *url.URL
 	LogLevel       slog.Level
 	LogFormat      string
 	MetricsListen  string
+
+	Upstream        *url.URL
+	ForwardAuth     bool // implies that there are TrustedProxies
+	AccessRules     sso.AccessRules
+	BearerHeader    string // in canonical form
+	BearerParameter string
 
 	JWTEnabled             bool // implies that there are a URI and a secret
 	JWTIdentityProviderURI *url.URL
@@ -150,7 +156,9 @@ func (c *Config) shown(s *Setting) string {
 	case s.Name == "SITE_URL":
 		return string(c.SiteURL)
 	case s.Name == "JWT_ENABLED" && text == "":
-		return map[bool]string{true: "true", false: "false"}[c.JWTEnabled]
+		return strconv.FormatBool(c.JWTEnabled)
+	case s.Name == "FORWARD_AUTH" && text == "":
+		return strconv.FormatBool(c.ForwardAuth)
 	}
 	return text
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -29,6 +30,8 @@ type (
 	profile  = sso.Profile
 	binding  = sso.Binding
 	duration = time.Duration
+
+	accessRules = sso.AccessRules
 )
 
 // Bounds of times.
@@ -100,6 +103,8 @@ func parseMappings(text string) (sso.Mappings, error) {
 	}
 	return sso.ParseMappings(text)
 }
+
+func parseAccessRules(text string) (sso.AccessRules, error) { return sso.ParseAccessRules(text) }
 
 func logLevel(text string) (slog.Level, error) {
 	word, err := oneOf("debug", "info", "warn", "error")(text)
@@ -310,7 +315,7 @@ func tokenURL(text string) (*url.URL, error) {
 	case err != nil:
 		return nil, err
 	case strings.Contains(text, "#"): // RFC 6749 §3.2
-		return nil, errors.New("has a fragment (#…)")
+		return nil, errors.New("has a fragment, what follows #")
 	case u.Scheme != "https" && !loopback(strings.ToLower(u.Hostname())):
 		return nil, errors.New("is plain http: codes and tokens would travel in clear. Only this machine may do without https")
 	}
@@ -323,6 +328,40 @@ func upstreamURL(text string) (*url.URL, error) {
 		return nil, errors.New("has a query or fragment; scheme, host, port and path are enough")
 	}
 	return u, err
+}
+
+// bearerHeader refuses headers that have a meaning of their own, of which the proxy would strip or change the value.
+func bearerHeader(text string) (string, error) {
+	name := http.CanonicalHeaderKey(text)
+	if !headerName(text) {
+		return "", fmt.Errorf("%q is not the name of a header: letters, digits and hyphens", text)
+	}
+	for _, taken := range []string{"Cookie", "Host", "Connection", "Content-", "Accept", "Remote-", "X-Forwarded-", "X-Metabase-", "Transfer-Encoding", "Upgrade"} {
+		if strings.HasPrefix(name, taken) {
+			return "", fmt.Errorf("%s has another meaning; choose a header of its own", name)
+		}
+	}
+	return name, nil
+}
+
+func headerName(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-') {
+			return false
+		}
+	}
+	return text != ""
+}
+
+// parameterName refuses what would have to be escaped in a URL, and the bridge's own parameters.
+func parameterName(text string) (string, error) {
+	switch {
+	case !headerName(strings.ReplaceAll(text, "_", "-")):
+		return "", fmt.Errorf("%q is not a plain name: letters, digits, - and _", text)
+	case text == "group" || text == "with":
+		return "", fmt.Errorf("%q is a parameter of /auth/verify and /auth/forward already", text)
+	}
+	return text, nil
 }
 
 // databaseURL checks only which database it is; package store reads the rest. Errors do not repeat it: it may hold a

@@ -257,6 +257,10 @@ func TestRules(t *testing.T) {
 		{"half a label", "COOKIE_DOMAIN", "does not cover", []string{"SSOBRIDGE_COOKIE_DOMAIN=ample.com", https}},
 		{"domain below", "COOKIE_DOMAIN", "does not cover", []string{"SSOBRIDGE_COOKIE_DOMAIN=x.app.example.com", https}},
 		{"upstream is the bridge", "UPSTREAM", "for ever", []string{"SSOBRIDGE_UPSTREAM=http://localhost:3000"}},
+		// SECURITY H4: headers are believed from named proxies only
+		{"forward-auth without proxies", "FORWARD_AUTH", "believes headers", []string{"SSOBRIDGE_FORWARD_AUTH=true"}},
+		{"forward-auth", "", "", []string{"SSOBRIDGE_FORWARD_AUTH=true", "SSOBRIDGE_TRUSTED_PROXIES=127.0.0.1"}},
+		{"forward-auth off without proxies", "", "", []string{"SSOBRIDGE_FORWARD_AUTH=false"}},
 		{"one port for two", "METRICS_LISTEN", "same as LISTEN", []string{"SSOBRIDGE_METRICS_LISTEN=127.0.0.1:3000"}},
 		{"a broken value is one fault", "JWT_PROFILE", "none of metabase", []string{"SSOBRIDGE_JWT_PROFILE=harsh", "SSOBRIDGE_JWT_BINDING=off"}},
 		{"a broken secret is one fault", "JWT_SHARED_SECRET", "JSON list", []string{"SSOBRIDGE_JWT_SHARED_SECRET=[x", "MB_JWT_ENABLED=true", "MB_JWT_IDENTITY_PROVIDER_URI=" + testURI}},
@@ -354,12 +358,39 @@ func TestWarnings(t *testing.T) {
 		{"SITE_URL is not set", []string{"SSOBRIDGE_LISTEN=:3000"}},
 		{"JWT_GROUP_SYNC is off", []string{`MB_JWT_GROUP_MAPPINGS={"a":[3]}`}},
 		{"no one can sign in", []string{"MB_ENABLE_PASSWORD_LOGIN=false"}},
+		{"ACCESS_RULES has no effect", []string{`SSOBRIDGE_ACCESS_RULES=[{"path":"/a","allow":"public"}]`}},
 		{"JWT_TOKEN_URI has no effect", []string{"SSOBRIDGE_JWT_TOKEN_URI=https://p.example/token"}},
 	}
 	for _, tt := range tests {
 		c := mustResolve(t, Inputs{Environ: tt.environ})
 		if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], tt.want) {
 			t.Errorf("%q: got warnings %q, want one with %q", tt.environ, c.Warnings, tt.want)
+		}
+	}
+}
+
+// The app's settings, as YAML has them.
+func TestAppSettings(t *testing.T) {
+	c := mustResolve(t, Inputs{FileName: "b.yaml", File: map[string]any{
+		"trusted_proxies": []any{"127.0.0.1"}, "bearer_header": "x-api-key", "bearer_parameter": "access_token",
+		"access_rules": []any{
+			map[string]any{"path": "/health", "allow": "public"},
+			map[any]any{"host": "bi.example.com", "methods": []any{"post"}, "allow": []any{"Sales"}},
+		},
+	}})
+	want := sso.AccessRules{{Path: "/health", Public: true}, {Host: "bi.example.com", Methods: []string{"POST"}, Groups: []string{"Sales"}}}
+	if !cmp.Equal(c.AccessRules, want) {
+		t.Errorf("rules: got %+v, want %+v", c.AccessRules, want)
+	}
+	if c.BearerHeader != "X-Api-Key" || c.BearerParameter != "access_token" || !c.ForwardAuth {
+		t.Errorf("got %q, %q, %v", c.BearerHeader, c.BearerParameter, c.ForwardAuth)
+	}
+	if c := mustResolve(t, Inputs{}); c.BearerHeader != "Authorization" || c.BearerParameter != "" || c.ForwardAuth {
+		t.Errorf("defaults: got %q, %q, %v", c.BearerHeader, c.BearerParameter, c.ForwardAuth)
+	}
+	for _, e := range c.Effective() {
+		if e.Setting.Name == "FORWARD_AUTH" && e.Value != "true" {
+			t.Errorf("FORWARD_AUTH is shown as %q", e.Value)
 		}
 	}
 }

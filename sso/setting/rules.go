@@ -17,8 +17,12 @@ func (c *Config) derive(broken map[string]bool) []Fault {
 		c.SiteURL = localSite(c.listenPort())
 	}
 	c.deriveEnabled()
+	if c.Text("FORWARD_AUTH") == "" {
+		c.ForwardAuth = len(c.TrustedProxies) > 0
+	}
 	j := &judge{c: c, broken: broken}
 	j.process()
+	j.app()
 	j.provider()
 	j.binding()
 	j.cookies()
@@ -79,16 +83,27 @@ func (j *judge) process() {
 		j.fault("SECRET_KEY", "is not set, which it must be with PostgreSQL: every replica needs the same one",
 			`set it to what "openssl rand -base64 33" prints`, "DATABASE_URL")
 	}
-	if c.Upstream != nil {
-		if up, err := sso.ParseOrigin(c.Upstream.Scheme + "://" + c.Upstream.Host); err == nil && up == c.SiteURL {
-			j.fault("UPSTREAM", "is SITE_URL: the bridge would ask itself for ever", "name the address of the app behind it", "SITE_URL")
-		}
-	}
 	if c.MetricsListen == c.Listen && c.listenPort() != 0 {
 		j.fault("METRICS_LISTEN", "is the same as LISTEN", "take another port, or leave it out", "LISTEN")
 	}
 	if c.Text("SITE_URL") == "" && !j.listensHereOnly() {
 		j.warn("LISTEN %s can be reached from other machines, but SITE_URL is not set: links lead to %s", c.Listen, c.SiteURL)
+	}
+}
+
+func (j *judge) app() {
+	c := j.c
+	if c.Upstream != nil {
+		if up, err := sso.ParseOrigin(c.Upstream.Scheme + "://" + c.Upstream.Host); err == nil && up == c.SiteURL {
+			j.fault("UPSTREAM", "is SITE_URL: the bridge would ask itself for ever", "name the address of the app behind it", "SITE_URL")
+		}
+	}
+	if c.ForwardAuth && len(c.TrustedProxies) == 0 { // SECURITY H4: anyone could say what they asked for
+		j.fault("FORWARD_AUTH", "is true, but TRUSTED_PROXIES is not set: /auth/forward believes headers, and must know from whom",
+			"set TRUSTED_PROXIES to the address of the proxy, such as 127.0.0.1", "TRUSTED_PROXIES")
+	}
+	if len(c.AccessRules) > 0 && !c.ForwardAuth && c.Upstream == nil {
+		j.warn("ACCESS_RULES has no effect: it acts on UPSTREAM and on /auth/forward, and neither is set up; /auth/verify is not told the path")
 	}
 }
 

@@ -27,6 +27,7 @@ type Setting struct {
 // The sections, in the order in which they are shown.
 const (
 	SectionProcess  = "Process"
+	SectionApp      = "The app behind the bridge"
 	SectionProvider = "Identity provider"
 	SectionPeople   = "People and groups"
 	SectionToken    = "Tokens"
@@ -83,9 +84,6 @@ func Table() []*Setting {
 		{Name: "COOKIE_DOMAIN", Section: SectionProcess, Type: "domain",
 			Help: "shares the session with sub-domains, such as `example.com`; unset: the cookie is for SITE_URL's host alone, which is safer",
 			set:  field(func(c *Config) *string { return &c.CookieDomain }, optional(domain))},
-		{Name: "UPSTREAM", Section: SectionProcess, Type: "URL",
-			Help: "the app behind the bridge: with it the bridge is the reverse proxy in front of the app",
-			set:  field(func(c *Config) *urlPtr { return &c.Upstream }, optional(upstreamURL))},
 		{Name: "LOG_LEVEL", Section: SectionProcess, Type: "`debug`, `info`, `warn` or `error`", Default: "info",
 			Help: "what is worth a line in the log",
 			set:  field(func(c *Config) *level { return &c.LogLevel }, logLevel)},
@@ -96,8 +94,30 @@ func Table() []*Setting {
 			Help: "a listener of its own for `/metrics`; unset: it is served with the rest",
 			set:  field(func(c *Config) *string { return &c.MetricsListen }, optional(listenAddress))},
 	}
+	table = append(table, appTable()...)
 	table = append(table, providerTable()...)
 	return append(table, sessionTable()...)
+}
+
+// None of these is Changeable: who may reach the app, and whose word counts, is for whoever runs the bridge.
+func appTable() []*Setting {
+	return []*Setting{
+		{Name: "UPSTREAM", Section: SectionApp, Type: "URL",
+			Help: "the app behind the bridge: with it the bridge is the reverse proxy in front of the app",
+			set:  field(func(c *Config) *urlPtr { return &c.Upstream }, optional(upstreamURL))},
+		{Name: "FORWARD_AUTH", Section: SectionApp, Type: "`true` or `false`",
+			Help: "`/auth/forward` answers the proxies of TRUSTED_PROXIES; unset: on once TRUSTED_PROXIES is set",
+			set:  field(func(c *Config) *bool { return &c.ForwardAuth }, optional(boolean))},
+		{Name: "ACCESS_RULES", Section: SectionApp, Type: "list of rules",
+			Help: "who may reach what with UPSTREAM and `/auth/forward`; the first rule that matches decides, the rest needs a sign-in: `[{\"path\":\"/health\",\"allow\":\"public\"},{\"host\":\"bi.example.com\",\"path\":\"/admin\",\"methods\":[\"POST\"],\"allow\":[\"Sales\"]}]`",
+			set:  field(func(c *Config) *accessRules { return &c.AccessRules }, parseAccessRules)},
+		{Name: "BEARER_HEADER", Section: SectionApp, Type: "header name", Default: "Authorization",
+			Help: "the header in which API clients send a session or service token, after `Bearer ` or alone",
+			set:  field(func(c *Config) *string { return &c.BearerHeader }, bearerHeader)},
+		{Name: "BEARER_PARAMETER", Section: SectionApp, Type: "parameter name",
+			Help: "the URL parameter in which API clients may send it to UPSTREAM and `/auth/verify`; unset: none, which is safer, since URLs are logged on their way",
+			set:  field(func(c *Config) *string { return &c.BearerParameter }, optional(parameterName))},
+	}
 }
 
 func providerTable() []*Setting {
