@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+func backup(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	rest, err := f.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	o, err := f.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	if _, sqlite := o.cfg.SQLitePath(); !sqlite {
+		return withHint("pg_dump writes one", fmt.Errorf("a PostgreSQL database has a backup of its own"))
+	}
+	if err := o.store.Backup(ctx, rest[0]); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "wrote %s\n", rest[0])
+	if o.cfg.SecretKey == nil {
+		path, _ := o.cfg.SQLitePath()
+		fmt.Fprintf(p.stderr, "hint: keep %s%s too, in another place: without it the secrets in the copy cannot be read, and with it they can\n", path, keySuffix)
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/term"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/store"
+)
+
+// faulty is the error of settings that have faults: one line for each, whatever else a command prints.
+func (p *program) faulty(faults []setting.Fault) error {
+	for _, f := range faults {
+		fmt.Fprintln(p.stderr, oneLine(f.String()))
+	}
+	return withHint("ssobridge check shows all settings and where they come from", errors.New(plural(len(faults), "fault")+" in the settings"))
+}
+
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// inputs gathers what settings are made of, but for those that an administrator saved.
+func (f *flags) inputs() (setting.Inputs, error) {
+	in := setting.Inputs{Flags: f.settings, Environ: f.p.environ, FileName: f.config}
+	for _, kv := range f.p.environ {
+		if name, ok := strings.CutPrefix(kv, setting.ConfigEnv+"="); ok && f.config == "" {
+			in.FileName = name
+		}
+	}
+	if in.FileName == "" {
+		return in, nil
+	}
+	data, err := os.ReadFile(in.FileName)
+	if err != nil {
+		return in, withHint("name another file with --config, or leave it out", err)
+	}
+	in.File, err = parseConfig(data)
+	if err != nil {
+		return in, withHint("the file holds one YAML mapping of setting names to values, such as listen: 127.0.0.1:3000",
+			fmt.Errorf("%s: %w", in.FileName, err))
+	}
+	return in, nil
+}
+
+// parseConfig reads one YAML mapping. A file that is empty, or has comments only, is an empty one.
+func parseConfig(data []byte) (map[string]any, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc map[string]any
+	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return nil, yamlError(err)
+	}
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more than one YAML document")
+	}
+	return doc, nil
+}
+
+// yamlError drops what the library quotes of the file, which may be a secret, and keeps the line.
+func yamlError(err error) error {
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), "unmarshal errors:\n  ")
+	if i := strings.Index(text, "cannot unmarshal"); i >= 0 {
+		text = text[:i] + "not a mapping of names to values"
+	}
+	return errors.New(text)
+}
+
+// An opened is a configuration with its database. Close the store when done.
+type opened struct {
+	cfg   *setting.Config
+	store *store.Store
+	key   []byte // SECRET_KEY, or what was generated instead
+	log   *slog.Logger
+}
+
+// open resolves the settings and opens the database that they name. A database that is new gets its tables and its secret
+// key; an older one is brought up to date only by serve and migrate, since other bridges may be using it.
+func (f *flags) open(ctx context.Context, mayMigrate bool) (*opened, error) {
+	in, err := f.inputs()
+	if err != nil {
+		return nil, err
+	}
+	cfg, faults := setting.Resolve(in)
+	fresh := isFresh(cfg)
+	if len(faults) > 0 && (fresh || concerns(faults, "DATABASE_URL", "SECRET_KEY")) {
+		return nil, f.p.faulty(faults)
+	}
+	o := &opened{cfg: cfg, log: f.p.logger(cfg)}
+	if o.key, err = secretKey(cfg, fresh); err != nil {
+		return nil, err
+	}
+	o.store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{Now: f.p.now, Secret: o.key, Log: o.log})
+	if err != nil {
+		return nil, databaseError(err)
+	}
+	if err := o.prepare(ctx, f.p, in, faults, fresh || mayMigrate); err != nil {
+		o.store.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// prepare migrates and takes in the saved settings. Nothing is migrated while the settings have faults.
+func (o *opened) prepare(ctx context.Context, p *program, in setting.Inputs, faults []setting.Fault, migrate bool) error {
+	saved, early := savedSettings(ctx, o.store)
+	if early == nil {
+		in.Saved = saved
+		o.cfg, faults = setting.Resolve(in)
+	}
+	if len(faults) > 0 {
+		return p.faulty(faults)
+	}
+	if migrate {
+		if _, err := o.store.Migrate(ctx); err != nil {
+			return databaseError(err)
+		}
+	} else if err := o.store.Ready(ctx); err != nil {
+		return withHint(`"ssobridge migrate" brings the tables up to date; "ssobridge serve" does so when it starts`, err)
+	}
+	if early == nil {
+		return nil
+	}
+	saved, err := savedSettings(ctx, o.store)
+	if err != nil {
+		return databaseError(err)
+	}
+	in.Saved = saved
+	if o.cfg, faults = setting.Resolve(in); len(faults) > 0 {
+		return p.faulty(faults)
+	}
+	return nil
+}
+
+// openExisting is open for commands that would find nothing in a new database.
+func (f *flags) openExisting(ctx context.Context) (*opened, error) {
+	in, err := f.inputs()
+	if err != nil {
+		return nil, err
+	}
+	if cfg, faults := setting.Resolve(in); isFresh(cfg) && len(faults) == 0 {
+		path, _ := cfg.SQLitePath()
+		return nil, withHint("run it where the bridge runs, or set DATABASE_URL", fmt.Errorf("there is no database %s", path))
+	}
+	return f.open(ctx, false)
+}
+
+// look resolves the settings and changes nothing: no file is made, nothing is migrated. Saved settings are taken in when
+// there is a database to read them from; that they cannot be read is a fault.
+func (f *flags) look(ctx context.Context) (*setting.Config, []setting.Fault, error) {
+	in, err := f.inputs()
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, faults := setting.Resolve(in)
+	if isFresh(cfg) || concerns(faults, "DATABASE_URL", "SECRET_KEY") {
+		return cfg, faults, nil
+	}
+	in.Saved, err = f.readSaved(ctx, cfg)
+	if err != nil {
+		source := cfg.Source("DATABASE_URL").String()
+		return cfg, append(faults, setting.Fault{Name: "DATABASE_URL", Source: source, Problem: "saved settings cannot be read: " + err.Error()}), nil
+	}
+	cfg, faults = setting.Resolve(in)
+	return cfg, faults, nil
+}
+
+func (f *flags) readSaved(ctx context.Context, cfg *setting.Config) (map[string]string, error) {
+	key, err := secretKey(cfg, false)
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(ctx, cfg.DatabaseURL, store.Options{Now: f.p.now, Secret: key, Log: f.p.logger(cfg)})
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	if err := st.Ready(ctx); err != nil {
+		return nil, err
+	}
+	return savedSettings(ctx, st)
+}
+
+// sound is look for commands that cannot go on with a fault.
+func (f *flags) sound(ctx context.Context) (*setting.Config, error) {
+	cfg, faults, err := f.look(ctx)
+	if err == nil && len(faults) > 0 {
+		err = f.p.faulty(faults)
+	}
+	return cfg, err
+}
+
+func savedSettings(ctx context.Context, st *store.Store) (map[string]string, error) {
+	rows, _, err := st.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	saved := map[string]string{}
+	for name, s := range rows {
+		saved[name] = s.Value
+	}
+	return saved, nil
+}
+
+// isFresh reports whether the database does not exist yet, as far as that can be told from outside.
+func isFresh(cfg *setting.Config) bool {
+	path, sqlite := cfg.SQLitePath()
+	if !sqlite {
+		return false
+	}
+	_, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+func concerns(faults []setting.Fault, names ...string) bool {
+	return slices.ContainsFunc(faults, func(f setting.Fault) bool { return slices.Contains(names, f.Name) })
+}
+
+func databaseError(err error) error {
+	if errors.Is(err, sso.StoreUnavailable) {
+		return withHint("check DATABASE_URL, and that the database can be reached and written", err)
+	}
+	return err
+}
+
+// logger writes what happens, one line an event, to stderr.
+func (p *program) logger(cfg *setting.Config) *slog.Logger {
+	o := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == setting.LogText || cfg.LogFormat == setting.LogAuto && isTerminal(p.stderr) {
+		return slog.New(slog.NewTextHandler(p.stderr, o))
+	}
+	return slog.New(slog.NewJSONHandler(p.stderr, o))
+}
+
+// isTerminal reports whether a person looks at (or types into) a stream.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

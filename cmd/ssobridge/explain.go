@@ -1,0 +1,236 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store"
+)
+
+// noStore is for a bridge that is made and not used.
+type noStore struct{ sso.Store }
+
+func (noStore) EnsureGroups(context.Context, []string, sso.Event) ([]sso.Group, error) {
+	return nil, nil
+}
+
+// explainStore lets a bridge be made without creating the groups that mappings name: an explanation changes nothing.
+type explainStore struct{ *store.Store }
+
+func (explainStore) EnsureGroups(context.Context, []string, sso.Event) ([]sso.Group, error) {
+	return nil, nil
+}
+
+// explain runs the very code of a sign-in, and undoes it.
+func explain(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	asJSON := f.Bool("json", false, "print JSON")
+	rest, err := f.parse(args, 0, 1)
+	if err != nil {
+		return err
+	}
+	text, err := p.argument(rest)
+	if err != nil {
+		return err
+	}
+	cb, err := callback(text)
+	if err != nil {
+		return err
+	}
+	o, st, remove, err := f.openToExplain(ctx)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	b, _, err := wire.Bridge(ctx, o.cfg, st, p.now, slog.New(slog.DiscardHandler)) // the explanation says it all
+	if err != nil {
+		return withHint("ssobridge check shows all settings and where they come from", plain(err))
+	}
+	e := b.Explain(ctx, cb)
+	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
+		return databaseError(fmt.Errorf("%s: %w", e.Checks[len(e.Checks)-1].Detail, e.Code))
+	}
+	if *asJSON {
+		err = p.printJSON(explanationJSON(e))
+	} else {
+		p.printExplanation(e)
+	}
+	if err == nil && !e.Accepted {
+		err = exitStatus(1)
+	}
+	return err
+}
+
+// callback reads a token, or the whole URL that a browser was sent to.
+func callback(text string) (sso.Callback, error) {
+	cb := sso.Callback{Token: text}
+	if !strings.Contains(text, "/auth/sso?") && !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") {
+		return cb, nil
+	}
+	const hint = "give it a token, or the URL with jwt= that the identity provider sent the browser to"
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil {
+		return cb, withHint(hint, errors.New("that is not a URL"))
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	switch {
+	case err != nil:
+		return cb, withHint(hint, errors.New("the URL's query cannot be read"))
+	case len(q["jwt"]) > 1 || len(q["return_to"]) > 1:
+		return cb, withHint(sso.RequestMalformed.Advice(), errors.New("the URL has jwt or return_to twice, which the bridge refuses"))
+	case !q.Has("jwt") && q.Has("code"):
+		return cb, withHint("the sign-in's event, in the log and the trail, says how the exchange went", errors.New("the URL has a code, which only the bridge can exchange for a token"))
+	case !q.Has("jwt"):
+		return cb, withHint(hint, errors.New("the URL has no jwt"))
+	}
+	cb.Token, cb.ReturnTo = q.Get("jwt"), q.Get("return_to")
+	return cb, nil
+}
+
+// openToExplain opens the database, or an empty one that is removed afterwards when there is none yet.
+func (f *flags) openToExplain(ctx context.Context) (*opened, wire.Store, func(), error) {
+	cfg, err := f.sound(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if !isFresh(cfg) {
+		o, err := f.open(ctx, false)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return o, explainStore{o.store}, func() { o.store.Close() }, nil
+	}
+	path, _ := cfg.SQLitePath()
+	fmt.Fprintf(f.p.stderr, "there is no database %s yet: judged as if nobody had ever signed in\n", path)
+	dir, err := os.MkdirTemp("", "ssobridge-explain-")
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	o := &opened{cfg: cfg, log: f.p.logger(cfg)}
+	o.store, err = store.Open(ctx, "sqlite:"+filepath.Join(dir, "explain.db"), store.Options{Now: f.p.now, Secret: []byte(rand.Text() + rand.Text()), Log: o.log})
+	if err == nil {
+		_, err = o.store.Migrate(ctx)
+	}
+	remove := func() {
+		if o.store != nil {
+			o.store.Close()
+		}
+		os.RemoveAll(dir)
+	}
+	if err != nil {
+		remove()
+		return nil, nil, nil, err
+	}
+	return o, o.store, remove, nil
+}
+
+type identityJSON struct {
+	Email      string            `json:"email,omitempty"`
+	Subject    string            `json:"subject,omitempty"`
+	FirstName  string            `json:"first_name,omitempty"`
+	LastName   string            `json:"last_name,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Groups     []string          `json:"groups,omitempty"` // as the identity provider named them
+}
+
+func explanationJSON(e sso.Explanation) any {
+	groups := []sso.Group{}
+	if e.SignedIn != nil {
+		groups = append(groups, e.SignedIn.Groups...)
+	}
+	return struct {
+		Accepted bool         `json:"accepted"`
+		Code     sso.Code     `json:"code"`
+		Checks   []sso.Check  `json:"checks"`
+		Identity identityJSON `json:"identity"`
+		Groups   []sso.Group  `json:"groups"`
+	}{e.Accepted, e.Code, e.Checks, identityOf(e.Identity), groups}
+}
+
+func identityOf(id sso.Identity) identityJSON {
+	return identityJSON{Email: id.Email, Subject: id.Subject.Value, FirstName: text(id.FirstName), LastName: text(id.LastName),
+		Attributes: id.Attributes, Groups: id.Groups}
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func (p *program) printExplanation(e sso.Explanation) {
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	for _, c := range e.Checks {
+		mark := "✓"
+		if !c.OK {
+			mark = "✗"
+		}
+		fmt.Fprintf(t, "%s %s\t%s\n", mark, c.Name, oneLine(c.Detail))
+	}
+	t.Flush()
+	if e.Identity.Email != "" {
+		fmt.Fprintln(p.stdout)
+		p.printIdentity(e)
+	}
+	fmt.Fprintln(p.stdout)
+	if e.Accepted {
+		fmt.Fprintln(p.stdout, "accepted; nothing was changed, and the token can still be used")
+		return
+	}
+	fmt.Fprintf(p.stdout, "refused: %s\n", e.Code)
+	if advice := e.Code.Advice(); advice != "" {
+		fmt.Fprintf(p.stdout, "what to change: %s\n", advice)
+	}
+}
+
+func (p *program) printIdentity(e sso.Explanation) {
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	defer t.Flush()
+	id := e.Identity
+	row := func(name, value string) { fmt.Fprintf(t, "%s\t%s\n", name, oneLine(cmp.Or(sso.CleanText(value), "-"))) }
+	row("e-mail", id.Email)
+	if id.Subject.Kind == sso.SubjectClaim {
+		row("subject", id.Subject.Value)
+	}
+	row("first name", text(id.FirstName))
+	row("last name", text(id.LastName))
+	for _, name := range slices.Sorted(maps.Keys(id.Attributes)) {
+		row("attribute "+name, id.Attributes[name])
+	}
+	switch {
+	case !id.GroupsSent:
+		row("groups in the token", "none sent: groups stay as they are")
+	default:
+		row("groups in the token", strings.Join(id.Groups, ", "))
+	}
+	if e.SignedIn == nil {
+		return
+	}
+	row("account", map[sso.Admission]string{sso.AdmitKnown: "known", sso.AdmitNew: "would be made", sso.AdmitReactivated: "would be reactivated"}[e.SignedIn.Admission])
+	row("groups afterwards", groupNames(e.SignedIn.Groups))
+	for _, w := range e.SignedIn.Warnings {
+		row("warning", w)
+	}
+}
+
+func groupNames(groups []sso.Group) string {
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = g.Name
+	}
+	return strings.Join(names, ", ")
+}

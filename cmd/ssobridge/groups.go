@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+func groupCommands() []*command {
+	return []*command{
+		{"groups list", "", "lists groups", groupsList},
+		{"groups create", "NAME", "makes a group", groupsCreate},
+		{"groups rename", "GROUP NAME", "gives a group another name", groupsRename},
+		{"groups delete", "GROUP", "deletes a group", groupsDelete},
+		{"groups add-member", "GROUP EMAIL|ID", "puts someone into a group", groupsAddMember},
+		{"groups remove-member", "GROUP EMAIL|ID", "takes someone out of a group", groupsRemoveMember},
+	}
+}
+
+// group finds a group by its exact name, or by id.
+func (o *opened) group(ctx context.Context, which string) (sso.Group, error) {
+	g, err := o.store.GroupByName(ctx, which)
+	if id, notID := strconv.ParseInt(which, 10, 64); errors.Is(err, sso.NotFound) && notID == nil {
+		g, err = o.store.Group(ctx, id)
+	}
+	if errors.Is(err, sso.NotFound) {
+		return g, withHint("ssobridge groups list shows all groups", fmt.Errorf("no group %q", which))
+	}
+	return g, err
+}
+
+// onGroups runs do with an open database and the arguments, of which there must be n.
+func (p *program) onGroups(ctx context.Context, c *command, args []string, n int, do func(*opened, []string) error) error {
+	f := p.newSettingFlags(c)
+	rest, err := f.parse(args, n, n)
+	if err != nil {
+		return err
+	}
+	o, err := f.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	return plain(do(o, rest))
+}
+
+func groupsList(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	asJSON := f.Bool("json", false, "print JSON, one group a line")
+	if _, err := f.parse(args, 0, 0); err != nil {
+		return err
+	}
+	o, err := f.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	groups, err := o.store.Groups(ctx)
+	if err != nil {
+		return err
+	}
+	sizes, err := o.store.GroupSizes(ctx)
+	if err != nil {
+		return err
+	}
+	t := p.table(*asJSON, "ID", "NAME", "MEMBERS")
+	defer t.Flush()
+	for _, g := range groups {
+		t.row(struct {
+			sso.Group
+			Members int `json:"members"`
+		}{g, sizes[g.ID]}, g.ID, g.Name, sizes[g.ID])
+	}
+	return nil
+}
+
+func groupsCreate(ctx context.Context, p *program, c *command, args []string) error {
+	return p.onGroups(ctx, c, args, 1, func(o *opened, args []string) error {
+		g, err := o.store.CreateGroup(ctx, args[0], p.byShell(sso.EventGroup, 0, "group made"))
+		if err == nil {
+			fmt.Fprintf(p.stdout, "made group %d, %s\n", g.ID, g.Name)
+		}
+		return err
+	})
+}
+
+func groupsRename(ctx context.Context, p *program, c *command, args []string) error {
+	return p.onGroups(ctx, c, args, 2, func(o *opened, args []string) error {
+		g, err := o.group(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		detail := fmt.Sprintf("group %d renamed from %q to %q", g.ID, g.Name, args[1])
+		if err := o.store.RenameGroup(ctx, g.ID, args[1], p.byShell(sso.EventGroup, 0, detail)); err != nil {
+			return err
+		}
+		fmt.Fprintln(p.stdout, detail)
+		return nil
+	})
+}
+
+func groupsDelete(ctx context.Context, p *program, c *command, args []string) error {
+	return p.onGroups(ctx, c, args, 1, func(o *opened, args []string) error {
+		g, err := o.group(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		if err := o.store.DeleteGroup(ctx, g.ID, p.byShell(sso.EventGroup, 0, fmt.Sprintf("group %d, %q, deleted", g.ID, g.Name))); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "deleted group %d, %s\n", g.ID, g.Name)
+		return nil
+	})
+}
+
+func groupsAddMember(ctx context.Context, p *program, c *command, args []string) error {
+	return p.member(ctx, c, args, "put into", func(o *opened, a sso.Account, g sso.Group, e sso.Event) error {
+		return o.store.AddMember(ctx, a.ID, g.ID, sso.MemberByAdmin, e)
+	})
+}
+
+func groupsRemoveMember(ctx context.Context, p *program, c *command, args []string) error {
+	return p.member(ctx, c, args, "taken out of", func(o *opened, a sso.Account, g sso.Group, e sso.Event) error {
+		return o.store.RemoveMember(ctx, a.ID, g.ID, e)
+	})
+}
+
+func (p *program) member(ctx context.Context, c *command, args []string, done string, change func(*opened, sso.Account, sso.Group, sso.Event) error) error {
+	return p.onGroups(ctx, c, args, 2, func(o *opened, args []string) error {
+		g, err := o.group(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		a, err := o.account(ctx, args[1])
+		if err != nil {
+			return err
+		}
+		if err := change(o, a, g, p.byShell(sso.EventGroup, a.ID, done+" "+g.Name)); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s %s %s\n", a.Email, done, g.Name)
+		if o.cfg.JWTGroupSync {
+			fmt.Fprintln(p.stderr, "hint: JWT_GROUP_SYNC is on, so the next sign-in may change this again")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The scripts of testdata/script run the real program: this very binary, as "ssobridge".
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ssobridge": main})
+}
+
+// secret is a shared secret as a product would have it; testdata/script knows it too, and its JWK.
+const secret = "kP2vXq8dJm4tYw7nRb3gHs6fLc9zQe5aTu1oViWxEyM"
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PORT", freePort(t))
+			e.Setenv("PORT2", freePort(t))
+			e.Setenv("SECRET", secret)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"visit":  visit,
+			"answer": answer,
+			"mode":   mode,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// freePort returns a port that is free now. Another program could take it before the script does; none has been seen to.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// visit is "visit STATUS": a browser opens the link that the last command printed, and does not follow.
+func visit(ts *testscript.TestScript, neg bool, args []string) {
+	fetch(ts, args[0], strings.TrimSpace(ts.ReadFile("stdout")), neg)
+}
+
+// answer is "answer STATUS URL": asks until there is an answer, for a server that is just starting.
+func answer(ts *testscript.TestScript, neg bool, args []string) { fetch(ts, args[0], args[1], neg) }
+
+func fetch(ts *testscript.TestScript, want, url string, neg bool) {
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		resp, err := client.Get(url)
+		if err != nil && time.Now().Before(deadline) {
+			continue
+		}
+		ts.Check(err)
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if (resp.Status[:3] == want) == neg {
+			ts.Fatalf("%s: got status %s, want %s\n%s", url, resp.Status, want, body)
+		}
+		return
+	}
+}
+
+// mode is "mode 0600 FILE".
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); (got == args[0]) == neg {
+		ts.Fatalf("%s: got mode %s, want %s", args[1], got, args[0])
+	}
+}

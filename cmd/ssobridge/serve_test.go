@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/token"
+)
+
+// A running is the real program, serving.
+type running struct {
+	cmd    *exec.Cmd
+	url    string // as it said on stdout
+	stderr *bytes.Buffer
+	ended  chan error
+}
+
+// startServe runs "ssobridge serve" as a process of its own. dir is where it keeps things.
+func startServe(t *testing.T, dir string, environ ...string) *running {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{stderr: &bytes.Buffer{}, ended: make(chan error, 1)}
+	r.cmd = &exec.Cmd{Path: self, Args: []string{"ssobridge", "serve", "--listen", "127.0.0.1:0"}, Dir: dir, Env: environ, Stderr: r.stderr}
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said, err := bufio.NewReader(out).ReadString('\n')
+	go func() {
+		_, _ = io.Copy(io.Discard, out)
+		r.ended <- r.cmd.Wait()
+	}()
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
+	site := regexp.MustCompile(`for browsers at (http://localhost:\d+)\n`).FindStringSubmatch(said)
+	if site == nil {
+		t.Fatalf("got %q, %v on stdout, want the address; stderr: %s", said, err, r.stderr)
+	}
+	r.url = site[1]
+	return r
+}
+
+func (r *running) end(t *testing.T, sig os.Signal) {
+	t.Helper()
+	if err := r.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-r.ended:
+		if err != nil {
+			t.Errorf("ended by %v: got %v, want exit status 0; stderr: %s", sig, err, r.stderr)
+		}
+	case <-time.After(15 * time.Second):
+		t.Fatalf("did not end on %v", sig)
+	}
+}
+
+// A product with Metabase's two variables, a free port, a fresh directory: a person signs in, keeps the session over a
+// restart, and SIGTERM ends the program with 0. What is logged has no secret, token or cookie in it (SECURITY K1).
+func TestServeOnAFreshDirectory(t *testing.T) {
+	dir := t.TempDir()
+	environ := []string{"MB_JWT_IDENTITY_PROVIDER_URI=https://product.example/sso?tenant=1", "MB_JWT_SHARED_SECRET=" + secret}
+	r := startServe(t, dir, environ...)
+	jar, _ := cookiejar.New(nil)
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+	resp := get(t, browser, r.url+"/auth/sso?redirect=/question/1")
+	if got, want := resp.Header.Get("Location"), "https://product.example/sso?tenant=1&return_to=%2Fquestion%2F1"; got != want {
+		t.Errorf("signed out: got sent to %q, want %q", got, want)
+	}
+	now := time.Now()
+	signed, err := token.Mint(secret, map[string]any{"email": "ada@example.com", "first_name": "Ada", "exp": now.Add(10 * time.Minute).Unix(), "iat": now.Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp = get(t, browser, r.url+"/auth/sso?jwt="+signed+"&return_to=%2Fquestion%2F1")
+	if resp.StatusCode != http.StatusFound || resp.Header.Get("Location") != "/question/1" {
+		t.Fatalf("with a token: got %s to %q, want 302 to /question/1", resp.Status, resp.Header.Get("Location"))
+	}
+	cookie := resp.Cookies()[0].Value
+	r.end(t, syscall.SIGTERM)
+
+	again := startServe(t, dir, environ...)
+	req, _ := http.NewRequest(http.MethodGet, again.url+"/api/user/current", nil)
+	req.Header.Set("X-Metabase-Session", cookie)
+	resp, err = http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var who struct{ Email, SSOSource string }
+	if err := json.NewDecoder(resp.Body).Decode(&who); err != nil || who.Email != "ada@example.com" {
+		t.Errorf("after a restart: got %s, %v, %v; want ada@example.com", resp.Status, who, err)
+	}
+	again.end(t, syscall.SIGTERM)
+	for _, private := range []string{secret, signed, cookie} {
+		if strings.Contains(r.stderr.String()+again.stderr.String(), private) {
+			t.Errorf("got %q in the log", private)
+		}
+	}
+}
+
+func get(t *testing.T, c *http.Client, url string) *http.Response {
+	t.Helper()
+	resp, err := c.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp
+}
+
+// Several programs that start at once on a fresh directory agree on one key.
+func TestSecretKeyIsMadeOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	cfg, faults := setting.Resolve(setting.Inputs{Flags: map[string]string{"database-url": "sqlite:" + path}})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	var wg sync.WaitGroup
+	keys := make([]string, 20)
+	for i := range keys {
+		wg.Go(func() {
+			key, err := secretKey(cfg, true)
+			if err != nil {
+				t.Error(err)
+			}
+			keys[i] = string(key)
+		})
+	}
+	wg.Wait()
+	for _, k := range keys {
+		if k != keys[0] || len(k) != 43 {
+			t.Errorf("got keys %q and %q, want one of 43 characters", keys[0], k)
+		}
+	}
+	left, _ := filepath.Glob(path + "*")
+	if len(left) != 1 {
+		t.Errorf("got the files %q, want the key alone", left)
+	}
+}
+
+// What an administrator saved counts, and a broken value stops every command that depends on it.
+func TestSavedSettings(t *testing.T) {
+	t.Chdir(t.TempDir())
+	environ := []string{"MB_JWT_SHARED_SECRET=" + secret}
+	run := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		p := &program{stdin: strings.NewReader(""), stdout: &out, stderr: &out, environ: environ, now: time.Now}
+		return p.run(context.Background(), args), out.String()
+	}
+	if status, out := run("migrate"); status != 0 {
+		t.Fatalf("migrate: got %d\n%s", status, out)
+	}
+	save(t, map[string]string{"JWT_IDENTITY_PROVIDER_URI": "https://product.example/sso", "JWT_MAX_AGE": "77s"})
+	if status, out := run("check"); status != 0 || !regexp.MustCompile(`JWT_MAX_AGE +77s +saved\n`).MatchString(out) ||
+		!regexp.MustCompile(`JWT_ENABLED +true +default\n`).MatchString(out) {
+		t.Errorf("check: got %d, want JWT_MAX_AGE 77s saved\n%s", status, out)
+	}
+	save(t, map[string]string{"JWT_MAX_AGE": "soon"})
+	for _, args := range [][]string{{"check"}, {"serve"}, {"users", "list"}, {"explain", "a.b.c"}} {
+		if status, out := run(args...); status != 1 || !strings.Contains(out, "saved: JWT_MAX_AGE") {
+			t.Errorf("%v: got %d, want 1 and the fault\n%s", args, status, out)
+		}
+	}
+}
+
+func save(t *testing.T, values map[string]string) {
+	t.Helper()
+	p := &program{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, now: time.Now}
+	f := p.newSettingFlags(&command{name: "test"})
+	o, err := f.open(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.store.Close()
+	_, version, err := o.store.Settings(t.Context())
+	changes := map[string]*string{}
+	for name, value := range values {
+		changes[name] = &value
+	}
+	if err == nil {
+		_, err = o.store.SaveSettings(t.Context(), changes, nil, version, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Errors are one line in lower case without a full stop, and what they quote cannot drive the terminal.
+func TestErrorsAreOneLine(t *testing.T) {
+	for _, err := range []error{errors.New("a\nb"), errors.New("a\x1b[2Jb"), errors.Join(errors.New("a"), errors.New("b"))} {
+		if got := oneLine(err.Error()); strings.ContainsAny(got, "\n\x1b") {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// FuzzConfigFile: whatever stands in the file, it is a mapping or an error, and no error quotes it.
+func FuzzConfigFile(f *testing.F) {
+	for _, s := range []string{"", "listen: ':1'", "- hidden", "a: 1\na: 2", "a: &x [1]\nb: *x", "hidden", "---\n---\n", "a: {b: [c]}", "\x00", "a: !!binary hidden", "? [a]\n: b"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		doc, err := parseConfig(data)
+		if err != nil && doc != nil {
+			t.Errorf("got both %v and %v", doc, err)
+		}
+		if _, faults := setting.Resolve(setting.Inputs{File: doc, FileName: "f"}); err != nil && len(faults) > 0 {
+			t.Errorf("got faults %v of a file that could not be read", faults)
+		}
+	})
+}
+
+// FuzzCallback: what is pasted is a token, a URL with a token, or an error.
+func FuzzCallback(f *testing.F) {
+	for _, s := range []string{"", "a.b.c", "http://localhost:3000/auth/sso?jwt=a.b.c&return_to=%2F", "https://x/?jwt=a&jwt=b", "https://x/%zz", "/auth/sso?code=1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		cb, err := callback(text)
+		if err == nil && cb.Token == "" && text != "" && !strings.Contains(text, "jwt") {
+			t.Errorf("%q: got no token and no error", text)
+		}
+	})
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/token"
+)
+
+func tokenCommands() []*command {
+	return []*command{
+		{"tokens login", "", "signs a login token and prints the link that signs in with it", tokensLogin},
+		{"tokens verify", "[TOKEN]", "checks form and signature of a token against a JWK or JWK Set", tokensVerify},
+	}
+}
+
+// tokensLogin does what an identity provider does, to try a set-up without one.
+func tokensLogin(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	var person struct{ email, first, last string }
+	var groups, claims repeated
+	f.StringVar(&person.email, "email", "", "the person's e-mail `address`")
+	f.StringVar(&person.first, "first-name", "", "the person's first `name`")
+	f.StringVar(&person.last, "last-name", "", "the person's last `name`")
+	f.Var(&groups, "group", "a `group` of the identity provider; once for each")
+	f.Var(&claims, "claim", "another claim, as `name=text`; once for each")
+	expires := f.Duration("expires", 10*time.Minute, "how far ahead exp is, as a `time` such as 10m")
+	returnTo := f.String("return-to", "", "the `path` to open afterwards")
+	if _, err := f.parse(args, 0, 0); err != nil {
+		return err
+	}
+	cfg, err := f.sound(ctx)
+	if err != nil {
+		return err
+	}
+	if len(cfg.JWTSharedSecrets) == 0 {
+		return withHint(`set it, for instance to what "openssl rand -hex 32" prints`, errors.New("JWT_SHARED_SECRET is not set, so nothing can be signed"))
+	}
+	rules := sso.ReturnRules{Site: cfg.SiteURL, Allowed: cfg.AllowedOrigins}
+	if _, err := rules.Parse(*returnTo); err != nil {
+		return withHint(sso.CodeOf(err).Advice(), err)
+	}
+	if err := sso.CheckEmail(person.email); err != nil {
+		return usageError("ssobridge tokens login --email ada@example.com", "--email: %s", err)
+	}
+	if *expires < time.Second {
+		return usageError("--expires 10m", "--expires must be a second or more")
+	}
+	payload := loginClaims(cfg, p.now(), *expires)
+	set := map[string]any{cfg.JWTClaims.Email: person.email}
+	if person.first != "" {
+		set[cfg.JWTClaims.FirstName] = person.first
+	}
+	if person.last != "" {
+		set[cfg.JWTClaims.LastName] = person.last
+	}
+	if groups != nil {
+		set[cfg.JWTClaims.Groups] = []string(groups)
+	}
+	for name, value := range set {
+		if name != "" {
+			payload[name] = value
+		}
+	}
+	if s := cfg.JWTClaims.Subject; s != "" && payload[s] == nil {
+		payload[s] = person.email
+	}
+	for _, claim := range claims {
+		name, value, ok := strings.Cut(claim, "=")
+		if !ok || name == "" {
+			return usageError("--claim department=sales", "--claim %q is not of the form name=text", claim)
+		}
+		payload[name] = value
+	}
+	signed, err := token.Mint(cfg.JWTSharedSecrets[0], payload)
+	if err != nil {
+		return err
+	}
+	p.tokenNotes(cfg)
+	fmt.Fprintln(p.stdout, loginLink(cfg.SiteURL, signed, *returnTo))
+	return nil
+}
+
+// loginClaims are the claims about the token, as complete as the strictest profile wants them.
+func loginClaims(cfg *setting.Config, now time.Time, expires time.Duration) map[string]any {
+	claims := map[string]any{"iat": now.Unix(), "exp": now.Add(expires).Unix(), "jti": rand.Text()}
+	if cfg.JWTIssuer != "" {
+		claims["iss"] = cfg.JWTIssuer
+	}
+	if cfg.JWTAudience != "" {
+		claims["aud"] = cfg.JWTAudience
+	}
+	return claims
+}
+
+func loginLink(site sso.Origin, signed, returnTo string) string {
+	link := string(site) + "/auth/sso?jwt=" + signed // base64url and dots need no escape
+	if returnTo != "" {
+		link += "&return_to=" + strings.ReplaceAll(url.QueryEscape(returnTo), "+", "%20")
+	}
+	return link
+}
+
+// tokenNotes says on stderr why the link may not work as it is.
+func (p *program) tokenNotes(cfg *setting.Config) {
+	switch {
+	case !cfg.JWTEnabled:
+		fmt.Fprintln(p.stderr, "hint: sign-in is off until JWT_IDENTITY_PROVIDER_URI is set and JWT_ENABLED is not false")
+	case cfg.JWTBinding != sso.BindingOff:
+		fmt.Fprintf(p.stderr, "hint: JWT_BINDING is %s, so the bridge refuses a link that no browser began with; ssobridge explain still judges the token\n", cfg.JWTBinding)
+	}
+}
+
+// tokensVerify judges a signature and nothing else; nobody may be signed in on its word.
+func tokensVerify(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newFlags(c)
+	jwk := f.String("jwk", "", "the `file` with a JWK or a JWK Set")
+	alg := f.String("alg", "", "the `algorithm` that it must be, such as RS256")
+	f.Bool("json", true, "print JSON (there is no other form)")
+	rest, err := f.parse(args, 0, 1)
+	if err != nil {
+		return err
+	}
+	if *jwk == "" {
+		return usageError("ssobridge tokens verify --jwk FILE [TOKEN]", "--jwk is missing")
+	}
+	data, err := os.ReadFile(*jwk)
+	if err != nil {
+		return withHint("--jwk names a file with a JWK or a JWK Set", err)
+	}
+	text, err := p.argument(rest)
+	if err != nil {
+		return err
+	}
+	keys, err := token.ParseKeys(data)
+	if err == nil {
+		err = token.VerifySignature(ctx, text, keys, *alg)
+	}
+	if sso.CodeOf(err) == sso.Internal {
+		return err
+	}
+	if reason := sso.Reason(err); reason != "" {
+		fmt.Fprintln(p.stderr, oneLine(reason))
+	}
+	fmt.Fprintf(p.stdout, "{\"valid\":%v,\"code\":%q}\n", err == nil, sso.CodeOf(err))
+	if err != nil {
+		return exitStatus(1)
+	}
+	return nil
+}
+
+// argument returns the one argument, or what stands on stdin without the line end that echo adds. More than a token can
+// have is cut off, and refused later for its size.
+func (p *program) argument(args []string) (string, error) {
+	if len(args) > 0 && args[0] != "-" {
+		return args[0], nil
+	}
+	if isTerminal(p.stdin) {
+		fmt.Fprintln(p.stderr, "paste the token and end with a line end and ctrl-d:")
+	}
+	data, err := io.ReadAll(io.LimitReader(p.stdin, 1<<20))
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
+}
+
+func (p *program) printJSON(v any) error {
+	enc := json.NewEncoder(p.stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,415 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/password"
+	"github.com/ssobridge/ssobridge/store"
+)
+
+func userCommands() []*command {
+	return []*command{
+		{"users list", "", "lists accounts", usersList},
+		{"users show", "EMAIL|ID", "shows one account: attributes, groups and why, sessions", usersShow},
+		{"users create", "EMAIL", "makes an account that signs in through the identity provider", usersCreate},
+		{"users create-admin", "EMAIL", "makes an administrator who signs in with a password", usersCreateAdmin},
+		{"users deactivate", "EMAIL|ID", "keeps someone out, and ends the sessions", usersDeactivate},
+		{"users reactivate", "EMAIL|ID", "lets someone in again", usersReactivate},
+		{"users set-password", "EMAIL|ID", "sets a password, and ends the sessions", usersSetPassword},
+	}
+}
+
+// byShell is the event of what someone does in the shell.
+func (p *program) byShell(kind sso.EventKind, accountID int64, detail string) sso.Event {
+	return sso.Event{At: p.now(), Kind: kind, AccountID: accountID, Actor: "cli", Detail: detail}
+}
+
+// account finds an account by its e-mail address or id.
+func (o *opened) account(ctx context.Context, who string) (sso.Account, error) {
+	var a sso.Account
+	id, err := strconv.ParseInt(who, 10, 64)
+	if err == nil {
+		a, err = o.store.Account(ctx, id)
+	} else {
+		a, err = o.store.AccountByEmail(ctx, who)
+	}
+	if errors.Is(err, sso.NotFound) {
+		return a, withHint("ssobridge users list shows all accounts", fmt.Errorf("no account %q", who))
+	}
+	return a, err
+}
+
+type accountJSON struct {
+	ID          int64             `json:"id"`
+	Email       string            `json:"email"`
+	FirstName   string            `json:"first_name"`
+	LastName    string            `json:"last_name"`
+	Active      bool              `json:"is_active"`
+	HasPassword bool              `json:"has_password"`
+	Source      string            `json:"sso_source"`
+	Attributes  map[string]string `json:"login_attributes"`
+	CreatedAt   time.Time         `json:"created_at"`
+	LastLogin   *time.Time        `json:"last_login"`
+}
+
+func accountOut(a sso.Account) accountJSON {
+	out := accountJSON{a.ID, a.Email, a.FirstName, a.LastName, a.Active, a.HasPassword, a.Source, a.Attributes(), a.CreatedAt.UTC(), nil}
+	if !a.LastLogin.IsZero() {
+		at := a.LastLogin.UTC()
+		out.LastLogin = &at
+	}
+	return out
+}
+
+func usersList(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	q := sso.AccountQuery{Page: sso.Page{Limit: sso.MaxLimit}}
+	f.StringVar(&q.Search, "search", "", "the beginning of an e-mail `address`, first or last name")
+	group := f.String("group", "", "only members of this `group`")
+	inactive := f.Bool("inactive", false, "only accounts that are deactivated")
+	asJSON := f.Bool("json", false, "print JSON, one account a line")
+	if _, err := f.parse(args, 0, 0); err != nil {
+		return err
+	}
+	if *inactive {
+		q.Active = new(bool)
+	}
+	o, err := f.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	if *group != "" {
+		g, err := o.group(ctx, *group)
+		if err != nil {
+			return err
+		}
+		q.GroupID = g.ID
+	}
+	t := p.table(*asJSON, "ID", "EMAIL", "NAME", "STATE", "LAST SIGN-IN")
+	defer t.Flush()
+	for {
+		accounts, next, err := o.store.Accounts(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, a := range accounts {
+			t.row(accountOut(a), a.ID, a.Email, strings.TrimSpace(a.FirstName+" "+a.LastName), state(a), when(a.LastLogin))
+		}
+		if q.After = next; next == "" {
+			return nil
+		}
+	}
+}
+
+func state(a sso.Account) string {
+	s := "active"
+	if !a.Active {
+		s = "deactivated"
+	}
+	if a.HasPassword {
+		s += ", password"
+	}
+	return s
+}
+
+func when(at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return at.UTC().Format("2006-01-02 15:04 UTC")
+}
+
+func usersShow(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	asJSON := f.Bool("json", false, "print JSON")
+	rest, err := f.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	o, err := f.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	a, err := o.account(ctx, rest[0])
+	if err != nil {
+		return err
+	}
+	members, err := o.store.Memberships(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	sessions, err := o.sessions(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return p.printJSON(showJSON(a, members, sessions))
+	}
+	p.showAccount(a, members, sessions)
+	return nil
+}
+
+func showJSON(a sso.Account, members []sso.Membership, sessions []sso.Session) any {
+	type membership struct {
+		ID     int64                `json:"id"`
+		Name   string               `json:"name"`
+		Source sso.MembershipSource `json:"source"`
+	}
+	out := struct {
+		accountJSON
+		Groups   []membership  `json:"groups"`
+		Sessions []sessionJSON `json:"sessions"`
+	}{accountOut(a), []membership{}, []sessionJSON{}}
+	for _, m := range members {
+		out.Groups = append(out.Groups, membership{m.ID, m.Name, m.Source})
+	}
+	for _, s := range sessions {
+		out.Sessions = append(out.Sessions, sessionOut(s))
+	}
+	return out
+}
+
+func (p *program) showAccount(a sso.Account, members []sso.Membership, sessions []sso.Session) {
+	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	defer t.Flush()
+	row := func(name string, value any) { fmt.Fprintf(t, "%s\t%v\n", name, value) }
+	row("id", a.ID)
+	row("e-mail", a.Email)
+	row("name", a.CommonName())
+	row("state", state(a))
+	row("made", when(a.CreatedAt))
+	row("last sign-in", when(a.LastLogin))
+	if a.Source != "" {
+		row("signs in through", a.Source)
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Attributes())) {
+		from := "the last sign-in"
+		if _, own := a.Own[name]; own {
+			from = "an administrator"
+		}
+		row("attribute "+name, fmt.Sprintf("%s (from %s)", a.Attributes()[name], from))
+	}
+	why := map[sso.MembershipSource]string{sso.MemberBySync: "through the identity provider's groups", sso.MemberByAdmin: "by an administrator"}
+	for _, m := range members {
+		reason := why[m.Source]
+		if reason == "" {
+			reason = "as everyone"
+		}
+		row("group "+m.Name, reason)
+	}
+	for _, s := range sessions {
+		row("session "+sessionName(s.Hash), fmt.Sprintf("since %s, last used %s, from %s", when(s.CreatedAt), when(s.LastUsed), s.Peer))
+	}
+}
+
+func usersCreate(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	var a sso.Account
+	var groups repeated
+	f.StringVar(&a.FirstName, "first-name", "", "the person's first `name`")
+	f.StringVar(&a.LastName, "last-name", "", "the person's last `name`")
+	f.Var(&groups, "group", "a `group` of the bridge, by name or id; once for each")
+	rest, err := f.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	o, err := f.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	var ids []int64
+	for _, name := range groups {
+		g, err := o.group(ctx, name)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, g.ID)
+	}
+	a.Email, a.Active = rest[0], true
+	return p.create(ctx, o.store, a, "", ids)
+}
+
+// create makes an account and says so.
+func (p *program) create(ctx context.Context, st *store.Store, a sso.Account, hash string, groups []int64) error {
+	made, err := st.CreateAccount(ctx, a, hash, groups, p.byShell(sso.EventAccount, 0, "account made"))
+	if errors.Is(err, sso.Conflict) {
+		return withHint("ssobridge users show "+a.Email+" shows it", fmt.Errorf("there is an account %s already", a.Email))
+	}
+	if err != nil {
+		return plain(err)
+	}
+	fmt.Fprintf(p.stdout, "made account %d, %s\n", made.ID, made.Email)
+	return nil
+}
+
+// plain drops the code behind a reason that was written for whoever typed the command.
+func plain(err error) error {
+	if code := sso.CodeOf(err); code == sso.Invalid || code == sso.Conflict || code == sso.NotFound || code == sso.Forbidden || code == sso.PasswordRefused {
+		if reason := sso.Reason(err); reason != "" {
+			return errors.New(reason)
+		}
+	}
+	return err
+}
+
+func usersCreateAdmin(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	var a sso.Account
+	f.StringVar(&a.FirstName, "first-name", "", "the person's first `name`")
+	f.StringVar(&a.LastName, "last-name", "", "the person's last `name`")
+	file := passwordFlag(f)
+	rest, err := f.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	a.Email, a.Active = rest[0], true
+	if err := sso.CheckEmail(a.Email); err != nil {
+		return usageError("ssobridge users create-admin ada@example.com", "%s", err)
+	}
+	hash, err := p.newPassword(ctx, *file, a.Email)
+	if err != nil {
+		return err
+	}
+	o, err := f.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	if !o.cfg.EnablePasswordLogin {
+		fmt.Fprintln(p.stderr, "hint: ENABLE_PASSWORD_LOGIN is off, so the password cannot be used")
+	}
+	return p.create(ctx, o.store, a, hash, []int64{sso.Administrators})
+}
+
+func usersSetPassword(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	file := passwordFlag(f)
+	rest, err := f.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	o, err := f.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	a, err := o.account(ctx, rest[0])
+	if err != nil {
+		return err
+	}
+	hash, err := p.newPassword(ctx, *file, a.Email)
+	if err != nil {
+		return err
+	}
+	if err := o.store.SetPassword(ctx, a.ID, hash, p.byShell(sso.EventAccount, a.ID, "password set")); errors.Is(err, sso.PasswordRefused) {
+		return withHint("the identity provider is the only way into this account; make another with ssobridge users create-admin", plain(err))
+	} else if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "set the password of %s, and ended the sessions\n", a.Email)
+	return nil
+}
+
+func passwordFlag(f *flags) *string {
+	return f.String("password-file", "", "the `file` with the password, - for stdin; without it the password is asked for")
+}
+
+// newPassword gets a password that is good enough, and returns its hash.
+func (p *program) newPassword(ctx context.Context, file, email string) (string, error) {
+	plain, err := p.readPassword(file)
+	if err != nil {
+		return "", err
+	}
+	if err := password.Check(plain, email); err != nil {
+		return "", withHint("take several words that have nothing to do with one another, or what a password manager makes", errors.New(sso.Reason(err)))
+	}
+	return (&password.Hasher{}).Hash(ctx, plain)
+}
+
+// readPassword reads a file, stdin, or twice the terminal. Only one line end is taken off: the password is used unaltered.
+func (p *program) readPassword(file string) (string, error) {
+	var data []byte
+	var err error
+	switch {
+	case file == "-" || file == "" && !isTerminal(p.stdin):
+		data, err = io.ReadAll(io.LimitReader(p.stdin, 64<<10))
+	case file != "":
+		data, err = os.ReadFile(file)
+	default:
+		return p.askPassword()
+	}
+	if err != nil {
+		return "", withHint("--password-file names a file, or - for stdin", err)
+	}
+	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	return string(data), nil
+}
+
+func (p *program) askPassword() (string, error) {
+	terminal := int(p.stdin.(*os.File).Fd())
+	var typed [2][]byte
+	for i, prompt := range []string{"password: ", "once more: "} {
+		fmt.Fprint(p.stderr, prompt)
+		var err error
+		typed[i], err = term.ReadPassword(terminal)
+		fmt.Fprintln(p.stderr)
+		if err != nil {
+			return "", err
+		}
+	}
+	if !bytes.Equal(typed[0], typed[1]) {
+		return "", errors.New("the two passwords differ")
+	}
+	return string(typed[0]), nil
+}
+
+func usersDeactivate(ctx context.Context, p *program, c *command, args []string) error {
+	return p.setActive(ctx, c, args, false, "deactivated")
+}
+
+func usersReactivate(ctx context.Context, p *program, c *command, args []string) error {
+	return p.setActive(ctx, c, args, true, "reactivated")
+}
+
+func (p *program) setActive(ctx context.Context, c *command, args []string, active bool, done string) error {
+	f := p.newSettingFlags(c)
+	rest, err := f.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	o, err := f.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	a, err := o.account(ctx, rest[0])
+	if err != nil {
+		return err
+	}
+	err = o.store.SetActive(ctx, a.ID, active, p.byShell(sso.EventAccount, a.ID, done))
+	if errors.Is(err, sso.Conflict) {
+		return withHint("make another administrator first: ssobridge groups add-member Administrators EMAIL", plain(err))
+	}
+	if err != nil {
+		return plain(err)
+	}
+	fmt.Fprintf(p.stdout, "%s %s\n", done, a.Email)
+	return nil
+}
