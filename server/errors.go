@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/admin"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -127,6 +128,10 @@ type problem struct {
 	Code      sso.Code `json:"code"`
 	Message   string   `json:"message"`
 	Reference string   `json:"reference"`
+
+	// For administrators only: what was wrong this time, and with which field.
+	Detail string            `json:"detail,omitempty"`
+	Errors map[string]string `json:"errors,omitempty"`
 }
 
 // handleError is echo's error handler: every failure of every handler comes here, once.
@@ -179,11 +184,15 @@ func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error)
 	}
 	switch formOf(r) {
 	case formPage:
-		s.renderRefusal(w, r, v, code, ref)
+		s.renderRefusal(w, r, v, code, ref, err)
 	case formJSON:
 		h.Set("Content-Type", "application/problem+json")
 		w.WriteHeader(v.status)
-		json.NewEncoder(w).Encode(problem{v.status, code, v.sentence(err), ref})
+		p := problem{Status: v.status, Code: code, Message: v.sentence(err), Reference: ref}
+		if told, ok := errors.AsType[*admin.Refusal](err); ok {
+			p.Detail, p.Errors = told.Detail(), told.Fields
+		}
+		json.NewEncoder(w).Encode(p)
 	default:
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(v.status)
@@ -191,10 +200,13 @@ func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error)
 	}
 }
 
-func (s *Server) renderRefusal(w http.ResponseWriter, r *http.Request, v words, code sso.Code, ref string) {
+func (s *Server) renderRefusal(w http.ResponseWriter, r *http.Request, v words, code sso.Code, ref string, err error) {
 	page := templates.Refusal{
 		Layout: s.layout(s.live.Load()), Status: v.status, Title: v.title, Advice: []string{v.advice}, Reference: ref,
 		TryAgain: s.tryAgain(r, code),
+	}
+	if told, ok := errors.AsType[*admin.Refusal](err); ok {
+		page.Message, page.TryAgain = told.Detail(), "/admin"
 	}
 	if err := s.page(w, v.status, page); err != nil {
 		s.Log.ErrorContext(r.Context(), "page not rendered", "error", err)
@@ -232,7 +244,7 @@ func formOf(r *http.Request) form {
 	switch {
 	case strings.Contains(accept, "text/html"):
 		return formPage
-	case jsonClient(r), strings.Contains(accept, "json"), strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
+	case jsonClient(r), strings.Contains(accept, "json"), strings.HasPrefix(r.URL.Path, "/api/v1/"), strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
 		return formJSON
 	}
 	return formText

@@ -78,6 +78,9 @@ func (s *Server) handleHome(c echo.Context) error {
 func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principal) error {
 	who := person(p.Account)
 	page.Person = &who
+	if s.Administration != nil && p.Administrator() {
+		page.User = &templates.UserMenu{Name: who.Label(), AdminURL: "/admin"}
+	}
 	for _, g := range p.Groups {
 		page.Groups = append(page.Groups, g.Name)
 	}

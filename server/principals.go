@@ -44,8 +44,9 @@ type principals struct {
 	now    func() time.Time
 	log    *slog.Logger
 	policy atomic.Pointer[sso.SessionPolicy]
-	// reload is called when settings changed elsewhere.
-	reload func(context.Context)
+	// reload is called when settings may have changed, and again until it succeeds; nil: nothing is called.
+	reload    func(context.Context) error
+	reloadDue atomic.Bool
 
 	mu      sync.RWMutex
 	young   map[sso.SessionHash]*entry // the cache has two generations: when the young one is full it becomes the old one
@@ -172,10 +173,15 @@ func (p *principals) catchUp(ctx context.Context) error {
 	if len(changes) > 0 || last != since {
 		p.apply(changes, last)
 		for _, c := range changes {
-			if c.AccountID == 0 && p.reload != nil {
-				p.reload(ctx)
-				break
+			if c.AccountID == 0 {
+				p.reloadDue.Store(true)
 			}
+		}
+	}
+	if p.reload != nil && p.reloadDue.Swap(false) {
+		if err := p.reload(ctx); err != nil {
+			p.reloadDue.Store(true)
+			return err
 		}
 	}
 	p.current.Store(max(at, p.current.Load()))

@@ -46,6 +46,8 @@ func (s *Server) routes() *echo.Echo {
 	e.GET("/auth/logout", s.handleLogoutPage)
 	e.POST("/auth/logout", s.handleLogout, sameOrigin)
 	e.POST("/auth/sso/logout", s.handleLogout, sameOrigin)
+
+	s.mountAdmin(e)
 	return e
 }
 

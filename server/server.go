@@ -20,7 +20,7 @@ import (
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-// Options are what a Server is made of. All but Signer and Version are required.
+// Options are what a Server is made of. Store, Passwords, SecretKey, Now and Log are required.
 type Options struct {
 	Store     Store
 	Passwords Passwords
@@ -29,6 +29,10 @@ type Options struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 	Version   string
+
+	Administration *Administration // nil: there are no administrator's pages
+	// SettingsChanged is called when settings or groups were changed, here or by another replica, until it returns nil.
+	SettingsChanged func(context.Context) error
 }
 
 // Live is one consistent set of settings and what was made of it. [Server.Apply] exchanges it as a whole.
@@ -74,6 +78,7 @@ type Server struct {
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
 func New(o Options, l Live) (*Server, error) {
 	s := &Server{Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics()}
+	s.principals.reload = o.SettingsChanged
 	var err error
 	if s.flows, err = seal.New(o.SecretKey, "flow"); err != nil {
 		return nil, err

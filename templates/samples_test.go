@@ -28,7 +28,7 @@ func samples() []sample {
 		{Device: "Unknown device", SignedInAt: sampleTime.Add(-300 * time.Hour), LastUsed: sampleTime.Add(-26 * time.Hour)},
 	}
 	const reference = "7K3Q-M9TX-2FHB"
-	return []sample{
+	return append(adminSamples(), []sample{
 		{"home signed in", Home{
 			Layout: Layout{Site: "Acme Reports", User: menu}, Person: &ada, Now: sampleTime, AppURL: "https://reports.acme.example/",
 			Groups: []string{"All Users", "Administrators", "Sales, Europe"}, Sessions: sessions,
@@ -55,7 +55,7 @@ func samples() []sample {
 		{"logged out", LoggedOut{Layout: acme, SignInURL: "/auth/sso", Provider: "Acme"}},
 		{"continue", Continue{Layout: acme, URL: "/auth/sso?resume=1&state=a%2Fb"}},
 		{"upstream down", UpstreamDown{Layout: acme, TryAgain: "/question/1", Reference: reference}},
-	}
+	}...)
 }
 
 // rewrite returns a copy of a page in which every string is replaced.

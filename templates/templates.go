@@ -45,7 +45,7 @@ type UserMenu struct {
 	AdminURL string // "" for people who are no administrators
 }
 
-//go:embed layout.html parts.html pages
+//go:embed layout.html parts.html admin.html pages
 var source embed.FS
 
 // Pages are the parsed templates. They are safe for concurrent use.
@@ -60,7 +60,7 @@ func New(asset func(name string) string) (*Pages, error) {
 		"ago":    ago,
 		"moment": moment,
 		"iso":    iso,
-	}).ParseFS(source, "layout.html", "parts.html")
+	}).ParseFS(source, "layout.html", "parts.html", "admin.html")
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,127 @@
+// Package admin is the administrator's place: pages under /admin, and the same operations as JSON under /api/v1.
+//
+// One guard (guard.go) stands before both and lets only members of Administrators pass; a page and an operation of the
+// API are two presentations of one function. To add something: a page is a line in [Admin.pages] and a struct in package
+// templates; an operation of the API is a line in [Admin.operations], from which its description in /api/openapi.json is
+// made, too. Handlers return errors; the server that mounts the pages answers them (package server, errors.go).
+//
+// Pages work without script: a form posts, the answer is a redirect to a page that says what was done, or the form again
+// with what was typed and an error at each field that needs one.
+package admin
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+// Options are what the pages need. All fields are required, but for Recent and Confirm.
+type Options struct {
+	Store    Store
+	Settings Settings
+	Now      func() time.Time
+	Host     Host
+}
+
+// Store keeps what administrators see and change. Each part of the package says what it needs of it; package store has
+// the one implementation.
+type Store interface {
+	overviewStore
+}
+
+// Settings are the saved settings and what follows from them; wire.Runtime is it.
+type Settings interface {
+	// Saved returns what administrators saved, secrets included, and the version to save with.
+	Saved(ctx context.Context) (map[string]sso.SavedSetting, int64, error)
+	// Try resolves the settings with changes (nil deletes a saved one) and saves nothing. It makes the same checks as Save;
+	// what is wrong comes back as a [*Refusal] with a text for each setting that must change.
+	Try(ctx context.Context, changes map[string]*string) (*setting.Config, error)
+	// Save checks, saves, leaves an event for each change, and puts the result in force here before it returns. Errors: a
+	// [*Refusal] that wraps [sso.Invalid], or [sso.Conflict] when someone has saved since c.Version.
+	Save(ctx context.Context, c Change) (version int64, err error)
+}
+
+// A Change is what one administrator saves at once.
+type Change struct {
+	Values    map[string]*string // by setting name; nil: forget the saved value
+	Version   int64              // of the saved settings that the administrator looked at
+	Actor     string             // the administrator's e-mail
+	Peer      string
+	Reference string
+}
+
+// Host is what the server that mounts the pages lends them.
+type Host struct {
+	Principal func(*http.Request) (*sso.Principal, error) // nil, nil: no one is signed in
+	Render    func(w http.ResponseWriter, status int, page templates.Page) error
+	Peer      func(*http.Request) string // the client's address
+	Reference func(*http.Request) string // ties page, log line and event together
+	Config    func() *setting.Config     // the settings in force
+	Bridge    func() *sso.Bridge         // made of them
+	// Applied makes this replica act on what was just changed in the store. Call it before answering.
+	Applied func(*http.Request)
+
+	// Recent reports whether the person has proved who they are a short while ago (SECURITY G3); nil: always.
+	Recent func(*http.Request) bool
+	// Confirm returns where a person proves it anew, and comes back to a path of this site.
+	Confirm func(returnTo string) string
+}
+
+// Admin is the administrator's place. Make one with [New] and mount it once.
+type Admin struct {
+	Options
+}
+
+// New makes the pages and the API.
+func New(o Options) *Admin { return &Admin{Options: o} }
+
+// The paths under which everything stands.
+const (
+	pagesPrefix = "/admin"
+	apiPrefix   = "/api/v1"
+	// OpenAPIPath is where the description of the API is served, to anyone.
+	OpenAPIPath = "/api/openapi.json"
+)
+
+// Mount adds guard, pages and API to e.
+func (a *Admin) Mount(e *echo.Echo) {
+	e.Use(a.guard)
+	for _, p := range a.pages() {
+		e.Add(p.method, pagesPrefix+p.path, a.handler(p.run))
+	}
+	for _, o := range a.operations() {
+		e.Add(o.method, apiPrefix+echoPath(o.path), a.handler(o.run))
+	}
+	document := a.openAPI()
+	e.GET(OpenAPIPath, func(c echo.Context) error {
+		return c.JSONBlob(http.StatusOK, document)
+	})
+}
+
+// A page is one action in the browser.
+type page struct {
+	method string
+	path   string // below /admin
+	run    func(*call) error
+}
+
+// pages lists every page and every form's target. One file for each group of them.
+func (a *Admin) pages() []page {
+	return slices.Concat(
+		a.overviewPages(),
+	)
+}
+
+// operations lists every operation of the API.
+func (a *Admin) operations() []operation {
+	return slices.Concat(
+		a.overviewOperations(),
+	)
+}

@@ -1,0 +1,181 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// An operation is one entry of the API: how it is reached, what it takes and gives, and who answers. Its description in
+// /api/openapi.json is made of this value, so the two cannot differ.
+type operation struct {
+	method  string
+	path    string // below /api/v1, with {name} for parameters
+	id      string // operationId: a verb and a noun
+	summary string
+	in, out reflect.Type
+	run     func(*call) error
+}
+
+// nothing is what an operation takes or gives that takes or gives nothing.
+type nothing struct{}
+
+// A download is an answer that is no JSON. It is written piece by piece.
+type download struct {
+	kind  string // media type
+	name  string // of the file
+	write func(io.Writer) error
+}
+
+// op declares an operation. In is a struct: fields with the tag path or query are parameters, fields with the tag json
+// are members of the body. Out is what the answer's JSON is made of; nothing is 204, and download is a file. The tag doc
+// describes a field, enum lists its values (separated by commas), and omitempty makes it optional.
+func op[In, Out any](method, path, id, summary string, run func(*call, In) (Out, error)) operation {
+	return operation{
+		method: method, path: path, id: id, summary: summary, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](),
+		run: func(c *call) error {
+			var in In
+			if err := c.read(&in); err != nil {
+				return err
+			}
+			out, err := run(c, in)
+			if err != nil {
+				return err
+			}
+			if c.Request().Method != http.MethodGet {
+				c.a.Host.Applied(c.Request())
+			}
+			return c.answer(out)
+		},
+	}
+}
+
+func (c *call) answer(out any) error {
+	switch v := out.(type) {
+	case nothing:
+		return c.NoContent(http.StatusNoContent)
+	case download:
+		h := c.Response().Header()
+		h.Set("Content-Type", v.kind)
+		h.Set("Content-Disposition", `attachment; filename="`+v.name+`"`)
+		c.Response().WriteHeader(http.StatusOK)
+		return v.write(c.Response())
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+// read fills in from the path, the query and the body.
+func (c *call) read(in any) error {
+	v := reflect.ValueOf(in).Elem()
+	hasBody := false
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name, place := parameter(f)
+		var text string
+		switch place {
+		case "path":
+			text = c.Param(name)
+		case "query":
+			text = c.QueryParam(name)
+		default:
+			hasBody = true
+			continue
+		}
+		if err := setParameter(v.Field(i), text); err != nil {
+			return invalid(name, "%s", err)
+		}
+	}
+	if !hasBody {
+		return nil
+	}
+	raw, err := c.body()
+	if err != nil {
+		return err
+	}
+	return readJSON(raw, in)
+}
+
+// readJSON reads one JSON object into a struct. Members that the struct does not have are refused: a slip of the pen
+// should not look like success.
+func readJSON(raw []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(into)
+	if err == nil {
+		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is text after the JSON object")
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*Refusal](err); ok {
+		return err
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return invalid(wrong.Field, "is a JSON %s", wrong.Value)
+	}
+	return fmt.Errorf("the body is not the JSON object that is described: %s: %w", strings.TrimPrefix(err.Error(), "json: "), sso.Invalid)
+}
+
+// parameter says whether a field is a parameter, of which name, and where it stands: "path", "query" or "".
+func parameter(f reflect.StructField) (name, place string) {
+	for _, place := range []string{"path", "query"} {
+		if name, ok := f.Tag.Lookup(place); ok {
+			return name, place
+		}
+	}
+	return "", ""
+}
+
+func setParameter(v reflect.Value, text string) error {
+	if text == "" {
+		return nil
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		return setParameter(v.Elem(), text)
+	}
+	switch v.Interface().(type) {
+	case time.Time:
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return errors.New("is not a time such as 2026-01-31T09:30:00Z")
+		}
+		v.Set(reflect.ValueOf(at))
+		return nil
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return errors.New("is not a whole number")
+		}
+		v.SetInt(n)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return errors.New("is neither true nor false")
+		}
+		v.SetBool(b)
+	default:
+		return fmt.Errorf("cannot be read into a %s", v.Type())
+	}
+	return nil
+}
+
+// echoPath writes {name} as :name.
+func echoPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}

@@ -1,0 +1,106 @@
+package admin
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+// maxBody bounds what may be sent: the longest is a mapping of thousands of groups.
+const maxBody = 1 << 20
+
+// A call is one request of an administrator.
+type call struct {
+	echo.Context
+	a   *Admin
+	who *sso.Principal
+}
+
+func (a *Admin) handler(run func(*call) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		who, ok := c.Get(principalKey).(*sso.Principal)
+		if !ok { // a path that the guard did not take for ours
+			return sso.NotSignedIn
+		}
+		return run(&call{Context: c, a: a, who: who})
+	}
+}
+
+// event is a line of the audit trail for something that this administrator does.
+func (c *call) event(kind sso.EventKind, format string, args ...any) sso.Event {
+	return sso.Event{
+		At: c.a.Now(), Kind: kind, Actor: c.who.Account.Email, Peer: c.a.Host.Peer(c.Request()),
+		Reference: c.a.Host.Reference(c.Request()), Detail: fmt.Sprintf(format, args...),
+	}
+}
+
+// form reads a posted form.
+func (c *call) form() (url.Values, error) {
+	raw, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	values, err := url.ParseQuery(string(raw))
+	if err != nil {
+		return nil, fmt.Errorf("form: %w: %w", err, sso.RequestMalformed)
+	}
+	return values, nil
+}
+
+func (c *call) body() ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("body: %w: %w", err, sso.RequestMalformed)
+	case len(raw) > maxBody:
+		return nil, fmt.Errorf("the body is larger than %d bytes: %w", maxBody, sso.RequestMalformed)
+	}
+	return raw, nil
+}
+
+// render answers with a page.
+func (c *call) render(status int, page templates.Page) error {
+	return c.a.Host.Render(c.Response(), status, page)
+}
+
+// done answers a form that did what it should: the browser goes to a page of ours (path with its query, below /admin),
+// which says so. notice is one of the texts of [notices].
+func (c *call) done(path, notice string) error {
+	c.a.Host.Applied(c.Request())
+	separator := "?"
+	if strings.Contains(path, "?") {
+		separator = "&"
+	}
+	return c.Redirect(http.StatusSeeOther, pagesPrefix+path+separator+"done="+notice)
+}
+
+// notices are what a page may say about what was just done. They are ours, so that no link can put words into our mouth.
+func notices() map[string]string {
+	return map[string]string{
+		"saved": "Saved. It is in force now.",
+	}
+}
+
+// layout is what surrounds every page; section is the entry of the navigation that the page belongs to.
+func (c *call) layout(section templates.AdminSection) templates.AdminLayout {
+	return templates.AdminLayout{
+		Layout: templates.Layout{
+			Site: c.a.Host.Config().SiteName,
+			User: &templates.UserMenu{Name: c.who.Account.CommonName(), AdminURL: pagesPrefix},
+		},
+		Section: section,
+		Notice:  notices()[c.QueryParam("done")],
+	}
+}
+
+// recent reports whether the person proved who they are a short while ago (SECURITY G3).
+func (c *call) recent() bool {
+	return c.a.Host.Recent == nil || c.a.Host.Recent(c.Request())
+}

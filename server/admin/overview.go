@@ -1,0 +1,57 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+type overviewStore interface {
+	GroupSizes(ctx context.Context) (map[int64]int, error)
+}
+
+func (a *Admin) overviewPages() []page {
+	return []page{{http.MethodGet, "", a.overviewPage}}
+}
+
+func (a *Admin) overviewOperations() []operation {
+	return []operation{
+		op("GET", "/overview", "getOverview", "How the bridge is doing", a.overview),
+	}
+}
+
+// overview is what one look should tell.
+type overview struct {
+	SignIn         bool     `json:"sign_in" doc:"sign-in through the identity provider is on"`
+	PasswordLogin  bool     `json:"password_login" doc:"people who have a password may sign in with it"`
+	People         int      `json:"people"`
+	Administrators int      `json:"administrators"`
+	Callback       string   `json:"callback" doc:"where the identity provider redirects to"`
+	Warnings       []string `json:"warnings" doc:"what works, but hardly as it was meant"`
+}
+
+func (a *Admin) overview(c *call, _ nothing) (overview, error) {
+	sizes, err := a.Store.GroupSizes(c.Request().Context())
+	if err != nil {
+		return overview{}, err
+	}
+	cfg := a.Host.Config()
+	return overview{
+		SignIn: cfg.JWTEnabled, PasswordLogin: cfg.EnablePasswordLogin, People: sizes[sso.AllUsers],
+		Administrators: sizes[sso.Administrators], Callback: string(cfg.SiteURL) + "/auth/sso",
+		Warnings: append([]string{}, cfg.Warnings...),
+	}, nil
+}
+
+func (a *Admin) overviewPage(c *call) error {
+	o, err := a.overview(c, nothing{})
+	if err != nil {
+		return err
+	}
+	return c.render(http.StatusOK, templates.AdminOverview{
+		AdminLayout: c.layout(templates.AdminSectionOverview), SignIn: o.SignIn, PasswordLogin: o.PasswordLogin, People: o.People,
+		Administrators: o.Administrators, Callback: o.Callback, Warnings: o.Warnings,
+	})
+}

@@ -1,0 +1,37 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ssobridge/ssobridge/server/admin"
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+// Administration is what the administrator's place works with.
+type Administration struct {
+	Store    admin.Store
+	Settings admin.Settings
+}
+
+// mountAdmin adds /admin and /api/v1.
+func (s *Server) mountAdmin(e *echo.Echo) {
+	if s.Administration == nil {
+		return
+	}
+	admin.New(admin.Options{
+		Store: s.Administration.Store, Settings: s.Administration.Settings, Now: s.Now,
+		Host: admin.Host{
+			Principal: func(r *http.Request) (*sso.Principal, error) { return s.principal(r, s.live.Load()) },
+			Render:    func(w http.ResponseWriter, status int, p templates.Page) error { return s.page(w, status, p) },
+			Peer:      func(r *http.Request) string { return s.live.Load().peer(r) },
+			Reference: reference,
+			Config:    func() *setting.Config { return s.live.Load().cfg },
+			Bridge:    func() *sso.Bridge { return s.live.Load().bridge },
+			Applied:   s.seeChanges,
+		},
+	}).Mount(e)
+}

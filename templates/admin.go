@@ -1,0 +1,63 @@
+package templates
+
+// AdminSection is an entry of the administrator's navigation.
+type AdminSection string
+
+// The sections, in the order of the navigation.
+const (
+	AdminSectionOverview AdminSection = "overview"
+	AdminSectionSignIn   AdminSection = "sign-in"
+	AdminSectionMapping  AdminSection = "mapping"
+	AdminSectionPeople   AdminSection = "people"
+	AdminSectionGroups   AdminSection = "groups"
+	AdminSectionSessions AdminSection = "sessions"
+	AdminSectionActivity AdminSection = "activity"
+)
+
+// AdminLayout surrounds every page of the administrator's place.
+type AdminLayout struct {
+	Layout
+	Section AdminSection
+	Notice  string // what was just done; "" leaves it out
+}
+
+// An AdminLink is one entry of the navigation.
+type AdminLink struct {
+	Section     AdminSection
+	URL, Label  string
+	Here        bool
+	Description string
+}
+
+// Nav is the navigation.
+func (l AdminLayout) Nav() []AdminLink {
+	all := []AdminLink{
+		{Section: AdminSectionOverview, URL: "/admin", Label: "Overview"},
+		{Section: AdminSectionSignIn, URL: "/admin/sign-in", Label: "Sign-in", Description: "Where people sign in, and how it is judged"},
+		{Section: AdminSectionMapping, URL: "/admin/mapping", Label: "Group mapping", Description: "Which groups people get by signing in"},
+		{Section: AdminSectionPeople, URL: "/admin/people", Label: "People", Description: "Accounts, their attributes and groups"},
+		{Section: AdminSectionGroups, URL: "/admin/groups", Label: "Groups", Description: "Groups and who is in them"},
+		{Section: AdminSectionSessions, URL: "/admin/sessions", Label: "Sessions", Description: "Who is signed in, and where"},
+		{Section: AdminSectionActivity, URL: "/admin/activity", Label: "Activity", Description: "What happened, and why a sign-in failed"},
+	}
+	for i := range all {
+		all[i].Here = all[i].Section == l.Section
+	}
+	return all
+}
+
+// Sections are the entries of the navigation but for the overview.
+func (l AdminLayout) Sections() []AdminLink { return l.Nav()[1:] }
+
+// AdminOverview is /admin: how the bridge is doing, and the way to everything else.
+type AdminOverview struct {
+	AdminLayout
+	SignIn         bool // sign-in through the identity provider is on
+	PasswordLogin  bool
+	People         int
+	Administrators int
+	Callback       string // where the identity provider redirects to
+	Warnings       []string
+}
+
+func (AdminOverview) template() string { return "admin-overview" }
