@@ -55,6 +55,8 @@ type principals struct {
 	applied int64                      // changes up to this one are taken into account
 	current atomic.Int64               // monotonic nanoseconds at which the feed was last known to be read to its end
 	started time.Time
+
+	watched watchList // what runs behind the reverse proxy
 }
 
 // entry is one session in memory. Only used changes.
@@ -72,9 +74,19 @@ func newPrincipals(store sessionStore, now func() time.Time, log *slog.Logger) *
 	return p
 }
 
-// find returns the entry of a session that is good now. Errors wrap [sso.NotSignedIn] or [sso.StoreUnavailable].
+// find returns the entry of a session that is good now, and notes its use. Errors wrap [sso.NotSignedIn] or
+// [sso.StoreUnavailable].
 func (p *principals) find(ctx context.Context, hash sso.SessionHash) (*entry, error) {
 	now := p.now()
+	e, err := p.look(ctx, hash, now)
+	if err == nil {
+		p.use(hash, e, now)
+	}
+	return e, err
+}
+
+// look is find without a use.
+func (p *principals) look(ctx context.Context, hash sso.SessionHash, now time.Time) (*entry, error) {
 	p.mu.RLock()
 	e := p.young[hash]
 	if e == nil {
@@ -94,7 +106,6 @@ func (p *principals) find(ctx context.Context, hash sso.SessionHash) (*entry, er
 			return nil, fmt.Errorf("the session is over: %w", sso.NotSignedIn)
 		}
 	}
-	p.use(hash, e, now)
 	return e, nil
 }
 
@@ -172,6 +183,11 @@ func (p *principals) catchUp(ctx context.Context) error {
 	}
 	if len(changes) > 0 || last != since {
 		p.apply(changes, last)
+		accounts := make([]int64, len(changes))
+		for i, c := range changes {
+			accounts[i] = c.AccountID
+		}
+		p.recheck(ctx, accounts...)
 		for _, c := range changes {
 			if c.AccountID == 0 {
 				p.reloadDue.Store(true)
@@ -225,6 +241,7 @@ func (p *principals) follow(ctx context.Context) {
 		case <-poll.C:
 		case <-touch.C:
 			p.writeUses(ctx)
+			p.recheck(ctx, 0) // for those that ended by their age
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			p.writeUses(last)
