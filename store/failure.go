@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 	"time"
 )
@@ -21,6 +22,35 @@ func (s *Store) AddFailure(ctx context.Context, keys []string, at time.Time) err
 		}
 		return nil
 	})
+}
+
+// AddFailureWithin adds a failure under each key unless one has reached its limit since then (inclusive); over is that key,
+// or "". However many ask at once, no more than the limit get "": a guess is counted before it is looked at.
+func (s *Store) AddFailureWithin(ctx context.Context, limits map[string]int, since, at time.Time) (over string, err error) {
+	keys := slices.Sorted(maps.Keys(limits))
+	err = s.writing(ctx, func(c *conn) error {
+		over = ""
+		if _, err := c.exec(ctx, "UPDATE counters SET value = value WHERE name = 'failures'"); err != nil {
+			return err
+		}
+		for _, key := range keys {
+			var n int
+			if _, err := c.one(ctx, []any{&n}, "SELECT count(*) FROM failures WHERE key = $1 AND at >= $2", key, since); err != nil {
+				return err
+			}
+			if n >= limits[key] {
+				over = key
+				return errUndo
+			}
+		}
+		for _, key := range keys {
+			if _, err := c.exec(ctx, "INSERT INTO failures (key, at) VALUES ($1, $2)", key, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return over, err
 }
 
 // CountFailures counts the failures of each key since then (inclusive). A key without any is 0.

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	sessionColumns = `s.hash, s.account_id, s.provider, s.proof, s.flow, s.created_at, s.last_used, s.expires_at, s.peer, s.user_agent`
+	sessionColumns = `s.hash, s.account_id, s.provider, s.proof, s.flow, s.created_at, s.last_used, s.expires_at, s.peer, s.user_agent, s.proved_at`
 	deleteSessions = "DELETE FROM sessions WHERE account_id = $1"
 
 	// One row for each group. The account's columns come with each: few accounts have many groups, and a second query
@@ -33,7 +33,7 @@ var hotReads = []string{findPrincipal}
 func sessionFields(n *sso.Session) []any {
 	return []any{
 		hash(&n.Hash), &n.AccountID, &n.Provider, &n.Proof, &n.Flow, when(&n.CreatedAt), when(&n.LastUsed),
-		when(&n.ExpiresAt), &n.Peer, &n.UserAgent,
+		when(&n.ExpiresAt), &n.Peer, &n.UserAgent, when(&n.ProvedAt),
 	}
 }
 

@@ -21,8 +21,8 @@ const (
 	findSubject   = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
 	findGroups    = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
 	insertSession = `INSERT INTO sessions
-		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent, proved_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6)`
 )
 
 var hotWrites = []string{spendProof, lockByEmail, lockByID, findSubject, findGroups, insertSession, insertEvent}

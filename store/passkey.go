@@ -1,0 +1,114 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// MaxPasskeys is how many passkeys one account may have.
+const MaxPasskeys = 10
+
+const passkeyColumns = "id, account_id, handle, name, credential, sign_count, created_at, last_used"
+
+func passkeyFields(p *sso.Passkey) []any {
+	return []any{&p.ID, &p.AccountID, &p.Handle, &p.Name, &p.Credential, &p.SignCount, when(&p.CreatedAt), when(&p.LastUsed)}
+}
+
+// Passkeys returns the passkeys of an account, oldest first.
+func (s *Store) Passkeys(ctx context.Context, accountID int64) ([]sso.Passkey, error) {
+	return passkeys(ctx, s.reading(), accountID)
+}
+
+func passkeys(ctx context.Context, c *conn, accountID int64) (all []sso.Passkey, err error) {
+	err = c.each(ctx, func(rows *sql.Rows) error {
+		var p sso.Passkey
+		err := rows.Scan(passkeyFields(&p)...)
+		p.Handle = bytes.Clone(p.Handle)
+		all = append(all, p)
+		return err
+	}, "SELECT "+passkeyColumns+" FROM passkeys WHERE account_id = $1 ORDER BY created_at, id", accountID)
+	return all, err
+}
+
+// Passkey returns one passkey, or [sso.NotFound].
+func (s *Store) Passkey(ctx context.Context, id string) (p sso.Passkey, err error) {
+	found, err := s.reading().one(ctx, passkeyFields(&p), "SELECT "+passkeyColumns+" FROM passkeys WHERE id = $1", id)
+	if err == nil && !found {
+		err = fmt.Errorf("no such passkey: %w", sso.NotFound)
+	}
+	return p, err
+}
+
+// AddPasskey keeps a passkey of p.AccountID. It returns [sso.NotFound] for the account, [sso.AccountDisabled], and
+// [sso.Conflict] when the credential is known already, the account has [MaxPasskeys], or its handle is another one.
+func (s *Store) AddPasskey(ctx context.Context, p sso.Passkey, e sso.Event) error {
+	return s.changeAccount(ctx, p.AccountID, e, func(c *conn, a sso.Account) (bool, error) {
+		if !a.Active {
+			return false, fmt.Errorf("account %d is deactivated: %w", a.ID, sso.AccountDisabled)
+		}
+		known, err := passkeys(ctx, c, p.AccountID)
+		if err != nil {
+			return false, err
+		}
+		if len(known) >= MaxPasskeys {
+			return false, fmt.Errorf("account %d has %d passkeys, the most it may have: %w", a.ID, len(known), sso.Conflict)
+		}
+		if len(known) > 0 && !bytes.Equal(known[0].Handle, p.Handle) {
+			return false, fmt.Errorf("account %d got its first passkey meanwhile: %w", a.ID, sso.Conflict)
+		}
+		n, err := c.exec(ctx, `INSERT INTO passkeys (id, account_id, handle, name, credential, sign_count, created_at, last_used)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT (id) DO NOTHING`,
+			p.ID, p.AccountID, p.Handle, sso.CleanText(p.Name), p.Credential, p.SignCount, p.CreatedAt)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("that passkey is known already: %w", sso.Conflict)
+		}
+		return true, err
+	})
+}
+
+// RenamePasskey gives a passkey of an account another name. It returns [sso.NotFound].
+func (s *Store) RenamePasskey(ctx context.Context, accountID int64, id, name string, e sso.Event) error {
+	return s.changeOnePasskey(ctx, accountID, e, "UPDATE passkeys SET name = $3 WHERE id = $1 AND account_id = $2",
+		id, accountID, sso.CleanText(name))
+}
+
+// RemovePasskey forgets a passkey of an account. It returns [sso.NotFound].
+func (s *Store) RemovePasskey(ctx context.Context, accountID int64, id string, e sso.Event) error {
+	return s.changeOnePasskey(ctx, accountID, e, "DELETE FROM passkeys WHERE id = $1 AND account_id = $2", id, accountID)
+}
+
+func (s *Store) changeOnePasskey(ctx context.Context, accountID int64, e sso.Event, query string, args ...any) error {
+	return s.changeAccount(ctx, accountID, e, func(c *conn, _ sso.Account) (bool, error) {
+		n, err := c.exec(ctx, query, args...)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("no such passkey: %w", sso.NotFound)
+		}
+		return true, err
+	})
+}
+
+// UsePasskey notes that a passkey has signed: its credential and counter as they are now. The counter was before when it
+// was judged; it returns [sso.Conflict] when another use came between, and [sso.NotFound].
+func (s *Store) UsePasskey(ctx context.Context, p sso.Passkey, before int64, at time.Time) error {
+	return s.writing(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, "UPDATE passkeys SET credential = $2, sign_count = $3, last_used = $4 WHERE id = $1 AND sign_count = $5",
+			p.ID, p.Credential, p.SignCount, at, before)
+		if err != nil || n == 1 {
+			return err
+		}
+		var one int
+		found, err := c.one(ctx, []any{&one}, "SELECT 1 FROM passkeys WHERE id = $1", p.ID)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return fmt.Errorf("no such passkey: %w", sso.NotFound)
+		}
+		return fmt.Errorf("the passkey was used at the same time: %w", sso.Conflict)
+	})
+}
