@@ -211,20 +211,59 @@ func (w *where) kinds(kinds []sso.EventKind) {
 	w.and("kind IN (?"+strings.Repeat(", ?", len(kinds)-1)+")", args...)
 }
 
+// microsPerDay is a day (UTC) in the unit of times.
+const microsPerDay = int64(24 * time.Hour / time.Microsecond)
+
 // EventCounts counts the events from since (inclusive) until until (exclusive) by day (UTC) and kind, oldest first. Days
 // and kinds without events are left out.
 func (s *Store) EventCounts(ctx context.Context, since, until time.Time) (counts []sso.DayCount, err error) {
-	const day = 24 * int64(time.Hour/time.Microsecond)
-	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+	c := s.reading()
+	var counted int64
+	if _, err := c.one(ctx, []any{&counted}, "SELECT value FROM counters WHERE name = 'event_day'"); err != nil {
+		return nil, err
+	}
+	from, to := micros(since), micros(until)
+	first := (from + microsPerDay - 1) / microsPerDay   // the first whole day
+	last := max(first, min(to/microsPerDay, counted+1)) // the day after the last whole one that was counted
+	rest1, rest2 := min(first*microsPerDay, to), max(last*microsPerDay, from)
+	err = c.each(ctx, func(rows *sql.Rows) error {
 		var d sso.DayCount
-		var n int64
-		err := rows.Scan(&n, &d.Kind, &d.Count)
-		d.Day = time.UnixMicro(n * day).UTC()
+		var day int64
+		err := rows.Scan(&day, &d.Kind, &d.Count)
+		d.Day = time.UnixMicro(day * microsPerDay).UTC()
 		counts = append(counts, d)
 		return err
-	}, "SELECT at / $3 AS day, kind, count(*) FROM events WHERE at >= $1 AND at < $2 GROUP BY day, kind ORDER BY day, kind",
-		since, until, day)
+	}, `SELECT day, kind, CAST(sum(n) AS BIGINT) FROM (
+			SELECT day, kind, count AS n FROM event_days WHERE day >= $1 AND day < $2
+			UNION ALL SELECT at / $3, kind, count(*) FROM events WHERE at >= $4 AND at < $5 GROUP BY at / $3, kind
+			UNION ALL SELECT at / $3, kind, count(*) FROM events WHERE at >= $6 AND at < $7 GROUP BY at / $3, kind
+		) AS counts GROUP BY day, kind ORDER BY day, kind`,
+		first, last, microsPerDay, from, rest1, rest2, to)
 	return counts, err
+}
+
+// eventsLate is how long after the end of a day an event of that day may still be written.
+const eventsLate = time.Hour
+
+// countEvents counts the events of the days that are over.
+func (s *Store) countEvents(ctx context.Context, now time.Time) error {
+	return s.writing(ctx, func(c *conn) error {
+		var counted int64
+		if _, err := c.one(ctx, []any{&counted}, "UPDATE counters SET value = value WHERE name = 'event_day' RETURNING value"); err != nil {
+			return err
+		}
+		over := micros(now.Add(-eventsLate))/microsPerDay - 1
+		if over <= counted {
+			return errUndo
+		}
+		if _, err := c.exec(ctx, `INSERT INTO event_days (day, kind, count)
+			SELECT at / $1, kind, count(*) FROM events WHERE at >= $2 AND at < $3 GROUP BY at / $1, kind`,
+			microsPerDay, (counted+1)*microsPerDay, (over+1)*microsPerDay); err != nil {
+			return err
+		}
+		_, err := c.exec(ctx, "UPDATE counters SET value = $1 WHERE name = 'event_day'", over)
+		return err
+	})
 }
 
 // cursor reads "123.456".

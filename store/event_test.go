@@ -73,11 +73,36 @@ func TestEvents(t *testing.T) {
 		wantCode(t, "bad page", err, sso.Invalid)
 
 		day := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-		counts, err := db.EventCounts(t.Context(), day, day.AddDate(0, 0, 2))
-		wantCounts := []sso.DayCount{{Day: day, Kind: sso.EventSignIn, Count: 1}, {Day: day, Kind: sso.EventSignInRefused, Count: 2},
-			{Day: day, Kind: sso.EventSignOut, Count: 1}, {Day: day.AddDate(0, 0, 1), Kind: sso.EventSignInRefused, Count: 1}}
-		if diff := cmp.Diff(wantCounts, counts); diff != "" || err != nil {
-			t.Errorf("counts (-want +got):\n%s%v", diff, err)
+		first := []sso.DayCount{{Day: day, Kind: sso.EventSignIn, Count: 1}, {Day: day, Kind: sso.EventSignInRefused, Count: 2}, {Day: day, Kind: sso.EventSignOut, Count: 1}}
+		next := sso.DayCount{Day: day.AddDate(0, 0, 1), Kind: sso.EventSignInRefused, Count: 1}
+		// Days that are over are counted once, by a sweep; the answers stay the same.
+		for _, sweep := range []time.Time{{}, day.Add(23 * time.Hour), day.Add(24 * time.Hour), day.Add(26 * time.Hour), day.Add(27 * time.Hour), day.Add(90 * time.Hour)} {
+			if !sweep.IsZero() {
+				if _, err := db.Sweep(t.Context(), sweep); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, tt := range []struct {
+				since, until time.Time
+				want         []sso.DayCount
+			}{
+				{day, day.AddDate(0, 0, 2), append(slices.Clone(first), next)},
+				{day.AddDate(0, 0, -9), day.AddDate(0, 0, 9), append(slices.Clone(first), next)},
+				{day, day.AddDate(0, 0, 1), first},
+				{at(1), at(60*24 + 1), []sso.DayCount{first[1], first[2], next}},
+				{at(1), at(2), first[1:]},
+				{at(0), at(1), first[:1]},
+				{at(2), at(60 * 24), nil},
+				{at(2), at(2), nil},
+			} {
+				got, err := db.EventCounts(t.Context(), tt.since, tt.until)
+				if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
+					t.Errorf("swept at %v, counts from %v until %v (-want +got):\n%s%v", sweep, tt.since, tt.until, diff, err)
+				}
+			}
+		}
+		if n := db.count(t, "event_days"); n != 4 {
+			t.Errorf("got %d rows of counted days, want 4", n)
 		}
 	})
 }

@@ -5,7 +5,8 @@
 //   - A method is a transaction: all of it is kept, or nothing. When it returns without an error, what it wrote survives a
 //     crash of the program and of the machine.
 //   - An error wraps one [sso.Code]. [sso.StoreUnavailable] means that the database cannot be reached, is locked, full or
-//     read-only; the same call may succeed later, without a restart. An error without a code is a defect.
+//     read-only; the same call may succeed later, without a restart. An error without a code is for the operator: a wrong
+//     DATABASE_URL or SECRET_KEY, tables of another program, a defect.
 //   - What changes about an account is announced in [Store.Changes] by the transaction that changes it.
 //   - Secrets are sealed under SECRET_KEY; of session ids, handoffs and flows only hashes are kept.
 //
@@ -89,15 +90,16 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	version := int64(0)
+	if _, err := s.reading().one(ctx, []any{&version}, "SELECT coalesce(max(version), 0) FROM migrations"); errors.Is(err, sso.StoreUnavailable) {
+		return err
+	} else if err != nil {
+		return fmt.Errorf("the database is not migrated: %w: %w", err, sso.StoreUnavailable)
+	}
+	if want := steps[len(steps)-1].version; version != want {
+		return fmt.Errorf("the database has version %d of the tables, this program needs %d: %w", version, want, sso.StoreUnavailable)
+	}
 	return s.writing(ctx, func(c *conn) error {
-		version := int64(0)
-		if _, err := c.one(ctx, []any{&version}, "SELECT coalesce(max(version), 0) FROM migrations"); err != nil {
-			return fmt.Errorf("the database is not migrated: %w: %w", s.engine.translate(err), sso.StoreUnavailable)
-		}
-		if want := steps[len(steps)-1].version; version != want {
-			return fmt.Errorf("the database has version %d of the tables, this program needs %d: %w",
-				version, want, sso.StoreUnavailable)
-		}
 		if _, err := c.exec(ctx, "UPDATE counters SET value = value + 1 WHERE name = 'probe'"); err != nil {
 			return err
 		}

@@ -14,7 +14,8 @@ const clocksDiffer = 5 * time.Minute
 
 // Sweep deletes what is over: sessions past their absolute end, spent proofs that no replica would accept any more,
 // handoffs, failures, changes that every cache has seen, names of groups that were not sent for 90 days. It returns how
-// many rows it deleted. Any number of replicas may sweep at once.
+// many rows it deleted. It also counts the events of days that are over, for [Store.EventCounts]. Call it every few
+// minutes; any number of replicas may sweep at once.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
 	for _, t := range []struct {
 		table, key, column string
@@ -39,5 +40,5 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
 			n += int(deleted)
 		}
 	}
-	return n, nil
+	return n, s.countEvents(ctx, now)
 }

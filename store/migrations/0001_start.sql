@@ -8,7 +8,7 @@ CREATE TABLE counters (
 -- administrators and probe count nothing: the first is locked by whoever takes an administrator away, the second is
 -- what readiness writes to.
 INSERT INTO counters (name, value) VALUES
-	('group', 2), ('change', 0), ('settings', 0), ('administrators', 0), ('probe', 0);
+	('group', 2), ('change', 0), ('settings', 0), ('event_day', 0), ('administrators', 0), ('probe', 0);
 
 CREATE TABLE accounts (
 	id            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -110,12 +110,21 @@ CREATE TABLE events (
 	key_id     TEXT   NOT NULL,
 	proof      TEXT   NOT NULL
 );
-CREATE INDEX events_at ON events (at, id, kind);
+CREATE INDEX events_at ON events (at, id, kind); -- the kind is for counting
 CREATE INDEX events_kind ON events (kind, at, id);
 CREATE INDEX events_code ON events (code, at, id) WHERE code <> '';
 CREATE INDEX events_account ON events (account_id, at, id) WHERE account_id <> 0;
 CREATE INDEX events_email ON events (email_key, at, id) WHERE email_key <> '';
 CREATE INDEX events_reference ON events (reference, at, id) WHERE reference <> '';
+
+-- How many events there were on the days that are over, up to the day that counter event_day names (days since 1970):
+-- counting a million events takes half a second.
+CREATE TABLE event_days (
+	day   BIGINT NOT NULL,
+	kind  TEXT   NOT NULL,
+	count BIGINT NOT NULL,
+	PRIMARY KEY (day, kind)
+);
 
 CREATE TABLE signing_keys (
 	id         TEXT   PRIMARY KEY,
