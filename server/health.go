@@ -49,8 +49,8 @@ func newMetrics() *metrics {
 		verify: map[int]prometheus.Counter{},
 	}
 	verify := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "ssobridge_verify_total", Help: "Answers of /auth/verify by status."}, []string{"status"})
-	for _, status := range []int{200, 401, 403, 405, 503} {
+		Name: "ssobridge_verify_total", Help: "Answers of /auth/verify and /auth/forward by status."}, []string{"status"})
+	for _, status := range []int{200, 302, 401, 403, 405, 503} {
 		m.verify[status] = verify.WithLabelValues(strconv.Itoa(status))
 	}
 	m.registry.MustRegister(m.signIns, m.refusals, verify,

@@ -34,12 +34,12 @@ type cookieSpec struct {
 	maxAge   time.Duration // 0: the cookie dies with the browser
 }
 
-func newLive(l Live) *live {
+func newLive(l Live, transport http.RoundTripper) *live {
 	n := &live{cfg: l.Config, bridge: l.Bridge, peer: peerExtractor(l.Config.TrustedProxies)}
 	n.cookie = newCookieSpec(l.Config)
 	n.csp = contentSecurityPolicy(l)
 	if l.Config.Upstream != nil {
-		n.proxy = newProxy(l.Config.Upstream)
+		n.proxy = newProxy(l.Config.Upstream, transport)
 	}
 	return n
 }

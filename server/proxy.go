@@ -3,10 +3,13 @@ package server
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -27,68 +30,109 @@ func ownPath(path string) bool {
 
 // proxied is what reverseProxy hands to the proxy's functions.
 type proxied struct {
-	entry  *entry
-	cookie string // name of the session cookie
+	entry  *entry // nil: anyone, on a public path
+	live   *live
 	server *Server
-	peer   string
-	https  bool
 }
 
 type proxiedKey struct{}
 
+// newTransport is how the bridge reaches UPSTREAM. There is no limit on how long the app thinks: a report may take
+// minutes, and a client that gives up ends the request.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 100,
+		IdleConnTimeout:     90 * time.Second,
+		DisableCompression:  true, // what the client accepts is between it and the app
+		ForceAttemptHTTP2:   true,
+		// Time for the app to refuse an upload before it is sent; then it is sent.
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
 // newProxy makes the reverse proxy of UPSTREAM. The standard library's handles WebSockets, streaming and trailers, and
 // removes hop-by-hop headers before Rewrite, so that "Connection: Remote-User" removes nothing of ours (SECURITY H5).
-func newProxy(upstream *url.URL) *httputil.ReverseProxy {
+func newProxy(upstream *url.URL, transport http.RoundTripper) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
-		Rewrite: func(pr *httputil.ProxyRequest) {
-			p := pr.In.Context().Value(proxiedKey{}).(proxied)
-			pr.SetURL(upstream)
-			pr.Out.Host = pr.In.Host
-			pr.Out.Header.Set("X-Forwarded-For", p.peer)
-			pr.Out.Header.Set("X-Forwarded-Host", pr.In.Host)
-			pr.Out.Header.Set("X-Forwarded-Proto", map[bool]string{true: "https", false: "http"}[p.https])
-			cleanForUpstream(pr.Out.Header, p.cookie)
-			p.server.setIdentity(pr.Out.Header, p.entry)
-		},
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			p := r.Context().Value(proxiedKey{}).(proxied)
-			if errors.Is(err, context.Canceled) {
-				return // the client went away
-			}
-			p.server.Log.Error("upstream does not answer", "error", err)
-			p.server.serveRefusal(w, r, sso.UpstreamDown)
-		},
+		Transport:     transport,
+		Rewrite:       func(pr *httputil.ProxyRequest) { rewrite(pr, upstream) },
+		ErrorHandler:  upstreamFailed,
 		FlushInterval: -1, // server-sent events and other streams arrive as they are sent
 	}
 }
 
+func rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
+	p := pr.In.Context().Value(proxiedKey{}).(proxied)
+	pr.Out.URL.RawQuery = p.live.withoutBearer(pr.In.URL.RawQuery) // as it was sent: the library drops what Go cannot parse
+	pr.SetURL(upstream)
+	pr.Out.Host = pr.In.Host
+	h := pr.Out.Header
+	cleanForUpstream(h)
+	p.live.stripCredentials(h)
+	h.Set("X-Forwarded-For", p.live.peer(pr.In))
+	h.Set("X-Forwarded-Host", pr.In.Host)
+	h.Set("X-Forwarded-Proto", map[bool]string{true: "https", false: "http"}[p.live.cookie.secure])
+	p.server.setIdentity(h, p.entry)
+	if len(pr.In.Trailer) > 0 {
+		pr.Out.Body = &trailing{pr.Out.Body, pr.In.Trailer, pr.Out.Trailer}
+		cleanForUpstream(pr.Out.Trailer)
+	}
+}
+
+// trailing hands a request's trailers on, which are known once its body is read. The library has copied their names
+// before, and only those that cleanForUpstream left get a value.
+type trailing struct {
+	io.ReadCloser
+	from, to http.Header
+}
+
+func (t *trailing) Read(b []byte) (int, error) {
+	n, err := t.ReadCloser.Read(b)
+	if errors.Is(err, io.EOF) {
+		for name := range t.to {
+			t.to[name] = t.from[name]
+		}
+	}
+	return n, err
+}
+
+func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
+	p := r.Context().Value(proxiedKey{}).(proxied)
+	switch {
+	case errors.Is(context.Cause(r.Context()), errSessionOver):
+		p.server.serveRefusal(w, r, sso.NotSignedIn)
+	case errors.Is(err, context.Canceled): // the client went away
+	default:
+		p.server.Log.Error("upstream does not answer", "error", err)
+		p.server.serveRefusal(w, r, sso.UpstreamDown)
+	}
+}
+
 // cleanForUpstream removes what a client sent in our name, in every spelling that some server reads as the same header
-// (SECURITY H3), and our session (SECURITY H6).
-func cleanForUpstream(h http.Header, cookie string) {
+// (SECURITY H3).
+func cleanForUpstream(h http.Header) {
 	for name := range h {
 		if identityHeader(name) {
 			delete(h, name)
 		}
 	}
-	h.Del("X-Metabase-Session")
-	if lines := h["Cookie"]; len(lines) > 0 {
-		if rest := withoutCookies(lines, cookie); rest != "" {
-			h["Cookie"] = []string{rest}
-		} else {
-			delete(h, "Cookie")
-		}
-	}
-	if v := h["Authorization"]; len(v) == 1 && len(v[0]) > 7 && strings.EqualFold(v[0][:7], "Bearer ") {
-		if _, ours := sso.HashSessionID(v[0][7:]); ours {
-			delete(h, "Authorization")
-		}
-	}
 }
 
-// identityHeader reports whether a header could pass for one of ours: Remote-User, remote_user, Remote.Email, and all
-// else of that kind.
+// identityHeader reports whether a header could pass for one of ours, or for what a proxy says: Remote-User,
+// remote_user, Remote.Email, X_Forwarded_For, and all else of that kind.
 func identityHeader(name string) bool {
-	plain := strings.Map(func(r rune) rune {
+	if name == "" || !strings.ContainsRune("rRxXfF", rune(name[0])) {
+		return false
+	}
+	plain := plainName(name)
+	return strings.HasPrefix(plain, "remote-") || strings.HasPrefix(plain, "x-forwarded-") || plain == "x-real-ip" || plain == "forwarded"
+}
+
+// plainName is a header's name as the laxest server reads it: without case, and "_" and "." the same as "-".
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '_' || r == '.':
 			return '-'
@@ -97,7 +141,40 @@ func identityHeader(name string) bool {
 		}
 		return r
 	}, name)
-	return strings.HasPrefix(plain, "remote-")
+}
+
+// stripCredentials removes what is for the bridge and no one behind it (SECURITY H6).
+func (l *live) stripCredentials(h http.Header) {
+	h.Del("X-Metabase-Session")
+	if lines := h["Cookie"]; len(lines) > 0 {
+		if rest := withoutCookies(lines, l.cookie.name); rest != "" {
+			h["Cookie"] = []string{rest}
+		} else {
+			delete(h, "Cookie")
+		}
+	}
+	if _, ours := bearerSession(h, "Authorization"); ours {
+		delete(h, "Authorization")
+	}
+	if l.cfg.BearerHeader != "Authorization" {
+		delete(h, l.cfg.BearerHeader)
+	}
+}
+
+// withoutBearer is a query without BEARER_PARAMETER, and otherwise as it was sent.
+func (l *live) withoutBearer(rawQuery string) string {
+	name := l.cfg.BearerParameter
+	if name == "" || rawQuery == "" {
+		return rawQuery
+	}
+	var kept []string
+	for part := range strings.SplitSeq(rawQuery, "&") {
+		key, _, _ := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(key); err != nil || plain != name {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, "&")
 }
 
 // withoutCookies writes the cookies again without ours (the session, and logins that have begun).
@@ -107,6 +184,7 @@ func withoutCookies(lines []string, session string) string {
 		for part := range strings.SplitSeq(line, ";") {
 			part = strings.TrimSpace(part)
 			name, _, _ := strings.Cut(part, "=")
+			name = strings.TrimSpace(name)
 			if part != "" && name != session && !strings.HasPrefix(name, flowCookieHost) && !strings.HasPrefix(name, flowCookiePlain) {
 				kept = append(kept, part)
 			}
@@ -115,32 +193,50 @@ func withoutCookies(lines []string, session string) string {
 	return strings.Join(kept, "; ")
 }
 
-// reverseProxy answers for the app behind UPSTREAM: signed in, the request goes on; else a browser is sent to sign in and
-// comes back to the page it wanted, and anything else gets 401.
+// reverseProxy answers for the app behind UPSTREAM: who may pass, passes; a browser that is not signed in is sent to sign
+// in and comes back to the page it wanted, and anything else gets 401.
 func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 	l := s.live.Load()
-	e, err := s.check(r, l)
-	if err != nil {
-		if sso.CodeOf(err) == sso.NotSignedIn && wantsPage(r) {
-			setPrivate(w.Header())
-			http.Redirect(w, r, "/auth/sso?redirect="+url.QueryEscape(r.URL.RequestURI()), http.StatusFound)
-			return
-		}
-		s.serveRefusal(w, r, err)
-		return
+	rule, err := l.cfg.AccessRules.Decide(withoutPort(r.Host), r.Method, r.URL.EscapedPath())
+	if r.Method == http.MethodTrace || r.Method == http.MethodConnect { // RFC 9110 §9.3.8: TRACE would show what we added
+		err = sso.MethodNotAllowed
 	}
-	p := proxied{entry: e, cookie: l.cookie.name, server: s, peer: l.peer(r), https: l.cookie.secure}
-	l.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), proxiedKey{}, p)))
+	var e *entry
+	if err == nil {
+		e, err = s.admit(r, l, rule)
+	}
+	switch {
+	case err == nil:
+		s.pass(w, r, l, e, rule)
+	case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(r.Method, r.Header):
+		setPrivate(w.Header())
+		to := *r.URL
+		to.RawQuery = l.withoutBearer(to.RawQuery)
+		http.Redirect(w, r, "/auth/sso?redirect="+url.QueryEscape(to.RequestURI()), http.StatusFound)
+	default:
+		s.serveRefusal(w, r, err)
+	}
+}
+
+// pass hands a request to the app, for as long as its session lasts.
+func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry, rule sso.AccessRule) {
+	ctx := context.WithValue(r.Context(), proxiedKey{}, proxied{e, l, s})
+	if e != nil {
+		var done func()
+		ctx, done = s.principals.watch(ctx, e, rule.Groups)
+		defer done()
+	}
+	l.proxy.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // wantsPage reports whether a browser is loading a page, as against an API client, a script or an image: only a page may
 // be answered with a redirect to sign in.
-func wantsPage(r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead || r.Header.Get("Upgrade") != "" {
+func wantsPage(method string, h http.Header) bool {
+	if method != http.MethodGet && method != http.MethodHead || h.Get("Upgrade") != "" {
 		return false
 	}
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+	if mode := h.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
 		return false
 	}
-	return strings.Contains(r.Header.Get("Accept"), "text/html")
+	return strings.Contains(h.Get("Accept"), "text/html")
 }

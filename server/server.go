@@ -73,11 +73,12 @@ type Server struct {
 	pages      *templates.Pages
 	flows      *seal.Box
 	metrics    *metrics
+	transport  *http.Transport // to UPSTREAM
 }
 
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
 func New(o Options, l Live) (*Server, error) {
-	s := &Server{Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics()}
+	s := &Server{Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics(), transport: newTransport()}
 	s.principals.reload = o.SettingsChanged
 	var err error
 	if s.flows, err = seal.New(o.SecretKey, "flow"); err != nil {
@@ -93,7 +94,7 @@ func New(o Options, l Live) (*Server, error) {
 
 // Apply puts new settings in force, for requests that begin from now on.
 func (s *Server) Apply(l Live) {
-	next := newLive(l)
+	next := newLive(l, s.transport)
 	s.principals.policy.Store(&l.Bridge.Policy.Sessions)
 	s.live.Store(next)
 	s.principals.forgetAll()
@@ -105,6 +106,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/auth/verify":
 		s.verify(w, r)
+	case r.URL.Path == "/auth/forward":
+		s.forward(w, r)
 	case s.live.Load().proxy != nil && !ownPath(r.URL.Path):
 		s.reverseProxy(w, r)
 	default:
@@ -126,7 +129,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	followed := make(chan struct{})
 	go func() { defer close(followed); s.Follow(background) }()
-	defer func() { stop(); <-followed }()
+	defer func() { stop(); <-followed; s.transport.CloseIdleConnections() }()
 
 	return serveHTTP(ctx, l, s)
 }

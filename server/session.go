@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -85,7 +86,7 @@ func cookieValue(lines []string, name string) (value string, ok bool) {
 }
 
 // sessionOf returns the hash of the session that a request presents: the cookie, else X-Metabase-Session, else a bearer
-// token. A cookie that cannot be ours does not fall back to a header: one request, one credential.
+// token in BEARER_HEADER. A cookie that cannot be ours does not fall back to a header: one request, one credential.
 func (l *live) sessionOf(r *http.Request) (hash sso.SessionHash, ok bool) {
 	if len(r.Header["Cookie"]) > 0 {
 		if v, found := cookieValue(r.Header["Cookie"], l.cookie.name); found {
@@ -95,8 +96,32 @@ func (l *live) sessionOf(r *http.Request) (hash sso.SessionHash, ok bool) {
 	if v := r.Header["X-Metabase-Session"]; len(v) == 1 {
 		return sso.HashSessionID(v[0])
 	}
-	if v := r.Header["Authorization"]; len(v) == 1 && len(v[0]) > 7 && strings.EqualFold(v[0][:7], "Bearer ") {
+	return bearerSession(r.Header, l.cfg.BearerHeader)
+}
+
+// bearerSession returns the session in a header: after "Bearer " (RFC 6750 §2.1), or, where the header is no
+// Authorization, alone.
+func bearerSession(h http.Header, name string) (hash sso.SessionHash, ok bool) {
+	v := h[name]
+	switch {
+	case len(v) != 1:
+		return hash, false
+	case len(v[0]) > 7 && strings.EqualFold(v[0][:7], "Bearer "):
 		return sso.HashSessionID(v[0][7:])
+	case name != "Authorization":
+		return sso.HashSessionID(v[0])
+	}
+	return hash, false
+}
+
+// sessionInQuery returns the session in BEARER_PARAMETER. Two of the name are none.
+func (l *live) sessionInQuery(r *http.Request) (hash sso.SessionHash, ok bool) {
+	if l.cfg.BearerParameter == "" || r.URL.RawQuery == "" {
+		return hash, false
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if v := q[l.cfg.BearerParameter]; err == nil && len(v) == 1 {
+		return sso.HashSessionID(v[0])
 	}
 	return hash, false
 }

@@ -76,8 +76,12 @@ func headerValue(s string) string {
 
 func plainByte(c byte) bool { return c >= ' ' && c < 0x7f && c != '%' && c != ',' }
 
-// setIdentity writes all identity headers, replacing whatever was there.
+// setIdentity writes all identity headers, replacing whatever was there. A nil entry is anyone, on a public path.
 func (s *Server) setIdentity(h http.Header, e *entry) {
+	if e == nil {
+		h[headerUser], h[headerEmail], h[headerName], h[headerGroups], h[headerID], h[headerAssertion] = nobody, nobody, nobody, nobody, nobody, nobody
+		return
+	}
 	a := e.answer
 	h[headerUser], h[headerEmail], h[headerName], h[headerGroups], h[headerID] = a.user, a.email, a.name, a.groups, a.id
 	h[headerAssertion] = s.assertion(e)
@@ -129,6 +133,7 @@ var (
 	varyOnWho = []string{"Cookie, Authorization"}
 	nosniff   = []string{"nosniff"}
 	zero      = []string{"0"}
+	nobody    = []string{noValue}
 	bearer    = []string{`Bearer realm="ssobridge"`}
 	badBearer = []string{`Bearer realm="ssobridge", error="invalid_token"`} // RFC 6750 §3.1
 )
@@ -165,7 +170,9 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 func (s *Server) check(r *http.Request, l *live) (*entry, error) {
 	hash, ok := l.sessionOf(r)
 	if !ok {
-		return nil, sso.NotSignedIn
+		if hash, ok = l.sessionInQuery(r); !ok {
+			return nil, sso.NotSignedIn
+		}
 	}
 	return s.principals.find(r.Context(), hash)
 }

@@ -1,0 +1,234 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// The headers in which a proxy says what it was asked for.
+const (
+	forwardedMethod = "X-Forwarded-Method"
+	forwardedProto  = "X-Forwarded-Proto"
+	forwardedHost   = "X-Forwarded-Host"
+	forwardedURI    = "X-Forwarded-Uri"
+)
+
+// wanted is the request that a proxy asks about.
+type wanted struct {
+	method string
+	origin sso.Origin
+	host   string // without port
+	uri    string // path and query as they were sent
+}
+
+// path is the path as it was sent.
+func (o wanted) path() string {
+	path, _, _ := strings.Cut(o.uri, "?")
+	return path
+}
+
+// forward answers GET /auth/forward for Traefik's forwardAuth and Caddy's forward_auth: as /auth/verify does, but by
+// ACCESS_RULES too, and a browser that is not signed in is sent to sign in and comes back to the page it wanted.
+//
+// With ?with=cookies a 2xx also carries Cookie and Authorization as the app may see them, without what is ours: for
+// proxies that can take headers from the answer and cannot edit them (Traefik). A proxy that lets clients call this route
+// themselves should not: scripts of its pages could read cookies that are kept from them.
+func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h["Cache-Control"], h["Vary"], h["X-Content-Type-Options"] = noStore, varyOnWho, nosniff
+	h["X-Request-Id"] = []string{newRequestID()}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.Set("Allow", "GET, HEAD")
+		s.answerVerify(w, http.StatusMethodNotAllowed)
+		return
+	}
+	l := s.live.Load()
+	want, err := l.forwarded(r)
+	if err != nil {
+		s.refuseForward(w, r, l, want, err)
+		return
+	}
+	e, err := s.admitForward(r, l, want)
+	switch {
+	case err == nil:
+		s.setIdentity(h, e)
+		if strings.Contains(r.URL.RawQuery, "with=cookies") {
+			l.returnCredentials(h, r.Header)
+		}
+		s.answerVerify(w, http.StatusOK)
+	case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(want.method, r.Header):
+		s.sendToSignIn(w, r, l, want)
+	case sso.CodeOf(err) == sso.NotSignedIn, sso.CodeOf(err) == sso.StoreUnavailable:
+		s.denyVerify(w, r, err)
+	default:
+		s.refuseForward(w, r, l, want, err)
+	}
+}
+
+func (s *Server) admitForward(r *http.Request, l *live, want wanted) (*entry, error) {
+	rule, err := l.cfg.AccessRules.Decide(want.host, want.method, want.path())
+	if err != nil {
+		return nil, err
+	}
+	groups, ok := requiredGroups(r.URL.RawQuery)
+	if !ok {
+		return nil, fmt.Errorf("the query cannot be read: %w", sso.Forbidden)
+	}
+	if len(groups) > 0 {
+		rule.Public = false // the proxy asks for more
+	}
+	e, err := s.admit(r, l, rule)
+	if err == nil && len(groups) > 0 && !e.principal.InAny(groups) {
+		return nil, notIn(groups)
+	}
+	return e, err
+}
+
+// admit decides whether a request may pass. A nil entry without an error is anyone, on a public path.
+func (s *Server) admit(r *http.Request, l *live, rule sso.AccessRule) (*entry, error) {
+	e, err := s.check(r, l)
+	switch {
+	case err != nil && sso.CodeOf(err) == sso.NotSignedIn && rule.Public:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(rule.Groups) > 0 && !e.principal.InAny(rule.Groups):
+		return nil, notIn(rule.Groups)
+	}
+	return e, nil
+}
+
+func notIn(groups []string) error {
+	return fmt.Errorf("in none of the groups %q: %w", groups, sso.Forbidden)
+}
+
+// forwarded reads what a proxy says that it was asked for. It is believed from trusted proxies only, and only when each
+// header is there once, in one spelling: a second one is a client's (SECURITY H4, CVE-2026-40575).
+func (l *live) forwarded(r *http.Request) (want wanted, err error) {
+	refuse := func(format string, args ...any) (wanted, error) {
+		return wanted{}, fmt.Errorf(format+": %w", append(args, sso.ProxyRefused)...)
+	}
+	if !l.cfg.ForwardAuth {
+		return refuse("/auth/forward is off: set TRUSTED_PROXIES to the proxy's address if %s is it, and FORWARD_AUTH to true or not at all", r.RemoteAddr)
+	}
+	if !l.fromTrustedProxy(r) {
+		return refuse("%s is not in TRUSTED_PROXIES: add it there if it is the proxy", r.RemoteAddr)
+	}
+	for name := range r.Header {
+		if posesAsForwarded(name) {
+			return refuse("%s came besides the headers of the proxy: a client sent it, or the proxy must be told to remove it", name)
+		}
+	}
+	var values [4]string
+	for i, name := range []string{forwardedMethod, forwardedProto, forwardedHost, forwardedURI} {
+		v := r.Header[name]
+		if len(v) != 1 || v[0] == "" {
+			return refuse("the proxy sent %d headers %s: have it set this header, exactly once", len(v), name)
+		}
+		values[i] = v[0]
+	}
+	want.method, want.uri = values[0], values[3]
+	if want.uri[0] != '/' {
+		return refuse("%s is not a path", forwardedURI)
+	}
+	scheme := strings.Replace(values[1], "ws", "http", 1) // of WebSockets some proxies say ws or wss
+	if want.origin, err = sso.ParseOrigin(scheme + "://" + values[2]); err != nil {
+		return refuse("%s and %s name no site: %v", forwardedProto, forwardedHost, err)
+	}
+	want.host = hostName(string(want.origin))
+	return want, nil
+}
+
+func hostName(origin string) string {
+	_, host, _ := strings.Cut(origin, "://")
+	return withoutPort(host)
+}
+
+// withoutPort is the name or address in a Host header, without brackets.
+func withoutPort(host string) string {
+	if strings.HasPrefix(host, "[") {
+		host, _, _ = strings.Cut(host[1:], "]")
+		return host
+	}
+	host, _, _ = strings.Cut(host, ":")
+	return host
+}
+
+func (l *live) fromTrustedProxy(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	addr := peer.Addr().Unmap()
+	return slices.ContainsFunc(l.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// posesAsForwarded reports whether a header is another way to say what the X-Forwarded-… headers say, or another spelling
+// of one of them. The shortest is X-Original-Uri.
+func posesAsForwarded(name string) bool {
+	if len(name) < len("X-Original-Uri") || name[0] != 'X' && name[0] != 'x' {
+		return false
+	}
+	switch name {
+	case forwardedMethod, forwardedProto, forwardedHost, forwardedURI:
+		return false
+	}
+	switch plainName(name) {
+	case "x-forwarded-method", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-uri",
+		"x-original-uri", "x-original-url", "x-original-method", "x-original-host", "x-rewrite-url":
+		return true
+	}
+	return false
+}
+
+// sendToSignIn redirects a browser to sign in and back. Where its session would not reach, it would come back signed out
+// for ever, so that is refused.
+func (s *Server) sendToSignIn(w http.ResponseWriter, r *http.Request, l *live, want wanted) {
+	site, domain := l.cfg.SiteURL, l.cfg.CookieDomain
+	var err error
+	switch {
+	case want.origin != site && !slices.Contains(l.cfg.AllowedOrigins, want.origin):
+		err = fmt.Errorf("%s is neither SITE_URL nor in ALLOWED_ORIGINS: add it there: %w", want.origin, sso.ProxyRefused)
+	case want.host != hostName(string(site)) && (domain == "" || want.host != domain && !strings.HasSuffix(want.host, "."+domain)):
+		err = fmt.Errorf("sessions of %s do not reach %s: set COOKIE_DOMAIN to a domain of both: %w", site, want.host, sso.ProxyRefused)
+	}
+	if err != nil {
+		s.refuseForward(w, r, l, want, err)
+		return
+	}
+	to, err := l.bridge.Return.Parse(string(want.origin) + want.uri)
+	if err != nil {
+		s.refuseForward(w, r, l, want, err)
+		return
+	}
+	s.securityHeaders(w.Header(), l)
+	w.Header().Set("Location", string(site)+"/auth/sso?redirect="+url.QueryEscape(to))
+	s.answerVerify(w, http.StatusFound)
+}
+
+// refuseForward answers what is no sign-in matter. The proxy hands the answer to the client under the app's address: only
+// where that is our own does a page find its style sheet and its links.
+func (s *Server) refuseForward(w http.ResponseWriter, r *http.Request, l *live, want wanted, err error) {
+	shown := r.Clone(r.Context())
+	if u, parseErr := url.ParseRequestURI(want.uri); parseErr == nil {
+		shown.URL = u
+	}
+	if want.origin != l.cfg.SiteURL && formOf(r) == formPage {
+		shown.Header.Set("Accept", "text/plain")
+	}
+	s.serveRefusal(w, shown, err)
+}
+
+// returnCredentials writes the client's Cookie and Authorization as the app may see them.
+func (l *live) returnCredentials(answer, asked http.Header) {
+	for _, name := range []string{"Cookie", "Authorization"} {
+		answer[name] = asked[name]
+	}
+	l.stripCredentials(answer)
+}
