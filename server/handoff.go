@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/templates"
 )
 
 // handoffStore keeps something for a moment. Data is sealed at rest.
@@ -23,7 +24,10 @@ type handoffStore interface {
 	TakeHandoff(ctx context.Context, key string) ([]byte, error)
 }
 
-const handoffLifetime = time.Minute
+const (
+	handoffLifetime = time.Minute
+	maxHandoff      = 24 << 10 // a token, a return path and a state at their longest
+)
 
 // handoff is what a form of another site posted.
 type handoff struct {
@@ -34,11 +38,30 @@ type handoff struct {
 	IDPError string `json:"e,omitempty"`
 }
 
-// keepHandoff answers a form that was posted from a page of another site, which is how an IdP keeps a token out of URLs.
-// Browsers send no SameSite=Lax cookie with such a POST, so neither the flow this browser began nor who is signed in can
-// be seen. What came is kept on the server for a moment, and the browser comes back for it with a GET, which does bring
-// those cookies. The link is good once, and the flow is checked when it is followed: whoever steals it has no more than
-// the token he could not use either.
+// viaHandoff reports whether a callback takes a step of our own first: when it came from another site in such a way that
+// the browser kept back cookies which decide.
+//
+//   - A form that another site posts brings no SameSite=Lax cookie. This is how an IdP keeps a token out of URLs.
+//   - With SESSION_COOKIE_SAMESITE strict a link from another site brings no session. Then someone who is signed in
+//     would look signed out, and would not be asked before a link makes them another person (SECURITY C5). And the new
+//     cookie would not come along to the page behind the redirect (RFC 6265bis §5.2).
+func (l *live) viaHandoff(r *http.Request) bool {
+	if r.Method == http.MethodPost {
+		return crossSite(r)
+	}
+	if l.cookie.sameSite != http.SameSiteStrictMode || formOf(r) != formPage { // only browsers have cookies kept back
+		return false
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "same-site", "none":
+		return false
+	}
+	return true
+}
+
+// keepHandoff keeps what came on the server for a moment, and the browser comes back for it with a GET that brings the
+// cookies. The link is good once, and the flow is checked when it is followed: whoever steals it has no more than the
+// token, which he could not use either.
 func (s *Server) keepHandoff(c echo.Context, l *live, in params) error {
 	if in.returnTo != "" { // refused first, before anything is kept
 		if _, err := l.bridge.Return.Parse(in.returnTo); err != nil {
@@ -49,14 +72,33 @@ func (s *Server) keepHandoff(c echo.Context, l *live, in params) error {
 	if err != nil {
 		return err
 	}
+	if len(data) > maxHandoff {
+		return fmt.Errorf("what was posted has %d bytes, more than any sign-in: %w", len(data), sso.TokenMalformed)
+	}
 	id := rand.Text()
 	if err := s.Store.KeepHandoff(c.Request().Context(), handoffKey(id), data, s.Now().Add(handoffLifetime)); err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, "/auth/sso?handoff="+id)
+	next := "/auth/sso?handoff=" + id
+	if l.cookie.sameSite != http.SameSiteStrictMode {
+		return c.Redirect(http.StatusSeeOther, next)
+	}
+	// A redirect would still count as the other site's doing; a page of ours makes the step. Its Strict cookie comes back
+	// from there only, so that nobody else can send a browser past this point.
+	http.SetCookie(c.Response(), &http.Cookie{
+		Name: l.handoffCookieName(id), Value: "1", Path: "/", MaxAge: int(handoffLifetime.Seconds()), Secure: l.cookie.secure,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+	return s.page(c.Response(), http.StatusOK, templates.Continue{Layout: s.layout(l), URL: next})
 }
 
-func (s *Server) takeHandoff(r *http.Request, id string) (params, error) {
+func (s *Server) takeHandoff(r *http.Request, l *live, id string) (params, error) {
+	if l.cookie.sameSite == http.SameSiteStrictMode {
+		if _, ok := cookieValue(r.Header["Cookie"], l.handoffCookieName(id)); !ok {
+			return params{}, fmt.Errorf("this step of the sign-in was not begun by a page of ours in this browser, or its cookie was "+
+				"blocked: %w", sso.FlowMissing)
+		}
+	}
 	data, err := s.Store.TakeHandoff(r.Context(), handoffKey(id))
 	if errors.Is(err, sso.NotFound) {
 		return params{}, fmt.Errorf("this step of the sign-in was taken already, or took over %v: %w", handoffLifetime, sso.FlowMissing)
@@ -69,6 +111,14 @@ func (s *Server) takeHandoff(r *http.Request, id string) (params, error) {
 		return params{}, err
 	}
 	return params{jwt: h.JWT, code: h.Code, state: h.State, returnTo: h.ReturnTo, idpError: h.IDPError}, nil
+}
+
+func (l *live) handoffCookieName(id string) string {
+	name := "ssobridge-handoff-" + handoffKey(id)[:12]
+	if l.cookie.secure {
+		return "__Host-" + name
+	}
+	return name
 }
 
 func handoffKey(id string) string {

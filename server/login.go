@@ -40,8 +40,9 @@ func (s *Server) handleSSO(c echo.Context) error {
 	if subresource(r) && !api {
 		return fmt.Errorf("a sign-in as a sub-resource (Sec-Fetch-Dest: %q): %w", r.Header.Get("Sec-Fetch-Dest"), sso.CrossOrigin)
 	}
-	if in.handoff != "" {
-		if in, err = s.takeHandoff(r, in.handoff); err != nil {
+	taken := in.handoff != ""
+	if taken {
+		if in, err = s.takeHandoff(r, l, in.handoff); err != nil {
 			return err
 		}
 	}
@@ -52,7 +53,7 @@ func (s *Server) handleSSO(c echo.Context) error {
 		return s.begin(c, l, in)
 	case api:
 		return s.signInAPI(c, l, in)
-	case r.Method == http.MethodPost && crossSite(r):
+	case !taken && l.viaHandoff(r):
 		return s.keepHandoff(c, l, in)
 	}
 	return s.signIn(c, l, in)
@@ -86,8 +87,8 @@ func (s *Server) signIn(c echo.Context, l *live, in params) error {
 	if ask, ok := errors.AsType[*sso.SwitchNeeded](err); ok {
 		return s.askSwitch(c, l, in, current, ask.To)
 	}
-	if in.state != "" && cb.Flow != nil {
-		s.clearFlowCookie(c, l, in.state)
+	if cb.Flow != nil {
+		s.endFlow(c, l, in.state, err)
 	}
 	if err != nil {
 		return err
@@ -99,18 +100,12 @@ func (s *Server) signIn(c echo.Context, l *live, in params) error {
 			return err
 		}
 	}
-	return s.goOn(c, l, login.ReturnTo)
+	return s.goOn(c, login.ReturnTo)
 }
 
 // goOn sends a signed-in browser to where it wanted to go; after a POST with 303, so that the token is not posted on
 // (SECURITY B6).
-//
-// With SESSION_COOKIE_SAMESITE strict a redirect would arrive without the new cookie, because the journey began at
-// another site (RFC 6265bis §5.2); then a page of ours makes the last step.
-func (s *Server) goOn(c echo.Context, l *live, to string) error {
-	if l.cookie.sameSite == http.SameSiteStrictMode && c.Request().Header.Get("Sec-Fetch-Site") == "cross-site" {
-		return s.page(c.Response(), http.StatusOK, templates.Continue{Layout: s.layout(l), URL: to})
-	}
+func (s *Server) goOn(c echo.Context, to string) error {
 	if c.Request().Method == http.MethodPost {
 		return c.Redirect(http.StatusSeeOther, to)
 	}
@@ -192,9 +187,11 @@ func (s *Server) openAPISession(c echo.Context, l *live, in params) (*sso.Login,
 }
 
 func (s *Server) callback(r *http.Request, l *live, in params) sso.Callback {
+	flow, noFlow := s.flowOf(r, l, in.state)
+	noteWanted(r, l, in.returnTo, flow)
 	return sso.Callback{
 		Token: in.jwt, Code: in.code, State: in.state, ReturnTo: in.returnTo, IDPError: in.idpError,
-		Flow: s.flowOf(r, l, in.state), Reference: reference(r), Peer: l.peer(r), UserAgent: r.UserAgent(),
+		Flow: flow, NoFlow: noFlow, Reference: reference(r), Peer: l.peer(r), UserAgent: r.UserAgent(),
 	}
 }
 
@@ -210,7 +207,10 @@ type params struct {
 	switchTo bool
 }
 
-func (p params) callback() bool { return p.jwt != "" || p.code != "" || p.idpError != "" }
+// callback: a state alone is one, too, of an identity provider that forgot the rest; to begin anew would go in circles.
+func (p params) callback() bool {
+	return p.jwt != "" || p.code != "" || p.idpError != "" || p.state != ""
+}
 
 // readParams reads query and body. A parameter that comes twice is refused, wherever it stands: two readers could take
 // different ones (SECURITY B4).
@@ -363,8 +363,24 @@ func subresource(r *http.Request) bool {
 	return mode != "" && mode != "navigate" && mode != "nested-navigate"
 }
 
+// noteWanted notes where a sign-in was to end, for the page that says it failed: the flow knows best.
+func noteWanted(r *http.Request, l *live, returnTo string, flow *sso.Flow) {
+	info := infoOf(r)
+	if info == nil {
+		return
+	}
+	if flow != nil {
+		info.wanted = flow.ReturnTo
+	} else if to, err := l.bridge.Return.Parse(returnTo); err == nil {
+		info.wanted = to
+	}
+}
+
 // wantedPath is where the person of a refused request wanted to go, as far as it may be believed.
 func wantedPath(r *http.Request, l *live) string {
+	if info := infoOf(r); info != nil && info.wanted != "" {
+		return info.wanted
+	}
 	q, err := queryOf(r.URL.RawQuery)
 	if err != nil {
 		return "/"

@@ -18,6 +18,7 @@ import (
 type requestInfo struct {
 	id        string // X-Request-Id
 	reference string // for the person, if it comes to a refusal
+	wanted    string // where a sign-in was to end; "" until that is known
 }
 
 type requestInfoKey struct{}

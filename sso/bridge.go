@@ -68,11 +68,16 @@ type Callback struct {
 	IDPError  string     // error=… of RFC 6749 §4.1.2.1: the IdP says no
 	Flow      *Flow      // from the cookie of this browser that State names; nil: it brought none that can be opened
 	Current   *Principal // who is signed in on this browser; nil: no one
+	NoFlow    error      // why Flow is nil, for who configures the IdP; wraps FlowMissing or FlowMismatch. nil: not known
 	Switch    bool       // the person agreed to switch accounts, on our own page
 	Reference string
 	Peer      string
 	UserAgent string
 }
+
+	// Whole says, to Explain, that this is all that the IdP sent the browser back with, so that what is missing will be
+	// missing; else there is a token alone, and what comes beside it is not judged.
+	Whole bool
 
 // A Login is an accepted callback.
 type Login struct {
@@ -138,6 +143,9 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 	// A reload of the page that signed this browser in, for the variant where the token is not in the request.
 	if cur := cb.Current; cur != nil && cb.State != "" && cur.Session.Flow == FlowKey(cb.State) && !x.Explaining {
 		login.Resumed, login.Session = true, cur.Session
+		if f := cb.Flow; f != nil && f.Key() == cur.Session.Flow {
+			login.ReturnTo = f.ReturnTo
+		}
 		return login
 	}
 
@@ -147,7 +155,8 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 		x.Nonce, x.Challenge = cb.Flow.Nonce, cb.Flow.Challenge()
 	}
 	token := cb.Token
-	if token == "" && flowErr == nil && b.Provider.Exchanger != nil {
+	// An explanation exchanges nothing: it would use the code up.
+	if token == "" && flowErr == nil && b.Provider.Exchanger != nil && !x.Explaining {
 		if !x.Check("code", func(x *Exam) (err error) {
 			token, err = b.Provider.Exchanger.Exchange(ctx, cb.Code, cb.Flow.Verifier)
 			return err
@@ -171,11 +180,9 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 		return nil
 	}
 	if !x.Check("flow", func(x *Exam) error {
-		switch {
-		case b.Provider.Binding == BindingOff:
-			x.Note("JWT_BINDING is off: the token is accepted from any browser")
-		case cb.Flow == nil:
-			x.Note("JWT_BINDING is %s: the browser that brings this token must have begun the login; not judged here", b.Provider.Binding)
+		b.noteFlow(cb, x)
+		if flowErr == nil {
+			return b.checkChallenge(cb, x)
 		}
 		return flowErr
 	}) {
@@ -221,7 +228,7 @@ func (b *Bridge) checkProvider(cb Callback, x *Exam) error {
 		return fmt.Errorf("both a token and a code came: %w", RequestMalformed)
 	case cb.Code != "" && b.Provider.Exchanger == nil:
 		return fmt.Errorf("a code came, but JWT_BINDING is not pkce or JWT_TOKEN_URI is not set: %w", CodeExchangeFailed)
-	case cb.Token != "" && b.Provider.Exchanger != nil && !x.Explaining:
+	case cb.Token != "" && b.Provider.Exchanger != nil && (cb.Whole || !x.Explaining):
 		// SECURITY C6: a flow begun with a challenge never completes without the verifier.
 		return fmt.Errorf("a token came in the request, but JWT_TOKEN_URI is set: send a code instead: %w", FlowMismatch)
 	}
@@ -235,27 +242,62 @@ func (b *Bridge) checkFlow(cb Callback, x *Exam) error {
 		return nil
 	}
 	switch f := cb.Flow; {
-	case x.Explaining && f == nil && cb.State == "":
-		return nil // a token alone cannot tell which browser will bring it
+	case x.Explaining && !cb.Whole && f == nil && cb.State == "":
+		return nil // a token alone cannot tell what comes beside it
 	case cb.State == "":
-		return fmt.Errorf("the callback has no state: the identity provider must send back the state it was given: %w", FlowMissing)
+		return fmt.Errorf("the callback has no state: the identity provider must send back the state it was given; "+
+			"a sign-in that begins at the identity provider has none: %w", FlowMissing)
+	case x.Explaining && f == nil:
+		return nil // only the browser's cookie knows
+	case f == nil && cb.NoFlow != nil:
+		return cb.NoFlow
 	case f == nil:
-		return fmt.Errorf("this browser has no flow with that state: the login began in another browser, its cookie was "+
-			"blocked, or it is over: %w", FlowMissing)
+		return fmt.Errorf("this browser has begun no login with that state: %w", FlowMissing)
 	case subtle.ConstantTimeCompare([]byte(f.State), []byte(cb.State)) != 1:
 		return fmt.Errorf("the state is not the one this browser was given: %w", FlowMismatch)
 	case f.Provider != b.Provider.Name:
-		return fmt.Errorf("the flow began with provider %q: %w", f.Provider, FlowMismatch)
+		return fmt.Errorf("the login began with the provider %q and ended with %q: %w", f.Provider, b.Provider.Name, FlowMismatch)
 	case !x.Now.Before(f.Expires):
-		return fmt.Errorf("the flow is older than %v: %w", FlowLifetime, FlowMissing)
-	case b.Provider.Binding == BindingPKCE && f.Verifier == "":
-		return fmt.Errorf("the flow began before JWT_BINDING was pkce: %w", FlowMismatch)
+		return fmt.Errorf("the login took longer than %v; it began at %s: %w", FlowLifetime,
+			f.Expires.Add(-FlowLifetime).UTC().Format(time.RFC3339), FlowMissing)
+	case b.Provider.Binding == BindingPKCE && f.Verifier == "": // SECURITY C6
+		return fmt.Errorf("the login began before JWT_BINDING was pkce: %w", FlowMismatch)
 	}
 	return nil
 }
 
 // currentAccount is whom a login must not silently replace. A bound login was begun in this very browser: no question.
 func currentAccount(cb Callback, binding Binding) int64 {
+// checkChallenge finds, in an explanation without a flow, the token that no flow could make right. With a flow, the
+// verifier has compared the claim.
+func (b *Bridge) checkChallenge(cb Callback, x *Exam) error {
+	p := b.Provider
+	if cb.Flow != nil || p.Binding != BindingPKCE || p.Exchanger != nil || x.Claims == nil {
+		return nil
+	}
+	if sent, _ := x.Claims.String("code_challenge"); sent == "" {
+		return fmt.Errorf("the token has no code_challenge, and JWT_TOKEN_URI is not set: the identity provider must put "+
+			"the code_challenge that it was sent into the token: %w", FlowMismatch)
+	}
+	return nil
+}
+
+// noteFlow says in an explanation what was judged of the binding, and what only the browser's own cookie could tell.
+func (b *Bridge) noteFlow(cb Callback, x *Exam) {
+	switch p := b.Provider; {
+	case p.Binding == BindingOff:
+		x.Note("JWT_BINDING is off: the token is accepted from any browser")
+	case cb.Flow != nil:
+		x.Note("the login began in this browser")
+	case p.Exchanger != nil:
+		x.Note("not judged here: the browser must bring a code and the state it was given, and the token comes from JWT_TOKEN_URI")
+	case p.Binding == BindingPKCE:
+		x.Note("not judged here: only the browser that began the login knows its state, and the code_challenge that the token must have")
+	default:
+		x.Note("not judged here: only the browser that began the login knows its state")
+	}
+}
+
 	if cb.Current == nil || binding != BindingOff {
 		return 0
 	}
@@ -303,8 +345,8 @@ type Explanation struct {
 	SignedIn *SignedIn
 }
 
-// Explain runs the very steps of [Bridge.SignIn] to the end, whatever fails, and undoes what they did. Flow checks are
-// made only when the callback brings a flow or a state: a token alone cannot tell which browser will bring it.
+// Explain runs the very steps of [Bridge.SignIn] to the end, whatever fails, and undoes what they did. It exchanges no
+// code. Without a flow it cannot tell which browser will bring the callback; then the check "flow" says what is not judged.
 func (b *Bridge) Explain(ctx context.Context, cb Callback) Explanation {
 	x := &Exam{Now: b.Now(), Explaining: true}
 	login := b.run(ctx, cb, x)
