@@ -136,20 +136,6 @@ func (b *bridge) url(path string) string {
 	return "http://localhost:" + port + path
 }
 
-// cli runs another command of the binary beside the running bridge.
-func (b *bridge) cli(args ...string) []byte {
-	b.t.Helper()
-	cmd := exec.Command(program(b.t), args...)
-	cmd.Dir, cmd.Env = b.dir, b.env
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		b.t.Fatalf("ssobridge %v: %v\n%s%s", args, err, out, stderr.Bytes())
-	}
-	return out
-}
-
 // present brings a token to the bridge as a browser would, from a client without cookies.
 func (b *bridge) present(ctx context.Context, token, returnTo string) (*http.Response, error) {
 	q := url.Values{"jwt": {token}, "return_to": {returnTo}}

@@ -124,9 +124,14 @@ func TestExpressInBrowser(t *testing.T) {
 // browser starts Chromium with an empty profile.
 func browser(t *testing.T, path string) context.Context {
 	t.Helper()
+	// Chromium's processes may write for a moment after they were told to end: TestMain removes this folder at the very end.
+	profile, err := os.MkdirTemp(buildDir, "profile-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.UserDataDir(profile),
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),

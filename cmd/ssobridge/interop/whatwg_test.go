@@ -264,7 +264,7 @@ func disguises() []string {
 		add("http://%s", host)
 		add("//%s/", host)
 	}
-	for _, path := range []string{
+	return append(list, []string{
 		"/..//evil.example", "/.//evil.example", "/a/..//evil.example", "/a/../..//evil.example", "/%2e%2e//evil.example",
 		"/%2e//evil.example", "..//evil.example", ".//evil.example", "./", "../", "/./", "/../", "/..", "/.", ".", "..", "/;//evil.example",
 		";//evil.example", "@evil.example", "/@evil.example", ":@evil.example", "/:@evil.example", ":80", ":", "::", "/:", "?", "#", "/?#",
@@ -280,8 +280,5 @@ func disguises() []string {
 		"//localhost:3000", "//localhost:3000//evil.example", "http://localhost:3000//evil.example", "http://localhost:3000/..//evil.example",
 		strings.Repeat("/", 5000) + evil, "/" + strings.Repeat("a/../", 1000) + "/" + evil, "https://" + strings.Repeat("a", 5000) + "@" + evil,
 		strings.Repeat("%2f", 2000) + evil, "/" + strings.Repeat("é", 1000), "https://" + strings.Repeat("a.", 2000) + evil,
-	} {
-		list = append(list, path)
-	}
-	return list
+	}...)
 }

@@ -1,0 +1,308 @@
+// Package demo is a complete sign-in on one machine: the bridge, a small identity provider, and an app behind the bridge
+// that shows who is signed in. Nothing has to be set up, everything listens on loopback only, and nothing is left behind.
+//
+// idp.go is also the shortest answer to "what must my product do?"; walk.go does one sign-in by itself and says what
+// happens at each hop.
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/password"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/store"
+)
+
+// Run is the command "ssobridge demo". It returns the exit status: 0 when the demo was ended by a signal or the walk
+// succeeded, 1 when something failed, 2 when args are wrong.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return 2 // package flag has said why
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, err)
+		if h, ok := errors.AsType[*hinted](err); ok {
+			fmt.Fprintln(stderr, "hint:", h.hint)
+		}
+		return 1
+	}
+	return 0
+}
+
+// options are the command line.
+type options struct {
+	bridge, idp, app string // listen addresses
+	walk             bool
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	f := flag.NewFlagSet("ssobridge demo", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&o.bridge, "listen", "127.0.0.1:3000", "where the bridge listens; port 0 takes a free one")
+	f.StringVar(&o.idp, "idp-listen", "127.0.0.1:3535", "where the demo identity provider listens")
+	f.StringVar(&o.app, "app-listen", "127.0.0.1:0", "where the demo app listens, behind the bridge")
+	f.BoolVar(&o.walk, "walk", false, "do one sign-in, print each hop, and exit 0 or 1; on free ports unless others are given")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		err := fmt.Errorf("ssobridge demo takes no arguments, only flags: %q", f.Arg(0))
+		fmt.Fprintln(stderr, err)
+		return o, err
+	}
+	given := map[string]bool{}
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if o.walk && !given["listen"] {
+		o.bridge = "127.0.0.1:0" // no one has to type these
+	}
+	if o.walk && !given["idp-listen"] {
+		o.idp = "127.0.0.1:0"
+	}
+	return o, nil
+}
+
+// A hinted error says what to do next.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Unwrap() error { return h.error }
+
+func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
+	ends, err := listen(o)
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if o.walk {
+		level = slog.LevelError // the walk says what happens
+	}
+	w, err := build(ctx, ends, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))
+	if err != nil {
+		ends.close()
+		return err
+	}
+	defer func() { err = errors.Join(err, w.remove()) }()
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return w.server.Serve(ctx, ends.bridge) })
+	all.Go(func() error { return serve(ctx, ends.idp, w.idp.handler()) })
+	all.Go(func() error { return serve(ctx, ends.app, w.app.handler()) })
+	if o.walk {
+		all.Go(func() error {
+			defer stop()
+			return newWalk(w, stdout).run(ctx)
+		})
+	} else {
+		w.welcome(stdout)
+	}
+	return all.Wait()
+}
+
+// listeners are the three ends of the demo.
+type listeners struct {
+	bridge, idp, app net.Listener
+}
+
+func (l *listeners) close() {
+	for _, c := range []net.Listener{l.bridge, l.idp, l.app} {
+		if c != nil {
+			c.Close()
+		}
+	}
+}
+
+func listen(o options) (*listeners, error) {
+	l := &listeners{}
+	for _, end := range []struct {
+		flag, address string
+		to            *net.Listener
+	}{{"listen", o.bridge, &l.bridge}, {"idp-listen", o.idp, &l.idp}, {"app-listen", o.app, &l.app}} {
+		var err error
+		if *end.to, err = loopback(end.flag, end.address); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// loopback listens on this machine only: the demo lets anyone be anyone, and its app believes every header.
+func loopback(flag, address string) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, &hinted{fmt.Errorf("--%s %q is not an address with a port", flag, address), "write it as 127.0.0.1:3000"}
+	}
+	if host == "" || host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+		return nil, &hinted{fmt.Errorf("--%s %q is not on loopback, and the demo signs in whoever asks", flag, address),
+			"for other machines run ssobridge serve"}
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &hinted{fmt.Errorf("port %s is taken: %w", port, err),
+			"another demo or app may be running; choose another address with --" + flag + ", port 0 takes a free one"}
+	}
+	if err != nil {
+		return nil, &hinted{err, "choose another address with --" + flag}
+	}
+	return l, nil
+}
+
+// A world is all that a demo consists of.
+type world struct {
+	site, idpURL string // as people open them
+	cfg          *setting.Config
+	bridge       *sso.Bridge
+	server       *server.Server
+	store        *store.Store
+	idp          *idp
+	app          *app
+	dir          string // everything that is kept, until the end
+	password     string // of the administrator
+}
+
+// adminEmail is the account that does not come from the demo IdP.
+const adminEmail = "admin@example.com"
+
+func build(ctx context.Context, l *listeners, log *slog.Logger) (_ *world, err error) {
+	// The bridge and the IdP have different host names on purpose: to a browser they are two sites, as in life.
+	w := &world{site: "http://" + net.JoinHostPort("localhost", port(l.bridge)), idpURL: "http://" + l.idp.Addr().String() + "/login"}
+	if !l.bridge.Addr().(*net.TCPAddr).IP.Equal(net.IPv4(127, 0, 0, 1)) {
+		w.site = "http://" + l.bridge.Addr().String() // localhost need not be this address
+	}
+	secret, now := rand.Text()+rand.Text(), time.Now
+	w.idp = &idp{callback: w.site + "/auth/sso", secret: secret, now: now, log: log}
+	w.app = &app{site: w.site, log: log}
+	if w.dir, err = os.MkdirTemp("", "ssobridge-demo-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.remove())
+		}
+	}()
+	if w.cfg, err = settings(w, l, secret); err != nil {
+		return nil, err
+	}
+	if w.store, err = store.Open(ctx, w.cfg.DatabaseURL, store.Options{Now: now, Secret: w.cfg.SecretKey, Log: log}); err != nil {
+		return nil, err
+	}
+	if _, err = w.store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	if w.bridge, _, err = wire.Bridge(ctx, w.cfg, w.store, now, log); err != nil {
+		return nil, err
+	}
+	hasher := &password.Hasher{}
+	if err = w.makeAdmin(ctx, hasher, now()); err != nil {
+		return nil, err
+	}
+	w.server, err = server.New(server.Options{
+		Store: w.store, Passwords: hasher, SecretKey: w.cfg.SecretKey, Now: now, Log: log, Version: "demo",
+	}, server.Live{Config: w.cfg, Bridge: w.bridge})
+	return w, err
+}
+
+// settings are those that someone would write for a product like the demo's; the environment has no say.
+func settings(w *world, l *listeners, secret string) (*setting.Config, error) {
+	cfg, faults := setting.Resolve(setting.Inputs{Flags: map[string]string{
+		"listen":                    l.bridge.Addr().String(),
+		"site-url":                  w.site,
+		"site-name":                 "ssobridge demo",
+		"database-url":              "sqlite:" + filepath.Join(w.dir, "demo.db"),
+		"secret-key":                rand.Text() + rand.Text(),
+		"upstream":                  "http://" + l.app.Addr().String(),
+		"jwt-identity-provider-uri": w.idpURL,
+		"jwt-shared-secret":         secret,
+		"jwt-group-sync":            "true",
+		"jwt-group-mappings":        `{"research":["Research"],"staff":["Staff"],"it-admins":["Administrators"]}`,
+	}})
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("settings of the demo: %s", faults[0])
+	}
+	return cfg, nil
+}
+
+// makeAdmin makes the account that gets in when the IdP does not work.
+func (w *world) makeAdmin(ctx context.Context, hasher *password.Hasher, now time.Time) error {
+	w.password = rand.Text()
+	hash, err := hasher.Hash(ctx, w.password)
+	if err != nil {
+		return err
+	}
+	_, err = w.store.CreateAccount(ctx, sso.Account{Email: adminEmail, FirstName: "Demo", LastName: "Administrator", Active: true, CreatedAt: now},
+		hash, []int64{sso.Administrators}, sso.Event{At: now, Kind: sso.EventAccount, Email: adminEmail, Actor: "demo", Detail: "created"})
+	return err
+}
+
+// remove leaves nothing behind.
+func (w *world) remove() error {
+	var err error
+	if w.store != nil {
+		err = w.store.Close()
+	}
+	return errors.Join(err, os.RemoveAll(w.dir))
+}
+
+func (w *world) welcome(out io.Writer) {
+	fmt.Fprintf(out, `ssobridge demo: a complete sign-in on this machine
+
+  open      %s%s
+            the demo app, behind the bridge; it has no login of its own
+  sign in   as Ada, Grace or Alan, who are in different groups, at the demo
+            identity provider: %s
+  admin     %s/login
+            e-mail %s, password %s
+
+Stop with Ctrl-C; nothing is kept.
+
+`, w.site, deepLink, w.idpURL, w.site, adminEmail, w.password)
+}
+
+func port(l net.Listener) string {
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// serve answers on l until ctx ends.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
+	stop := context.AfterFunc(ctx, func() { s.Close() })
+	defer stop()
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
