@@ -61,7 +61,7 @@ func explain(ctx context.Context, p *program, c *command, args []string) error {
 	}
 	e := b.Explain(ctx, cb)
 	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
-		return databaseError(fmt.Errorf("%s: %w", e.Checks[len(e.Checks)-1].Detail, e.Code))
+		return databaseError(fmt.Errorf("%s: %w", firstFailure(e), e.Code))
 	}
 	if *asJSON {
 		err = p.printJSON(explanationJSON(e))
@@ -72,6 +72,16 @@ func explain(ctx context.Context, p *program, c *command, args []string) error {
 		err = exitStatus(1)
 	}
 	return err
+}
+
+// firstFailure is the detail of the check that failed first.
+func firstFailure(e sso.Explanation) string {
+	for _, c := range e.Checks {
+		if !c.OK {
+			return c.Detail
+		}
+	}
+	return "the sign-in could not be judged" // the database failed between two checks
 }
 
 // callback reads a token, or the whole URL that a browser was sent to.
@@ -93,11 +103,10 @@ func callback(text string) (sso.Callback, error) {
 		return cb, withHint(sso.RequestMalformed.Advice(), errors.New("the URL has jwt or return_to twice, which the bridge refuses"))
 	case !q.Has("jwt") && q.Has("code"):
 		return cb, withHint("the sign-in's event, in the log and the trail, says how the exchange went", errors.New("the URL has a code, which only the bridge can exchange for a token"))
-	case !q.Has("jwt"):
+	case !q.Has("jwt") && !q.Has("error"):
 		return cb, withHint(hint, errors.New("the URL has no jwt"))
 	}
-	cb.Token, cb.ReturnTo = q.Get("jwt"), q.Get("return_to")
-	return cb, nil
+	return sso.Callback{Token: q.Get("jwt"), ReturnTo: q.Get("return_to"), State: q.Get("state"), IDPError: q.Get("error"), Whole: true}, nil
 }
 
 // openToExplain opens the database, or an empty one that is removed afterwards when there is none yet.
