@@ -40,6 +40,7 @@ type SignIn struct {
 	Current int64   // the account signed in on this browser now; 0: none
 	Switch  bool    // the person agreed to leave Current
 	Event   Event   // the event of a success; the store fills in the account
+	Mark    string  // kept with the account; see [Provider.Mark]
 }
 
 // SignedIn is what a sign-in led to.
@@ -201,6 +202,7 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 		Current: currentAccount(cb, b.Provider.Binding),
 		Switch:  cb.Switch,
 		Event:   b.event(EventSignIn, cb, x),
+		Mark:    b.Provider.mark(x.KeyID),
 	})
 	if err != nil {
 		if x.Err == nil {

@@ -73,6 +73,17 @@ type Provider struct {
 	RedirectURI string // our /auth/sso, as the IdP must call it back
 	Verifier    Verifier
 	Exchanger   Exchanger // nil: the IdP has no token endpoint
+
+	// Mark names the settings that a login depends on, with the key that verified it, without revealing them. It is kept
+	// with the account, and tells later whether these very settings have let somebody in. nil: nothing is kept.
+	Mark func(keyID string) string
+}
+
+func (p *Provider) mark(keyID string) string {
+	if p.Mark == nil {
+		return ""
+	}
+	return p.Mark(keyID)
 }
 
 // A Verifier turns a signed token into an Identity and a Proof.

@@ -97,6 +97,14 @@ type SeenGroup struct {
 	LastSeen time.Time // a day old at most when it is still sent
 }
 
+// SentGroups is what an account's last login that named groups said, and what the account is in now.
+type SentGroups struct {
+	AccountID int64
+	Email     string
+	Sent      []string
+	Groups    []int64 // sorted; without All Users
+}
+
 // A StoredKey is one of the bridge's own signing keys. The store knows nothing of its form.
 type StoredKey struct {
 	ID        string

@@ -16,7 +16,9 @@ const (
 	spendProof = `INSERT INTO proofs (key, keep_until, spent_at, session) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`
 
 	// Finding an account for a login locks it: another login of the same person waits here, and sees what this one did.
-	lockByEmail   = `UPDATE accounts SET last_login = $2 WHERE email_key = $1 RETURNING ` + accountColumns
+	findByEmail   = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE email_key = $1 RETURNING ` + accountColumns
+	findByID      = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = $1 RETURNING ` + accountColumns
+	noteClaim     = `mark = $3, idp_groups = CASE WHEN $4 = '' THEN idp_groups ELSE $4 END`
 	lockByID      = `UPDATE accounts SET last_login = $2 WHERE id = $1 RETURNING ` + accountColumns
 	findSubject   = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
 	findGroups    = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
@@ -25,7 +27,7 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6)`
 )
 
-var hotWrites = []string{spendProof, lockByEmail, lockByID, findSubject, findGroups, insertSession, insertEvent}
+var hotWrites = []string{spendProof, findByEmail, findByID, lockByID, findSubject, findGroups, insertSession, insertEvent}
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
 func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
@@ -176,11 +178,11 @@ func (l *login) find(ctx context.Context) (found *sso.Account, otherSubject, lin
 			return nil, false, false, err
 		}
 		if linked {
-			found, err = oneAccount(ctx, l.c, lockByID, accountID, now)
+			found, err = oneAccount(ctx, l.c, findByID, accountID, now, l.in.Mark, sentGroups(id))
 			return found, false, true, err
 		}
 	}
-	found, err = oneAccount(ctx, l.c, lockByEmail, sso.EmailKey(id.Email), now)
+	found, err = oneAccount(ctx, l.c, findByEmail, sso.EmailKey(id.Email), now, l.in.Mark, sentGroups(id))
 	if found == nil || err != nil || id.Subject.Kind != sso.SubjectClaim {
 		return found, false, false, err
 	}
@@ -241,7 +243,11 @@ func (l *login) save(ctx context.Context, found *sso.Account, a *sso.Account) er
 		if err == nil && id == 0 {
 			err = errLost // the same person, at the same time
 		}
+		if err != nil {
+			return err
+		}
 		a.ID = id
+		_, err = l.c.exec(ctx, "UPDATE accounts SET mark = $2, idp_groups = $3 WHERE id = $1", id, l.in.Mark, sentGroups(l.x.Identity))
 		return err
 	}
 	if a.Email == found.Email && a.FirstName == found.FirstName && a.LastName == found.LastName && a.Active == found.Active &&

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// sentGroups is how the groups claim of a login is kept: "" when there was none.
+func sentGroups(id sso.Identity) string {
+	if !id.GroupsSent {
+		return ""
+	}
+	text, err := json.Marshal(append([]string{}, id.Groups...))
+	if err != nil { // strings always marshal
+		return ""
+	}
+	return sso.CleanText(string(text))
+}
+
+// SentGroups calls each for every active account of which a login has named groups, in the order of their ids.
+func (s *Store) SentGroups(ctx context.Context, each func(sso.SentGroups)) error {
+	var now sso.SentGroups
+	known := map[string][]string{} // most people of a company have one of few sets
+	flush := func() {
+		if now.AccountID != 0 {
+			each(now)
+		}
+	}
+	err := s.reading().each(ctx, func(rows *sql.Rows) error {
+		var id, group int64
+		var email, sent string
+		if err := rows.Scan(&id, &email, &sent, &group); err != nil {
+			return err
+		}
+		if id != now.AccountID {
+			flush()
+			list, ok := known[sent]
+			if !ok {
+				if err := json.Unmarshal([]byte(sent), &list); err != nil {
+					return fmt.Errorf("groups sent for account %d: %w", id, err)
+				}
+				known[sent] = list
+			}
+			now = sso.SentGroups{AccountID: id, Email: email, Sent: list}
+		}
+		if group != 0 {
+			now.Groups = append(now.Groups, group)
+		}
+		return nil
+	}, `SELECT a.id, a.email, a.idp_groups, coalesce(m.group_id, 0) FROM accounts a LEFT JOIN memberships m ON m.account_id = a.id
+		WHERE a.idp_groups <> '' AND a.active ORDER BY a.id, m.group_id`)
+	if err == nil {
+		flush()
+	}
+	return err
+}
+
+// AccountSentGroups returns the groups that the last login of an account named; sent is false when none has named any.
+func (s *Store) AccountSentGroups(ctx context.Context, accountID int64) (groups []string, sent bool, err error) {
+	var text string
+	if _, err = s.reading().one(ctx, []any{&text}, "SELECT idp_groups FROM accounts WHERE id = $1", accountID); err != nil || text == "" {
+		return nil, false, err
+	}
+	err = json.Unmarshal([]byte(text), &groups)
+	return groups, err == nil, err
+}
+
+// AdministratorMarked reports whether the last login of an active administrator left one of the marks.
+func (s *Store) AdministratorMarked(ctx context.Context, marks []string) (bool, error) {
+	if len(marks) == 0 {
+		return false, nil
+	}
+	var one int
+	return s.reading().one(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
+		WHERE m.group_id = $1 AND a.active AND a.mark IN `+list(len(marks), 1)+" LIMIT 1",
+		append([]any{sso.Administrators}, padded(marks)...)...)
+}
+
+// EmptyGroup takes everyone out of a group and returns how many that were. It returns [sso.NotFound], or [sso.Forbidden]
+// for a built-in group.
+func (s *Store) EmptyGroup(ctx context.Context, id int64, e sso.Event) (removed int, err error) {
+	err = s.changeGroup(ctx, id, e, func(c *conn) error {
+		n, err := c.exec(ctx, "DELETE FROM memberships WHERE group_id = $1", id)
+		removed = int(n)
+		return err
+	})
+	return removed, err
+}
