@@ -42,6 +42,7 @@ func commands() []*command {
 	return slices.Concat(
 		[]*command{
 			{"serve", "", "runs the bridge", serve},
+			{"demo", "", "a complete sign-in on this machine, with nothing to set up", runDemo},
 			{"check", "", "validates the settings and shows those in force", check},
 			{"explain", "[TOKEN|URL|-]", "shows each check that a sign-in with this token meets", explain},
 		},
