@@ -4,12 +4,12 @@ package wire
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/oidc"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -68,10 +68,6 @@ func provider(cfg *setting.Config) (*sso.Provider, []string, error) {
 	if !cfg.JWTEnabled {
 		return nil, nil, nil
 	}
-	if cfg.JWTTokenURI != nil {
-		return nil, nil, errors.New("JWT_TOKEN_URI is set, but this version takes no codes: unset it; the identity provider " +
-			"returns the token with the claim code_challenge instead")
-	}
 	keys, warnings, err := token.NewSecrets(cfg.JWTSharedSecrets, cfg.JWTProfile)
 	if err != nil {
 		return nil, nil, fmt.Errorf("JWT_SHARED_SECRET: %w", err)
@@ -84,7 +80,8 @@ func provider(cfg *setting.Config) (*sso.Provider, []string, error) {
 		URI:         cfg.JWTIdentityProviderURI,
 		Binding:     cfg.JWTBinding,
 		ClientID:    cfg.JWTClientID,
-		RedirectURI: string(cfg.SiteURL) + "/auth/sso",
+		RedirectURI: callback(cfg),
+		Exchanger:   exchanger(cfg),
 		Verifier: &token.Verifier{
 			Provider:    ProviderName,
 			Profile:     cfg.JWTProfile,
@@ -97,4 +94,15 @@ func provider(cfg *setting.Config) (*sso.Provider, []string, error) {
 			MaxLifetime: cfg.JWTMaxLifetime,
 		},
 	}, warnings, nil
+}
+
+func callback(cfg *setting.Config) string { return string(cfg.SiteURL) + "/auth/sso" }
+
+// exchanger is nil when tokens come in the request: without JWT_BINDING pkce, and for an identity provider that has no
+// token endpoint and returns the code_challenge as a claim.
+func exchanger(cfg *setting.Config) sso.Exchanger {
+	if cfg.JWTBinding != sso.BindingPKCE || cfg.JWTTokenURI == nil {
+		return nil
+	}
+	return &oidc.Exchange{TokenURI: cfg.JWTTokenURI, ClientID: cfg.JWTClientID, RedirectURI: callback(cfg), Client: oidc.DefaultClient()}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/oidc"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -117,8 +118,6 @@ func TestBridgeRefuses(t *testing.T) {
 		want  string
 	}{
 		{"a weak secret", map[string]string{"jwt-shared-secret": strings.Repeat("secret", 9)}, &notebook{}, "JWT_SHARED_SECRET"}, // SECURITY F1
-		{"a token endpoint", map[string]string{"jwt-binding": "pkce", "jwt-client-id": "c", "jwt-token-uri": "https://app.example.com/token"},
-			&notebook{}, "JWT_TOKEN_URI"},
 		{"a store that is down", map[string]string{"jwt-group-mappings": `{"a":["One"]}`}, &notebook{err: down}, "JWT_GROUP_MAPPINGS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -130,5 +129,31 @@ func TestBridgeRefuses(t *testing.T) {
 				t.Errorf("the error has the secret: %v", err)
 			}
 		})
+	}
+}
+
+// A code is exchanged only where both settings ask for it; else a token in the request is what counts.
+func TestBridgeExchanger(t *testing.T) {
+	for _, tt := range []struct {
+		binding, uri string
+		want         bool
+	}{
+		{"pkce", "https://app.example.com/token", true},
+		{"pkce", "", false},
+		{"state", "https://app.example.com/token", false},
+		{"off", "https://app.example.com/token", false},
+	} {
+		cfg := with(t, map[string]string{"jwt-binding": tt.binding, "jwt-client-id": "c", "jwt-token-uri": tt.uri, "site-url": "https://sso.example.com"})
+		b, _, err := Bridge(t.Context(), cfg, &notebook{}, time.Now, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, ok := b.Provider.Exchanger.(*oidc.Exchange)
+		if ok != tt.want || !tt.want && b.Provider.Exchanger != nil {
+			t.Errorf("%s, %q: got %v, want an exchange: %v", tt.binding, tt.uri, b.Provider.Exchanger, tt.want)
+		}
+		if ok && (e.TokenURI.String() != tt.uri || e.ClientID != "c" || e.RedirectURI != "https://sso.example.com/auth/sso" || e.Client == nil) {
+			t.Errorf("got %+v", e)
+		}
 	}
 }
