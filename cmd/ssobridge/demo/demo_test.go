@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -37,13 +40,31 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// The demo waits for a person until it is told to stop, and says what to open.
+// The demo says what to open, its administrator's password works, and it waits for people until it is told to stop.
 func TestDemoEnds(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	var stderr bytes.Buffer
-	stdout := &until{text: "nothing is kept", then: stop}
+	stdout := &until{text: "nothing is kept", then: func(said string) {
+		defer stop()
+		m := regexp.MustCompile(`admin +(http://\S+)\s+e-mail (\S+), password (\S+)`).FindStringSubmatch(said)
+		if m == nil {
+			t.Errorf("no administrator in:\n%s", said)
+			return
+		}
+		client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		defer client.CloseIdleConnections()
+		resp, err := client.PostForm(m[1], url.Values{"email": {m[2]}, "password": {m[3]}})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusSeeOther || len(resp.Cookies()) != 1 {
+			t.Errorf("the administrator signs in: got %s, cookies %v; want 303 and a session", resp.Status, resp.Cookies())
+		}
+	}}
 	if got := Run(ctx, []string{"--listen", "127.0.0.1:0", "--idp-listen", ":0"}, stdout, &stderr); got != 0 {
 		t.Errorf("got %d, want 0: %s", got, stderr.String())
 	}
@@ -96,7 +117,7 @@ type until struct {
 	mu   sync.Mutex
 	b    bytes.Buffer
 	text string
-	then func()
+	then func(said string)
 }
 
 func (u *until) Write(p []byte) (int, error) {
@@ -104,7 +125,7 @@ func (u *until) Write(p []byte) (int, error) {
 	defer u.mu.Unlock()
 	u.b.Write(p)
 	if strings.Contains(u.b.String(), u.text) {
-		u.then()
+		u.then(u.b.String())
 	}
 	return len(p), nil
 }
