@@ -68,17 +68,17 @@ type Callback struct {
 	ReturnTo  string
 	IDPError  string     // error=… of RFC 6749 §4.1.2.1: the IdP says no
 	Flow      *Flow      // from the cookie of this browser that State names; nil: it brought none that can be opened
-	Current   *Principal // who is signed in on this browser; nil: no one
 	NoFlow    error      // why Flow is nil, for who configures the IdP; wraps FlowMissing or FlowMismatch. nil: not known
+	Current   *Principal // who is signed in on this browser; nil: no one
 	Switch    bool       // the person agreed to switch accounts, on our own page
 	Reference string
 	Peer      string
 	UserAgent string
-}
 
 	// Whole says, to Explain, that this is all that the IdP sent the browser back with, so that what is missing will be
 	// missing; else there is a token alone, and what comes beside it is not judged.
 	Whole bool
+}
 
 // A Login is an accepted callback.
 type Login struct {
@@ -143,10 +143,10 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 
 	// A reload of the page that signed this browser in, for the variant where the token is not in the request.
 	if cur := cb.Current; cur != nil && cb.State != "" && cur.Session.Flow == FlowKey(cb.State) && !x.Explaining {
-		login.Resumed, login.Session = true, cur.Session
 		if f := cb.Flow; f != nil && f.Key() == cur.Session.Flow {
 			login.ReturnTo = f.ReturnTo
 		}
+		login.Resumed, login.Session = true, cur.Session
 		return login
 	}
 
@@ -268,8 +268,6 @@ func (b *Bridge) checkFlow(cb Callback, x *Exam) error {
 	return nil
 }
 
-// currentAccount is whom a login must not silently replace. A bound login was begun in this very browser: no question.
-func currentAccount(cb Callback, binding Binding) int64 {
 // checkChallenge finds, in an explanation without a flow, the token that no flow could make right. With a flow, the
 // verifier has compared the claim.
 func (b *Bridge) checkChallenge(cb Callback, x *Exam) error {
@@ -300,6 +298,8 @@ func (b *Bridge) noteFlow(cb Callback, x *Exam) {
 	}
 }
 
+// currentAccount is whom a login must not silently replace. A bound login was begun in this very browser: no question.
+func currentAccount(cb Callback, binding Binding) int64 {
 	if cb.Current == nil || binding != BindingOff {
 		return 0
 	}
