@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // The scripts of testdata/script run the real program: this very binary, as "ssobridge".
@@ -28,7 +30,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PORT", freePort(t))
 			e.Setenv("PORT2", freePort(t))
 			e.Setenv("SECRET", secret)
-			return nil
+			login, err := token.Mint(secret, map[string]any{"email": "ada@example.com", "exp": time.Now().Add(5 * time.Minute).Unix()})
+			e.Setenv("TOKEN", login)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"visit":  visit,
