@@ -65,26 +65,32 @@ func serve(ctx context.Context, p *program, c *command, args []string) error {
 
 // server joins the parts (DESIGN 1).
 func (o *opened) server(ctx context.Context, p *program) (*server.Server, error) {
-	b, warnings, err := wire.Bridge(ctx, o.cfg, o.store, p.now, o.log)
+	runtime, err := wire.NewRuntime(ctx, o.cfg, o.store, o.key, p.now, o.log)
 	if err != nil {
 		return nil, withHint("ssobridge check shows all settings and where they come from", plain(err))
 	}
-	for _, w := range append(o.cfg.Warnings, warnings...) {
+	for _, w := range runtime.Live().Config.Warnings {
 		o.log.Warn(w)
 	}
 	signer, err := wire.NewSigner(ctx, o.store, p.now)
 	if err != nil {
 		return nil, err
 	}
-	return server.New(server.Options{
-		Store:     o.store,
-		Passwords: &password.Hasher{},
-		Signer:    signer,
-		SecretKey: o.key,
-		Now:       p.now,
-		Log:       o.log,
-		Version:   version(),
-	}, server.Live{Config: o.cfg, Bridge: b})
+	s, err := server.New(server.Options{
+		Store:           o.store,
+		Passwords:       &password.Hasher{},
+		Signer:          signer,
+		SecretKey:       o.key,
+		Now:             p.now,
+		Log:             o.log,
+		Version:         version(),
+		Administration:  &server.Administration{Store: o.store, Settings: runtime},
+		SettingsChanged: runtime.Reload,
+	}, runtime.Live())
+	if err == nil {
+		runtime.Follow(s.Apply)
+	}
+	return s, err
 }
 
 func listen(address, flag string) (net.Listener, error) {

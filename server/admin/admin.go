@@ -38,8 +38,9 @@ type Store interface {
 
 // Settings are the saved settings and what follows from them; wire.Runtime is it.
 type Settings interface {
-	// Saved returns what administrators saved, secrets included, and the version to save with.
-	Saved(ctx context.Context) (map[string]sso.SavedSetting, int64, error)
+	// Current returns the settings as they are saved at this moment, which may be newer than [Host.Config], and the version
+	// to save with.
+	Current(ctx context.Context) (*setting.Config, int64, error)
 	// Try resolves the settings with changes (nil deletes a saved one) and saves nothing. It makes the same checks as Save;
 	// what is wrong comes back as a [*Refusal] with a text for each setting that must change.
 	Try(ctx context.Context, changes map[string]*string) (*setting.Config, error)

@@ -1,0 +1,343 @@
+package wire
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/server/admin"
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/token"
+)
+
+// RuntimeStore is what a [Runtime] keeps settings in; package store has it.
+type RuntimeStore interface {
+	Store
+	Settings(ctx context.Context) (map[string]sso.SavedSetting, int64, error)
+	SaveSettings(ctx context.Context, changes map[string]*string, secrets map[string]bool, expectVersion int64,
+		events []sso.Event) (int64, error)
+	// AdministratorMarked reports whether the last login of an active administrator left one of the marks.
+	AdministratorMarked(ctx context.Context, marks []string) (bool, error)
+}
+
+// A Runtime holds what the settings are made of and keeps what follows from them in force: an administrator saves, and
+// the next login is judged by it, here and on every replica. It is an admin.Settings.
+type Runtime struct {
+	store  RuntimeStore
+	key    []byte // for marks
+	now    func() time.Time
+	log    *slog.Logger
+	listen func(server.Live)
+	live   atomic.Pointer[server.Live]
+
+	mu      sync.Mutex // held while settings are loaded
+	loaded  bool
+	version int64 // of the saved settings that are in force, or were found unusable
+}
+
+// NewRuntime takes in what is saved beside the flags, environment and file that cfg was made of. secretKey is SECRET_KEY,
+// or what was generated instead. Faults of the settings are errors.
+func NewRuntime(ctx context.Context, cfg *setting.Config, st RuntimeStore, secretKey []byte, now func() time.Time, log *slog.Logger) (*Runtime, error) {
+	key, err := hkdf.Key(sha256.New, secretKey, nil, "ssobridge/marks", 32)
+	if err != nil {
+		return nil, err
+	}
+	r := &Runtime{store: st, key: key, now: now, log: log, listen: func(server.Live) {}}
+	r.live.Store(&server.Live{Config: cfg})
+	if err := r.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Live is what is in force.
+func (r *Runtime) Live() server.Live { return *r.live.Load() }
+
+// Follow calls apply, which is [server.Server.Apply], whenever something else comes into force. Call it once, before the
+// server answers.
+func (r *Runtime) Follow(apply func(server.Live)) { r.listen = apply }
+
+// Reload puts in force what is saved now. Settings that were saved elsewhere and cannot be used here (another version of
+// the program, another environment) are logged once, and what was in force stays.
+func (r *Runtime) Reload(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	saved, version, err := r.saved(ctx)
+	if err != nil || r.loaded && version == r.version {
+		return err
+	}
+	next, err := r.make(ctx, saved, r.store)
+	switch {
+	case err == nil:
+	case !r.loaded:
+		return err
+	case sso.CodeOf(err) == sso.Invalid:
+		r.version = version
+		r.log.ErrorContext(ctx, "saved settings cannot be used; the ones before stay in force", "version", version, "error", err)
+		return nil
+	default:
+		return err
+	}
+	r.live.Store(next)
+	r.loaded, r.version = true, version
+	r.log.InfoContext(ctx, "settings in force", "version", version)
+	r.listen(*next)
+	return nil
+}
+
+func (r *Runtime) saved(ctx context.Context) (map[string]string, int64, error) {
+	rows, version, err := r.store.Settings(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	saved := make(map[string]string, len(rows))
+	for name, s := range rows {
+		saved[name] = s.Value
+	}
+	return saved, version, nil
+}
+
+// make resolves and wires the settings with these saved ones. A fault is an [*admin.Refusal].
+func (r *Runtime) make(ctx context.Context, saved map[string]string, st Store) (*server.Live, error) {
+	cfg, faults := r.Live().Config.WithSaved(saved)
+	if len(faults) > 0 {
+		return nil, refusal(faults)
+	}
+	b, warnings, err := Bridge(ctx, cfg, st, r.now, r.log)
+	if err != nil {
+		if name, problem, ok := strings.Cut(err.Error(), ": "); ok && sso.CodeOf(err) == sso.Invalid && setting.Find(name) != nil {
+			return nil, &admin.Refusal{Err: err, Fields: map[string]string{name: strings.TrimSuffix(problem, ": "+string(sso.Invalid))}}
+		}
+		return nil, err
+	}
+	cfg.Warnings = append(cfg.Warnings, warnings...)
+	if b.Provider != nil {
+		b.Provider.Mark = func(keyID string) string { return r.mark(cfg, keyID) }
+	}
+	return &server.Live{Config: cfg, Bridge: b}, nil
+}
+
+// refusal says what is wrong with each setting.
+func refusal(faults []setting.Fault) error {
+	fields := map[string]string{}
+	var all []string
+	for _, f := range faults {
+		problem := f.Problem
+		if f.Hint != "" {
+			problem += "; " + f.Hint
+		}
+		if fields[f.Name] == "" {
+			fields[f.Name] = problem
+		}
+		all = append(all, f.Name+" "+problem)
+	}
+	return &admin.Refusal{Err: fmt.Errorf("%s: %w", strings.Join(all, ". "), sso.Invalid), Fields: fields}
+}
+
+// Current implements admin.Settings: the settings as they are saved at this moment, read anew.
+func (r *Runtime) Current(ctx context.Context) (*setting.Config, int64, error) {
+	saved, version, err := r.saved(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	cfg, _ := r.Live().Config.WithSaved(saved)
+	return cfg, version, nil
+}
+
+// Try implements admin.Settings.
+func (r *Runtime) Try(ctx context.Context, changes map[string]*string) (*setting.Config, error) {
+	saved, _, err := r.saved(ctx)
+	if err != nil {
+		return nil, err
+	}
+	live, err := r.try(ctx, saved, changes)
+	if err != nil {
+		return nil, err
+	}
+	return live.Config, nil
+}
+
+// aside is a store in which making a bridge creates nothing.
+type aside struct{ Store }
+
+func (aside) EnsureGroups(context.Context, []string, sso.Event) ([]sso.Group, error) { return nil, nil }
+
+// try makes what the changes would lead to, and refuses what must not be saved.
+func (r *Runtime) try(ctx context.Context, saved map[string]string, changes map[string]*string) (*server.Live, error) {
+	if err := r.changeable(changes); err != nil {
+		return nil, err
+	}
+	saved = maps.Clone(saved)
+	for name, value := range changes {
+		if value == nil {
+			delete(saved, name)
+		} else {
+			saved[name] = *value
+		}
+	}
+	next, err := r.make(ctx, saved, aside{r.store})
+	if err != nil {
+		return nil, err
+	}
+	return next, r.checkWayIn(ctx, next.Config)
+}
+
+// changeable refuses settings that are fixed outside, or are none.
+func (r *Runtime) changeable(changes map[string]*string) error {
+	cfg, fields := r.Live().Config, map[string]string{}
+	for name := range changes {
+		s := setting.Find(name)
+		switch {
+		case s == nil:
+			fields[name] = "is not a setting"
+		case !s.Changeable:
+			fields[name] = "can only be set where the bridge is started, as " + s.Env()
+		case cfg.Source(name).Fixed():
+			fields[name] = "is fixed: using " + cfg.Source(name).String()
+		}
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		all = append(all, name+" "+fields[name])
+	}
+	return &admin.Refusal{Err: fmt.Errorf("%s: %w", strings.Join(all, ". "), sso.Invalid), Fields: fields}
+}
+
+const passwordLogin = "ENABLE_PASSWORD_LOGIN"
+
+// checkWayIn refuses settings by which no administrator could come back: password sign-in off, and sign-in through the
+// identity provider, exactly as it would be then, has let no administrator in (SECURITY G4). Where the environment turns
+// passwords off, the environment is also the way back.
+func (r *Runtime) checkWayIn(ctx context.Context, cfg *setting.Config) error {
+	if cfg.EnablePasswordLogin || cfg.Source(passwordLogin).Fixed() {
+		return nil
+	}
+	const turnOff = "with password sign-in off, the identity provider is the only way in"
+	problem := ""
+	if !cfg.JWTEnabled {
+		problem = turnOff + ", and it is off"
+	} else {
+		proved, err := r.store.AdministratorMarked(ctx, r.marks(cfg))
+		switch {
+		case err != nil:
+			return err
+		case !proved:
+			problem = turnOff + ", and no administrator has signed in through it with these settings: turn password sign-in on, " +
+				"save the rest, sign in through the identity provider as an administrator, then turn it off"
+		}
+	}
+	if problem == "" {
+		return nil
+	}
+	return &admin.Refusal{Err: fmt.Errorf("%s: %w", problem, sso.Invalid), Fields: map[string]string{passwordLogin: problem}}
+}
+
+// marks are those that a login would leave, one for each secret.
+func (r *Runtime) marks(cfg *setting.Config) []string {
+	all := make([]string, len(cfg.JWTSharedSecrets))
+	for i, secret := range cfg.JWTSharedSecrets {
+		all[i] = r.markOf(cfg, secret)
+	}
+	return all
+}
+
+// mark is the one that a login by this key leaves. Key ids are those of token.NewSecrets; of other keys the id must do.
+func (r *Runtime) mark(cfg *setting.Config, keyID string) string {
+	for i, secret := range cfg.JWTSharedSecrets {
+		if keyID == token.SecretID(i, len(cfg.JWTSharedSecrets)) {
+			return r.markOf(cfg, secret)
+		}
+	}
+	return r.markOf(cfg, "key "+keyID)
+}
+
+// markOf names what decides whether a person with a token of this key gets in. Keyed, so that a copy of the database does
+// not help to guess the secret.
+func (r *Runtime) markOf(cfg *setting.Config, secret string) string {
+	h := hmac.New(sha256.New, r.key)
+	for _, name := range []string{
+		"JWT_IDENTITY_PROVIDER_URI", "JWT_ATTRIBUTE_EMAIL", "JWT_ATTRIBUTE_SUBJECT", "JWT_PROFILE", "JWT_MAX_AGE", "JWT_LEEWAY",
+		"JWT_MAX_LIFETIME", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_BINDING", "JWT_TOKEN_URI", "JWT_CLIENT_ID", "LINK_PASSWORD_ACCOUNTS",
+	} {
+		text := cfg.Text(name)
+		fmt.Fprintf(h, "%s %d %s\n", name, len(text), text)
+	}
+	h.Write([]byte(secret))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// Save implements admin.Settings.
+func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
+	saved, version, err := r.saved(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case version != c.Version:
+		return 0, fmt.Errorf("someone has saved settings meanwhile: %w", sso.Conflict)
+	}
+	changes := maps.Clone(c.Values)
+	maps.DeleteFunc(changes, func(name string, value *string) bool {
+		old, is := saved[name]
+		return value == nil && !is || value != nil && is && old == *value
+	})
+	if len(changes) == 0 {
+		return version, nil
+	}
+	next, err := r.try(ctx, saved, changes)
+	if err != nil {
+		return 0, err
+	}
+	before, _ := r.Live().Config.WithSaved(saved)
+	secrets, events := map[string]bool{}, []sso.Event{}
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		secrets[name] = setting.Find(name).Secret
+		events = append(events, sso.Event{
+			At: r.now(), Kind: sso.EventSetting, Actor: c.Actor, Peer: c.Peer, Reference: c.Reference,
+			Detail: name + ": " + shown(before, name) + " → " + shown(next.Config, name),
+		})
+	}
+	if version, err = r.store.SaveSettings(ctx, changes, secrets, c.Version, events); err != nil {
+		return 0, err
+	}
+	if err := r.Reload(ctx); err != nil {
+		return version, errors.Join(errors.New("saved, but not yet in force here"), err)
+	}
+	return version, nil
+}
+
+// shown is a setting as the audit trail shows it. Of secrets it says how many there are and nothing else.
+func shown(cfg *setting.Config, name string) string {
+	text := cfg.Text(name)
+	switch {
+	case name == "JWT_SHARED_SECRET":
+		return map[int]string{0: "none", 1: "1 secret"}[min(len(cfg.JWTSharedSecrets), 2)] + several(len(cfg.JWTSharedSecrets))
+	case setting.Find(name).Secret:
+		return "********"
+	case text == "":
+		return "not set"
+	}
+	return sso.Truncate(text, 800)
+}
+
+func several(n int) string {
+	if n < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%d secrets", n)
+}

@@ -1,0 +1,91 @@
+package admin_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// Whoever is no administrator sees nothing of any path, however it is written and asked for.
+//
+// SECURITY G2
+func TestGuard(t *testing.T) {
+	b := start(t)
+	admin := b.admin()
+	people := map[string]*browser{"nobody": b.browser(), "a plain user": b.as("plain@example.com")}
+	var paths []string
+	for _, route := range b.srv.Routes() {
+		_, path, _ := strings.Cut(route, " ")
+		if strings.HasPrefix(path, "/admin") || strings.HasPrefix(path, "/api/v1") {
+			paths = append(paths, strings.NewReplacer(":id", "1", ":name", "JWT_PROFILE", ":ref", "aa").Replace(path))
+		}
+	}
+	for _, p := range []string{"/admin", "/api/v1/overview"} {
+		paths = append(paths, "/"+p, p+"/", strings.ToUpper(p), "/%2e"+p, "/x/.."+p, "/x%2f.."+p, strings.Replace(p, "a", "%61", 1),
+			p+";x", p+"%2f", p+"/.", p+"?x=1", p+"%00", "/."+p, p+"/nothing", p+"//x", strings.Replace(p, "/", `/\`, 1))
+	}
+	paths = append(paths, "/api/admin", "/api/admin/x", "/api//v1/overview", "/api/v1%2foverview")
+	for name, c := range people {
+		for _, path := range paths {
+			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} {
+				for _, accept := range []string{"text/html", "application/json", "*/*"} {
+					for _, override := range []string{"", "X-HTTP-Method-Override: GET"} {
+						headers := []string{"Accept: " + accept}
+						if override != "" {
+							headers = append(headers, override)
+						}
+						resp := c.send(method, path, "", headers...)
+						switch resp.StatusCode {
+						case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusBadRequest:
+						case http.StatusFound:
+							if name == "nobody" && strings.HasPrefix(resp.Header.Get("Location"), "/login?return_to=%2F") {
+								continue
+							}
+							fallthrough
+						default:
+							t.Fatalf("%s as %s, %s: got %d to %q, want refused", method+" "+path, name, accept, resp.StatusCode, resp.Header.Get("Location"))
+						}
+						if strings.Contains(resp.body, "administrators\":") || strings.Contains(resp.body, "sections") {
+							t.Fatalf("%s as %s: got content %q", method+" "+path, name, resp.body)
+						}
+					}
+				}
+			}
+		}
+	}
+	if resp := admin.get("/admin"); resp.StatusCode != http.StatusOK || !strings.Contains(resp.body, "<h1>Overview</h1>") {
+		t.Errorf("/admin as an administrator: got %d %q", resp.StatusCode, resp.body)
+	}
+	b.browser().get("/admin/mapping?x=1").want(t, http.StatusFound, "/login?return_to=%2Fadmin%2Fmapping%3Fx%3D1")
+	b.browser().get("/api/v1/overview", "Accept: text/html").want(t, http.StatusUnauthorized, "")
+}
+
+// SECURITY G1
+func TestCrossSite(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	for _, tt := range []struct {
+		name, path, body string
+		headers          []string
+		want             int
+	}{
+		{"a form of another site", "/admin/sign-in", "application/x-www-form-urlencoded\nx=1", []string{"Sec-Fetch-Site: cross-site"}, 403},
+		{"of a sibling host", "/admin/sign-in", "application/x-www-form-urlencoded\nx=1", []string{"Sec-Fetch-Site: same-site"}, 403},
+		{"from an old browser", "/admin/sign-in", "application/x-www-form-urlencoded\nx=1", []string{"Origin: https://evil.example"}, 403},
+		{"with plain http of our host", "/admin/sign-in", "application/x-www-form-urlencoded\nx=1", []string{"Origin: null"}, 403},
+		{"JSON to a page", "/admin/sign-in", "application/json\n{}", nil, 400},
+		{"a form to the API", "/api/v1/explain", "application/x-www-form-urlencoded\nx=1", nil, 400},
+		{"text to the API", "/api/v1/explain", "text/plain\n{}", nil, 400},
+		{"nothing said about the body", "/api/v1/explain", "\n{}", nil, 400},
+		{"JSON of another site", "/api/v1/explain", "application/json\n{}", []string{"Sec-Fetch-Site: cross-site"}, 403},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			resp := c.send("POST", tt.path, tt.body, tt.headers...)
+			if resp.StatusCode != tt.want {
+				t.Errorf("got %d, want %d; %s", resp.StatusCode, tt.want, sso.Truncate(resp.body, 200))
+			}
+		})
+	}
+}

@@ -1,0 +1,293 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/password"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/token"
+	"github.com/ssobridge/ssobridge/store"
+)
+
+const (
+	secret = "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM"
+)
+
+// bridge is a running server with an administrator's place, on a real port and a real database file.
+type bridge struct {
+	t     *testing.T
+	url   string
+	db    string
+	store *store.Store
+	srv   *server.Server
+	now   func() time.Time
+	log   *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// start runs a bridge with these settings in its environment, "NAME=value", over a usable base; "NAME=" leaves one out.
+func start(t *testing.T, settings ...string) *bridge { return replica(t, nil, settings...) }
+
+// replica runs a bridge on the database of another.
+func replica(t *testing.T, other *bridge, settings ...string) *bridge {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	base := began.Truncate(time.Second)
+	b := &bridge{t: t, url: "http://" + l.Addr().String(), log: &lockedBuffer{}, db: "sqlite:" + filepath.Join(t.TempDir(), "bridge.db"),
+		now: func() time.Time { return base.Add(time.Since(began)) }}
+	if other != nil {
+		b.db = other.db
+	}
+	env := map[string]string{
+		"SITE_URL": b.url, "DATABASE_URL": b.db, "SECRET_KEY": strings.Repeat("k", 31) + "!",
+		"JWT_IDENTITY_PROVIDER_URI": "https://idp.example/login", "JWT_SHARED_SECRET": secret,
+	}
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		env[name] = value
+	}
+	var environ []string
+	for name, value := range env {
+		if value != "" {
+			environ = append(environ, "SSOBRIDGE_"+name+"="+value)
+		}
+	}
+	cfg, faults := setting.Resolve(setting.Inputs{Environ: environ})
+	if len(faults) > 0 {
+		t.Fatalf("settings: %v", faults)
+	}
+	b.run(l, cfg)
+	return b
+}
+
+func (b *bridge) run(l net.Listener, cfg *setting.Config) {
+	t := b.t
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(b.log, nil))
+	ctx, stop := context.WithCancel(context.Background())
+	st, err := store.Open(ctx, b.db, store.Options{Now: b.now, Secret: cfg.SecretKey, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	runtime, err := wire.NewRuntime(ctx, cfg, st, cfg.SecretKey, b.now, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store = st
+	b.srv, err = server.New(server.Options{
+		Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test",
+		Administration: &server.Administration{Store: st, Settings: runtime}, SettingsChanged: runtime.Reload,
+	}, runtime.Live())
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.Follow(b.srv.Apply)
+	done := make(chan error, 1)
+	go func() { done <- b.srv.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		st.Close()
+	})
+}
+
+// browser keeps cookies and follows no redirect by itself.
+type browser struct {
+	*http.Client
+	b      *bridge
+	bearer string // instead of cookies
+}
+
+func (b *bridge) browser() *browser {
+	jar, _ := cookiejar.New(nil)
+	return &browser{b: b, Client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// admin is a browser in which an administrator is signed in, by password as it were.
+func (b *bridge) admin() *browser {
+	b.t.Helper()
+	return b.as("root@example.com", sso.Administrators)
+}
+
+// as is a browser in which a person of these groups is signed in. The account is made if there is none.
+func (b *bridge) as(email string, groups ...int64) *browser {
+	b.t.Helper()
+	ctx := b.t.Context()
+	a, err := b.store.AccountByEmail(ctx, email)
+	if err != nil {
+		if a, err = b.store.CreateAccount(ctx, sso.Account{Email: email, Active: true}, "", groups, sso.Event{Kind: sso.EventAccount}); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	id := sso.NewSessionID()
+	hash, _ := sso.HashSessionID(id)
+	s := sso.Session{Hash: hash, AccountID: a.ID, Provider: "password", CreatedAt: b.now(), LastUsed: b.now(), ExpiresAt: b.now().Add(time.Hour)}
+	if err := b.store.OpenSession(ctx, s, sso.Event{Kind: sso.EventSignIn, AccountID: a.ID}); err != nil {
+		b.t.Fatal(err)
+	}
+	c := b.browser()
+	at, _ := url.Parse(b.url)
+	c.Jar.SetCookies(at, []*http.Cookie{{Name: "ssobridge", Value: id, Path: "/"}})
+	return c
+}
+
+type response struct {
+	*http.Response
+	body string
+}
+
+// send makes a request; a body comes with its content type in front: "application/json\n{}". Headers are "Name: value".
+func (c *browser) send(method, path, body string, headers ...string) response {
+	c.b.t.Helper()
+	kind, content, _ := strings.Cut(body, "\n")
+	req, err := http.NewRequest(method, c.b.url+path, strings.NewReader(content))
+	if err != nil {
+		c.b.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	req.Header.Set("Accept", "text/html")
+	if strings.HasPrefix(path, "/api/") {
+		req.Header.Set("Accept", "*/*")
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		c.b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.b.t.Fatal(err)
+	}
+	return response{resp, string(raw)}
+}
+
+func (c *browser) get(path string, headers ...string) response {
+	c.b.t.Helper()
+	return c.send("GET", path, "", headers...)
+}
+
+// post sends a form as a page of ours does.
+func (c *browser) post(path string, form url.Values, headers ...string) response {
+	c.b.t.Helper()
+	return c.send("POST", path, "application/x-www-form-urlencoded\n"+form.Encode(), append([]string{"Sec-Fetch-Site: same-origin"}, headers...)...)
+}
+
+// call sends JSON (nil for none) and reads JSON into out (nil for none).
+func (c *browser) call(method, path string, in, out any) response {
+	c.b.t.Helper()
+	body := ""
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			c.b.t.Fatal(err)
+		}
+		body = "application/json\n" + string(raw)
+	}
+	resp := c.send(method, path, body)
+	if out != nil {
+		if err := json.Unmarshal([]byte(resp.body), out); err != nil {
+			c.b.t.Fatalf("%s %s: %d, %v in %s", method, path, resp.StatusCode, err, sso.Truncate(resp.body, 300))
+		}
+	}
+	return resp
+}
+
+func (r response) want(t *testing.T, status int, location string) {
+	t.Helper()
+	if r.StatusCode != status || r.Header.Get("Location") != location {
+		t.Errorf("%s %s: got %d to %q, want %d to %q; body %q", r.Request.Method, r.Request.URL.Path, r.StatusCode, r.Header.Get("Location"),
+			status, location, sso.Truncate(r.body, 400))
+	}
+}
+
+type claims map[string]any
+
+// token signs a login token of ann@example.com that is good for ten minutes; with says what differs.
+func (b *bridge) token(key string, with claims) string {
+	b.t.Helper()
+	all := claims{"email": "ann@example.com", "exp": b.now().Add(10 * time.Minute).Unix(), "jti": sso.NewReference()}
+	for k, v := range with {
+		all[k] = v
+	}
+	signed, err := token.Mint(key, all)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return signed
+}
+
+// signIn presents a token as a redirect does, and returns the code of the refusal, "" for none.
+func (b *bridge) signIn(key string, with claims) string {
+	b.t.Helper()
+	resp := b.browser().send("POST", "/auth/sso", "application/json\n"+`{"jwt":"`+b.token(key, with)+`"}`, "Accept: application/json")
+	var answer struct{ Status, Code any }
+	if err := json.Unmarshal([]byte(resp.body), &answer); err != nil {
+		b.t.Fatalf("sign-in: %d %s", resp.StatusCode, resp.body)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return ""
+	}
+	code, _ := answer.Code.(string)
+	return code
+}
+
+// events returns the details of the newest events of a kind.
+func (b *bridge) events(kind sso.EventKind) []string {
+	b.t.Helper()
+	list, _, err := b.store.Events(b.t.Context(), sso.EventQuery{Kinds: []sso.EventKind{kind}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var all []string
+	for _, e := range list {
+		all = append(all, e.Detail)
+	}
+	return all
+}
