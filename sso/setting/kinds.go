@@ -371,7 +371,7 @@ func databaseURL(text string) (string, error) {
 		rest, slashes := strings.CutPrefix(path, "//")
 		switch {
 		case rest == "":
-			return "", errors.New("names no file after sqlite:")
+			return "", errors.New("names no file: write sqlite:PATH")
 		case slashes && !strings.HasPrefix(rest, "/"):
 			return "", errors.New("has two slashes: write sqlite:PATH, or sqlite:///PATH from the root")
 		case strings.Contains(rest, ":memory:"):
