@@ -39,6 +39,9 @@ func (o wanted) path() string {
 // With ?with=cookies a 2xx also carries Cookie and Authorization as the app may see them, without what is ours: for
 // proxies that can take headers from the answer and cannot edit them (Traefik). A proxy that lets clients call this route
 // themselves should not: scripts of its pages could read cookies that are kept from them.
+//
+// With ?with=sign_in the answer is as for no one, whatever ACCESS_RULES say: for proxies that asked /auth/verify first
+// (nginx, whose auth_request knows no redirect).
 func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["Cache-Control"], h["Vary"], h["X-Content-Type-Options"] = noStore, varyOnWho, nosniff
@@ -54,11 +57,20 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 		s.refuseForward(w, r, l, want, err)
 		return
 	}
-	e, err := s.admitForward(r, l, want)
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		s.refuseForward(w, r, l, want, fmt.Errorf("the query of /auth/forward cannot be read: %w", sso.ProxyRefused))
+		return
+	}
+	with := q.Get("with")
+	e, err := (*entry)(nil), error(sso.NotSignedIn)
+	if with != "sign_in" {
+		e, err = s.admitForward(r, l, want, q["group"])
+	}
 	switch {
 	case err == nil:
 		s.setIdentity(h, e)
-		if strings.Contains(r.URL.RawQuery, "with=cookies") {
+		if with == "cookies" {
 			l.returnCredentials(h, r.Header)
 		}
 		s.answerVerify(w, http.StatusOK)
@@ -71,14 +83,11 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) admitForward(r *http.Request, l *live, want wanted) (*entry, error) {
+// admitForward is admit where the proxy may ask for groups, too.
+func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []string) (*entry, error) {
 	rule, err := l.cfg.AccessRules.Decide(want.host, want.method, want.path())
 	if err != nil {
 		return nil, err
-	}
-	groups, ok := requiredGroups(r.URL.RawQuery)
-	if !ok {
-		return nil, fmt.Errorf("the query cannot be read: %w", sso.Forbidden)
 	}
 	if len(groups) > 0 {
 		rule.Public = false // the proxy asks for more

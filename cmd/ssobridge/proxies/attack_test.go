@@ -1,0 +1,346 @@
+package proxies
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// attack is one request that cheats. Signed out it must not reach the app, unless public says that it is for a public
+// page; signed in it must reach it with the true identity and nothing of the client's, or, with maybe, not at all.
+type attack struct {
+	name    string
+	method  string // "": GET
+	target  string // "": /page
+	headers []string
+	maybe   bool
+	public  bool // under ACCESS_RULES
+}
+
+var huge = strings.Repeat("x", 64<<10)
+
+func attacks() []attack {
+	return []attack{
+		{name: "nothing"},
+		{name: "a POST with a body that never comes", method: "POST", headers: []string{"Content-Length: 0"}},
+		{name: "HEAD", method: "HEAD"},
+		{name: "OPTIONS", method: "OPTIONS"},
+		{name: "TRACE", method: "TRACE", maybe: true},
+		{name: "a method of its own", method: "BREW", maybe: true},
+		{name: "Remote-User", headers: []string{"Remote-User: root@example.com"}},
+		{name: "remote-user", headers: []string{"remote-user: root@example.com"}},
+		{name: "two", headers: []string{"Remote-User: root@example.com", "Remote-User: ann@example.com"}},
+		{name: "Remote_User", headers: []string{"Remote_User: root@example.com", "REMOTE_GROUPS: Administrators"}},
+		{name: "Remote.User", headers: []string{"Remote.User: root@example.com", "remote.groups: Administrators"}},
+		{name: "mixed", headers: []string{"Remote-Groups: Administrators", "Remote_Email: root@example.com", "Remote-Assertion: e30.e30.e30", "Remote-Id: 1", "Remote-Name: root"}},
+		{name: "an empty one", headers: []string{"Remote-User:", "Remote-Groups: "}},
+		{name: "space before the colon", headers: []string{"Remote-User : root@example.com"}, maybe: true},
+		{name: "folded", headers: []string{"X-A: b", " Remote-User: root@example.com"}, maybe: true},
+		{name: "bare line feed", headers: []string{"X-A: b\nRemote-User: root@example.com"}},
+		{name: "bare carriage return", headers: []string{"X-A: b\rRemote-User: root@example.com"}, maybe: true},
+		{name: "NUL", headers: []string{"X-A: b\x00Remote-User: root@example.com"}, maybe: true},
+		// SECURITY H5
+		{name: "Connection: Remote-User", headers: []string{"Connection: close, Remote-User"}},
+		{name: "Connection: all of them", headers: []string{"Connection: close, Remote-User, Remote-Groups, Remote-Email, Remote-Id, Remote-Name, Remote-Assertion"}},
+		{name: "Connection: Cookie", headers: []string{"Connection: close, Cookie"}, maybe: true},
+		{name: "Connection: what the proxy says", headers: []string{"Connection: close, X-Forwarded-Uri, X-Forwarded-Method, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-For"}, maybe: true},
+		{name: "Connection: Upgrade, Remote-User", headers: []string{"Connection: Upgrade, Remote-User", "Upgrade: h2c"}, maybe: true},
+		{name: "TE and Trailer", headers: []string{"TE: trailers", "Trailer: Remote-User"}},
+		// SECURITY H4
+		{name: "X-Forwarded-Uri", headers: []string{"X-Forwarded-Uri: /public/x"}, maybe: true},
+		{name: "two X-Forwarded-Uri", headers: []string{"X-Forwarded-Uri: /public/x", "X-Forwarded-Uri: /public/y"}, maybe: true},
+		{name: "X_Forwarded_Uri", headers: []string{"X_Forwarded_Uri: /public/x"}, maybe: true},
+		{name: "X.Forwarded.Uri", headers: []string{"X.Forwarded.Uri: /public/x"}, maybe: true},
+		{name: "X-Original-URL", headers: []string{"X-Original-URL: /public/x", "X-Original-URI: /public/x", "X-Rewrite-URL: /public/x"}, maybe: true},
+		{name: "X-Forwarded-Method", headers: []string{"X-Forwarded-Method: OPTIONS", "X-HTTP-Method-Override: HEAD"}},
+		{name: "X-Forwarded-Host", headers: []string{"X-Forwarded-Host: public.example", "X-Forwarded-Proto: https", "Forwarded: for=127.0.0.1;host=public.example"}},
+		{name: "X-Forwarded-For", headers: []string{"X-Forwarded-For: 127.0.0.1", "X-Real-IP: 127.0.0.1"}},
+		{name: "..%2f", target: "/public/..%2fadmin-pages", maybe: true},
+		{name: "..", target: "/public/../page", maybe: true},
+		{name: "%2e%2e", target: "/public/%2e%2e/page", maybe: true},
+		{name: "%252e", target: "/public/%252e%252e/page", maybe: true},
+		{name: "%5c", target: "/public/..%5cpage", maybe: true},
+		{name: "backslash", target: `/public\..\page`, maybe: true},
+		{name: "semicolon", target: "/public;/../page", maybe: true},
+		{name: "%3b", target: "/public%3b/page", maybe: true},
+		{name: "hash", target: "/public#/../page", maybe: true},
+		{name: "%23", target: "/public%23/../page", maybe: true},
+		{name: "%3f", target: "/public%3f/../page", maybe: true},
+		{name: "two slashes", target: "//public/page", maybe: true},
+		{name: "slashes inside", target: "/x//../public/../page", maybe: true},
+		{name: "%00", target: "/public/%00", maybe: true},
+		{name: "another case", target: "/PUBLIC/page"},
+		{name: "a prefix of a name", target: "/publicity"},
+		{name: "in the query", target: "/page?/public/"},
+		{name: "absolute form", target: "http://public.example/public/../page", maybe: true},
+		{name: "no path", target: "*", maybe: true},
+		{name: "verify by another spelling", target: "/page/../auth/verify", maybe: true},
+		// CVE-2026-34457
+		{name: "health check", headers: []string{"User-Agent: GoogleHC/1.0"}},
+		{name: "kube-probe", headers: []string{"User-Agent: kube-probe/1.30"}},
+		{name: "ELB", target: "/ping", headers: []string{"User-Agent: ELB-HealthChecker/2.0"}},
+		// SECURITY D6
+		{name: "64 KiB of cookies", headers: []string{"Cookie: a=" + huge}, maybe: true},
+		{name: "64 KiB of session", headers: []string{"Cookie: ssobridge=" + huge}, maybe: true},
+		{name: "garbage cookie", headers: []string{"Cookie: ;;;=;ssobridge;\xff=\xfe;ssobridge=\xff"}, maybe: true},
+		{name: "two sessions", headers: []string{"Cookie: ssobridge=" + strings.Repeat("A", 43)}, maybe: true},
+		{name: "another bearer", headers: []string{"Authorization: Bearer " + strings.Repeat("A", 43)}},
+		{name: "basic", headers: []string{"Authorization: Basic cm9vdDpyb290"}},
+		{name: "public", target: "/public/x", headers: []string{"Remote-User: root@example.com", "Remote_User: root@example.com", "Remote.Groups: Administrators"}, public: true},
+		{name: "public with garbage", target: "/public/x", headers: []string{"Cookie: a=b; ssobridge=x; ssobridge-flow-y=z", "X-Metabase-Session: x"}, public: true, maybe: true},
+	}
+}
+
+// SECURITY H1, H2, H3, H4, H5, H6 and section 0.4.
+func TestAttacks(t *testing.T) {
+	for _, p := range proxies() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, p)
+			session := s.signIn(map[string]any{"first_name": "Zoë\r\nRemote-User: root", "last_name": "名"})
+			for _, a := range attacks() {
+				t.Run(a.name, func(t *testing.T) {
+					s := *s
+					s.t = t
+					s.signedOut(a)
+					s.signedIn(a, session)
+				})
+			}
+		})
+	}
+}
+
+func (a attack) send(s *stack, more ...string) answer {
+	s.t.Helper()
+	method, target := a.method, a.target
+	if method == "" {
+		method = "GET"
+	}
+	if target == "" {
+		target = "/page"
+	}
+	return s.send(method, target, append(more, a.headers...)...)
+}
+
+func (s *stack) signedOut(a attack) {
+	t := s.t
+	t.Helper()
+	before := s.app.got.Load()
+	resp := a.send(s)
+	if s.proxy.rules && (a.public || resp.public()) {
+		if resp.StatusCode != 200 {
+			t.Fatalf("signed out: got %s %s", resp.Status, resp.body)
+		}
+		s.identity(resp, nobody())
+		return
+	}
+	if resp.StatusCode/100 == 2 {
+		t.Errorf("signed out: got %s %s", resp.Status, resp.body)
+	}
+	if s.app.got.Load() != before {
+		t.Error("signed out: the app was asked")
+	}
+}
+
+// public reports whether the app was asked for a page that is public in any reading. Some proxies clean the path before
+// they ask and before they pass it on; then the bridge and the app see the same.
+func (a answer) public() bool {
+	var got report
+	return json.Unmarshal([]byte(a.body), &got) == nil && strings.HasPrefix(got.URI, "/public/") &&
+		!strings.ContainsAny(got.URI, "%;\\#") && !strings.Contains(got.URI, "..") && !strings.Contains(got.URI, "//")
+}
+
+func nobody() map[string]string {
+	return map[string]string{"Remote-User": "-", "Remote-Email": "-", "Remote-Name": "-", "Remote-Groups": "-", "Remote-Id": "-", "Remote-Assertion": "-"}
+}
+
+func (s *stack) signedIn(a attack, session string) {
+	t := s.t
+	t.Helper()
+	before := s.app.got.Load()
+	resp := a.send(s, "Cookie: first=1; ssobridge="+session+"; last=2")
+	if s.app.got.Load() == before {
+		if !a.maybe || resp.StatusCode/100 == 2 {
+			t.Errorf("signed in: the app was not asked: %s %.300s", resp.Status, resp.body)
+		}
+		return
+	}
+	if resp.StatusCode != 200 {
+		t.Errorf("signed in: got %s %s", resp.Status, resp.body)
+		return
+	}
+	if strings.Contains(resp.body, session) {
+		t.Errorf("the session reached the app: %s", resp.body)
+	}
+	if a.method == "HEAD" {
+		return
+	}
+	if a.public && a.maybe { // two cookies of the name are none
+		s.identity(resp, nobody())
+		return
+	}
+	s.identity(resp, map[string]string{
+		"Remote-User": "ann@example.com", "Remote-Email": "ann@example.com", "Remote-Name": "Zo%C3%AB  Remote-User: root %E5%90%8D",
+		"Remote-Groups": "All Users", "Remote-Id": "", "Remote-Assertion": "-",
+	})
+}
+
+// identity checks every header that the app could take for one of ours. A want of "" is any value but empty and "-".
+func (s *stack) identity(resp answer, want map[string]string) {
+	t := s.t
+	t.Helper()
+	var got report
+	if err := json.Unmarshal([]byte(resp.body), &got); err != nil {
+		t.Fatalf("%v: %s", err, resp.body)
+	}
+	for name, v := range want {
+		values := got.Header[name]
+		if len(values) != 1 || values[0] != v && v != "" || v == "" && (values[0] == "" || values[0] == "-") {
+			t.Errorf("%s: the app got %q, want %q", name, values, v)
+		}
+	}
+	for name, values := range got.Header {
+		plain := strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(name))
+		if _, ours := want[name]; !ours && strings.HasPrefix(plain, "remote-") {
+			t.Errorf("the app got %s: %q", name, values)
+		}
+		if plain == "x-metabase-session" && strings.Join(values, "") != "" {
+			t.Errorf("the app got %s: %q", name, values)
+		}
+	}
+}
+
+// SECURITY H6: the app gets its own cookies and credentials, and none of ours.
+func TestCredentialsStayHere(t *testing.T) {
+	for _, p := range proxies() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, p)
+			id := s.signIn(nil)
+			for _, tt := range []struct {
+				headers       []string
+				cookie, basic string
+			}{
+				{[]string{"Cookie: ssobridge=" + id}, "", ""},
+				{[]string{"Cookie: ssobridge=" + id + "; b=2"}, "b=2", ""},
+				{[]string{"Cookie: a=1; ssobridge=" + id}, "a=1", ""},
+				{[]string{"Cookie: a=1; ssobridge=" + id + "; b=2; c=\"3 4\""}, "a=1; b=2; c=\"3 4\"", ""},
+				{[]string{"Cookie: a=1;ssobridge=" + id + ";b=2"}, "a=1;b=2", ""},
+				{[]string{"Cookie: notssobridge=1; ssobridge=" + id}, "notssobridge=1", ""},
+				{[]string{"Cookie: ssobridge=" + id, "Authorization: Basic YTpi"}, "", "Basic YTpi"},
+				{[]string{"Cookie: a=1", "Authorization: Bearer " + id}, "a=1", ""},
+				{[]string{"Cookie: a=1", "Authorization: bearer " + id}, "a=1", ""},
+				{[]string{"Cookie: a=1", "X-Metabase-Session: " + id}, "a=1", ""},
+			} {
+				resp := s.send("GET", "/page", tt.headers...)
+				var got report
+				if err := json.Unmarshal([]byte(resp.body), &got); err != nil {
+					t.Fatalf("%q: %s %s", tt.headers, resp.Status, resp.body)
+				}
+				cookie := strings.TrimRight(strings.Join(got.Header["Cookie"], "; "), "; ")
+				if strings.ReplaceAll(cookie, " ", "") != strings.ReplaceAll(tt.cookie, " ", "") || got.Header.Get("Authorization") != tt.basic {
+					t.Errorf("%q: the app got the cookies %q and %q, want %q and %q", tt.headers, cookie, got.Header["Authorization"], tt.cookie, tt.basic)
+				}
+				if strings.Contains(resp.body, id) {
+					t.Errorf("%q: the session reached the app: %s", tt.headers, resp.body)
+				}
+			}
+		})
+	}
+}
+
+// Clients do not get at what is for the proxy: the answers of /auth/verify and /auth/forward hold what is kept from
+// scripts.
+func TestChecksAreNotForClients(t *testing.T) {
+	for _, p := range proxies() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, p)
+			cookie := "Cookie: other=hidden; ssobridge=" + s.signIn(nil)
+			for _, target := range []string{
+				"/auth/verify", "/auth/forward", "/auth/forward?with=cookies", "/auth/%66orward?with=cookies", "/auth/./forward", "/x/../auth/forward",
+				"/AUTH/forward", "/auth//forward", "/auth/forward/", "/auth%2fforward?with=cookies", "//auth/forward?with=cookies",
+			} {
+				resp := s.send("GET", target, cookie, "X-Forwarded-Method: GET", "X-Forwarded-Uri: /", "X-Forwarded-Host: localhost", "X-Forwarded-Proto: http")
+				if resp.Header.Get("Remote-User") != "" || resp.Header.Get("Cookie") != "" {
+					t.Errorf("%s: got %s %v", target, resp.Status, resp.Header)
+				}
+			}
+		})
+	}
+}
+
+// A browser is sent to sign in and back to the very page; the rest gets 401; groups count; a session that ended ends
+// here; without a bridge no one gets in.
+func TestCourse(t *testing.T) {
+	for _, p := range proxies() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, p)
+			const page, want = "/a/b%20c?x=1&y=%2F%2F", "/auth/sso?redirect=%2Fa%2Fb%2520c%3Fx%3D1%26y%3D%252F%252F"
+			if resp := s.send("GET", page, "Accept: text/html"); resp.StatusCode != 302 || resp.Header.Get("Location") != s.site()+want {
+				t.Errorf("browser: got %s to %q, want 302 to %q", resp.Status, resp.Header.Get("Location"), s.site()+want)
+			}
+			for name, h := range map[string]string{"program": "Accept: */*", "script": "Sec-Fetch-Mode: cors"} {
+				if resp := s.send("GET", page, h); resp.StatusCode != 401 {
+					t.Errorf("%s: got %s, want 401", name, resp.Status)
+				}
+			}
+			if resp := s.send("POST", page, "Accept: text/html", "Content-Length: 0"); resp.StatusCode != 401 {
+				t.Errorf("POST: got %s, want 401", resp.Status)
+			}
+			cookie := "Cookie: ssobridge=" + s.signIn(nil)
+			resp := s.send("GET", page, cookie)
+			var got report
+			if err := json.Unmarshal([]byte(resp.body), &got); err != nil || got.URI != page {
+				t.Errorf("signed in: got %s %s, want %s", resp.Status, resp.body, page)
+			}
+			if resp := s.send("GET", "/sales/x", cookie); s.proxy.rules && resp.StatusCode != 403 {
+				t.Errorf("not in the group: got %s, want 403", resp.Status)
+			}
+			s.webSocket(cookie)
+			if resp := s.send("POST", "/auth/logout", cookie, "Content-Length: 0"); resp.StatusCode != 303 && resp.StatusCode != 302 && resp.StatusCode != 200 {
+				t.Errorf("sign out: got %s %s", resp.Status, resp.body)
+			}
+			if resp := s.send("GET", page, cookie); resp.StatusCode != 401 { // SECURITY D4
+				t.Errorf("signed out: got %s, want 401", resp.Status)
+			}
+			cookie = "Cookie: ssobridge=" + s.signIn(nil)
+			before := s.app.got.Load()
+			s.stop() // SECURITY L4
+			if resp := s.send("GET", page, cookie); resp.StatusCode/100 == 2 || s.app.got.Load() != before {
+				t.Errorf("without a bridge: got %s %s", resp.Status, resp.body)
+			}
+		})
+	}
+}
+
+// webSocket says something through the proxy and hears it again.
+func (s *stack) webSocket(cookie string) {
+	t := s.t
+	t.Helper()
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: localhost\r\n%s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\r\n", cookie)
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil || resp.StatusCode != 101 {
+		t.Errorf("WebSocket: got %v, %v", resp, err)
+		return
+	}
+	fmt.Fprint(conn, "hello")
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(in, got); err != nil || string(got) != "hello" {
+		t.Errorf("WebSocket: heard %q, %v", got, err)
+	}
+}

@@ -1,0 +1,382 @@
+package proxies
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/sso/password"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/token"
+	"github.com/ssobridge/ssobridge/store"
+)
+
+const secret = "Zt4xQm9vLw2cRk7yBn5pHs8dFg3jTa6eUo1iKxNqWvE"
+
+// A proxy is one of the documented ones. Traefik takes many minutes to build, so it is tried only where
+// SSOBRIDGE_TEST_TRAEFIK names it, and its absence is no skip.
+type proxy struct {
+	name  string
+	rules bool // its configuration asks /auth/forward, where ACCESS_RULES act
+	// command prepares dir, where the documented files are, and returns what runs the proxy there.
+	command func(t *testing.T, dir string) *exec.Cmd
+}
+
+func proxies() []proxy {
+	all := []proxy{
+		{"nginx", false, func(t *testing.T, dir string) *exec.Cmd {
+			path := ssotest.Need(t, "nginx", "apt-get install nginx")
+			return nginx(t, path, dir)
+		}},
+		{"caddy of Debian", true, func(t *testing.T, dir string) *exec.Cmd {
+			return caddy(t, ssotest.Need(t, "caddy", "apt-get install caddy"), dir)
+		}},
+		{"caddy 2.11", true, func(t *testing.T, dir string) *exec.Cmd {
+			return caddy(t, caddy2(t), dir)
+		}},
+	}
+	if path := os.Getenv("SSOBRIDGE_TEST_TRAEFIK"); path != "" {
+		all = append(all, proxy{"traefik", true, func(*testing.T, string) *exec.Cmd { return exec.Command(path, "--configFile=traefik.yml") }})
+	}
+	return all
+}
+
+// caddy2 returns Caddy's current version, beside which Debian's is old.
+func caddy2(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("SSOBRIDGE_TEST_CADDY2")
+	if path == "" {
+		ssotest.Missing(t, "caddy2", "go install github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.9, and SSOBRIDGE_TEST_CADDY2 set to its path")
+	}
+	return path
+}
+
+// nginx runs the documented file as a package's nginx.conf includes it, but with everything it writes in dir.
+func nginx(t *testing.T, path, dir string) *exec.Cmd {
+	t.Helper()
+	conf := "daemon off; master_process off; error_log stderr; pid " + dir + "/nginx.pid; events {}\nhttp { access_log off;\n"
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		conf += kind + "_temp_path " + dir + "/" + kind + ";\n"
+	}
+	write(t, filepath.Join(dir, "main.conf"), conf+"include "+dir+"/nginx.conf; }\n")
+	return exec.Command(path, "-p", dir, "-e", "stderr", "-c", dir+"/main.conf")
+}
+
+func caddy(t *testing.T, path, dir string) *exec.Cmd {
+	t.Helper()
+	write(t, filepath.Join(dir, "main"), "{\n\tadmin off\n\tdefault_bind 127.0.0.1\n}\nimport Caddyfile\n")
+	cmd := exec.Command(path, "run", "--adapter", "caddyfile", "--config", "main")
+	cmd.Env = []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
+	return cmd
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A stack is a proxy with an app and a bridge behind it.
+type stack struct {
+	t     *testing.T
+	proxy proxy
+	addr  string // of the proxy
+	app   *app
+	stop  func() // ends the bridge
+	log   *syncBuffer
+}
+
+func (s *stack) site() string {
+	_, port, _ := net.SplitHostPort(s.addr)
+	return "http://localhost:" + port
+}
+
+// start runs a stack on free ports. A port could be taken by another process before the proxy has it; then the proxy
+// says so and the test fails.
+func start(t *testing.T, p proxy) *stack {
+	t.Helper()
+	s := &stack{t: t, proxy: p, addr: freeAddress(t), app: startApp(t), log: &syncBuffer{}}
+	dir := t.TempDir()
+	cmd := p.command(t, dir) // skips before anything is started
+	bridge := s.startBridge("http://" + startProvider(t) + "/?site=" + url.QueryEscape(s.site()))
+	names := strings.NewReplacer(
+		`":8080"`, `"`+s.addr+`"`, "listen 8080", "listen "+s.addr, ":8080 {", s.addr[strings.LastIndex(s.addr, ":"):]+" {",
+		"127.0.0.1:3000", bridge, "127.0.0.1:8000", s.app.addr)
+	for _, name := range []string{"nginx.conf", "Caddyfile", "traefik.yml", "dynamic.yml"} {
+		text, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, name), names.Replace(string(text)))
+	}
+	s.run(cmd, dir)
+	return s
+}
+
+func (s *stack) run(cmd *exec.Cmd, dir string) {
+	t := s.t
+	t.Helper()
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, s.log, s.log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); cmd.Wait() }()
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second): // with streams open
+			cmd.Process.Kill()
+			<-ended
+		}
+		if t.Failed() {
+			t.Logf("log:\n%s", s.log)
+		}
+	})
+	// Ready is who lets the bridge answer: Traefik listens before it has its routes.
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		resp, err := http.Get(s.site() + "/.well-known/jwks.json")
+		if err == nil {
+			resp.Body.Close()
+			if resp.Header.Get("X-Request-Id") != "" {
+				return
+			}
+		}
+		select {
+		case <-ended:
+			t.Fatalf("%s ended at once:\n%s", s.proxy.name, s.log)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not answer: %v\n%s", s.proxy.name, err, s.log)
+		}
+	}
+}
+
+// startBridge runs a bridge configured as the documented files ask, and returns its address.
+func (s *stack) startBridge(provider string) string {
+	t := s.t
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, faults := setting.Resolve(setting.Inputs{Environ: []string{
+		"SSOBRIDGE_SITE_URL=" + s.site(), "SSOBRIDGE_TRUSTED_PROXIES=127.0.0.1",
+		"SSOBRIDGE_DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "bridge.db"), "SSOBRIDGE_SECRET_KEY=" + secret,
+		"SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=" + provider, "SSOBRIDGE_JWT_SHARED_SECRET=" + secret,
+		`SSOBRIDGE_ACCESS_RULES=[{"path":"/public","allow":"public"},{"path":"/sales","allow":["Sales"]}]`,
+	}})
+	if len(faults) > 0 {
+		t.Fatalf("settings: %v", faults)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	log := slog.New(slog.NewTextHandler(s.log, nil))
+	st, err := store.Open(ctx, cfg.DatabaseURL, store.Options{Now: time.Now, Secret: cfg.SecretKey, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	b, _, err := wire.Bridge(ctx, cfg, st, time.Now, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := server.New(server.Options{
+		Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: time.Now, Log: log,
+	}, server.Live{Config: cfg, Bridge: b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(ctx, l) }()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("bridge: %v", err)
+		}
+		st.Close()
+	})
+	t.Cleanup(s.stop)
+	return l.Addr().String()
+}
+
+// startProvider runs an identity provider where everyone is Ann, and returns the address of its sign-in page.
+func startProvider(t *testing.T) string {
+	return serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		signed, err := mint(nil)
+		if err != nil {
+			http.Error(w, err.Error(), 500)
+			return
+		}
+		site := r.URL.Query().Get("site")
+		http.Redirect(w, r, site+"/auth/sso?"+url.Values{"jwt": {signed}, "return_to": {r.URL.Query().Get("return_to")}}.Encode(), http.StatusFound)
+	}))
+}
+
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: h, MaxHeaderBytes: 1 << 20}
+	go srv.Serve(l)
+	t.Cleanup(func() { srv.Close() })
+	return l.Addr().String()
+}
+
+func mint(with map[string]any) (string, error) {
+	claims := map[string]any{
+		"email": "ann@example.com", "first_name": "Ann", "last_name": "Lee", "exp": time.Now().Add(5 * time.Minute).Unix(),
+		"jti": fmt.Sprint(serial.Add(1)),
+	}
+	for k, v := range with {
+		claims[k] = v
+	}
+	return token.Mint(secret, claims)
+}
+
+var serial atomic.Int64
+
+// An app reports every request it got.
+type app struct {
+	addr string
+	got  atomic.Int64 // requests
+}
+
+type report struct {
+	Method, URI, Host string
+	Header            http.Header
+}
+
+func startApp(t *testing.T) *app {
+	a := &app{}
+	a.addr = serve(t, a)
+	return a
+}
+
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.got.Add(1)
+	if r.Header.Get("Upgrade") == "websocket" {
+		echo(w)
+		return
+	}
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprintf(w, `<!doctype html><p id="who">%s | %s | %s | %s</p>`, r.Header.Get("Remote-User"), r.Header.Get("Remote-Name"),
+			r.Header.Get("Remote-Groups"), strings.ReplaceAll(r.RequestURI, "&", "&amp;"))
+		return
+	}
+	io.Copy(io.Discard, r.Body)
+	json.NewEncoder(w).Encode(report{r.Method, r.RequestURI, r.Host, r.Header})
+}
+
+// echo is a WebSocket as far as proxies look.
+func echo(w http.ResponseWriter) {
+	conn, rw, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	io.Copy(conn, rw)
+}
+
+// An answer is what a client got.
+type answer struct {
+	*http.Response
+	body string
+}
+
+// send writes a request byte by byte as given: no library mends it. Each header is one line without its end.
+func (s *stack) send(method, target string, headers ...string) answer {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	head := method + " " + target + " HTTP/1.1\r\nHost: " + strings.TrimPrefix(s.site(), "http://") + "\r\n"
+	if !strings.Contains(strings.ToLower(strings.Join(headers, "\n")), "connection:") {
+		head += "Connection: close\r\n"
+	}
+	for _, h := range headers {
+		head += h + "\r\n"
+	}
+	go io.WriteString(conn, head+"\r\n") // a proxy may answer, and stop reading, in the middle
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		return answer{&http.Response{StatusCode: 0, Status: err.Error(), Header: http.Header{}}, ""} // cut off
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	return answer{resp, string(body)}
+}
+
+// signIn returns the session of a new sign-in through the proxy.
+func (s *stack) signIn(with map[string]any) string {
+	s.t.Helper()
+	signed, err := mint(with)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp := s.send("GET", "/auth/sso?jwt="+signed)
+	for _, c := range resp.Cookies() {
+		if c.Name == "ssobridge" && c.Value != "" {
+			return c.Value
+		}
+	}
+	s.t.Fatalf("no session: %s %v %s", resp.Status, resp.Header, resp.body)
+	return ""
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
