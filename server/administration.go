@@ -32,6 +32,8 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 			Config:    func() *setting.Config { return s.live.Load().cfg },
 			Bridge:    func() *sso.Bridge { return s.live.Load().bridge },
 			Applied:   s.seeChanges,
+			Recent:    s.Recent,
+			Confirm:   s.ConfirmURL,
 		},
 	}).Mount(e)
 }

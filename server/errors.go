@@ -101,6 +101,10 @@ func vocabulary(code sso.Code) words {
 		return words{403, "Cross-origin request refused", "That came from another site", "For your safety this can only be done from this site's own pages."}
 	case sso.PasswordRefused:
 		return words{401, "E-mail or password is wrong", "You were not signed in", "Check the e-mail and the password. Most people sign in through their product instead."}
+	case sso.PasskeyRefused:
+		return words{401, "That passkey was not accepted", "You were not signed in", "Try another passkey, or sign in another way."}
+	case sso.ProofNeeded:
+		return words{403, "Confirm first that it is you: /auth/confirm", "Please confirm that it is you", "This step needs a fresh proof of who you are. Open /auth/confirm on this site, then try again."}
 	case sso.Conflict:
 		return words{409, "Changed meanwhile, or in the way of something else", "That was not saved", "Somebody changed it meanwhile. Load the page again and look."}
 	case sso.Invalid:

@@ -37,6 +37,8 @@ type bridge struct {
 	srv   *server.Server
 	log   *syncBuffer
 
+	change func(*server.Options)
+
 	mu    sync.Mutex
 	clock time.Time
 }
@@ -76,11 +78,17 @@ func start(t *testing.T, settings ...string) *bridge { return startOn(t, nil, se
 
 func startOn(t *testing.T, other *bridge, settings ...string) *bridge {
 	t.Helper()
+	return startChanged(t, other, func(*server.Options) {}, settings...)
+}
+
+// startChanged is startOn with other options.
+func startChanged(t *testing.T, other *bridge, change func(*server.Options), settings ...string) *bridge {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bridge{t: t, url: "http://" + l.Addr().String(), log: &syncBuffer{}, clock: time.Now().Truncate(time.Second)}
+	b := &bridge{t: t, url: "http://" + l.Addr().String(), log: &syncBuffer{}, clock: time.Now().Truncate(time.Second), change: change}
 	b.db = "sqlite:" + filepath.Join(t.TempDir(), "bridge.db")
 	if other != nil {
 		b.db, b.clock = other.db, other.now()
@@ -124,9 +132,9 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 		t.Fatal(err)
 	}
 	b.store = st
-	b.srv, err = server.New(server.Options{
-		Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test",
-	}, server.Live{Config: cfg, Bridge: br})
+	o := server.Options{Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test"}
+	b.change(&o)
+	b.srv, err = server.New(o, server.Live{Config: cfg, Bridge: br})
 	if err != nil {
 		t.Fatal(err)
 	}

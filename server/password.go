@@ -2,8 +2,11 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -13,27 +16,35 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-// passwordStore is what the password form needs. Failures are counted in the store, so that replicas share them.
+// passwordStore is what passwords need. Failures are counted in the store, so that replicas share them.
 type passwordStore interface {
 	// PasswordHash returns the account of an e-mail and its hash; [sso.NotFound] when there is none, and an empty hash for an
 	// account without a password.
 	PasswordHash(ctx context.Context, email string) (sso.Account, string, error)
-	CountFailures(ctx context.Context, keys []string, since time.Time) (map[string]int, error)
-	AddFailure(ctx context.Context, keys []string, at time.Time) error
-	ClearFailures(ctx context.Context, keys []string) error
+	// AddFailureWithin counts a failure under each key, unless one has reached its limit: then it returns that key.
+	AddFailureWithin(ctx context.Context, limits map[string]int, since, at time.Time) (over string, err error)
+	// ForgiveFailures forgets the failures of the keys in all, and of the others those of one moment.
+	ForgiveFailures(ctx context.Context, all, others []string, at time.Time) error
+	// ChangePassword ends all sessions of the account and opens n; [sso.Conflict] when old is not the hash any more.
+	ChangePassword(ctx context.Context, id int64, old, hash string, n sso.Session, e sso.Event) error
 }
 
-// Limits of guesses (SECURITY I2), within throttleWindow: for one account, from one network (IPv4 /24, IPv6 /48), and
-// altogether. The window moves on, so an owner is never locked out for good; and who guesses from elsewhere stops at the
-// network's limit long before the account's own network does.
+// Limits of guesses (SECURITY I2), within throttleWindow: for one account from one network (IPv4 /24, IPv6 /48), from one
+// network, for one account from everywhere, and altogether. The window moves on, so nobody is locked out for good.
+//
+// Who guesses from many networks can use up what the account has; its owner signs in all the same from a browser that
+// has done so before, which has a count of its own (OWASP, "Device Cookies"), or with a passkey.
 const (
-	throttleWindow  = 15 * time.Minute
-	accountFailures = 10
-	networkFailures = 30
-	totalFailures   = 1000
+	throttleWindow         = 15 * time.Minute
+	accountNetworkFailures = 10
+	networkFailures        = 30
+	accountFailures        = 60
+	totalFailures          = 1000
+	deviceFailures         = 10
 )
 
 // handleLogin is GET /login: the ways to sign in. With exactly one provider and no passwords it goes straight there.
@@ -50,7 +61,9 @@ func (s *Server) handleLogin(c echo.Context) error {
 }
 
 func (s *Server) loginPage(l *live, to string) templates.Login {
-	return templates.Login{Layout: s.layout(l), Providers: providers(l), Password: l.cfg.EnablePasswordLogin, ReturnTo: to}
+	return templates.Login{
+		Layout: s.layout(l), Providers: providers(l), Password: l.cfg.EnablePasswordLogin, Passkey: l.passkeysPossible(), ReturnTo: to,
+	}
 }
 
 func providers(l *live) []templates.Provider {
@@ -67,7 +80,7 @@ func (s *Server) handlePassword(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	email, password := values.Get("email"), values.Get("password")
+	email := values.Get("email")
 	to, err := l.bridge.Return.Parse(values.Get("return_to"))
 	if err != nil {
 		return err
@@ -75,80 +88,125 @@ func (s *Server) handlePassword(c echo.Context) error {
 	if !l.cfg.EnablePasswordLogin {
 		return sso.NotFound
 	}
-	session, id, err := s.passwordSession(r, l, email, password)
+	known, err := s.provePassword(r, l, email, values.Get("password"), "")
 	if err == nil {
-		s.Log.InfoContext(r.Context(), "signed in", "account", session.AccountID, "provider", "password",
-			"reference", reference(r), "peer", l.peer(r), "request_id", requestID(r))
-		if err := l.setSessionCookie(c.Response(), r, id); err != nil {
+		if err = s.openLocal(c, l, known.account, "password"); err != nil {
 			return err
 		}
+		http.SetCookie(c.Response(), s.deviceCookie(l, known.account))
 		return c.Redirect(http.StatusSeeOther, to)
 	}
-	code := sso.CodeOf(err)
-	if formOf(r) != formPage || code != sso.PasswordRefused && code != sso.Throttled {
+	problem, ok := s.shownProblem(c, err)
+	if !ok {
 		return err
 	}
 	page := s.loginPage(l, to)
 	page.Email = sso.Truncate(email, 254)
-	v := vocabulary(code)
-	s.logRefusal(r, v.status, code, reference(r), err)
-	if code == sso.Throttled {
-		page.Error = v.message + "."
-		c.Response().Header().Set("Retry-After", strconv.Itoa(int(throttleWindow.Seconds())))
+	if sso.CodeOf(err) == sso.Throttled {
+		page.Error = problem.text
 	} else {
-		page.PasswordError = v.message + "."
+		page.PasswordError = problem.text
 	}
-	return s.page(c.Response(), v.status, page)
+	return s.page(c.Response(), problem.status, page)
 }
 
-// passwordSession opens a session for who knows the password of an active account.
-func (s *Server) passwordSession(r *http.Request, l *live, email, password string) (sso.Session, string, error) {
+// A knownPassword is an active account whose password was given.
+type knownPassword struct {
+	account sso.Account
+	hash    string
+}
+
+// provePassword is the one place where a password is looked at. It leaves an event of a refusal; what for goes into it.
+// Errors: [sso.PasswordRefused], [sso.Throttled], [sso.StoreUnavailable].
+//
+// Whatever the account, it does the same: one look into the store, one count, one hash, one event (SECURITY I3).
+func (s *Server) provePassword(r *http.Request, l *live, email, typed, what string) (knownPassword, error) {
 	ctx, now := r.Context(), s.Now()
 	account, hash, err := s.Store.PasswordHash(ctx, email)
 	if err != nil && sso.CodeOf(err) != sso.NotFound {
-		return sso.Session{}, "", err
+		return knownPassword{}, err
 	}
-	peer := l.peer(r)
-	keys := throttleKeys(account, email, peer)
-	if err := s.throttled(ctx, keys, now); err != nil {
-		return sso.Session{}, "", err
-	}
+	g := s.guessOf(r, l, account, email)
 	// Counted before the hash is computed, so that many guesses at once are all counted.
-	if err := s.Store.AddFailure(ctx, keys[:], now); err != nil {
-		return sso.Session{}, "", err
+	over, err := s.Store.AddFailureWithin(ctx, g.limits, now.Add(-throttleWindow), now)
+	switch {
+	case err != nil:
+		return knownPassword{}, err
+	case over != "":
+		return knownPassword{}, fmt.Errorf("%d failures of %s within %v: %w", g.limits[over], over, throttleWindow, sso.Throttled)
 	}
-	ok, _, err := s.Passwords.Verify(ctx, hash, password)
+	ok, _, err := s.Passwords.Verify(ctx, hash, typed)
 	if err != nil {
-		return sso.Session{}, "", fmt.Errorf("%w: %w", err, sso.StoreUnavailable)
+		return knownPassword{}, fmt.Errorf("%w: %w", err, sso.StoreUnavailable)
 	}
-	event := sso.Event{At: now, Kind: sso.EventSignIn, Reference: reference(r), Provider: "password", AccountID: account.ID, Email: account.Email, Peer: peer}
 	if !ok || !account.Active || hash == "" {
-		event.Kind, event.Code = sso.EventSignInRefused, sso.PasswordRefused
-		if err := s.Store.Record(ctx, event); err != nil {
-			s.Log.ErrorContext(ctx, "event not recorded", "error", err)
-		}
-		return sso.Session{}, "", fmt.Errorf("password sign-in: %w", sso.PasswordRefused)
+		s.recordRefusal(ctx, sso.Event{
+			At: now, Kind: sso.EventSignInRefused, Code: sso.PasswordRefused, Reference: reference(r), Provider: "password",
+			AccountID: account.ID, Email: account.Email, Peer: l.peer(r), Detail: what,
+		})
+		return knownPassword{}, fmt.Errorf("password sign-in: %w", sso.PasswordRefused)
 	}
-	if err := s.Store.ClearFailures(ctx, keys[:1]); err != nil {
-		return sso.Session{}, "", err
-	}
-	id := sso.NewSessionID()
-	session := sso.Session{
-		AccountID: account.ID, Provider: "password", CreatedAt: now, LastUsed: now,
-		ExpiresAt: now.Add(l.bridge.Policy.Sessions.MaxAge), Peer: peer, UserAgent: sso.Truncate(sso.CleanText(r.UserAgent()), 300),
-	}
-	session.Hash, _ = sso.HashSessionID(id)
-	return session, id, s.Store.OpenSession(ctx, session, event)
+	return knownPassword{account, hash}, s.Store.ForgiveFailures(ctx, g.own, g.others, now)
 }
 
-// throttleKeys are what failures are counted under: the account, not what was typed (SECURITY I2); the network; all.
-func throttleKeys(account sso.Account, email, peer string) [3]string {
+func (s *Server) recordRefusal(ctx context.Context, e sso.Event) {
+	if err := s.Store.Record(ctx, e); err != nil {
+		s.Log.ErrorContext(ctx, "event not recorded", "reference", e.Reference, "error", err)
+	}
+}
+
+// openLocal signs a browser in to an account without an identity provider.
+func (s *Server) openLocal(c echo.Context, l *live, account sso.Account, how string) error {
+	r := c.Request()
+	session, id := s.newSession(r, l, account.ID, how)
+	e := sso.Event{
+		At: session.CreatedAt, Kind: sso.EventSignIn, Reference: reference(r), Provider: how, AccountID: account.ID,
+		Email: account.Email, Peer: session.Peer,
+	}
+	if err := s.Store.OpenSession(r.Context(), session, e); err != nil {
+		return err
+	}
+	s.Log.InfoContext(r.Context(), "signed in", "account", account.ID, "provider", how, "reference", e.Reference, "peer", e.Peer,
+		"request_id", requestID(r))
+	return l.setSessionCookie(c.Response(), r, id)
+}
+
+func (s *Server) newSession(r *http.Request, l *live, accountID int64, how string) (session sso.Session, id string) {
+	now := s.Now()
+	id = sso.NewSessionID()
+	session = sso.Session{
+		AccountID: accountID, Provider: how, CreatedAt: now, LastUsed: now, ExpiresAt: now.Add(l.bridge.Policy.Sessions.MaxAge),
+		Peer: l.peer(r), UserAgent: sso.Truncate(sso.CleanText(r.UserAgent()), 300),
+	}
+	session.Hash, _ = sso.HashSessionID(id)
+	return session, id
+}
+
+// A guess is what one typed password counts against.
+type guess struct {
+	limits map[string]int
+	own    []string // forgotten once the password was right
+	others []string // shared with others: only this guess is taken back
+}
+
+// guessOf counts under the account, not under what was typed (SECURITY I2), and for an unknown one under its e-mail, so
+// that it is throttled like any other.
+func (s *Server) guessOf(r *http.Request, l *live, account sso.Account, email string) guess {
 	who := "account:" + strconv.FormatInt(account.ID, 10)
 	if account.ID == 0 {
 		sum := sha256.Sum256([]byte(sso.EmailKey(email)))
 		who = "email:" + hex.EncodeToString(sum[:16])
 	}
-	return [3]string{who, "network:" + network(peer), "all"}
+	if device, ok := s.deviceOf(r, l, account); ok {
+		key := who + " device:" + device
+		return guess{limits: map[string]int{key: deviceFailures}, own: []string{key}}
+	}
+	from := "network:" + network(l.peer(r))
+	here := who + " " + from
+	return guess{
+		limits: map[string]int{here: accountNetworkFailures, from: networkFailures, who: accountFailures, "all": totalFailures},
+		own:    []string{here}, others: []string{from, who, "all"},
+	}
 }
 
 func network(peer string) string {
@@ -167,15 +225,164 @@ func network(peer string) string {
 	return prefix.String()
 }
 
-func (s *Server) throttled(ctx context.Context, keys [3]string, now time.Time) error {
-	counts, err := s.Store.CountFailures(ctx, keys[:], now.Add(-throttleWindow))
+// deviceLifetime is how long a browser in which someone signed in with a password keeps a count of its own.
+const deviceLifetime = 180 * 24 * time.Hour
+
+// A device is a browser in which an account signed in with its password before.
+type device struct {
+	Account int64     `json:"a"`
+	ID      string    `json:"i"`
+	Until   time.Time `json:"u"`
+}
+
+func (l *live) deviceCookieName() string { return l.cookieName("device") }
+
+// cookieName is the name of a cookie of ours besides the session's.
+func (l *live) cookieName(what string) string {
+	if l.cookie.secure {
+		return "__Host-ssobridge-" + what
+	}
+	return "ssobridge-" + what
+}
+
+func (s *Server) deviceCookie(l *live, account sso.Account) *http.Cookie {
+	value := s.sealCookie(l.deviceCookieName(), device{account.ID, rand.Text(), s.Now().Add(deviceLifetime)})
+	return l.sealedCookie(l.deviceCookieName(), value, int(deviceLifetime.Seconds()))
+}
+
+func (s *Server) deviceOf(r *http.Request, l *live, account sso.Account) (string, bool) {
+	var d device
+	if account.ID == 0 || !s.openCookie(r, l.deviceCookieName(), &d) || d.Account != account.ID || !s.Now().Before(d.Until) {
+		return "", false
+	}
+	return d.ID, true
+}
+
+func (l *live) sealedCookie(name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: l.cookie.secure, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	}
+}
+
+// sealCookie writes v so that only we can read it, and only as the cookie of that name.
+func (s *Server) sealCookie(name string, v any) string {
+	plain, err := json.Marshal(v)
+	if err != nil {
+		return "" // our own small structs: cannot happen, and "" opens as nothing
+	}
+	return base64.RawURLEncoding.EncodeToString(s.flows.Seal(plain, name))
+}
+
+// openCookie reads what sealCookie wrote; false for anything else.
+func (s *Server) openCookie(r *http.Request, name string, v any) bool {
+	value, ok := cookieValue(r.Header["Cookie"], name)
+	if !ok {
+		return false
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil {
+		return false
+	}
+	plain, err := s.flows.Open(sealed, name)
+	return err == nil && json.Unmarshal(plain, v) == nil
+}
+
+// handlePasswordPage is GET /auth/password, for someone who has a password to change.
+func (s *Server) handlePasswordPage(c echo.Context) error {
+	l := s.live.Load()
+	p, err := s.withPassword(c, l)
+	if err != nil || p == nil {
+		return err
+	}
+	return s.page(c.Response(), http.StatusOK, templates.Password{
+		Layout: s.layout(l), Person: person(p.Account), Changed: c.QueryParam("done") == "changed", MinCharacters: password.MinCharacters,
+	})
+}
+
+// withPassword returns who is signed in; nil once it has sent someone to sign in. Who has no password finds nothing here:
+// accounts of an identity provider cannot get one (SECURITY E3).
+func (s *Server) withPassword(c echo.Context, l *live) (*sso.Principal, error) {
+	p, err := s.principal(c.Request(), l)
+	switch {
+	case err != nil:
+		return nil, err
+	case p == nil && c.Request().Method == http.MethodGet:
+		return nil, c.Redirect(http.StatusFound, "/login?return_to="+c.Request().URL.Path)
+	case p == nil:
+		return nil, sso.NotSignedIn
+	case !p.Account.HasPassword:
+		return nil, fmt.Errorf("account %d has no password: %w", p.Account.ID, sso.NotFound)
+	}
+	return p, nil
+}
+
+// handlePasswordChange is POST /auth/password. The old password is the proof that SECURITY G3 asks for; all other sessions
+// of the account end (D4), and this one gets a new id (D3).
+func (s *Server) handlePasswordChange(c echo.Context) error {
+	l, r := s.live.Load(), c.Request()
+	values, err := bodyOf(r)
 	if err != nil {
 		return err
 	}
-	for i, limit := range []int{accountFailures, networkFailures, totalFailures} {
-		if counts[keys[i]] >= limit {
-			return fmt.Errorf("%d failures of %s within %v: %w", counts[keys[i]], keys[i], throttleWindow, sso.Throttled)
-		}
+	p, err := s.withPassword(c, l)
+	if err != nil || p == nil {
+		return err
 	}
-	return nil
+	page := templates.Password{Layout: s.layout(l), Person: person(p.Account), MinCharacters: password.MinCharacters}
+	chosen := values.Get("new")
+	page.NewError, page.AgainError = newPasswordErrors(chosen, values.Get("again"), p.Account)
+	if page.Failed() {
+		return s.refusedForm(c, page, page.NewError+page.AgainError)
+	}
+	known, err := s.provePassword(r, l, p.Account.Email, values.Get("old"), "to change it")
+	if err == nil {
+		err = s.changePassword(c, l, known, chosen)
+	}
+	if err == nil {
+		return c.Redirect(http.StatusSeeOther, "/auth/password?done=changed")
+	}
+	problem, ok := s.shownProblem(c, err)
+	if !ok {
+		return err
+	}
+	page.OldError = problem.text
+	if sso.CodeOf(err) == sso.PasswordRefused {
+		page.OldError = "That is not your password."
+	}
+	return s.page(c.Response(), problem.status, page)
+}
+
+// newPasswordErrors says what is wrong with a new password that was typed twice.
+func newPasswordErrors(chosen, again string, account sso.Account) (first, second string) {
+	if err := password.Check(chosen, account.Email, account.FirstName, account.LastName); err != nil {
+		return sentence(sso.Reason(err)), ""
+	}
+	if chosen != again {
+		return "", "The two are not the same."
+	}
+	return "", ""
+}
+
+// refusedForm answers a form with what was wrong, as a page or as the error.
+func (s *Server) refusedForm(c echo.Context, page templates.Page, why string) error {
+	if formOf(c.Request()) != formPage {
+		return fmt.Errorf("%s: %w", why, sso.Invalid)
+	}
+	return s.page(c.Response(), http.StatusBadRequest, page)
+}
+
+func (s *Server) changePassword(c echo.Context, l *live, known knownPassword, chosen string) error {
+	r := c.Request()
+	hash, err := s.Passwords.Hash(r.Context(), chosen)
+	if err != nil {
+		return err
+	}
+	session, id := s.newSession(r, l, known.account.ID, "password")
+	e := sso.Event{At: session.CreatedAt, Kind: sso.EventAccount, Reference: reference(r), Actor: known.account.Email, Peer: session.Peer,
+		Detail: "password changed; all other sessions ended"}
+	if err := s.Store.ChangePassword(r.Context(), known.account.ID, known.hash, hash, session, e); err != nil {
+		return err
+	}
+	s.seeChanges(r)
+	return l.setSessionCookie(c.Response(), r, id)
 }

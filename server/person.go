@@ -81,6 +81,7 @@ func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principa
 	if s.Administration != nil && p.Administrator() {
 		page.User = &templates.UserMenu{Name: who.Label(), AdminURL: "/admin"}
 	}
+	page.HasPassword, page.HasPasskeys = p.Account.HasPassword, mayUsePasskeys(p.Account, p.Administrator())
 	for _, g := range p.Groups {
 		page.Groups = append(page.Groups, g.Name)
 	}

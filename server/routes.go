@@ -47,6 +47,22 @@ func (s *Server) routes() *echo.Echo {
 	e.POST("/auth/logout", s.handleLogout, sameOrigin)
 	e.POST("/auth/sso/logout", s.handleLogout, sameOrigin)
 
+	// The way in without an identity provider, and the proofs of who someone is.
+	e.GET("/auth/setup", s.handleSetupPage)
+	e.POST("/auth/setup", s.handleSetup, sameOrigin)
+	e.GET("/auth/confirm", s.handleConfirmPage)
+	e.POST("/auth/confirm", s.handleConfirm, sameOrigin)
+	e.GET("/auth/confirm/resume", s.handleResume)
+	e.POST("/auth/confirm/passkey", s.handlePasskeyConfirm, sameOrigin)
+	e.GET("/auth/password", s.handlePasswordPage)
+	e.POST("/auth/password", s.handlePasswordChange, sameOrigin)
+	e.GET("/auth/passkeys", s.handlePasskeysPage)
+	e.POST("/auth/passkeys", s.handlePasskeyChange, sameOrigin)
+	e.POST("/auth/passkeys/create", s.handlePasskeyCreate, sameOrigin)
+	e.POST("/auth/passkeys/add", s.handlePasskeyAdd, sameOrigin)
+	e.POST("/auth/passkeys/ask", s.handlePasskeyAsk, sameOrigin)
+	e.POST("/auth/passkeys/sign-in", s.handlePasskeySignIn, sameOrigin)
+
 	s.mountAdmin(e)
 	return e
 }

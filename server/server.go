@@ -46,6 +46,9 @@ type Store interface {
 	sessionStore
 	handoffStore
 	passwordStore
+	proofStore
+	setupStore
+	passkeyStore
 	Ready(ctx context.Context) error
 	Record(ctx context.Context, e sso.Event) error
 }
@@ -54,6 +57,7 @@ type Store interface {
 type Passwords interface {
 	// Verify takes as long for an empty hash as for a real one (SECURITY I3).
 	Verify(ctx context.Context, hash, password string) (ok, rehash bool, err error)
+	Hash(ctx context.Context, password string) (string, error)
 }
 
 // Signer signs assertions for the app behind the bridge.

@@ -54,6 +54,8 @@ const (
 	MethodNotAllowed Code = "method_not_allowed"
 	CrossOrigin      Code = "cross_origin"
 	PasswordRefused  Code = "password_refused"
+	PasskeyRefused   Code = "passkey_refused"
+	ProofNeeded      Code = "proof_needed" // signed in, but this needs a fresh proof of who it is
 	Conflict         Code = "conflict"
 	Invalid          Code = "invalid" // a value that was typed in; the text around it says which, and is for its author
 	UpstreamDown     Code = "upstream_unavailable"
@@ -69,7 +71,8 @@ func Codes() []Code {
 		TokenReplayed, TokenIDMissing, TokenSubjectMissing, TokenEmailMissing, TokenEmailInvalid, ProvisioningOff,
 		AccountDisabled, LinkRefused, FlowMissing, FlowMismatch, CodeExchangeFailed, ProviderRefused, Throttled,
 		StoreUnavailable, ProviderUnavailable,
-		NotSignedIn, Forbidden, NotFound, MethodNotAllowed, CrossOrigin, PasswordRefused, Conflict, Invalid,
+		NotSignedIn, Forbidden, NotFound, MethodNotAllowed, CrossOrigin, PasswordRefused, PasskeyRefused,
+		ProofNeeded, Conflict, Invalid,
 		UpstreamDown, ProxyRefused, Internal,
 	}
 }

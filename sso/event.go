@@ -35,6 +35,7 @@ const (
 	EventGroup         EventKind = "group_changed"
 	EventSession       EventKind = "session_revoked"
 	EventSetting       EventKind = "setting_changed"
+	EventProof         EventKind = "identity_confirmed" // someone who is signed in proved anew who they are
 )
 
 // NewReference makes the short text that ties a refusal's page to its log line and event: 40 bits are enough to find one

@@ -73,6 +73,24 @@ func (s *Store) CountFailures(ctx context.Context, keys []string, since time.Tim
 	return counts, err
 }
 
+// ForgiveFailures forgets the failures of the keys in all, and of those in others only the ones of that moment: a password
+// that was right after all.
+func (s *Store) ForgiveFailures(ctx context.Context, all, others []string, at time.Time) error {
+	return s.writing(ctx, func(c *conn) error {
+		for _, key := range slices.Sorted(slices.Values(all)) {
+			if _, err := c.exec(ctx, "DELETE FROM failures WHERE key = $1", key); err != nil {
+				return err
+			}
+		}
+		for _, key := range slices.Sorted(slices.Values(others)) {
+			if _, err := c.exec(ctx, "DELETE FROM failures WHERE key = $1 AND at = $2", key, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // ClearFailures forgets the failures of the keys.
 func (s *Store) ClearFailures(ctx context.Context, keys []string) error {
 	return s.writing(ctx, func(c *conn) error {

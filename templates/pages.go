@@ -16,11 +16,12 @@ import (
 type Home struct {
 	Layout
 
-	Person   *Person   // nil: no one is signed in, and the next four fields are not shown
-	Groups   []string  // names, in the order to show
-	Sessions []Session // the person's live sessions, the current one first
-	AppURL   string    // the app that the bridge protects; "" when it does not know one
-	Now      time.Time // what "5 minutes ago" is counted from
+	Person                   *Person   // nil: no one is signed in, and the next six fields are not shown
+	Groups                   []string  // names, in the order to show
+	Sessions                 []Session // the person's live sessions, the current one first
+	AppURL                   string    // the app that the bridge protects; "" when it does not know one
+	HasPassword, HasPasskeys bool      // the person may change a password, may have passkeys
+	Now                      time.Time // what "5 minutes ago" is counted from
 
 	Providers []Provider // the ways to sign in; none: the page tells the operator what to do
 	Password  bool       // the password form at /login is on
@@ -122,6 +123,7 @@ type Login struct {
 	Layout
 	Providers []Provider
 	Password  bool   // show the password form
+	Passkey   bool   // beside it, offer to use a passkey
 	ReturnTo  string // where to go afterwards, checked by the caller
 
 	// After a failure:

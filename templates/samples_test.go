@@ -28,7 +28,7 @@ func samples() []sample {
 		{Device: "Unknown device", SignedInAt: sampleTime.Add(-300 * time.Hour), LastUsed: sampleTime.Add(-26 * time.Hour)},
 	}
 	const reference = "7K3Q-M9TX-2FHB"
-	return append(adminSamples(), []sample{
+	return append(append(adminSamples(), proofSamples()...), []sample{
 		{"home signed in", Home{
 			Layout: Layout{Site: "Acme Reports", User: menu}, Person: &ada, Now: sampleTime, AppURL: "https://reports.acme.example/",
 			Groups: []string{"All Users", "Administrators", "Sales, Europe"}, Sessions: sessions,

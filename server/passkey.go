@@ -1,0 +1,510 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/webauthn"
+	"github.com/labstack/echo/v4"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+// Passkeys are the second way in for people who have a password, and for administrators: W3C Web Authentication Level 3,
+// discoverable credentials, user verification required. What a browser begins is kept in a sealed cookie, so that
+// beginning writes nothing; a challenge is good once and for ceremonyLifetime.
+
+// passkeyStore keeps passkeys.
+type passkeyStore interface {
+	Passkeys(ctx context.Context, accountID int64) ([]sso.Passkey, error)
+	Passkey(ctx context.Context, id string) (sso.Passkey, error)
+	AddPasskey(ctx context.Context, p sso.Passkey, e sso.Event) error
+	RenamePasskey(ctx context.Context, accountID int64, id, name string, e sso.Event) error
+	RemovePasskey(ctx context.Context, accountID int64, id string, e sso.Event) error
+	// UsePasskey notes a use; [sso.Conflict] when the counter is not before any more.
+	UsePasskey(ctx context.Context, p sso.Passkey, before int64, at time.Time) error
+	Account(ctx context.Context, id int64) (sso.Account, error)
+	Memberships(ctx context.Context, accountID int64) ([]sso.Membership, error)
+}
+
+const (
+	ceremonyLifetime = 5 * time.Minute
+	maxPasskeyName   = 60 // bytes
+)
+
+// A ceremony is what one browser began.
+type ceremony struct {
+	Account int64                `json:"a"` // whose passkey is made; 0: a signature is asked for
+	Session webauthn.SessionData `json:"s"`
+	Until   time.Time            `json:"u"`
+}
+
+// passkeysPossible reports whether browsers would make and use passkeys here: password sign-in is on, and SITE_URL is
+// https or this machine, and not an IP address (WebAuthn §5.1.2: the RP ID is a domain).
+func (l *live) passkeysPossible() bool {
+	host := l.relyingParty()
+	_, err := netip.ParseAddr(host)
+	return l.cfg.EnablePasswordLogin && err != nil && (l.cookie.secure || host == "localhost")
+}
+
+// relyingParty is the RP ID: SITE_URL's host, so that no sibling site can ask for our passkeys.
+func (l *live) relyingParty() string {
+	u, err := url.Parse(string(l.cfg.SiteURL))
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// authn is the verifier of ceremonies; [sso.NotFound] where there can be none.
+func (l *live) authn() (*webauthn.WebAuthn, error) {
+	if !l.passkeysPossible() {
+		return nil, fmt.Errorf("passkeys need ENABLE_PASSWORD_LOGIN and a SITE_URL with https and a host name: %w", sso.NotFound)
+	}
+	required := true
+	return webauthn.New(&webauthn.Config{
+		RPID: l.relyingParty(), RPDisplayName: l.cfg.SiteName, RPOrigins: []string{string(l.cfg.SiteURL)},
+		AttestationPreference: protocol.PreferNoAttestation,
+		AuthenticatorSelection: protocol.AuthenticatorSelection{
+			ResidentKey: protocol.ResidentKeyRequirementRequired, RequireResidentKey: &required,
+			UserVerification: protocol.VerificationRequired,
+		},
+		Timeouts: webauthn.TimeoutsConfig{
+			Login:        webauthn.TimeoutConfig{Timeout: ceremonyLifetime},
+			Registration: webauthn.TimeoutConfig{Timeout: ceremonyLifetime},
+		},
+	})
+}
+
+// An authnUser is an account as the library sees it.
+type authnUser struct {
+	account sso.Account
+	handle  []byte
+	keys    []webauthn.Credential
+}
+
+func (u authnUser) WebAuthnID() []byte                         { return u.handle }
+func (u authnUser) WebAuthnName() string                       { return u.account.Email }
+func (u authnUser) WebAuthnDisplayName() string                { return u.account.CommonName() }
+func (u authnUser) WebAuthnCredentials() []webauthn.Credential { return u.keys }
+
+// authnUser reads an account's passkeys. The handle of its first one is new: 256 random bits that say nothing.
+func (s *Server) authnUser(ctx context.Context, a sso.Account) (authnUser, error) {
+	keys, err := s.Store.Passkeys(ctx, a.ID)
+	if err != nil {
+		return authnUser{}, err
+	}
+	u := authnUser{account: a}
+	for _, k := range keys {
+		var c webauthn.Credential
+		if err := json.Unmarshal([]byte(k.Credential), &c); err != nil {
+			return authnUser{}, fmt.Errorf("passkey %s: %w", k.ID, err)
+		}
+		c.Authenticator.SignCount = uint32(k.SignCount) //nolint:gosec // G115: it came from one
+		u.handle, u.keys = k.Handle, append(u.keys, c)
+	}
+	if len(keys) == 0 {
+		u.handle = make([]byte, 32)
+		rand.Read(u.handle)
+	}
+	return u, nil
+}
+
+// mayUsePasskeys: people who have a password, and administrators. Others sign in through their provider, which alone says
+// when they may not any more (SECURITY E3).
+func mayUsePasskeys(a sso.Account, administrator bool) bool { return a.HasPassword || administrator }
+
+// withPasskeys returns who is signed in and may have passkeys; nil once it has sent someone to sign in.
+func (s *Server) withPasskeys(c echo.Context, l *live) (*sso.Principal, error) {
+	p, err := s.principal(c.Request(), l)
+	switch {
+	case err != nil:
+		return nil, err
+	case p == nil && c.Request().Method == http.MethodGet:
+		return nil, c.Redirect(http.StatusFound, "/login?return_to="+c.Request().URL.Path)
+	case p == nil:
+		return nil, sso.NotSignedIn
+	case !mayUsePasskeys(p.Account, p.Administrator()):
+		return nil, fmt.Errorf("account %d has no password and is no administrator: %w", p.Account.ID, sso.NotFound)
+	}
+	return p, nil
+}
+
+// handlePasskeysPage is GET /auth/passkeys.
+func (s *Server) handlePasskeysPage(c echo.Context) error {
+	l := s.live.Load()
+	p, err := s.withPasskeys(c, l)
+	if err != nil || p == nil {
+		return err
+	}
+	keys, err := s.Store.Passkeys(c.Request().Context(), p.Account.ID)
+	if err != nil {
+		return err
+	}
+	page := templates.Passkeys{
+		Layout: s.layout(l), Person: person(p.Account), Now: s.Now(), Possible: l.passkeysPossible(), Recent: s.recent(p),
+		ConfirmURL: s.ConfirmURL("/auth/passkeys"),
+	}
+	for _, k := range keys {
+		page.Passkeys = append(page.Passkeys, templates.Passkey{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt, LastUsed: k.LastUsed})
+	}
+	return s.page(c.Response(), http.StatusOK, page)
+}
+
+// handlePasskeyChange is POST /auth/passkeys: another name for a passkey, or its end.
+func (s *Server) handlePasskeyChange(c echo.Context) error {
+	l, r := s.live.Load(), c.Request()
+	p, err := s.withPasskeys(c, l)
+	if err != nil || p == nil {
+		return err
+	}
+	values, err := bodyOf(r)
+	if err != nil {
+		return err
+	}
+	id, name := values.Get("id"), passkeyName(values.Get("name"))
+	key, err := s.Store.Passkey(r.Context(), id)
+	if err == nil && key.AccountID != p.Account.ID {
+		err = sso.NotFound
+	}
+	if err != nil {
+		return err
+	}
+	switch values.Get("do") {
+	case "rename":
+		err = s.Store.RenamePasskey(r.Context(), p.Account.ID, id, name, s.passkeyEvent(r, l, p.Account, "passkey renamed: %q → %q", key.Name, name))
+	case "remove":
+		if !s.recent(p) {
+			location, err := s.KeepForm(r, values)
+			if err != nil {
+				return err
+			}
+			return c.Redirect(http.StatusSeeOther, location)
+		}
+		err = s.Store.RemovePasskey(r.Context(), p.Account.ID, id, s.passkeyEvent(r, l, p.Account, "passkey removed: %q", key.Name))
+	default:
+		err = fmt.Errorf("what to do with the passkey is missing: %w", sso.RequestMalformed)
+	}
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/auth/passkeys")
+}
+
+func (s *Server) passkeyEvent(r *http.Request, l *live, a sso.Account, format string, args ...any) sso.Event {
+	return sso.Event{At: s.Now(), Kind: sso.EventAccount, Reference: reference(r), Actor: a.Email, AccountID: a.ID, Email: a.Email,
+		Peer: l.peer(r), Detail: fmt.Sprintf(format, args...)}
+}
+
+func passkeyName(typed string) string {
+	if name := sso.Truncate(sso.CleanText(typed), maxPasskeyName); name != "" {
+		return name
+	}
+	return "Passkey"
+}
+
+// handlePasskeyCreate is POST /auth/passkeys/create: what the browser needs to make a passkey. It needs a fresh proof of
+// who the person is: a passkey is a way in for ever (SECURITY G3).
+func (s *Server) handlePasskeyCreate(c echo.Context) error {
+	l, r := s.live.Load(), c.Request()
+	p, err := s.withPasskeys(c, l)
+	if err != nil || p == nil {
+		return err
+	}
+	if !s.recent(p) {
+		return fmt.Errorf("a passkey needs a fresh proof: %w", sso.ProofNeeded)
+	}
+	w, err := l.authn()
+	if err != nil {
+		return err
+	}
+	user, err := s.authnUser(r.Context(), p.Account)
+	if err != nil {
+		return err
+	}
+	var known []protocol.CredentialDescriptor
+	for _, k := range user.keys {
+		known = append(known, k.Descriptor())
+	}
+	options, session, err := w.BeginRegistration(user, webauthn.WithExclusions(known))
+	if err != nil {
+		return err
+	}
+	return s.beginCeremony(c, l, ceremony{Account: p.Account.ID, Session: *session}, options)
+}
+
+// handlePasskeyAdd is POST /auth/passkeys/add: the passkey that the browser made.
+func (s *Server) handlePasskeyAdd(c echo.Context) error {
+	l, r := s.live.Load(), c.Request()
+	p, err := s.withPasskeys(c, l)
+	if err != nil || p == nil {
+		return err
+	}
+	w, err := l.authn()
+	if err != nil {
+		return err
+	}
+	in, err := readPasskey(r)
+	if err != nil {
+		return err
+	}
+	cer, err := s.endCeremony(c, l, p.Account.ID)
+	if err != nil {
+		return err
+	}
+	answer, err := protocol.ParseCredentialCreationResponseBytes(in.Credential)
+	if err != nil {
+		return passkeyError(err)
+	}
+	made, err := w.CreateCredential(authnUser{account: p.Account, handle: cer.Session.UserID}, cer.Session, answer)
+	if err != nil {
+		return passkeyError(err)
+	}
+	credential, err := json.Marshal(made)
+	if err != nil {
+		return err
+	}
+	key := sso.Passkey{
+		ID: passkeyID(made.ID), AccountID: p.Account.ID, Handle: cer.Session.UserID, Name: passkeyName(in.Name),
+		Credential: string(credential), SignCount: int64(made.Authenticator.SignCount), CreatedAt: s.Now(),
+	}
+	if err := s.Store.AddPasskey(r.Context(), key, s.passkeyEvent(r, l, p.Account, "passkey added: %q", key.Name)); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{"location": "/auth/passkeys"})
+}
+
+func passkeyID(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }
+
+// handlePasskeyAsk is POST /auth/passkeys/ask: what the browser needs to sign with a passkey. It names no one's passkeys,
+// so it tells nothing about who has one.
+func (s *Server) handlePasskeyAsk(c echo.Context) error {
+	l := s.live.Load()
+	w, err := l.authn()
+	if err != nil {
+		return err
+	}
+	options, session, err := w.BeginDiscoverableLogin()
+	if err != nil {
+		return err
+	}
+	return s.beginCeremony(c, l, ceremony{Session: *session}, options)
+}
+
+// handlePasskeySignIn is POST /auth/passkeys/sign-in.
+func (s *Server) handlePasskeySignIn(c echo.Context) error {
+	l, r := s.live.Load(), c.Request()
+	in, err := readPasskey(r)
+	if err != nil {
+		return err
+	}
+	to, err := l.bridge.Return.Parse(in.ReturnTo)
+	if err != nil {
+		return err
+	}
+	account, err := s.passkeyOwner(c, l, in)
+	if err != nil {
+		return err
+	}
+	if err := s.openLocal(c, l, account, "passkey"); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{"location": to})
+}
+
+// handlePasskeyConfirm is POST /auth/confirm/passkey: a fresh proof of who is signed in.
+func (s *Server) handlePasskeyConfirm(c echo.Context) error {
+	l, r := s.live.Load(), c.Request()
+	p, err := s.withPasskeys(c, l)
+	if err != nil || p == nil {
+		return err
+	}
+	in, err := readPasskey(r)
+	if err != nil {
+		return err
+	}
+	to, err := l.bridge.Return.Parse(in.ReturnTo)
+	if err != nil {
+		return err
+	}
+	account, err := s.passkeyOwner(c, l, in)
+	if err == nil && account.ID != p.Account.ID {
+		err = fmt.Errorf("the passkey is account %d's, not %d's: %w", account.ID, p.Account.ID, sso.PasskeyRefused)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.proved(c, l, p, "passkey"); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{"location": to})
+}
+
+// passkeyOwner verifies a signature and returns the active account that it proves. It leaves an event of a refusal.
+func (s *Server) passkeyOwner(c echo.Context, l *live, in passkeyInput) (sso.Account, error) {
+	r := c.Request()
+	account, err := s.verifyPasskey(c, l, in)
+	if sso.CodeOf(err) == sso.PasskeyRefused {
+		s.recordRefusal(r.Context(), sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.PasskeyRefused, Reference: reference(r),
+			Provider: "passkey", AccountID: account.ID, Email: account.Email, Peer: l.peer(r), Detail: sso.Reason(err)})
+	}
+	return account, err
+}
+
+// verifyPasskey returns the account also with an error, once the signature is verified.
+func (s *Server) verifyPasskey(c echo.Context, l *live, in passkeyInput) (sso.Account, error) {
+	ctx := c.Request().Context()
+	w, err := l.authn()
+	if err != nil {
+		return sso.Account{}, err
+	}
+	cer, err := s.endCeremony(c, l, 0)
+	if err != nil {
+		return sso.Account{}, err
+	}
+	answer, err := protocol.ParseCredentialRequestResponseBytes(in.Credential)
+	if err != nil {
+		return sso.Account{}, passkeyError(err)
+	}
+	var key sso.Passkey
+	var down error // of the store, which the library would hide
+	user, signed, err := w.ValidatePasskeyLogin(func(rawID, _ []byte) (webauthn.User, error) {
+		var u authnUser
+		if key, u, down = s.userOfPasskey(ctx, rawID); down != nil {
+			return nil, down
+		}
+		return u, nil
+	}, cer.Session, answer)
+	switch {
+	case down != nil && sso.CodeOf(down) != sso.NotFound:
+		return sso.Account{}, down
+	case err != nil:
+		return sso.Account{}, passkeyError(err)
+	}
+	account := user.(authnUser).account
+	if err := s.usePasskey(c.Request(), l, account, key, signed); err != nil {
+		return account, err
+	}
+	return account, s.admitPasskey(ctx, account)
+}
+
+func (s *Server) userOfPasskey(ctx context.Context, rawID []byte) (sso.Passkey, authnUser, error) {
+	key, err := s.Store.Passkey(ctx, passkeyID(rawID))
+	if err != nil {
+		return key, authnUser{}, err
+	}
+	account, err := s.Store.Account(ctx, key.AccountID)
+	if err != nil {
+		return key, authnUser{}, err
+	}
+	u, err := s.authnUser(ctx, account)
+	return key, u, err
+}
+
+// usePasskey notes the use. A counter that does not grow means that there are two of a passkey that cannot be copied: it
+// is refused, with a warning for administrators (WebAuthn §6.1.1, §7.2 step 22).
+func (s *Server) usePasskey(r *http.Request, l *live, a sso.Account, key sso.Passkey, signed *webauthn.Credential) error {
+	if signed.Authenticator.CloneWarning {
+		e := s.passkeyEvent(r, l, a, "passkey %q may have been copied: its counter went back from %d. Remove it if its owner cannot explain it",
+			key.Name, key.SignCount)
+		e.Kind = sso.EventWarning
+		s.recordRefusal(r.Context(), e)
+		s.Log.WarnContext(r.Context(), "a passkey may have been copied", "account", a.ID, "reference", e.Reference)
+		return fmt.Errorf("the passkey's counter went back: %w", sso.PasskeyRefused)
+	}
+	credential, err := json.Marshal(signed)
+	if err != nil {
+		return err
+	}
+	before := key.SignCount
+	key.Credential, key.SignCount = string(credential), int64(signed.Authenticator.SignCount)
+	err = s.Store.UsePasskey(r.Context(), key, before, s.Now())
+	if code := sso.CodeOf(err); code == sso.Conflict || code == sso.NotFound {
+		return fmt.Errorf("%w: %w", sso.PasskeyRefused, err)
+	}
+	return err
+}
+
+// admitPasskey: the account must be active and still one that may use passkeys.
+func (s *Server) admitPasskey(ctx context.Context, a sso.Account) error {
+	groups, err := s.Store.Memberships(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	administrator := slices.ContainsFunc(groups, func(m sso.Membership) bool { return m.ID == sso.Administrators })
+	switch {
+	case !a.Active:
+		return fmt.Errorf("account %d is deactivated: %w", a.ID, sso.PasskeyRefused)
+	case !mayUsePasskeys(a, administrator):
+		return fmt.Errorf("account %d has no password and is no administrator any more: %w", a.ID, sso.PasskeyRefused)
+	}
+	return nil
+}
+
+// passkeyError keeps what the library found for the log; outside it is one code.
+func passkeyError(err error) error {
+	if p, ok := errors.AsType[*protocol.Error](err); ok && p.DevInfo != "" {
+		return fmt.Errorf("%s: %s: %w", p.Details, p.DevInfo, sso.PasskeyRefused)
+	}
+	return fmt.Errorf("%s: %w", err.Error(), sso.PasskeyRefused)
+}
+
+// beginCeremony answers with options, and keeps what was begun in the browser.
+func (s *Server) beginCeremony(c echo.Context, l *live, cer ceremony, options any) error {
+	cer.Until = s.Now().Add(ceremonyLifetime)
+	name := l.cookieName("passkey")
+	http.SetCookie(c.Response(), l.sealedCookie(name, s.sealCookie(name, cer), int(ceremonyLifetime.Seconds())))
+	return c.JSON(http.StatusOK, options)
+}
+
+// endCeremony returns what this browser began, once: the challenge is spent in the store, whatever comes of it.
+func (s *Server) endCeremony(c echo.Context, l *live, account int64) (ceremony, error) {
+	var cer ceremony
+	name := l.cookieName("passkey")
+	if !s.openCookie(c.Request(), name, &cer) || !s.Now().Before(cer.Until) || cer.Account != account {
+		return ceremony{}, fmt.Errorf("this browser began nothing of the kind, or more than %v ago: %w", ceremonyLifetime, sso.PasskeyRefused)
+	}
+	http.SetCookie(c.Response(), l.sealedCookie(name, "", -1))
+	err := s.Store.KeepHandoff(c.Request().Context(), "passkey:"+cer.Session.Challenge, []byte("spent"), cer.Until)
+	if errors.Is(err, sso.Conflict) {
+		return ceremony{}, fmt.Errorf("the challenge was used before: %w", sso.PasskeyRefused)
+	}
+	return cer, err
+}
+
+// passkeyInput is what our script sends.
+type passkeyInput struct {
+	Credential json.RawMessage `json:"credential"`
+	Name       string          `json:"name"`
+	ReturnTo   string          `json:"return_to"`
+}
+
+// readPasskey reads JSON alone: a form of another site cannot send that (SECURITY G1).
+func readPasskey(r *http.Request) (in passkeyInput, err error) {
+	if kind := bodyKind(r); kind != "application/json" {
+		return in, fmt.Errorf("the body is %q, not JSON: %w", kind, sso.RequestMalformed)
+	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return in, fmt.Errorf("body: %w: %w", err, sso.RequestMalformed)
+	case len(raw) > maxBody:
+		return in, fmt.Errorf("the body is larger than %d bytes: %w", maxBody, sso.RequestMalformed)
+	}
+	if err := json.Unmarshal(raw, &in); err != nil || len(in.Credential) == 0 {
+		return in, fmt.Errorf("the body is not JSON with a credential: %w", sso.RequestMalformed)
+	}
+	return in, nil
+}

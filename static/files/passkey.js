@@ -1,0 +1,94 @@
+// Passkeys (W3C Web Authentication): the button asks the bridge, then the browser, then tells the bridge.
+"use strict";
+
+const toBytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+const toText = (buffer) =>
+  btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+async function post(path, body) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify(body),
+  });
+  const told = await answer.json();
+  if (!answer.ok) throw new Error(told.message ?? answer.statusText);
+  return told;
+}
+
+const idsToBytes = (list) => (list ?? []).map((c) => ({ ...c, id: toBytes(c.id) }));
+
+async function sign() {
+  const { publicKey } = await post("/auth/passkeys/ask", {});
+  publicKey.challenge = toBytes(publicKey.challenge);
+  publicKey.allowCredentials = idsToBytes(publicKey.allowCredentials);
+  const made = await navigator.credentials.get({ publicKey });
+  const r = made.response;
+  return described(made, {
+    authenticatorData: toText(r.authenticatorData),
+    signature: toText(r.signature),
+    userHandle: r.userHandle ? toText(r.userHandle) : undefined,
+  });
+}
+
+async function create() {
+  const { publicKey } = await post("/auth/passkeys/create", {});
+  publicKey.challenge = toBytes(publicKey.challenge);
+  publicKey.user.id = toBytes(publicKey.user.id);
+  publicKey.excludeCredentials = idsToBytes(publicKey.excludeCredentials);
+  const made = await navigator.credentials.create({ publicKey });
+  return described(made, {
+    attestationObject: toText(made.response.attestationObject),
+    transports: made.response.getTransports?.() ?? [],
+  });
+}
+
+function described(made, response) {
+  return {
+    id: made.id,
+    rawId: toText(made.rawId),
+    type: made.type,
+    clientExtensionResults: made.getClientExtensionResults(),
+    authenticatorAttachment: made.authenticatorAttachment ?? undefined,
+    response: { clientDataJSON: toText(made.response.clientDataJSON), ...response },
+  };
+}
+
+const acts = {
+  "sign-in": async (to) => post("/auth/passkeys/sign-in", { credential: await sign(), return_to: to }),
+  confirm: async (to) => post("/auth/confirm/passkey", { credential: await sign(), return_to: to }),
+  add: async () => {
+    const name = document.getElementById("passkey-name")?.value ?? "";
+    return post("/auth/passkeys/add", { credential: await create(), name });
+  },
+};
+
+for (const box of document.querySelectorAll("[data-passkey]")) {
+  const off = box.querySelector(".passkey-off");
+  if (!window.PublicKeyCredential) {
+    off.textContent = "This browser has no passkeys.";
+    continue;
+  }
+  const button = box.querySelector("button");
+  const problem = box.querySelector(".passkey-problem");
+  off.hidden = true;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    problem.hidden = true;
+    button.setAttribute("aria-busy", "true");
+    button.disabled = true;
+    try {
+      const { location: to } = await acts[box.dataset.passkey](box.dataset.returnTo);
+      location.assign(to);
+    } catch (error) {
+      // NotAllowedError: the person said no, took too long, or has none. InvalidStateError: this device has one already.
+      problem.textContent =
+        error.name === "NotAllowedError" ? "No passkey was used. You can try again, or take another way."
+        : error.name === "InvalidStateError" ? "This device has a passkey of yours already."
+        : error.message;
+      problem.hidden = false;
+      button.disabled = false;
+      button.removeAttribute("aria-busy");
+    }
+  });
+}
