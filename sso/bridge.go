@@ -131,7 +131,11 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 
 	if !x.Check("return_to", func(x *Exam) (err error) {
 		login.ReturnTo, err = b.Return.Parse(cb.ReturnTo)
-		x.Note("goes to %s afterwards", login.ReturnTo)
+		if p := b.Provider; p != nil && p.Binding != BindingOff {
+			x.Note("not read: the login ends at the page with which it began")
+		} else {
+			x.Note("goes to %s afterwards", login.ReturnTo)
+		}
 		return err
 	}) {
 		return nil

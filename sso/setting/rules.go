@@ -139,7 +139,7 @@ func (j *judge) provider() {
 			j.fault("JWT_AUDIENCE", because, "set it to the aud of the tokens", "JWT_PROFILE")
 		}
 		if c.JWTBinding == sso.BindingOff {
-			j.fault("JWT_BINDING", "is off, and JWT_PROFILE strict needs state or pkce", "", "JWT_PROFILE")
+			j.fault("JWT_BINDING", "is off, and JWT_PROFILE strict needs state or pkce", "set it to pkce if the identity provider can, else to state", "JWT_PROFILE")
 		}
 	}
 	if len(c.JWTGroupMappings) > 0 && !c.JWTGroupSync {

@@ -1,8 +1,8 @@
 // Package demo is a complete sign-in on one machine: the bridge, a small identity provider, and an app behind the bridge
 // that shows who is signed in. Nothing has to be set up, everything listens on loopback only, and nothing is left behind.
 //
-// idp.go is also the shortest answer to "what must my product do?"; walk.go does one sign-in by itself and says what
-// happens at each hop.
+// idp.go is also the shortest answer to "what must my product do?", and code.go what it does besides when a code takes the
+// token's place (--binding pkce); walk.go does one sign-in by itself and says what happens at each hop.
 package demo
 
 import (
@@ -57,6 +57,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // options are the command line.
 type options struct {
 	bridge, idp, app string // listen addresses
+	binding          sso.Binding
 	walk             bool
 }
 
@@ -67,12 +68,19 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.bridge, "listen", "127.0.0.1:3000", "where the bridge listens; port 0 takes a free one")
 	f.StringVar(&o.idp, "idp-listen", "127.0.0.1:3535", "where the demo identity provider listens")
 	f.StringVar(&o.app, "app-listen", "127.0.0.1:0", "where the demo app listens, behind the bridge")
+	binding := f.String("binding", string(sso.BindingOff), "JWT_BINDING: off, state or pkce")
 	f.BoolVar(&o.walk, "walk", false, "do one sign-in, print each hop, and exit 0 or 1; on free ports unless others are given")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 {
 		err := fmt.Errorf("ssobridge demo takes no arguments, only flags: %q", f.Arg(0))
+		fmt.Fprintln(stderr, err)
+		return o, err
+	}
+	var err error
+	if o.binding, err = sso.ParseBinding(*binding); err != nil {
+		err = fmt.Errorf("--binding %w", err)
 		fmt.Fprintln(stderr, err)
 		return o, err
 	}
@@ -104,7 +112,7 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	if o.walk {
 		level = slog.LevelError // the walk says what happens
 	}
-	w, err := build(ctx, ends, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))
+	w, err := build(ctx, ends, o.binding, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))
 	if err != nil {
 		ends.close()
 		return err
@@ -196,7 +204,7 @@ type world struct {
 // adminEmail is the account that does not come from the demo IdP.
 const adminEmail = "admin@example.com"
 
-func build(ctx context.Context, l *listeners, log *slog.Logger) (_ *world, err error) {
+func build(ctx context.Context, l *listeners, binding sso.Binding, log *slog.Logger) (_ *world, err error) {
 	// The bridge and the IdP have different host names on purpose: to a browser they are two sites, as in life.
 	w := &world{site: "http://" + net.JoinHostPort("localhost", port(l.bridge)), idpURL: "http://" + l.idp.Addr().String() + "/login"}
 	if !l.bridge.Addr().(*net.TCPAddr).IP.Equal(net.IPv4(127, 0, 0, 1)) {
@@ -213,7 +221,7 @@ func build(ctx context.Context, l *listeners, log *slog.Logger) (_ *world, err e
 			err = errors.Join(err, w.remove())
 		}
 	}()
-	if w.cfg, err = settings(w, l, secret); err != nil {
+	if w.cfg, err = settings(w, l, secret, binding); err != nil {
 		return nil, err
 	}
 	if w.store, err = store.Open(ctx, w.cfg.DatabaseURL, store.Options{Now: now, Secret: w.cfg.SecretKey, Log: log}); err != nil {
@@ -236,8 +244,8 @@ func build(ctx context.Context, l *listeners, log *slog.Logger) (_ *world, err e
 }
 
 // settings are those that someone would write for a product like the demo's; the environment has no say.
-func settings(w *world, l *listeners, secret string) (*setting.Config, error) {
-	cfg, faults := setting.Resolve(setting.Inputs{Flags: map[string]string{
+func settings(w *world, l *listeners, secret string, binding sso.Binding) (*setting.Config, error) {
+	flags := map[string]string{
 		"listen":                    l.bridge.Addr().String(),
 		"site-url":                  w.site,
 		"site-name":                 "ssobridge demo",
@@ -248,7 +256,13 @@ func settings(w *world, l *listeners, secret string) (*setting.Config, error) {
 		"jwt-shared-secret":         secret,
 		"jwt-group-sync":            "true",
 		"jwt-group-mappings":        `{"research":["Research"],"staff":["Staff"],"it-admins":["Administrators"]}`,
-	}})
+		"jwt-binding":               string(binding),
+	}
+	if binding == sso.BindingPKCE {
+		flags["jwt-client-id"] = clientID
+		flags["jwt-token-uri"] = "http://" + l.idp.Addr().String() + "/token"
+	}
+	cfg, faults := setting.Resolve(setting.Inputs{Flags: flags})
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("settings of the demo: %s", faults[0])
 	}
@@ -283,12 +297,13 @@ func (w *world) welcome(out io.Writer) {
             the demo app, behind the bridge; it has no login of its own
   sign in   as Ada, Grace or Alan, who are in different groups, at the demo
             identity provider: %s
+  binding   %s
   admin     %s/login
             e-mail %s, password %s
 
 Stop with Ctrl-C; nothing is kept.
 
-`, w.site, deepLink, w.idpURL, w.site, adminEmail, w.password)
+`, w.site, deepLink, w.idpURL, bindingInWords(w.cfg.JWTBinding), w.site, adminEmail, w.password)
 }
 
 func port(l net.Listener) string {
@@ -305,4 +320,15 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		return err
 	}
 	return nil
+}
+
+// bindingInWords says what ties a login to the browser that began it.
+func bindingInWords(b sso.Binding) string {
+	switch b {
+	case sso.BindingState:
+		return "state: a login ends in the browser that began it; the token is in the URL once"
+	case sso.BindingPKCE:
+		return "pkce: as state, and a code takes the token's place: no token is in a URL"
+	}
+	return "off, as Metabase does it; try --binding state and --binding pkce"
 }

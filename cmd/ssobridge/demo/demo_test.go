@@ -21,18 +21,28 @@ func TestWalk(t *testing.T) {
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"))
 	t.Setenv("TMPDIR", t.TempDir())
 	t.Setenv("SSOBRIDGE_JWT_PROFILE", "nonsense") // the demo does not depend on what is set up
-	var stdout, stderr bytes.Buffer
-	if got := Run(t.Context(), []string{"--walk"}, &stdout, &stderr); got != 0 {
-		t.Fatalf("demo --walk: got %d, want 0\n%s%s", got, stdout.String(), stderr.String())
-	}
-	for _, want := range []string{"GET http://localhost:", "return_to=%2Freports%2F7%3Ftab%3D2", "✓ signature", "✓ groups",
-		"All Users, Research, Staff", "Set-Cookie: ssobridge=…;", "the sign-in works: 10 hops"} {
-		if !strings.Contains(stdout.String(), want) {
-			t.Errorf("the walk does not say %q:\n%s", want, stdout.String())
+	for _, tt := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"return_to=%2Freports%2F7%3Ftab%3D2", "✓ signature", "✓ groups", "All Users, Research, Staff", "the sign-in works: 10 hops"}},
+		{[]string{"--binding", "state"}, []string{"Set-Cookie: ssobridge-flow-", "state=", "✓ signature", "not judged here",
+			"did not begin this login", "the sign-in works: 11 hops"}},
+		{[]string{"--binding=pkce"}, []string{"code_challenge_method=S256", "code=", "no token", "POST http://127.0.0.1:",
+			"the sign-in works: 10 hops"}},
+	} {
+		var stdout, stderr bytes.Buffer
+		if got := Run(t.Context(), append(tt.args, "--walk"), &stdout, &stderr); got != 0 {
+			t.Fatalf("demo --walk %v: got %d, want 0\n%s%s", tt.args, got, stdout.String(), stderr.String())
 		}
-	}
-	if strings.Contains(stdout.String(), "✗") || stderr.Len() > 0 {
-		t.Errorf("got ✗ or errors:\n%s%s", stdout.String(), stderr.String())
+		for _, want := range append(tt.want, "GET http://localhost:", "Set-Cookie: ssobridge=…;") {
+			if !strings.Contains(stdout.String(), want) {
+				t.Errorf("the walk %v does not say %q:\n%s", tt.args, want, stdout.String())
+			}
+		}
+		if strings.Contains(stdout.String(), "✗") || stderr.Len() > 0 {
+			t.Errorf("%v: got ✗ or errors:\n%s%s", tt.args, stdout.String(), stderr.String())
+		}
 	}
 	left, err := os.ReadDir(os.Getenv("TMPDIR"))
 	if err != nil || len(left) > 0 {
@@ -96,6 +106,7 @@ func TestDemoRefuses(t *testing.T) {
 		{"a name", []string{"--listen", ":0", "--app-listen", "example.com:80"}, 1, []string{"not on loopback"}},
 		{"no port", []string{"--listen", "127.0.0.1"}, 1, []string{"not an address with a port"}},
 		{"an unknown flag", []string{"--what"}, 2, []string{"what"}},
+		{"an unknown binding", []string{"--binding", "plain"}, 2, []string{"--binding", "off, state, pkce"}},
 		{"an argument", []string{"now"}, 2, []string{"no arguments"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -37,22 +38,30 @@ func people() []person {
 // them and sends the browser back. A real one asks for a password where this one shows three buttons; the rest is all
 // that an identity provider has to do.
 type idp struct {
-	callback string // the bridge's /auth/sso; tokens go nowhere else, whatever a request says
+	callback string // the bridge's /auth/sso; tokens and codes go nowhere else, whatever a request says
 	secret   string
 	now      func() time.Time
 	log      *slog.Logger
+	codes    codes
 }
+
+// clientID is the name under which the demo IdP knows the bridge.
+const clientID = "ssobridge-demo"
 
 // A loginRequest is what the bridge sends along with the browser. It crosses the login page in hidden fields, and back
 // goes what belongs to the login: return_to and state in the URL, nonce and code_challenge inside the signature. The form
 // has no action: it posts to the page's own address, and so browsers carry even the #fragment of a deep link through.
 type loginRequest struct {
-	ReturnTo, State, Nonce, CodeChallenge string
+	ReturnTo, State, Nonce                                                  string
+	ResponseType, ClientID, RedirectURI, CodeChallenge, CodeChallengeMethod string
 }
 
 // fields are the parameters by name, without the empty ones.
 func (r loginRequest) fields() map[string]string {
-	all := map[string]string{"return_to": r.ReturnTo, "state": r.State, "nonce": r.Nonce, "code_challenge": r.CodeChallenge}
+	all := map[string]string{
+		"return_to": r.ReturnTo, "state": r.State, "nonce": r.Nonce, "response_type": r.ResponseType, "client_id": r.ClientID,
+		"redirect_uri": r.RedirectURI, "code_challenge": r.CodeChallenge, "code_challenge_method": r.CodeChallengeMethod,
+	}
 	for name, value := range all {
 		if value == "" {
 			delete(all, name)
@@ -66,6 +75,7 @@ func (i *idp) handler() http.Handler {
 	mux.Handle("GET /{$}", http.RedirectHandler("/login", http.StatusSeeOther))
 	mux.HandleFunc("GET /login", i.showLogin)
 	mux.HandleFunc("POST /login", i.login)
+	mux.HandleFunc("POST /token", i.redeem)
 	mux.HandleFunc("GET /style.css", serveStyle)
 	// A form that ends in a redirect needs the place it redirects to in form-action: browsers follow the whole chain.
 	return guard("default-src 'none'; style-src 'self'; form-action 'self' "+i.callback+
@@ -75,17 +85,25 @@ func (i *idp) handler() http.Handler {
 // readRequest takes the parameters of the bridge from a query or a form. ok is false when they ask for something that
 // this IdP does not do.
 func (i *idp) readRequest(q url.Values) (r loginRequest, ok bool) {
-	r = loginRequest{q.Get("return_to"), q.Get("state"), q.Get("nonce"), q.Get("code_challenge")}
-	// RFC 9700 §4.1: a redirect_uri is compared exactly with the registered one. RFC 7636 §4.2: plain protects nothing.
-	return r, (!q.Has("redirect_uri") || q.Get("redirect_uri") == i.callback) &&
-		(!q.Has("code_challenge") || q.Get("code_challenge_method") == "S256")
+	r = loginRequest{
+		q.Get("return_to"), q.Get("state"), q.Get("nonce"), q.Get("response_type"), q.Get("client_id"), q.Get("redirect_uri"),
+		q.Get("code_challenge"), q.Get("code_challenge_method"),
+	}
+	switch {
+	case r.RedirectURI != "" && r.RedirectURI != i.callback: // RFC 9700 §4.1: compared exactly with the registered one
+		return r, false
+	case r.CodeChallenge != "" && r.CodeChallengeMethod != "S256": // RFC 7636 §4.2: plain protects nothing
+		return r, false
+	case r.ResponseType == "code": // no code without a challenge (SECURITY C6)
+		return r, r.ClientID == clientID && r.CodeChallenge != "" && r.RedirectURI != ""
+	}
+	return r, r.ResponseType == ""
 }
 
 func (i *idp) showLogin(w http.ResponseWriter, req *http.Request) {
 	r, ok := i.readRequest(req.URL.Query())
 	if !ok {
-		http.Error(w, "this identity provider sends people back to "+i.callback+" only, and knows the challenge method S256 only",
-			http.StatusBadRequest)
+		i.refuseRequest(w)
 		return
 	}
 	render(w, i.log, "login.html", struct {
@@ -101,29 +119,49 @@ func (i *idp) login(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "the form could not be read", http.StatusBadRequest)
 		return
 	}
-	r := loginRequest{req.PostForm.Get("return_to"), req.PostForm.Get("state"), req.PostForm.Get("nonce"),
-		req.PostForm.Get("code_challenge")}
-	for _, p := range people() {
-		if p.ID != req.PostForm.Get("person") {
-			continue
-		}
-		token, err := i.sign(p, r)
-		if err != nil {
-			i.log.Error("demo identity provider: signing", "error", err)
-			http.Error(w, "the token could not be signed", http.StatusInternalServerError)
-			return
-		}
-		back := url.Values{"jwt": {token}}
-		if r.ReturnTo != "" {
-			back.Set("return_to", r.ReturnTo)
-		}
-		if r.State != "" {
-			back.Set("state", r.State)
-		}
-		http.Redirect(w, req, i.callback+"?"+back.Encode(), http.StatusSeeOther)
+	r, ok := i.readRequest(req.PostForm)
+	if !ok {
+		i.refuseRequest(w)
 		return
 	}
-	http.Error(w, "no such person", http.StatusBadRequest)
+	n := slices.IndexFunc(people(), func(p person) bool { return p.ID == req.PostForm.Get("person") })
+	if n < 0 {
+		http.Error(w, "no such person", http.StatusBadRequest)
+		return
+	}
+	back, err := i.outcome(people()[n], r)
+	if err != nil {
+		i.log.Error("demo identity provider: signing", "error", err)
+		http.Error(w, "the token could not be signed", http.StatusInternalServerError)
+		return
+	}
+	http.Redirect(w, req, i.callback+"?"+back.Encode(), http.StatusSeeOther)
+}
+
+func (i *idp) refuseRequest(w http.ResponseWriter) {
+	http.Error(w, "this identity provider knows the client "+clientID+", sends people back to "+i.callback+
+		" only, and knows the challenge method S256 only", http.StatusBadRequest)
+}
+
+// outcome is what the browser takes back: a code where one was asked for, else the token itself.
+func (i *idp) outcome(p person, r loginRequest) (url.Values, error) {
+	back := url.Values{}
+	if r.ResponseType == "code" {
+		back.Set("code", i.codes.issue(grant{p, r, i.now().Add(codeLifetime)}, i.now()))
+	} else {
+		token, err := i.sign(p, r)
+		if err != nil {
+			return nil, err
+		}
+		back.Set("jwt", token)
+	}
+	if r.ReturnTo != "" {
+		back.Set("return_to", r.ReturnTo)
+	}
+	if r.State != "" {
+		back.Set("state", r.State)
+	}
+	return back, nil
 }
 
 // sign makes the token: who it is, for the next minute, once.

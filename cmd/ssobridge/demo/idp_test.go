@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -70,7 +71,7 @@ func TestLoginKeepsTheRequest(t *testing.T) {
 		{"state and nonce", url.Values{"state": {"s&=#"}, "nonce": {"n"}, "x": {"other"}}, url.Values{"state": {"s&=#"}},
 			map[string]any{"nonce": "n"}},
 		{"a challenge", url.Values{"state": {"s"}, "nonce": {"n"}, "code_challenge": {"c"}, "code_challenge_method": {"S256"},
-			"redirect_uri": {i.callback}, "response_type": {"code"}, "client_id": {"x"}},
+			"redirect_uri": {i.callback}, "client_id": {"x"}},
 			url.Values{"state": {"s"}}, map[string]any{"nonce": "n", "code_challenge": "c"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -123,6 +124,11 @@ func TestIDPRefuses(t *testing.T) {
 		{"a longer redirect_uri", http.MethodGet, "/login?redirect_uri=http://localhost:3000/auth/sso/x", ""},
 		{"plain", http.MethodGet, "/login?code_challenge=c&code_challenge_method=plain", ""},
 		{"a challenge without a method", http.MethodGet, "/login?code_challenge=c", ""}, // RFC 7636 §4.3: plain is the default
+		{"a code for another client", http.MethodGet, "/login?response_type=code&client_id=x&code_challenge=c&code_challenge_method=S256&redirect_uri=http://localhost:3000/auth/sso", ""},
+		{"a code without a challenge", http.MethodGet, "/login?response_type=code&client_id=ssobridge-demo&redirect_uri=http://localhost:3000/auth/sso", ""}, // SECURITY C6
+		{"a code without redirect_uri", http.MethodGet, "/login?response_type=code&client_id=ssobridge-demo&code_challenge=c&code_challenge_method=S256", ""},
+		{"another response_type", http.MethodGet, "/login?response_type=token", ""},
+		{"a form that was changed", http.MethodPost, "/login", "person=ada&redirect_uri=http://evil.example/"},
 		{"an unknown person", http.MethodPost, "/login", "person=mallory"},
 		{"no one", http.MethodPost, "/login", "return_to=/"},
 		{"a form that is none", http.MethodPost, "/login", "%zz"},
@@ -155,4 +161,69 @@ func TestApp(t *testing.T) {
 		t.Errorf("got %s\n%s", resp.Status, body)
 	}
 	inputs(t, strings.NewReader(string(body))) // no script came of it
+}
+
+// SECURITY C6, the identity provider's half: each row breaks one thing.
+func TestRedeem(t *testing.T) {
+	const verifier, challenge = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" // RFC 7636 Appendix B
+	for _, tt := range []struct {
+		name   string
+		change func(i *idp, form url.Values)
+		want   string // the error; "" for a token
+	}{
+		{"as it must be", func(*idp, url.Values) {}, ""},
+		{"a minute later", func(i *idp, _ url.Values) { i.now = later(60) }, ""},
+		{"later than that", func(i *idp, _ url.Values) { i.now = later(61) }, "invalid_grant"},
+		{"no code", func(_ *idp, f url.Values) { f.Del("code") }, "invalid_grant"},
+		{"another client", func(_ *idp, f url.Values) { f.Set("client_id", "x") }, "invalid_grant"},
+		{"another redirect_uri", func(_ *idp, f url.Values) { f.Set("redirect_uri", "http://localhost:3000/") }, "invalid_grant"},
+		{"no verifier", func(_ *idp, f url.Values) { f.Del("code_verifier") }, "invalid_grant"},
+		{"another verifier", func(_ *idp, f url.Values) { f.Set("code_verifier", strings.Repeat("a", 43)) }, "invalid_grant"},
+		{"plain", func(_ *idp, f url.Values) { f.Set("code_verifier", challenge) }, "invalid_grant"},
+		{"42 characters", func(_ *idp, f url.Values) { f.Set("code_verifier", verifier[:42]) }, "invalid_grant"},
+		{"129 characters", func(_ *idp, f url.Values) { f.Set("code_verifier", strings.Repeat("a", 129)) }, "invalid_grant"},
+		{"another grant", func(_ *idp, f url.Values) { f.Set("grant_type", "password") }, "unsupported_grant_type"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			i := testIDP()
+			request := url.Values{"person": {"ada"}, "response_type": {"code"}, "client_id": {clientID}, "redirect_uri": {i.callback},
+				"state": {"s"}, "nonce": {"n"}, "code_challenge": {challenge}, "code_challenge_method": {"S256"}}
+			to, err := answerOf(i.handler(), formTo("/login", request)).Location()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if to.Query().Has("jwt") || to.Query().Get("state") != "s" {
+				t.Errorf("sent back to %s", to)
+			}
+			form := url.Values{"grant_type": {"authorization_code"}, "code": {to.Query().Get("code")}, "client_id": {clientID},
+				"redirect_uri": {i.callback}, "code_verifier": {verifier}}
+			code := form.Get("code")
+			tt.change(i, form)
+			var got struct{ JWT, Error string }
+			resp := answerOf(i.handler(), formTo("/token", form))
+			if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
+				t.Fatal(err)
+			}
+			if ok := resp.StatusCode == http.StatusOK && got.JWT != ""; ok != (tt.want == "") || got.Error != tt.want {
+				t.Errorf("got %s %+v, want error %q", resp.Status, got, tt.want)
+			}
+			// Whatever came of it, the code is used up.
+			if form.Get("code") == code && tt.want != "unsupported_grant_type" {
+				form.Set("code_verifier", verifier)
+				if again := answerOf(i.handler(), formTo("/token", form)); again.StatusCode != http.StatusBadRequest {
+					t.Errorf("a second time: got %s", again.Status)
+				}
+			}
+		})
+	}
+}
+
+func later(seconds int64) func() time.Time {
+	return func() time.Time { return time.Unix(1_800_000_000+seconds, 0) }
+}
+
+func formTo(path string, form url.Values) *http.Request {
+	req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return req
 }

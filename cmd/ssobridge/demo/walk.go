@@ -33,7 +33,8 @@ type walk struct {
 	location string            // where the last answer sends the browser
 	login    string            // address of the IdP's page, to which its form posts
 	form     map[string]string // the form's hidden fields
-	token    string
+	brought  string            // the address that signed the browser in
+	token    string            // "" when a code takes its place
 }
 
 func newWalk(w *world, out io.Writer) *walk {
@@ -42,9 +43,7 @@ func newWalk(w *world, out io.Writer) *walk {
 }
 
 func (w *walk) run(ctx context.Context) error {
-	for _, hop := range []func(context.Context) error{
-		w.openPage, w.beginSignIn, w.showLogin, w.pickPerson, w.explain, w.callback, w.arrive, w.whoAmI, w.replay, w.signOut,
-	} {
+	for _, hop := range w.course() {
 		if err := hop(ctx); err != nil {
 			fmt.Fprintf(w.out, "   ✗ %v\n\n", err)
 			return fmt.Errorf("the sign-in stopped at hop %d: %w", w.hops, err)
@@ -54,6 +53,20 @@ func (w *walk) run(ctx context.Context) error {
 	fmt.Fprintf(w.out, "the sign-in works: %d hops, every check passed\n", w.hops)
 	return nil
 }
+
+// course is the hops of the binding in force.
+func (w *walk) course() []func(context.Context) error {
+	all := []func(context.Context) error{w.openPage, w.beginSignIn, w.showLogin, w.pickPerson}
+	if w.binding() != sso.BindingPKCE { // a code shows nothing of what it stands for
+		all = append(all, w.explain)
+	}
+	if w.binding() != sso.BindingOff {
+		all = append(all, w.elsewhere)
+	}
+	return append(all, w.callback, w.arrive, w.whoAmI, w.replay, w.signOut)
+}
+
+func (w *walk) binding() sso.Binding { return w.world.cfg.JWTBinding }
 
 func (w *walk) openPage(ctx context.Context) error {
 	w.title("A browser that is not signed in opens a page of the app.")
@@ -71,8 +84,26 @@ func (w *walk) beginSignIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.check(resp.status == http.StatusFound && w.location == w.world.idpURL+"?return_to="+url.QueryEscape(deepLink),
-		"it goes to JWT_IDENTITY_PROVIDER_URI, and the page is one encoded parameter, return_to")
+	to, err := url.Parse(w.location)
+	if err != nil {
+		return err
+	}
+	q := to.Query()
+	if w.binding() == sso.BindingOff {
+		return w.check(resp.status == http.StatusFound && w.location == w.world.idpURL+"?return_to="+url.QueryEscape(deepLink),
+			"it goes to JWT_IDENTITY_PROVIDER_URI, and the page is one encoded parameter, return_to")
+	}
+	if err := w.check(resp.status == http.StatusFound && strings.HasPrefix(w.location, w.world.idpURL+"?") && q.Get("state") != "" &&
+		q.Get("nonce") != "" && !q.Has("return_to") && len(resp.header["Set-Cookie"]) == 1,
+		"it goes to JWT_IDENTITY_PROVIDER_URI with a state and a nonce; a sealed cookie keeps both and the page that was wanted"); err != nil {
+		return err
+	}
+	if w.binding() == sso.BindingState {
+		return nil
+	}
+	return w.check(q.Get("response_type") == "code" && q.Get("client_id") == clientID && q.Get("redirect_uri") == w.world.site+"/auth/sso" &&
+		q.Get("code_challenge") != "" && q.Get("code_challenge_method") == "S256",
+		"it asks for a code, and sends the hash of a secret that the cookie keeps: the code_challenge (RFC 7636)")
 }
 
 func (w *walk) showLogin(ctx context.Context) error {
@@ -83,8 +114,9 @@ func (w *walk) showLogin(ctx context.Context) error {
 		return err
 	}
 	w.form = hiddenFields(resp.body)
-	return w.check(resp.status == http.StatusOK && w.form["return_to"] == deepLink,
-		"the page keeps return_to in a hidden field of its form")
+	want := map[sso.Binding]string{sso.BindingOff: "return_to", sso.BindingState: "state", sso.BindingPKCE: "code_challenge"}[w.binding()]
+	return w.check(resp.status == http.StatusOK && w.form[want] != "",
+		"the page keeps what it was sent, such as %s, in hidden fields of its form", want)
 }
 
 func (w *walk) pickPerson(ctx context.Context) error {
@@ -101,10 +133,19 @@ func (w *walk) pickPerson(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.token = back.Query().Get("jwt")
-	if err := w.check(resp.status == http.StatusSeeOther && strings.HasPrefix(w.location, w.world.site+"/auth/sso?") &&
-		w.token != "" && back.Query().Get("return_to") == deepLink,
-		"the identity provider signs a token and sends the browser back with it and with return_to"); err != nil {
+	q := back.Query()
+	sent := resp.status == http.StatusSeeOther && strings.HasPrefix(w.location, w.world.site+"/auth/sso?") && q.Get("state") == w.form["state"]
+	if w.binding() == sso.BindingPKCE {
+		return w.check(sent && q.Get("code") != "" && !q.Has("jwt"),
+			"the identity provider sends the browser back with a code, good once and for a minute, and the state; no token")
+	}
+	w.token = q.Get("jwt")
+	what := "return_to"
+	if w.binding() == sso.BindingState {
+		what = "the state"
+	}
+	if err := w.check(sent && w.token != "" && q.Get("return_to") == w.form["return_to"],
+		"the identity provider signs a token and sends the browser back with it and with %s", what); err != nil {
 		return err
 	}
 	w.say("the token says %s", payload(w.token))
@@ -114,7 +155,7 @@ func (w *walk) pickPerson(ctx context.Context) error {
 // explain has the bridge judge the token as it will in the next hop, and change nothing.
 func (w *walk) explain(ctx context.Context) error {
 	w.title("What the bridge checks when the token arrives (as ssobridge explain shows it).")
-	e := w.world.bridge.Explain(ctx, sso.Callback{Token: w.token, ReturnTo: deepLink})
+	e := w.world.bridge.Explain(ctx, sso.Callback{Token: w.token, ReturnTo: w.form["return_to"], State: w.form["state"], Whole: true})
 	for _, c := range e.Checks {
 		mark := "✓"
 		if !c.OK {
@@ -125,11 +166,35 @@ func (w *walk) explain(ctx context.Context) error {
 	return w.check(e.Accepted && e.Identity.Email == "ada@example.com", "accepted")
 }
 
+// elsewhere is login CSRF: an attacker signs in as himself and gives somebody else the last link. It must neither sign
+// that person in nor spoil the login.
+func (w *walk) elsewhere(ctx context.Context) error {
+	w.title("That very address is opened in another browser first.")
+	other := &walk{world: w.world, out: w.out}
+	resp, err := other.get(ctx, w.location)
+	if err != nil {
+		return err
+	}
+	return w.check(resp.status == http.StatusUnauthorized && len(resp.header["Set-Cookie"]) == 0,
+		"refused: that browser did not begin this login; nothing is used up")
+}
+
 func (w *walk) callback(ctx context.Context) error {
-	w.title("The browser brings the token to the bridge.")
+	if w.binding() == sso.BindingPKCE {
+		w.title("The browser brings the code to the bridge, which fetches the token at the identity provider's /token.")
+	} else {
+		w.title("The browser brings the token to the bridge.")
+	}
+	w.brought = w.location
 	resp, err := w.get(ctx, w.location)
 	if err != nil {
 		return err
+	}
+	if w.binding() == sso.BindingPKCE {
+		if err := w.check(resp.status == http.StatusFound,
+			"the bridge showed the secret behind the code_challenge, and the identity provider answered with the token"); err != nil {
+			return err
+		}
 	}
 	if err := w.check(resp.status == http.StatusFound && w.location == w.world.site+deepLink,
 		"signed in, and sent to the page it wanted; no token is in that address"); err != nil {
@@ -178,16 +243,30 @@ func (w *walk) whoAmI(ctx context.Context) error {
 		"%s, with the token's attributes, in the groups %s", user.Email, strings.Join(groups, ", "))
 }
 
-// replay is what someone would try who found the token in a log.
+// replay is what someone would try who found the address in a log.
 func (w *walk) replay(ctx context.Context) error {
-	w.title("Somebody else finds the token in a log and tries it.")
+	w.title("Somebody else finds that address in a log and tries it.")
 	thief := &walk{world: w.world, out: w.out}
-	resp, err := thief.get(ctx, w.world.site+"/auth/sso?"+url.Values{"jwt": {w.token}}.Encode())
+	resp, err := thief.get(ctx, w.brought)
 	if err != nil {
 		return err
 	}
-	return w.check(resp.status == http.StatusUnauthorized && len(resp.header["Set-Cookie"]) == 0,
-		"refused: a token opens one session")
+	if err := w.check(resp.status == http.StatusUnauthorized && len(resp.header["Set-Cookie"]) == 0,
+		"refused: it works once, and opens one session"); err != nil || w.binding() != sso.BindingPKCE {
+		return err
+	}
+	brought, err := url.Parse(w.brought)
+	if err != nil {
+		return err
+	}
+	resp, err = thief.post(ctx, w.world.cfg.JWTTokenURI.String(), url.Values{"grant_type": {"authorization_code"},
+		"code": {brought.Query().Get("code")}, "client_id": {clientID}, "redirect_uri": {w.world.site + "/auth/sso"},
+		"code_verifier": {strings.Repeat("guess", 10)}})
+	if err != nil {
+		return err
+	}
+	return w.check(resp.status == http.StatusBadRequest && strings.Contains(resp.body, "invalid_grant"),
+		"refused by the identity provider, too: a code works once, and only with the secret behind the code_challenge")
 }
 
 func (w *walk) signOut(ctx context.Context) error {
@@ -276,13 +355,14 @@ func (w *walk) do(ctx context.Context, method, address string, form url.Values) 
 var (
 	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 	cookieValue = regexp.MustCompile(`^([^=]*)=[^;]*`)
-	jwtValue    = regexp.MustCompile(`jwt=[^&]*`)
+	longValue   = regexp.MustCompile(`(jwt|state|nonce|code|code_challenge)=([^&]{8})([^&]{8,})`)
 )
 
-// shorten takes the bulk of a token out of an address.
+// shorten takes the bulk of a token and of random values out of an address.
 func shorten(address string) string {
-	return jwtValue.ReplaceAllStringFunc(address, func(s string) string {
-		return fmt.Sprintf("%s…[%d characters]", s[:min(len(s), 12)], len(s)-len("jwt="))
+	return longValue.ReplaceAllStringFunc(address, func(s string) string {
+		m := longValue.FindStringSubmatch(s)
+		return fmt.Sprintf("%s=%s…[%d characters]", m[1], m[2], len(m[2])+len(m[3]))
 	})
 }
 
