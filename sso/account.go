@@ -1,6 +1,7 @@
 package sso
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -36,6 +37,29 @@ func (a Account) Attributes() map[string]string {
 	maps.Copy(all, a.Synced)
 	maps.Copy(all, a.Own)
 	return all
+}
+
+// CheckAttributes refuses attributes that an administrator must not set: names that no login could sync, and more or
+// longer ones than a login may bring (SECURITY E7, E10).
+func CheckAttributes(own map[string]string) error {
+	if len(own) > maxAttributes {
+		return fmt.Errorf("more than %d attributes", maxAttributes)
+	}
+	for name, value := range own {
+		switch {
+		case name == "" || name != CleanText(name):
+			return errors.New("an attribute's name is not empty and has no control characters or spaces around it")
+		case len(name) > maxName:
+			return fmt.Errorf("an attribute's name has at most %d bytes", maxName)
+		case strings.HasPrefix(name, "@") || registered[name]:
+			return fmt.Errorf("%q is reserved: names that begin with @, and the claims about a token such as iat, are no attributes", name)
+		case len(value) > maxAttribute:
+			return fmt.Errorf("an attribute's value has at most %d bytes", maxAttribute)
+		case value != CleanText(value):
+			return errors.New("an attribute's value has no control characters or spaces around it")
+		}
+	}
+	return nil
 }
 
 // A Principal is whoever a request acts for. It is made from the database and never changed after; share it freely.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,6 +44,25 @@ func foundAccount(a *sso.Account, err error) (sso.Account, error) {
 // Account returns one account, or [sso.NotFound].
 func (s *Store) Account(ctx context.Context, id int64) (sso.Account, error) {
 	return foundAccount(oneAccount(ctx, s.reading(), "SELECT "+accountColumns+" FROM accounts WHERE id = $1", id))
+}
+
+// AccountsByID returns the accounts of these ids; ids of which there is none are left out.
+func (s *Store) AccountsByID(ctx context.Context, ids []int64) (map[int64]sso.Account, error) {
+	found := make(map[int64]sso.Account, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	args := make([]any, powerOfTwo(len(ids)))
+	for i := range args {
+		args[i] = ids[min(i, len(ids)-1)]
+	}
+	err := s.reading().each(ctx, func(rows *sql.Rows) error {
+		var a sso.Account
+		err := rows.Scan(accountFields(&a)...)
+		found[a.ID] = a
+		return err
+	}, "SELECT "+accountColumns+" FROM accounts WHERE id IN "+list(len(ids)), args...)
+	return found, err
 }
 
 // AccountByEmail returns the account with that e-mail, compared without case, or [sso.NotFound].
@@ -197,9 +217,31 @@ func refuseIfLastAdministrator(ctx context.Context, c *conn, id int64) error {
 	return refuseLastAdministrator(ctx, c, id)
 }
 
-// SetOwnAttributes replaces the attributes that an administrator set. It returns [sso.NotFound].
-func (s *Store) SetOwnAttributes(ctx context.Context, id int64, own map[string]string, e sso.Event) error {
+// ChangeOwnAttributes changes attributes that an administrator sets: nil removes one, the others stay as they are. With
+// was, it is [sso.Conflict] when one of them is not as was says (absent: not set), so that two administrators do not
+// overwrite each other unknowingly. It returns [sso.Invalid] for a set that [sso.CheckAttributes] refuses, or
+// [sso.NotFound].
+func (s *Store) ChangeOwnAttributes(ctx context.Context, id int64, changes map[string]*string, was map[string]string, e sso.Event) error {
 	return s.changeAccount(ctx, id, e, func(c *conn, a sso.Account) (bool, error) {
+		own := maps.Clone(a.Own)
+		if own == nil {
+			own = map[string]string{}
+		}
+		for name, value := range changes {
+			now, set := a.Own[name]
+			before, wasSet := was[name]
+			if was != nil && (now != before || set != wasSet) {
+				return false, fmt.Errorf("attribute %q was changed meanwhile: %w", name, sso.Conflict)
+			}
+			if value == nil {
+				delete(own, name)
+			} else {
+				own[name] = *value
+			}
+		}
+		if err := sso.CheckAttributes(own); err != nil {
+			return false, fmt.Errorf("%w: %w", err, sso.Invalid)
+		}
 		_, err := c.exec(ctx, "UPDATE accounts SET own = $2 WHERE id = $1", id, setText(own))
 		return setText(a.Own) != setText(own), err
 	})

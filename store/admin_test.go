@@ -63,7 +63,7 @@ func TestAccounts(t *testing.T) {
 		wantCode(t, "AccountByEmail", second(db.AccountByEmail(t.Context(), "")), sso.NotFound)
 		wantCode(t, "Memberships", second(db.Memberships(t.Context(), 99)), sso.NotFound)
 		wantCode(t, "SetActive", db.SetActive(t.Context(), 99, false, cli), sso.NotFound)
-		wantCode(t, "SetOwnAttributes", db.SetOwnAttributes(t.Context(), 99, nil, cli), sso.NotFound)
+		wantCode(t, "ChangeOwnAttributes", db.ChangeOwnAttributes(t.Context(), 99, nil, nil, cli), sso.NotFound)
 		wantCode(t, "SetActive of the last administrator", db.SetActive(t.Context(), made.ID, false, cli), sso.Conflict)
 		wantCode(t, "RemoveMember of the last administrator", db.RemoveMember(t.Context(), made.ID, sso.Administrators, cli), sso.Conflict)
 		if a, err := db.Account(t.Context(), made.ID); err != nil || !a.Active {
@@ -143,7 +143,7 @@ func TestEndings(t *testing.T) {
 			return db.RemoveMember(t.Context(), id, sso.FirstGroup, cli)
 		}, false},
 		{"own attributes", func(t *testing.T, db *testDB, id int64, _ sso.SessionHash) error {
-			return db.SetOwnAttributes(t.Context(), id, map[string]string{"a": "b"}, cli)
+			return db.ChangeOwnAttributes(t.Context(), id, map[string]*string{"a": ptr("b")}, nil, cli)
 		}, false},
 		{"names in a login", func(t *testing.T, db *testDB, _ int64, _ sso.SessionHash) error {
 			id := person("ada@example.com")
@@ -397,7 +397,7 @@ func TestChanges(t *testing.T) {
 		a := db.admin(t, "a@example.com")
 		change := func(n int) {
 			for i := range n {
-				if err := db.SetOwnAttributes(t.Context(), a.ID, map[string]string{"n": fmt.Sprint(db.now.Load(), i)}, cli); err != nil {
+				if err := db.ChangeOwnAttributes(t.Context(), a.ID, map[string]*string{"n": ptr(fmt.Sprint(db.now.Load(), i))}, nil, cli); err != nil {
 					t.Fatal(err)
 				}
 			}

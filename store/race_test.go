@@ -189,7 +189,7 @@ func TestFeedWhileWriting(t *testing.T) {
 			defer close(done)
 			atOnce(len(accounts), func(i int) {
 				for n := range rounds {
-					if err := db.SetOwnAttributes(context.Background(), accounts[i], map[string]string{"n": fmt.Sprint(n)}, cli); err != nil {
+					if err := db.ChangeOwnAttributes(context.Background(), accounts[i], map[string]*string{"n": ptr(fmt.Sprint(n))}, nil, cli); err != nil {
 						t.Error(err)
 					}
 				}

@@ -91,7 +91,7 @@ func TestSignInAgain(t *testing.T) {
 		first.FirstName, first.LastName = ptr("Ada"), ptr("Byron")
 		first.Attributes = map[string]string{"dept": "engines", "floor": "2"}
 		before, _ := db.signIn(t, first, standard)
-		if err := db.SetOwnAttributes(t.Context(), before.Account.ID, map[string]string{"floor": "9"}, cli); err != nil {
+		if err := db.ChangeOwnAttributes(t.Context(), before.Account.ID, map[string]*string{"floor": ptr("9")}, nil, cli); err != nil {
 			t.Fatal(err)
 		}
 

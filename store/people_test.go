@@ -1,0 +1,85 @@
+package store_test
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+func TestChangeOwnAttributes(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		changes map[string]*string
+		was     map[string]string
+		want    map[string]string // nil: refused with code
+		code    sso.Code
+	}{
+		{"add", map[string]*string{"team": ptr("blue")}, nil, map[string]string{"dept": "Sales", "team": "blue"}, ""},
+		{"add what is not there", map[string]*string{"team": ptr("blue")}, map[string]string{}, map[string]string{"dept": "Sales", "team": "blue"}, ""},
+		{"change", map[string]*string{"dept": ptr("R&D")}, map[string]string{"dept": "Sales"}, map[string]string{"dept": "R&D"}, ""},
+		{"remove", map[string]*string{"dept": nil}, map[string]string{"dept": "Sales"}, map[string]string{}, ""},
+		{"remove what is gone", map[string]*string{"x": nil}, nil, map[string]string{"dept": "Sales"}, ""},
+		{"changed meanwhile", map[string]*string{"dept": ptr("R&D")}, map[string]string{"dept": "Support"}, nil, sso.Conflict},
+		{"made meanwhile", map[string]*string{"dept": ptr("R&D")}, map[string]string{}, nil, sso.Conflict},
+		{"removed meanwhile", map[string]*string{"team": ptr("red")}, map[string]string{"team": "blue"}, nil, sso.Conflict},
+		{"no name", map[string]*string{"": ptr("x")}, nil, nil, sso.Invalid},
+		{"too long", map[string]*string{"a": ptr(strings.Repeat("x", 5000))}, nil, nil, sso.Invalid},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			each(t, func(t *testing.T, db *testDB) {
+				a, err := db.CreateAccount(t.Context(), sso.Account{Email: "ada@example.com", Active: true, Own: map[string]string{"dept": "Sales"}}, "", nil, cli)
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = db.ChangeOwnAttributes(t.Context(), a.ID, tt.changes, tt.was, cli)
+				if code := sso.CodeOf(err); code != tt.code {
+					t.Fatalf("got %v, want code %q", err, tt.code)
+				}
+				want := tt.want
+				if want == nil {
+					want = a.Own
+				}
+				got, err := db.Account(t.Context(), a.ID)
+				if err != nil || !maps.Equal(got.Own, want) {
+					t.Errorf("got %v, %v, want %v", got.Own, err, want)
+				}
+			})
+		})
+	}
+}
+
+func TestAccountsByID(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		var ids []int64
+		for _, email := range []string{"a@example.com", "b@example.com", "c@example.com"} {
+			ids = append(ids, db.admin(t, email).ID)
+		}
+		for _, tt := range []struct {
+			ask  []int64
+			want []string
+		}{
+			{nil, []string{}},
+			{ids[:1], []string{"a@example.com"}},
+			{ids, []string{"a@example.com", "b@example.com", "c@example.com"}},
+			{[]int64{ids[2], 99, ids[2]}, []string{"c@example.com"}},
+		} {
+			found, err := db.AccountsByID(t.Context(), tt.ask)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := []string{}
+			for _, id := range ids {
+				if a, ok := found[id]; ok {
+					got = append(got, a.Email)
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" || len(found) != len(tt.want) {
+				t.Errorf("AccountsByID(%v) (-want +got):\n%s", tt.ask, diff)
+			}
+		}
+	})
+}
