@@ -179,9 +179,9 @@ func (l *live) fromTrustedProxy(r *http.Request) bool {
 }
 
 // posesAsForwarded reports whether a header is another way to say what the X-Forwarded-… headers say, or another spelling
-// of one of them. The shortest is X-Original-Uri.
+// of one of them. The shortest is X-Rewrite-Url.
 func posesAsForwarded(name string) bool {
-	if len(name) < len("X-Original-Uri") || name[0] != 'X' && name[0] != 'x' {
+	if len(name) < len("X-Rewrite-Url") || name[0] != 'X' && name[0] != 'x' {
 		return false
 	}
 	switch name {
