@@ -85,8 +85,12 @@ func (s *Server) handleJWKS(c echo.Context) error {
 	if s.Signer == nil {
 		return echo.ErrNotFound
 	}
+	keys, err := s.Signer.JWKS()
+	if err != nil {
+		return err
+	}
 	c.Response().Header().Set("Cache-Control", "public, max-age=300")
-	return c.Blob(http.StatusOK, "application/jwk-set+json", s.Signer.JWKS())
+	return c.Blob(http.StatusOK, "application/jwk-set+json", keys)
 }
 
 // cors lets pages of CORS_ORIGINS read the answers of the JSON flow. Cookies play no part in it, so no credentials.

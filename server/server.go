@@ -24,7 +24,7 @@ import (
 type Options struct {
 	Store     Store
 	Passwords Passwords
-	Signer    Signer // signs Remote-Assertion; nil: it is always "-"
+	Signer    Signer // signs Remote-Assertion; nil: it is always "-". What it signs with may change in SettingsChanged
 	SecretKey []byte // seals the cookie of a login that has begun
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -64,8 +64,8 @@ type Passwords interface {
 type Signer interface {
 	// SignAssertion returns a JWT of these claims; the issuer is the bridge.
 	SignAssertion(claims map[string]any) (string, error)
-	// JWKS is the public key set as RFC 7517 JSON.
-	JWKS() []byte
+	// JWKS is the public key set as RFC 7517 JSON, as it is now.
+	JWKS() ([]byte, error)
 }
 
 // Server answers HTTP. Make one with [New]; it is an [http.Handler] that can be mounted at the root of any server.

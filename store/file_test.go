@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -411,5 +413,37 @@ func TestSigningKeys(t *testing.T) {
 		}
 		wantCode(t, "delete", db.DeleteSigningKey(t.Context(), "k1"), "")
 		wantCode(t, "delete again", db.DeleteSigningKey(t.Context(), "k1"), sso.NotFound)
+	})
+}
+
+// Of replicas that ask at once, one adds its key; retired keys do not count.
+func TestEnsureSigningKey(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		var wg sync.WaitGroup
+		var added atomic.Int64
+		ensure := func(id string, since time.Time) {
+			ok, err := db.EnsureSigningKey(t.Context(), id, []byte("private "+id), start, since)
+			if err != nil {
+				t.Errorf("%s: %v", id, err)
+			}
+			if ok {
+				added.Add(1)
+			}
+		}
+		for i := range 8 {
+			wg.Go(func() { ensure(fmt.Sprint("k", i), time.Time{}) })
+		}
+		wg.Wait()
+		keys, err := db.SigningKeys(t.Context())
+		if err != nil || len(keys) != 1 || added.Load() != 1 || string(keys[0].Private) != "private "+keys[0].ID {
+			t.Fatalf("got %d added, keys %+v, %v; want one", added.Load(), keys, err)
+		}
+		ensure("later", start)
+		wantCode(t, "retire", db.RetireSigningKey(t.Context(), keys[0].ID, start), "")
+		ensure("after retirement", time.Time{})
+		if keys, err = db.SigningKeys(t.Context()); err != nil || len(keys) != 2 {
+			// "later" was added, since nothing was made after start; "after retirement" was not, since "later" is in use.
+			t.Errorf("got %+v, %v; want two keys", keys, err)
+		}
 	})
 }

@@ -82,6 +82,30 @@ func (s *Store) AddSigningKey(ctx context.Context, id string, private []byte, at
 	})
 }
 
+// EnsureSigningKey is AddSigningKey unless there is a key in use that was made after since, and reports whether it was
+// added. Of several that ask at once, one adds its key.
+func (s *Store) EnsureSigningKey(ctx context.Context, id string, private []byte, at, since time.Time) (added bool, err error) {
+	box, err := s.box(keyBox)
+	if err != nil {
+		return false, err
+	}
+	err = s.writing(ctx, func(c *conn) error {
+		added = false
+		// First, for its lock: PostgreSQL would let two look before either adds.
+		if err := announce(ctx, c, 0, s.now()); err != nil {
+			return err
+		}
+		n, err := c.exec(ctx, `INSERT INTO signing_keys (id, private, created_at, retired_at) SELECT $1, $2, $3, 0
+			WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE retired_at = 0 AND created_at > $4)`, id, box.Seal(private, id), at, since)
+		if err == nil && n == 0 {
+			err = errUndo
+		}
+		added = err == nil
+		return err
+	})
+	return added && err == nil, err
+}
+
 // RetireSigningKey says that a key signs no more since at. It stays, for those who still verify with it, until
 // [Store.DeleteSigningKey]. It returns [sso.NotFound] for a key that is not there or is retired.
 func (s *Store) RetireSigningKey(ctx context.Context, id string, at time.Time) error {

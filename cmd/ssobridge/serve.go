@@ -44,7 +44,7 @@ func serve(ctx context.Context, p *program, c *command, args []string) error {
 	if addr, err := netip.ParseAddrPort(l.Addr().String()); err == nil {
 		o.cfg = o.cfg.WithListener(addr)
 	}
-	s, err := o.server(ctx, p)
+	s, signer, err := o.server(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -59,22 +59,23 @@ func serve(ctx context.Context, p *program, c *command, args []string) error {
 	}
 	all.Go(func() error { return s.Serve(ctx, l) })
 	all.Go(func() error { o.sweep(ctx, p.now); return nil })
+	all.Go(func() error { signer.Follow(ctx); return nil })
 	fmt.Fprintf(p.stdout, "ssobridge listens on http://%s, for browsers at %s\n", l.Addr(), o.cfg.SiteURL)
 	return all.Wait()
 }
 
 // server joins the parts (DESIGN 1).
-func (o *opened) server(ctx context.Context, p *program) (*server.Server, error) {
+func (o *opened) server(ctx context.Context, p *program) (*server.Server, *wire.Signer, error) {
 	runtime, err := wire.NewRuntime(ctx, o.cfg, o.store, o.key, p.now, o.log)
 	if err != nil {
-		return nil, withHint("ssobridge check shows all settings and where they come from", plain(err))
+		return nil, nil, withHint("ssobridge check shows all settings and where they come from", plain(err))
 	}
 	for _, w := range runtime.Live().Config.Warnings {
 		o.log.Warn(w)
 	}
-	signer, err := wire.NewSigner(ctx, o.store, p.now)
+	signer, err := wire.NewSigner(ctx, o.store, p.now, o.log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s, err := server.New(server.Options{
 		Store:           o.store,
@@ -85,12 +86,14 @@ func (o *opened) server(ctx context.Context, p *program) (*server.Server, error)
 		Log:             o.log,
 		Version:         version(),
 		Administration:  &server.Administration{Store: o.store, Settings: runtime},
-		SettingsChanged: runtime.Reload,
+		SettingsChanged: func(ctx context.Context) error {
+			return errors.Join(runtime.Reload(ctx), signer.Reload(ctx))
+		},
 	}, runtime.Live())
 	if err == nil {
 		runtime.Follow(s.Apply)
 	}
-	return s, err
+	return s, signer, err
 }
 
 func listen(address, flag string) (net.Listener, error) {

@@ -237,8 +237,12 @@ func build(ctx context.Context, l *listeners, binding sso.Binding, log *slog.Log
 	if err = w.makeAdmin(ctx, hasher, now()); err != nil {
 		return nil, err
 	}
+	signer, err := wire.NewSigner(ctx, w.store, now, log)
+	if err != nil {
+		return nil, err
+	}
 	w.server, err = server.New(server.Options{
-		Store: w.store, Passwords: hasher, SecretKey: w.cfg.SecretKey, Now: now, Log: log, Version: "demo",
+		Store: w.store, Passwords: hasher, Signer: signer, SecretKey: w.cfg.SecretKey, Now: now, Log: log, Version: "demo",
 	}, server.Live{Config: w.cfg, Bridge: w.bridge})
 	return w, err
 }

@@ -5,61 +5,199 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/token"
-	"github.com/ssobridge/ssobridge/store"
 )
 
 // AssertionType is the typ of the bridge's assertions (RFC 8725 §3.11): no one can take one for a login token.
 const AssertionType = "assertion+jwt"
 
-// Signer signs what the bridge asserts to the app behind it, with a key that is kept sealed in the store. It is a
-// server.Signer.
-type Signer struct {
-	key  *token.SigningKey
-	jwks []byte
+// The life of a signing key. It is published as soon as it is made, signs from KeyLead later until the next key does so,
+// and stays published for KeyOverlap after that. Apps keep the key set for five minutes and an assertion lives for five,
+// so that none ever meets an assertion whose key it cannot find (SECURITY F4).
+const (
+	KeyLifetime = 90 * 24 * time.Hour // from when it is made until the next one signs
+	KeyLead     = time.Hour
+	KeyOverlap  = time.Hour
+)
+
+// tendEvery is how often it is seen whether a new key is due.
+const tendEvery = 10 * time.Minute
+
+// KeyStore keeps signing keys, sealed; package store has it.
+type KeyStore interface {
+	// SigningKeys returns all of them.
+	SigningKeys(ctx context.Context) ([]sso.StoredKey, error)
+	// EnsureSigningKey adds a key, unless one in use was made after since: of replicas that ask at once, one adds its key.
+	EnsureSigningKey(ctx context.Context, id string, private []byte, at, since time.Time) (added bool, err error)
+	// DeleteSigningKey returns [sso.NotFound] when another replica was first.
+	DeleteSigningKey(ctx context.Context, id string) error
+	Record(ctx context.Context, e sso.Event) error
 }
 
-// NewSigner reads the bridge's signing keys, and makes the first one. Of several the oldest in use signs, so that all
-// replicas use the same one, also when two made the first at once; all are published.
-func NewSigner(ctx context.Context, st *store.Store, now func() time.Time) (*Signer, error) {
-	stored, err := st.SigningKeys(ctx)
-	if err == nil && !slices.ContainsFunc(stored, inUse) {
-		if err = addKey(ctx, st, now()); err == nil {
-			stored, err = st.SigningKeys(ctx)
-		}
-	}
-	if err != nil {
+// A Signer signs what the bridge asserts to the app behind it (Remote-Assertion), with keys that are kept sealed in the
+// store and shared by all replicas. It is a server.Signer. Make one with [NewSigner]; run [Signer.Follow] beside it, and
+// call [Signer.Reload] when the store says that something changed.
+type Signer struct {
+	store KeyStore
+	now   func() time.Time
+	log   *slog.Logger
+	keys  atomic.Pointer[[]signingKey]
+	mu    sync.Mutex // held while keys are read and put in force, so that older ones never replace newer ones
+}
+
+// A signingKey is one key and its dates. All replicas derive the same from the same rows.
+type signingKey struct {
+	*token.SigningKey
+	made    time.Time
+	signs   time.Time // from then on
+	retired time.Time // zero: in use
+	until   time.Time // published until then; zero: no end is known
+}
+
+// NewSigner reads the bridge's signing keys, makes the first one, and the next one when it is due.
+func NewSigner(ctx context.Context, st KeyStore, now func() time.Time, log *slog.Logger) (*Signer, error) {
+	s := &Signer{store: st, now: now, log: log}
+	s.keys.Store(&[]signingKey{})
+	if err := s.Tend(ctx); err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}
-	slices.SortFunc(stored, func(a, b sso.StoredKey) int {
+	return s, nil
+}
+
+// Reload takes in the keys as they are in the store now.
+func (s *Signer) Reload(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stored, err := s.store.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	keys, err := arrange(stored)
+	if err == nil {
+		s.keys.Store(&keys)
+	}
+	return err
+}
+
+// arrange puts keys in order of their age and derives their dates.
+func arrange(stored []sso.StoredKey) ([]signingKey, error) {
+	stored = slices.SortedFunc(slices.Values(stored), func(a, b sso.StoredKey) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
-	s := &Signer{}
-	var all []*token.SigningKey
-	for _, k := range stored {
+	keys := make([]signingKey, len(stored))
+	next := time.Time{} // when the next younger key in use begins to sign
+	for i, k := range slices.Backward(stored) {
 		key, err := token.ParseSigningKey(k.Private)
 		if err != nil {
 			return nil, fmt.Errorf("signing key %s: %w", k.ID, err)
 		}
-		all = append(all, key)
-		if s.key == nil && inUse(k) {
-			s.key = key
+		keys[i] = signingKey{SigningKey: key, made: k.CreatedAt, signs: k.CreatedAt.Add(KeyLead), retired: k.RetiredAt}
+		switch {
+		case !k.RetiredAt.IsZero():
+			keys[i].until = k.RetiredAt.Add(KeyOverlap)
+			continue
+		case !next.IsZero():
+			keys[i].until = next.Add(KeyOverlap)
 		}
+		next = keys[i].signs
 	}
-	if s.key == nil {
-		return nil, errors.New("signing keys: none is in use")
-	}
-	s.jwks, err = token.PublicJWKS(all...)
-	return s, err
+	return keys, nil
 }
 
-func inUse(k sso.StoredKey) bool { return k.RetiredAt.IsZero() }
+// current is the key that signs at now: the youngest that is due; before any is, the oldest. nil: there is none.
+func current(keys []signingKey, now time.Time) *signingKey {
+	var found *signingKey
+	for i := range keys {
+		k := &keys[i]
+		if k.retired.IsZero() && (found == nil || !now.Before(k.signs)) {
+			found = k
+		}
+	}
+	return found
+}
 
-func addKey(ctx context.Context, st *store.Store, at time.Time) error {
+func (k *signingKey) published(now time.Time) bool { return k.until.IsZero() || now.Before(k.until) }
+
+// SignAssertion signs claims as they are.
+func (s *Signer) SignAssertion(claims map[string]any) (string, error) {
+	k := current(*s.keys.Load(), s.now())
+	if k == nil {
+		return "", errors.New("no signing key is in use")
+	}
+	return k.Sign(claims, AssertionType)
+}
+
+// JWKS is the public key set, RFC 7517: the key that signs, the next one, and those that did so lately.
+func (s *Signer) JWKS() ([]byte, error) {
+	now := s.now()
+	var public []*token.SigningKey
+	for _, k := range *s.keys.Load() {
+		if k.published(now) {
+			public = append(public, k.SigningKey)
+		}
+	}
+	return token.PublicJWKS(public...)
+}
+
+// Follow sees to the keys until ctx ends. What fails is logged and tried again.
+func (s *Signer) Follow(ctx context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.Tend(ctx); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "signing keys not seen to; it will be tried again", "error", err)
+		}
+	}
+}
+
+// Tend makes a key when one is due, and deletes those that are published no more.
+func (s *Signer) Tend(ctx context.Context) error {
+	if err := s.Reload(ctx); err != nil {
+		return err
+	}
+	now := s.now()
+	keys := *s.keys.Load()
+	if due(keys, now) {
+		if err := s.add(ctx, now.Add(KeyLead-KeyLifetime), "", "made, since it was due"); err != nil {
+			return err
+		}
+		return s.Reload(ctx)
+	}
+	for _, k := range keys {
+		if !k.published(now) {
+			if err := s.drop(ctx, k.ID()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// due reports whether the youngest key in use is so old that its successor must be published. A clock that was set back
+// makes no key due.
+func due(keys []signingKey, now time.Time) bool {
+	for _, k := range slices.Backward(keys) {
+		if k.retired.IsZero() {
+			return !now.Before(k.made.Add(KeyLifetime - KeyLead))
+		}
+	}
+	return true
+}
+
+// add makes a key, unless another replica made one after since.
+func (s *Signer) add(ctx context.Context, since time.Time, actor, why string) error {
 	key, err := token.NewSigningKey()
 	if err != nil {
 		return err
@@ -68,13 +206,78 @@ func addKey(ctx context.Context, st *store.Store, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	return st.AddSigningKey(ctx, key.ID(), der, at)
+	added, err := s.store.EnsureSigningKey(ctx, key.ID(), der, s.now(), since)
+	if err == nil && added {
+		s.note(ctx, actor, "key "+key.ID()+" of Remote-Assertion "+why)
+	}
+	return err
 }
 
-// SignAssertion signs claims as they are.
-func (s *Signer) SignAssertion(claims map[string]any) (string, error) {
-	return s.key.Sign(claims, AssertionType)
+// drop deletes a key; that another replica was first is no error.
+func (s *Signer) drop(ctx context.Context, id string) error {
+	err := s.store.DeleteSigningKey(ctx, id)
+	if sso.CodeOf(err) == sso.NotFound {
+		return nil
+	}
+	return err
 }
 
-// JWKS is the public key set, RFC 7517.
-func (s *Signer) JWKS() []byte { return s.jwks }
+// note leaves an event. That it cannot be kept undoes nothing.
+func (s *Signer) note(ctx context.Context, actor, detail string) {
+	if err := s.store.Record(ctx, sso.Event{At: s.now(), Kind: sso.EventSetting, Actor: actor, Detail: detail}); err != nil {
+		s.log.ErrorContext(ctx, "event not recorded", "detail", detail, "error", err)
+	}
+}
+
+// Rotate makes the next key, which signs from KeyLead later. With compromised, it signs at once and all others are
+// deleted: assertions that are on their way may then be refused, for as long as apps keep the old key set. actor is who
+// asks.
+func (s *Signer) Rotate(ctx context.Context, compromised bool, actor string) error {
+	before := *s.keys.Load()
+	why := fmt.Sprintf("made by hand; it signs from %v later", KeyLead)
+	if compromised {
+		why = "made by hand, and all others deleted"
+	}
+	never := s.now().Add(KeyLifetime) // whatever there is, another one is wanted
+	if err := s.add(ctx, never, actor, why); err != nil {
+		return err
+	}
+	if compromised {
+		for _, k := range before {
+			if err := s.drop(ctx, k.ID()); err != nil {
+				return err
+			}
+		}
+	}
+	return s.Reload(ctx)
+}
+
+// A KeyState is one signing key as people see it.
+type KeyState struct {
+	ID      string
+	Made    time.Time
+	State   string    // "next", "current" or "last"
+	Changes time.Time // when it begins to sign, when it is replaced, or when it is published no more
+}
+
+// Keys lists the published keys, oldest first.
+func (s *Signer) Keys() []KeyState {
+	keys, now := *s.keys.Load(), s.now()
+	signing := current(keys, now)
+	var all []KeyState
+	for i := range keys {
+		k := &keys[i]
+		switch {
+		case !k.published(now):
+		case k == signing && k.until.IsZero():
+			all = append(all, KeyState{k.ID(), k.made, "current", k.made.Add(KeyLifetime)})
+		case k == signing:
+			all = append(all, KeyState{k.ID(), k.made, "current", k.until.Add(-KeyOverlap)})
+		case k.retired.IsZero() && now.Before(k.signs):
+			all = append(all, KeyState{k.ID(), k.made, "next", k.signs})
+		default:
+			all = append(all, KeyState{k.ID(), k.made, "last", k.until})
+		}
+	}
+	return all
+}

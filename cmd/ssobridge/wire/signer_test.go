@@ -1,70 +1,263 @@
 package wire
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/store"
 )
 
-// Replicas that start at once, and again later, sign with a key that all of them publish; nothing private is published
-// (SECURITY F6).
-func TestSignersOfReplicasAgree(t *testing.T) {
-	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "a.db"), store.Options{Secret: []byte(secret)})
+
+// A keyroom is a store with replicas that sign with its keys, and a clock that all of them share.
+type keyroom struct {
+	t     *testing.T
+	file  string
+	store *store.Store
+
+	mu    sync.Mutex
+	clock time.Time
+}
+
+func newKeyroom(t *testing.T) *keyroom {
+	k := &keyroom{t: t, file: filepath.Join(t.TempDir(), "a.db"), clock: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+	k.store = k.open(secret)
+	t.Cleanup(func() { k.store.Close() })
+	if _, err := k.store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func (k *keyroom) open(secretKey string) *store.Store {
+	k.t.Helper()
+	st, err := store.Open(k.t.Context(), "sqlite:"+k.file, store.Options{Secret: []byte(secretKey), Now: k.now})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return st
+}
+
+func (k *keyroom) now() time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.clock
+}
+
+func (k *keyroom) pass(d time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.clock = k.clock.Add(d)
+}
+
+func (k *keyroom) signer() *Signer {
+	k.t.Helper()
+	s, err := NewSigner(k.t.Context(), k.store, k.now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return s
+}
+
+func sign(t *testing.T, s *Signer) string {
+	t.Helper()
+	signed, err := s.SignAssertion(map[string]any{"sub": "1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer st.Close()
-	if _, err := st.Migrate(t.Context()); err != nil {
+	return signed
+}
+
+func jwks(t *testing.T, s *Signer) []byte {
+	t.Helper()
+	data, err := s.JWKS()
+	if err != nil {
 		t.Fatal(err)
 	}
+	return data
+}
+
+func verifies(t *testing.T, signed string, set []byte) error {
+	t.Helper()
+	keys, err := token.ParsePublicKeys(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.VerifySignature(t.Context(), signed, keys, "ES256")
+}
+
+// Replicas that start at once, and again later, sign with one key that all of them publish; nothing private is published
+// (SECURITY F6).
+func TestSignersOfReplicasAgree(t *testing.T) {
+	k := newKeyroom(t)
 	var first sync.WaitGroup
 	for range 4 {
 		first.Go(func() {
-			if _, err := NewSigner(t.Context(), st, time.Now); err != nil {
+			if _, err := NewSigner(t.Context(), k.store, k.now, slog.New(slog.DiscardHandler)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	first.Wait()
 
-	a, err := NewSigner(t.Context(), st, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := NewSigner(t.Context(), st, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := a.SignAssertion(map[string]any{"sub": "1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := token.ParsePublicKeys(b.JWKS())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := token.VerifySignature(t.Context(), signed, keys, "ES256"); err != nil {
+	a, b := k.signer(), k.signer()
+	if err := verifies(t, sign(t, a), jwks(t, b)); err != nil {
 		t.Errorf("an assertion of one replica against the keys of the other: got %v, want no error", err)
 	}
-	if string(a.JWKS()) != string(b.JWKS()) || a.key.ID() != b.key.ID() {
-		t.Errorf("got signers %s and %s, want the same", a.key, b.key)
-	}
 	var set struct{ Keys []map[string]any }
-	if err := json.Unmarshal(a.JWKS(), &set); err != nil {
+	if err := json.Unmarshal(jwks(t, a), &set); err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range set.Keys {
-		if _, private := k["d"]; private || k["use"] != "sig" {
-			t.Errorf("got the published key %v, want its public part, for signatures", k)
+	if len(set.Keys) != 1 {
+		t.Errorf("got %d keys after four first starts at once, want 1", len(set.Keys))
+	}
+	for _, key := range set.Keys {
+		want := []string{"alg", "crv", "kid", "kty", "use", "x", "y"}
+		if got := slices.Sorted(maps.Keys(key)); !slices.Equal(got, want) || key["use"] != "sig" {
+			t.Errorf("got a published key with %v for %v, want its public part %v for sig", got, key["use"], want)
 		}
 	}
-	if parts := strings.Split(signed, "."); len(parts) != 3 {
-		t.Errorf("got %q, want a compact JWS", signed)
+}
+
+// For a year of rotations no app meets an assertion whose key is missing from the key set: neither one that has kept the
+// set for five minutes, nor one that reads the set just before the assertion expires (SECURITY F4).
+func TestNoAppMeetsAnUnknownKey(t *testing.T) {
+	k := newKeyroom(t)
+	// b never tends: it only hears of what a did.
+	a, b := k.signer(), k.signer()
+	const cached, lifetime, step = 5 * time.Minute, 5 * time.Minute, 20 * time.Minute
+	signers := map[string]bool{}
+	most := 0
+	for end := k.now().Add(370 * 24 * time.Hour); k.now().Before(end); k.pass(step) {
+		if err := errors.Join(a.Tend(t.Context()), b.Reload(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		keys := a.Keys()
+		most = max(most, len(keys))
+		if len(keys) == 1 && k.now().Before(keys[0].Changes.Add(-KeyLead-step)) {
+			k.pass(keys[0].Changes.Add(-KeyLead - step).Sub(k.now())) // nothing happens until then
+			continue
+		}
+		old := jwks(t, a)
+		k.pass(cached)
+		signed := sign(t, b)
+		k.pass(lifetime)
+		for name, set := range map[string][]byte{"kept before": old, "read after": jwks(t, a)} {
+			if err := verifies(t, signed, set); err != nil {
+				t.Fatalf("at %v, with a key set %s: got %v, want no error", k.now(), name, err)
+			}
+		}
+		signers[strings.Split(signed, ".")[0]] = true
+	}
+	if len(signers) != 5 || most > 2 {
+		t.Errorf("got %d keys that signed in 370 days and at most %d at once, want 5 and 2", len(signers), most)
+	}
+	stored, err := k.store.SigningKeys(t.Context())
+	if err != nil || len(stored) > 2 {
+		t.Errorf("got %d keys in the store at the end, %v; want those of the past deleted", len(stored), err)
+	}
+}
+
+func TestRotateByHand(t *testing.T) {
+	k := newKeyroom(t)
+	a, b := k.signer(), k.signer()
+	before := sign(t, a)
+	if err := errors.Join(a.Rotate(t.Context(), false, "cli"), b.Reload(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	states := func(s *Signer) (all []string) {
+		for _, key := range s.Keys() {
+			all = append(all, key.State)
+		}
+		return all
+	}
+	for _, tt := range []struct {
+		after time.Duration
+		want  []string
+	}{
+		{0, []string{"current", "next"}},
+		{KeyLead - time.Second, []string{"current", "next"}},
+		{time.Second, []string{"last", "current"}},
+		{KeyOverlap - time.Second, []string{"last", "current"}},
+		{time.Second, []string{"current"}},
+	} {
+		k.pass(tt.after)
+		if diff := cmp.Diff(tt.want, states(b)); diff != "" {
+			t.Errorf("%v later (-want +got):\n%s", tt.after, diff)
+		}
+	}
+	if err := verifies(t, before, jwks(t, b)); err == nil {
+		t.Error("the old key after the overlap: got no error, want it gone")
+	}
+
+	// A key that leaked is gone at once, on each replica that has heard of it.
+	leaked := sign(t, a)
+	if err := errors.Join(a.Rotate(t.Context(), true, "cli"), b.Reload(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]*Signer{"here": a, "elsewhere": b} {
+		if err := verifies(t, leaked, jwks(t, s)); err == nil {
+			t.Errorf("%s, an assertion by a key that was thrown away: got no error, want it refused", name)
+		}
+		if err := verifies(t, sign(t, s), jwks(t, a)); err != nil {
+			t.Errorf("%s, an assertion by its successor: got %v, want no error", name, err)
+		}
+	}
+	events, _, err := k.store.Events(t.Context(), sso.EventQuery{})
+	if err != nil || len(events) != 3 || events[0].Actor != "cli" || !strings.Contains(events[0].Detail, "all others deleted") {
+		t.Errorf("got the events %+v, %v; want one for each key", events, err)
+	}
+}
+
+// A copy of the database signs nothing (SECURITY F2).
+func TestSigningKeysAreSealed(t *testing.T) {
+	k := newKeyroom(t)
+	k.signer()
+	stored, err := k.store.SigningKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{k.file, k.file + "-wal"} {
+		data, err := os.ReadFile(name)
+		if err == nil && strings.Contains(string(data), string(stored[0].Private[36:68])) {
+			t.Errorf("%s holds the private key in clear", filepath.Base(name))
+		}
+	}
+	copied := k.open("another secret key of enough bytes!!")
+	defer copied.Close()
+	if _, err := NewSigner(t.Context(), copied, k.now, slog.New(slog.DiscardHandler)); !errors.Is(err, seal.ErrOtherKey) {
+		t.Errorf("with another SECRET_KEY: got %v, want %v", err, seal.ErrOtherKey)
+	}
+}
+
+// down is a store that cannot be reached.
+type down struct{ KeyStore }
+
+func (down) SigningKeys(context.Context) ([]sso.StoredKey, error) { return nil, sso.StoreUnavailable }
+
+// Without the store a bridge goes on with the keys it has.
+func TestSignerSurvivesItsStore(t *testing.T) {
+	k := newKeyroom(t)
+	s := k.signer()
+	s.store = down{}
+	if err := s.Tend(t.Context()); sso.CodeOf(err) != sso.StoreUnavailable {
+		t.Errorf("Tend: got %v, want %v", err, sso.StoreUnavailable)
+	}
+	if err := verifies(t, sign(t, s), jwks(t, s)); err != nil {
+		t.Errorf("got %v, want no error", err)
 	}
 }

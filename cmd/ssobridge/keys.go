@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+)
+
+func keyCommands() []*command {
+	return []*command{
+		{"keys list", "", "lists the keys that sign Remote-Assertion", keysList},
+		{"keys rotate", "", "makes the next key, which signs in an hour; the bridge does so itself every 90 days", keysRotate},
+	}
+}
+
+type keyJSON struct {
+	ID     string    `json:"kid"`
+	State  string    `json:"state"`
+	MadeAt time.Time `json:"made_at"`
+	Until  time.Time `json:"until"`
+}
+
+func keysList(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	asJSON := f.Bool("json", false, "print JSON, one key a line")
+	if _, err := f.parse(args, 0, 0); err != nil {
+		return err
+	}
+	o, err := f.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	signer, err := wire.NewSigner(ctx, o.store, p.now, o.log)
+	if err != nil {
+		return err
+	}
+	t := p.table(*asJSON, "KEY", "STATE", "MADE", "UNTIL")
+	defer t.Flush()
+	for _, k := range signer.Keys() {
+		t.row(keyJSON{k.ID, k.State, k.Made.UTC(), k.Changes.UTC()}, k.ID, k.State, when(k.Made), when(k.Changes))
+	}
+	return nil
+}
+
+func keysRotate(ctx context.Context, p *program, c *command, args []string) error {
+	f := p.newSettingFlags(c)
+	compromised := f.Bool("compromised", false, "a key may have leaked: the new one signs at once, and all others are deleted. "+
+		"Apps may refuse assertions until they have read the key set again")
+	if _, err := f.parse(args, 0, 0); err != nil {
+		return err
+	}
+	o, err := f.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	signer, err := wire.NewSigner(ctx, o.store, p.now, o.log)
+	if err != nil {
+		return err
+	}
+	if err := signer.Rotate(ctx, *compromised, "cli"); err != nil {
+		return err
+	}
+	keys := signer.Keys()
+	k := keys[len(keys)-1]
+	if k.State == "next" {
+		fmt.Fprintf(p.stdout, "made key %s; it signs from %s\n", k.ID, when(k.Changes))
+	} else {
+		fmt.Fprintf(p.stdout, "made key %s; it signs from now, and all others are deleted\n", k.ID)
+	}
+	return nil
+}
