@@ -33,7 +33,7 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 			Bridge:    func() *sso.Bridge { return s.live.Load().bridge },
 			Applied:   s.seeChanges,
 			Recent:    s.Recent,
-			Confirm:   s.ConfirmURL,
+			KeepForm:  s.KeepForm,
 		},
 	}).Mount(e)
 }

@@ -8,6 +8,34 @@ func adminSamples() []sample {
 			Callback: "https://bridge.acme.example/auth/sso", Warnings: []string{"JWT_GROUP_MAPPINGS is set, but JWT_GROUP_SYNC is off: groups are not synced"},
 		}},
 		{"admin overview new", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1}},
+		{"admin settings", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples()}},
+		{"admin settings wrong", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples(),
+			Alerts: []string{"JWT_SHARED_SECRET is not set, but JWT_ENABLED is true"}}},
+		{"admin key", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 2}},
+		{"admin key new", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1,
+			Generated: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}},
+		{"admin key fixed", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1, Source: "SSOBRIDGE_JWT_SHARED_SECRET"}},
+		{"admin key wrong", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1, Alert: "Somebody else has saved settings meanwhile.",
+			SecretError: "the shared secret has 7 bytes; it needs at least 32"}},
+		{"admin try", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin"}},
+		{"admin try wrong", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Alert: "This report was shown already.", Token: "abc", TokenError: "This is empty."}},
+		{"admin try accepted", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin", Token: "e30.e30.c2ln", Report: &AdminReport{
+			Accepted: true, Checks: []AdminCheck{{"signature", true, "HS256 with secret 1 of 2"}, {"exp", true, "in 9 minutes"}}, Email: "ada@acme.example",
+			Name: "Ada Lovelace", Attributes: []AdminFact{{"region", "north"}}, Sent: []string{"extHR", "extSales"}, SentAny: true, Account: "new",
+			Groups: []string{"All Users", "Sales"}, Warnings: []string{"a mapping names group 7, which does not exist"},
+		}}},
+		{"admin try refused", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin", Report: &AdminReport{
+			Code: "token_expired", Advice: "sign a new token at each redirect", Checks: []AdminCheck{{"signature", true, ""}, {"exp", false, "expired 3 minutes ago"}},
+		}}},
+		{"admin mapping", mappingSample(AdminMapping{Mode: "manual"})},
+		{"admin mapping empty", AdminMapping{AdminLayout: adminSample(AdminSectionMapping), Version: "0", Mode: "off", JSON: "{}"}.WithRows(2)},
+		{"admin mapping preview", mappingSample(AdminMapping{Mode: "manual", NewAdministrators: []string{"extAdmins"}, Info: "The rows below are those of the JSON.", Import: true,
+			Preview: &AdminPreview{People: 840, Changed: 121, Creates: []string{"Night shift"}, Groups: []AdminGroupPreview{{"Sales", 120, 1}},
+				Some: []AdminPersonPreview{{"ada@acme.example", "Sales", "Night shift"}, {"grace@acme.example", "Sales", ""}}}})},
+		{"admin mapping wrong", mappingSample(AdminMapping{Mode: "automatic", Alert: "Nothing was saved.", ModeError: "Automatic needs the list of mappings to be empty.",
+			Theirs: `{"extHR": [7]}`, JSONError: "not a JSON object", Import: true})},
+		{"admin mapping fixed", AdminMapping{AdminLayout: adminSample(AdminSectionMapping), Version: "7", Mode: "manual", ModeFixed: "SSOBRIDGE_JWT_GROUP_SYNC",
+			MappingsFixed: "SSOBRIDGE_JWT_GROUP_MAPPINGS", Rows: []AdminMappingRow{{IDP: "extHR", Groups: "HR"}, {IDP: "old", Groups: "#7", Gone: "#7: no group has this id any more."}}}},
 	}
 }
 
@@ -16,4 +44,32 @@ func adminSample(section AdminSection) AdminLayout {
 		Layout:  Layout{Site: "Acme Reports", User: &UserMenu{Name: "Ada Lovelace", AdminURL: "/admin"}},
 		Section: section, Notice: "Saved. It is in force now.",
 	}
+}
+
+func settingSamples() []AdminSettingSection {
+	profile := AdminSetting{Name: "JWT_PROFILE", Label: "How strictly tokens are judged", Help: "metabase, standard or strict", Value: "strict", Was: "standard",
+		Default: "standard", Options: []AdminOption{{Value: "metabase", Label: "metabase"}, {Value: "standard", Label: "standard"}, {Value: "strict", Label: "strict"}},
+		Error: "needs JWT_ISSUER", Note: "Saved meanwhile by somebody else: metabase"}
+	profile.Choose()
+	return []AdminSettingSection{
+		{Name: "Identity provider", Settings: []AdminSetting{
+			{Name: "JWT_IDENTITY_PROVIDER_URI", Label: "Sign-in page of your product", Help: "the page of your product where people sign in", Value: "https://acme.example/login",
+				Was: "https://acme.example/login", Error: "is not a URL", Note: "Saved meanwhile by somebody else: nothing"},
+			{Name: "JWT_ISSUER", Label: "Issuer (iss)", Help: "what iss must be; unset: not checked", Value: "acme", Source: "SSOBRIDGE_JWT_ISSUER"},
+		}},
+		{Name: "Tokens", Settings: []AdminSetting{profile,
+			{Name: "ACCESS_RULES", Label: "Who may reach which paths", Help: "a JSON list", Value: "[]", Was: "[]", Long: true, Error: "is not a list"},
+		}},
+	}
+}
+
+func mappingSample(m AdminMapping) AdminMapping {
+	m.AdminLayout, m.Version, m.JSON = adminSample(AdminSectionMapping), "7", `{"extHR": [7]}`
+	m.Seen, m.Groups = []string{"extNight"}, []string{"Administrators", "Sales"}
+	m.Rows = []AdminMappingRow{
+		{IDP: "extSales", Groups: "Sales, Night shift", Was: "extSales", Members: "remove", Remove: true},
+		{IDP: "old", Groups: "#7", Was: "old", Gone: "#7: no group has this id any more. Nobody gets into it."},
+		{IDP: "x", Groups: "All Users", IDPError: "This group is mapped twice.", GroupsError: "everyone is in All Users; it cannot be mapped"},
+	}
+	return m.WithRows(2)
 }

@@ -12,6 +12,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-// Options are what the pages need. All fields are required, but for Recent and Confirm.
+// Options are what the pages need. All fields are required, but for Recent and KeepForm, which come together.
 type Options struct {
 	Store    Store
 	Settings Settings
@@ -34,6 +35,8 @@ type Options struct {
 // the one implementation.
 type Store interface {
 	overviewStore
+	tryStore
+	mappingStore
 }
 
 // Settings are the saved settings and what follows from them; wire.Runtime is it.
@@ -71,8 +74,8 @@ type Host struct {
 
 	// Recent reports whether the person has proved who they are a short while ago (SECURITY G3); nil: always.
 	Recent func(*http.Request) bool
-	// Confirm returns where a person proves it anew, and comes back to a path of this site.
-	Confirm func(returnTo string) string
+	// KeepForm keeps a posted form until its person has proved it anew, and returns where to send the browser for that.
+	KeepForm func(r *http.Request, form url.Values) (location string, err error)
 }
 
 // Admin is the administrator's place. Make one with [New] and mount it once.
@@ -117,6 +120,10 @@ type page struct {
 func (a *Admin) pages() []page {
 	return slices.Concat(
 		a.overviewPages(),
+		a.settingPages(),
+		a.keyPages(),
+		a.tryPages(),
+		a.mappingPages(),
 	)
 }
 
@@ -124,5 +131,9 @@ func (a *Admin) pages() []page {
 func (a *Admin) operations() []operation {
 	return slices.Concat(
 		a.overviewOperations(),
+		a.settingOperations(),
+		a.keyOperations(),
+		a.tryOperations(),
+		a.mappingOperations(),
 	)
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -84,7 +85,9 @@ func (c *call) done(path, notice string) error {
 // notices are what a page may say about what was just done. They are ours, so that no link can put words into our mouth.
 func notices() map[string]string {
 	return map[string]string{
-		"saved": "Saved. It is in force now.",
+		"saved":     "Saved. It is in force now.",
+		"key-added": "The new signing key is in force. The one before still works until you remove it.",
+		"key-gone":  "Only the current signing key works now.",
 	}
 }
 
@@ -100,7 +103,22 @@ func (c *call) layout(section templates.AdminSection) templates.AdminLayout {
 	}
 }
 
-// recent reports whether the person proved who they are a short while ago (SECURITY G3).
-func (c *call) recent() bool {
-	return c.a.Host.Recent == nil || c.a.Host.Recent(c.Request())
+// notRecent refuses what needs a recent proof of who the person is (SECURITY G3).
+func (c *call) notRecent() error {
+	if c.a.Host.Recent == nil || c.a.Host.Recent(c.Request()) {
+		return nil
+	}
+	return &Refusal{Err: fmt.Errorf("%w: %w", errNotRecent, sso.Forbidden)}
+}
+
+// errNotRecent is what pages answer by asking for the proof, and then sending the form again.
+var errNotRecent = errors.New("this needs a recent proof of who you are: sign in again, or confirm it at /auth/confirm, and repeat the request")
+
+// proveFirst answers a form that needs a recent proof: the form waits until the person has given one.
+func (c *call) proveFirst(form url.Values) error {
+	location, err := c.a.Host.KeepForm(c.Request(), form)
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, location)
 }

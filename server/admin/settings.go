@@ -1,0 +1,357 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+// The settings that have a place of their own.
+const (
+	sharedSecret  = "JWT_SHARED_SECRET"
+	groupSync     = "JWT_GROUP_SYNC"
+	groupMappings = "JWT_GROUP_MAPPINGS"
+)
+
+func (a *Admin) settingPages() []page {
+	return []page{
+		{http.MethodGet, "/sign-in", a.settingsPage},
+		{http.MethodPost, "/sign-in", a.saveSettingsForm},
+	}
+}
+
+func (a *Admin) settingOperations() []operation {
+	return []operation{
+		op("GET", "/settings", "getSettings", "Every setting, with its source; secrets are masked", a.settings),
+		op("PATCH", "/settings", "changeSettings", "Save settings; they are in force when the answer comes", a.changeSettings),
+	}
+}
+
+// settings of the API.
+type settingsList struct {
+	Version  int64          `json:"version" doc:"to save with: when someone else has saved since, saving is refused with 409"`
+	Settings []settingEntry `json:"settings"`
+}
+
+type settingEntry struct {
+	Name       string `json:"name"`
+	Section    string `json:"section"`
+	Type       string `json:"type"`
+	Help       string `json:"help"`
+	Default    string `json:"default"`
+	Value      string `json:"value" doc:"the value in force; of a secret only that there is one"`
+	Source     string `json:"source" doc:"where the value comes from"`
+	Fixed      bool   `json:"fixed" doc:"given outside the database, so that it cannot be changed here"`
+	Changeable bool   `json:"changeable" doc:"an administrator may save it"`
+	Secret     bool   `json:"secret"`
+}
+
+func (a *Admin) settings(c *call, _ nothing) (settingsList, error) {
+	cfg, version, err := a.Settings.Current(c.Request().Context())
+	if err != nil {
+		return settingsList{}, err
+	}
+	list := settingsList{Version: version}
+	for _, e := range cfg.Effective() {
+		s := e.Setting
+		list.Settings = append(list.Settings, settingEntry{
+			Name: s.Name, Section: s.Section, Type: s.Type, Help: s.Help, Default: s.Default, Value: e.Value, Source: e.Source.String(),
+			Fixed: e.Source.Fixed(), Changeable: s.Changeable && !e.Source.Fixed(), Secret: s.Secret,
+		})
+	}
+	return list, nil
+}
+
+type settingChanges struct {
+	Version int64              `json:"version" doc:"of the settings that were looked at"`
+	Values  map[string]*string `json:"values" doc:"by name; null goes back to the default"`
+}
+
+type savedVersion struct {
+	Version int64 `json:"version"`
+}
+
+func (a *Admin) changeSettings(c *call, in settingChanges) (savedVersion, error) {
+	version, err := a.save(c, in.Values, in.Version)
+	return savedVersion{version}, err
+}
+
+// save saves settings for this administrator. What changes who is let in, and who is an administrator, needs a recent
+// proof of who the person is (SECURITY G3).
+func (a *Admin) save(c *call, values map[string]*string, version int64) (int64, error) {
+	ctx := c.Request().Context()
+	needs, err := a.needsProof(ctx, values)
+	if err != nil {
+		return 0, err
+	}
+	if needs {
+		if err := c.notRecent(); err != nil {
+			return 0, err
+		}
+	}
+	return a.Settings.Save(ctx, Change{
+		Values: values, Version: version, Actor: c.who.Account.Email, Peer: a.Host.Peer(c.Request()), Reference: a.Host.Reference(c.Request()),
+	})
+}
+
+func (a *Admin) needsProof(ctx context.Context, values map[string]*string) (bool, error) {
+	for _, name := range []string{"JWT_IDENTITY_PROVIDER_URI", sharedSecret, "JWT_TOKEN_URI", "JWT_ATTRIBUTE_EMAIL", "JWT_ATTRIBUTE_SUBJECT",
+		"LINK_PASSWORD_ACCOUNTS"} {
+		if _, changed := values[name]; changed {
+			return true, nil
+		}
+	}
+	text, changed := values[groupMappings]
+	if !changed || text == nil {
+		return false, nil
+	}
+	next, err := sso.ParseMappings(*text)
+	if err != nil {
+		return false, nil // Save says what is wrong with it
+	}
+	cfg, _, err := a.Settings.Current(ctx)
+	return err == nil && len(newAdministrators(cfg.JWTGroupMappings, next)) > 0, err
+}
+
+// newAdministrators are the groups of the IdP that next makes administrators and before did not, sorted.
+func newAdministrators(before, next sso.Mappings) []string {
+	var all []string
+	is := func(m sso.Mappings, key string) bool {
+		return slices.Contains(m[key], sso.GroupRef{ID: sso.Administrators})
+	}
+	for key := range next {
+		if is(next, key) && !is(before, key) {
+			all = append(all, key)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// labels name the settings for people who know no environment variables.
+func labels() map[string]string {
+	return map[string]string{
+		"SITE_NAME":                     "Name of this site",
+		"JWT_ENABLED":                   "Sign-in through the identity provider",
+		"JWT_IDENTITY_PROVIDER_URI":     "Sign-in page of your product",
+		"JWT_ATTRIBUTE_EMAIL":           "Claim with the e-mail",
+		"JWT_ATTRIBUTE_FIRSTNAME":       "Claim with the first name",
+		"JWT_ATTRIBUTE_LASTNAME":        "Claim with the last name",
+		"JWT_ATTRIBUTE_GROUPS":          "Claim with the groups",
+		"JWT_ATTRIBUTE_SUBJECT":         "Claim that identifies a person for ever",
+		"JWT_USER_PROVISIONING_ENABLED": "Make accounts at the first sign-in",
+		"LINK_PASSWORD_ACCOUNTS":        "Tokens may sign in to accounts with a password",
+		"JWT_PROFILE":                   "How strictly tokens are judged",
+		"JWT_MAX_AGE":                   "Greatest age of a token",
+		"JWT_LEEWAY":                    "Difference of clocks that is forgiven",
+		"JWT_MAX_LIFETIME":              "Longest life of a token",
+		"JWT_ISSUER":                    "Issuer (iss)",
+		"JWT_AUDIENCE":                  "Audience (aud)",
+		"JWT_BINDING":                   "Tie sign-ins to the browser that began them",
+		"JWT_TOKEN_URI":                 "Token endpoint",
+		"JWT_CLIENT_ID":                 "Client id",
+		"JWT_LOGOUT_URI":                "Page after signing out",
+		"ENABLE_PASSWORD_LOGIN":         "Sign-in with a password",
+		"SESSION_COOKIES":               "End sessions with the browser",
+		"SESSION_COOKIE_SAMESITE":       "Requests from other sites carry the session",
+		"SESSION_TIMEOUT":               "End sessions that are not used",
+		"MAX_SESSION_AGE":               "End sessions after",
+		"CORS_ORIGINS":                  "Sites whose scripts may sign people in",
+		"ACCESS_RULES":                  "Who may reach which paths",
+	}
+}
+
+func label(name string) string {
+	if l := labels()[name]; l != "" {
+		return l
+	}
+	return name
+}
+
+// onPage reports whether a setting stands on the page of settings.
+func onPage(s *setting.Setting) bool {
+	return s.Changeable && !s.Secret && s.Name != groupSync && s.Name != groupMappings
+}
+
+// choices are the values of a setting that has few; nil: it is text.
+func choices(s *setting.Setting) []string {
+	if !strings.HasPrefix(s.Type, "`") {
+		return nil
+	}
+	var all []string
+	for i, part := range strings.Split(s.Type, "`") {
+		if i%2 == 1 {
+			all = append(all, part)
+		}
+	}
+	if s.Default == "" {
+		all = append([]string{""}, all...)
+	}
+	return all
+}
+
+func (a *Admin) settingsPage(c *call) error {
+	cfg, version, err := a.Settings.Current(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.render(http.StatusOK, a.settingsForm(c, cfg, version, nil, nil, nil))
+}
+
+// settingsForm is the page: what was typed (nil: nothing was) over what is in force, errors beside the fields, and notes
+// about what somebody else saved meanwhile.
+func (a *Admin) settingsForm(c *call, cfg *setting.Config, version int64, typed url.Values, wrong, notes map[string]string) templates.AdminSettings {
+	p := templates.AdminSettings{AdminLayout: c.layout(templates.AdminSectionSignIn), Version: strconv.FormatInt(version, 10)}
+	for _, s := range setting.Table() {
+		if !onPage(s) {
+			continue
+		}
+		if n := len(p.Sections); n == 0 || p.Sections[n-1].Name != s.Section {
+			p.Sections = append(p.Sections, templates.AdminSettingSection{Name: s.Section})
+		}
+		f := settingField(s, cfg)
+		if typed.Has(s.Name) && f.Source == "" {
+			f.Value = typed.Get(s.Name)
+		}
+		f.Choose()
+		f.Error, f.Note = wrong[s.Name], notes[s.Name]
+		section := &p.Sections[len(p.Sections)-1]
+		section.Settings = append(section.Settings, f)
+	}
+	for _, name := range sortedKeys(wrong) {
+		if s := setting.Find(name); s == nil || !onPage(s) {
+			p.Alerts = append(p.Alerts, name+" "+wrong[name])
+		}
+	}
+	if len(wrong) > 0 && len(p.Alerts) == 0 {
+		p.Alerts = []string{"Nothing was saved. Look at the fields that are marked below."}
+	}
+	return p
+}
+
+func settingField(s *setting.Setting, cfg *setting.Config) templates.AdminSetting {
+	f := templates.AdminSetting{
+		Name: s.Name, Label: label(s.Name), Help: strings.ReplaceAll(s.Help, "`", ""), Value: cfg.Text(s.Name), Was: cfg.Text(s.Name),
+		Default: s.Default, Long: strings.Contains(s.Type, "JSON"),
+	}
+	if source := cfg.Source(s.Name); source.Fixed() {
+		f.Source = source.String()
+	}
+	for _, choice := range choices(s) {
+		text := choice
+		switch choice {
+		case "":
+			text = "automatic"
+		case "true":
+			text = "on"
+		case "false":
+			text = "off"
+		}
+		f.Options = append(f.Options, templates.AdminOption{Value: choice, Label: text})
+	}
+	return f
+}
+
+// saveSettingsForm saves what differs from what the form was made of. Fields that this administrator did not touch are
+// not saved, so that two who work at once do not undo each other's work.
+func (a *Admin) saveSettingsForm(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	version, err := strconv.ParseInt(form.Get("version"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("the form has no version: %w", sso.RequestMalformed)
+	}
+	values := map[string]*string{}
+	for _, s := range setting.Table() {
+		if !onPage(s) || !form.Has(s.Name) || !form.Has("was."+s.Name) {
+			continue
+		}
+		text := typedText(form.Get(s.Name))
+		form.Set(s.Name, text)
+		switch {
+		case text == form.Get("was."+s.Name):
+		case text == s.Default:
+			values[s.Name] = nil
+		default:
+			values[s.Name] = &text
+		}
+	}
+	_, err = a.save(c, values, version)
+	if err == nil {
+		return c.done("/sign-in", "saved")
+	}
+	if errors.Is(err, errNotRecent) {
+		return c.proveFirst(form)
+	}
+	return a.settingsAgain(c, form, values, err)
+}
+
+// typedText is a field without what a browser or a hand adds.
+func typedText(text string) string {
+	return strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
+}
+
+// settingsAgain shows the form once more, with what was typed.
+func (a *Admin) settingsAgain(c *call, form url.Values, values map[string]*string, cause error) error {
+	wrong, told := fieldsOf(cause)
+	conflict := errors.Is(cause, sso.Conflict)
+	if !conflict && !told {
+		return cause
+	}
+	cfg, version, err := a.Settings.Current(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	notes := map[string]string{}
+	for _, s := range setting.Table() {
+		now := cfg.Text(s.Name)
+		_, touched := values[s.Name]
+		switch {
+		case !touched:
+			form.Del(s.Name) // what is saved now
+		case conflict && now != form.Get("was."+s.Name):
+			notes[s.Name] = "Saved meanwhile by somebody else: " + orNothing(now)
+		}
+	}
+	p := a.settingsForm(c, cfg, version, form, wrong, notes)
+	status := http.StatusBadRequest
+	if conflict {
+		status = http.StatusConflict
+		p.Alerts = []string{"Somebody else has saved settings meanwhile. What you typed is still here: look at it again, then save."}
+	}
+	return c.render(status, p)
+}
+
+func orNothing(text string) string {
+	if text == "" {
+		return "nothing"
+	}
+	return text
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var all []string
+	for k := range m {
+		all = append(all, k)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// secretsText writes shared secrets as the setting holds them.
+func secretsText(secrets []string) (string, error) {
+	raw, err := json.Marshal(secrets)
+	return string(raw), err
+}

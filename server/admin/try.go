@@ -1,0 +1,209 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+type tryStore interface {
+	KeepHandoff(ctx context.Context, key string, data []byte, until time.Time) error
+	TakeHandoff(ctx context.Context, key string) ([]byte, error)
+}
+
+// TrialPath is where a form begins a trial: a sign-in that goes to the identity provider and comes back to a report. The
+// server that mounts the pages answers it, since it has to know the callback again; see [KeepReport].
+const TrialPath = pagesPrefix + "/try/begin"
+
+func (a *Admin) tryPages() []page {
+	return []page{
+		{http.MethodGet, "/try", a.tryPage},
+		{http.MethodPost, "/try", a.tryForm},
+		{http.MethodGet, "/try/report", a.reportPage},
+	}
+}
+
+func (a *Admin) tryOperations() []operation {
+	return []operation{
+		op("POST", "/explain", "explainToken", "What a sign-in with a token would meet; changes nothing", a.explain),
+	}
+}
+
+type tokenToExplain struct {
+	Token string `json:"token" doc:"a token, or the whole URL that the identity provider sent the browser to"`
+}
+
+// An Explanation is what a sign-in would meet, as JSON. It never contains the token.
+type Explanation struct {
+	Accepted  bool              `json:"accepted"`
+	Code      string            `json:"code" doc:"of the first check that failed; empty when accepted"`
+	Advice    string            `json:"advice" doc:"what to change"`
+	Checks    []sso.Check       `json:"checks"`
+	Email     string            `json:"email"`
+	Name      string            `json:"name"`
+	Sent      []string          `json:"groups_sent" doc:"the groups that the token names"`
+	SentAny   bool              `json:"groups_claim" doc:"the token has a claim with groups"`
+	Attribute map[string]string `json:"attributes"`
+	Groups    []string          `json:"groups" doc:"the groups afterwards"`
+	Account   string            `json:"account" doc:"what becomes of the account" enum:"known,new,reactivated,"`
+	Warnings  []string          `json:"warnings"`
+}
+
+func explanation(e sso.Explanation) Explanation {
+	out := Explanation{
+		Accepted: e.Accepted, Code: string(e.Code), Advice: e.Code.Advice(), Checks: append([]sso.Check{}, e.Checks...),
+		Email: e.Identity.Email, Sent: append([]string{}, e.Identity.Groups...), SentAny: e.Identity.GroupsSent,
+		Attribute: e.Identity.Attributes, Groups: []string{}, Warnings: []string{},
+	}
+	for _, part := range []*string{e.Identity.FirstName, e.Identity.LastName} {
+		if part != nil {
+			out.Name = strings.TrimSpace(out.Name + " " + *part)
+		}
+	}
+	if in := e.SignedIn; in != nil {
+		out.Account = map[sso.Admission]string{sso.AdmitKnown: "known", sso.AdmitNew: "new", sso.AdmitReactivated: "reactivated"}[in.Admission]
+		for _, g := range in.Groups {
+			out.Groups = append(out.Groups, g.Name)
+		}
+		out.Warnings = append(out.Warnings, in.Warnings...)
+	}
+	return out
+}
+
+// explain runs the very steps of a sign-in, and undoes them.
+func (a *Admin) explain(c *call, in tokenToExplain) (Explanation, error) {
+	cb, err := readCallback(in.Token)
+	if err != nil {
+		return Explanation{}, err
+	}
+	cb.Peer = a.Host.Peer(c.Request())
+	e := a.Host.Bridge().Explain(c.Request().Context(), cb)
+	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
+		return Explanation{}, fmt.Errorf("explain: %w", e.Code)
+	}
+	return explanation(e), nil
+}
+
+// readCallback reads a token, or the whole URL that a browser was sent to.
+func readCallback(text string) (sso.Callback, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return sso.Callback{}, invalid("token", "is empty")
+	}
+	if !strings.Contains(text, "://") && !strings.Contains(text, "?") {
+		return sso.Callback{Token: text}, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return sso.Callback{}, invalid("token", "is neither a token nor a URL that can be read")
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return sso.Callback{}, invalid("token", "is a URL with a query that cannot be read")
+	}
+	for _, name := range []string{"jwt", "return_to", "state", "error"} {
+		if len(q[name]) > 1 {
+			return sso.Callback{}, invalid("token", "is a URL with %s %d times, which the bridge refuses", name, len(q[name]))
+		}
+	}
+	if !q.Has("jwt") && !q.Has("error") {
+		if q.Has("code") {
+			return sso.Callback{}, invalid("token", "is a URL with a code, which can be used once only: use the test sign-in instead")
+		}
+		return sso.Callback{}, invalid("token", "is a URL without jwt: paste the one that the identity provider sent the browser to")
+	}
+	return sso.Callback{Token: q.Get("jwt"), ReturnTo: q.Get("return_to"), State: q.Get("state"), IDPError: q.Get("error"), Whole: true}, nil
+}
+
+func (a *Admin) tryTemplate(c *call) templates.AdminTry {
+	p := a.Host.Bridge().Provider
+	return templates.AdminTry{AdminLayout: c.layout(templates.AdminSectionSignIn), Testable: p != nil, BeginURL: TrialPath}
+}
+
+func (a *Admin) tryPage(c *call) error { return c.render(http.StatusOK, a.tryTemplate(c)) }
+
+func (a *Admin) tryForm(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	p := a.tryTemplate(c)
+	p.Token = strings.TrimSpace(form.Get("token"))
+	e, err := a.explain(c, tokenToExplain{p.Token})
+	if fields, told := fieldsOf(err); told {
+		p.TokenError = "This " + fields["token"] + "."
+		return c.render(http.StatusBadRequest, p)
+	}
+	if err != nil {
+		return err
+	}
+	p.Report = report(e)
+	return c.render(http.StatusOK, p)
+}
+
+// report is the page's form of an explanation.
+func report(e Explanation) *templates.AdminReport {
+	r := &templates.AdminReport{
+		Accepted: e.Accepted, Code: e.Code, Advice: e.Advice, Email: e.Email, Name: e.Name, Sent: e.Sent, SentAny: e.SentAny,
+		Groups: e.Groups, Account: e.Account, Warnings: e.Warnings,
+	}
+	for _, check := range e.Checks {
+		r.Checks = append(r.Checks, templates.AdminCheck{Name: check.Name, OK: check.OK, Detail: check.Detail})
+	}
+	for _, name := range sortedKeys(e.Attribute) {
+		r.Attributes = append(r.Attributes, templates.AdminFact{Name: name, Value: e.Attribute[name]})
+	}
+	return r
+}
+
+// reportLifetime is how long the report of a trial waits to be read.
+const reportLifetime = 5 * time.Minute
+
+// reportPage shows the report of a trial.
+func (a *Admin) reportPage(c *call) error {
+	p := a.tryTemplate(c)
+	data, err := a.Store.TakeHandoff(c.Request().Context(), reportKey(c.who, c.QueryParam("id")))
+	switch {
+	case errors.Is(err, sso.NotFound):
+		p.Alert = "This report was shown already, or is too old. Run the test sign-in again."
+		return c.render(http.StatusNotFound, p)
+	case err != nil:
+		return err
+	}
+	var e Explanation
+	if err := json.Unmarshal(data, &e); err != nil {
+		return err
+	}
+	p.Report = report(e)
+	return c.render(http.StatusOK, p)
+}
+
+// reportKey ties a report to the administrator who made the trial.
+func reportKey(who *sso.Principal, id string) string {
+	return fmt.Sprintf("trial %d %s", who.Account.ID, id)
+}
+
+// A ReportStore keeps reports for a moment.
+type ReportStore interface {
+	KeepHandoff(ctx context.Context, key string, data []byte, until time.Time) error
+}
+
+// KeepReport keeps the report of a trial for the administrator who began it, and returns where it is shown.
+func KeepReport(ctx context.Context, st ReportStore, who *sso.Principal, id string, e sso.Explanation, now time.Time) (location string, err error) {
+	data, err := json.Marshal(explanation(e))
+	if err != nil {
+		return "", err
+	}
+	if err := st.KeepHandoff(ctx, reportKey(who, id), data, now.Add(reportLifetime)); err != nil {
+		return "", err
+	}
+	return pagesPrefix + "/try/report?id=" + url.QueryEscape(id), nil
+}

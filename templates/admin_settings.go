@@ -1,0 +1,83 @@
+package templates
+
+// AdminSettings is /admin/sign-in: every setting that has no page of its own. The form posts version, and for each setting
+// its name and was.NAME, what the form was made of: only what differs is saved.
+type AdminSettings struct {
+	AdminLayout
+	Version  string
+	Alerts   []string // what went wrong with the form as a whole
+	Sections []AdminSettingSection
+}
+
+func (AdminSettings) template() string { return "admin-settings" }
+
+// An AdminSettingSection is a heading with its settings.
+type AdminSettingSection struct {
+	Name     string
+	Settings []AdminSetting
+}
+
+// An AdminSetting is one setting as a field.
+type AdminSetting struct {
+	Name    string // also its id
+	Label   string
+	Help    string
+	Value   string // as it was typed, or as it is
+	Was     string // what the form was made of
+	Default string
+	Options []AdminOption // the values to choose from; none: it is text
+	Long    bool          // the text has several lines
+	Source  string        // where it is fixed, so that it is read only; "" for nowhere
+	Error   string
+	Note    string // what somebody else saved meanwhile
+}
+
+// An AdminOption is one value of a setting with few.
+type AdminOption struct {
+	Value, Label string
+	Chosen       bool
+}
+
+// Choose marks the option of the setting's value. A value in another spelling becomes an option of its own.
+func (s *AdminSetting) Choose() {
+	found := len(s.Options) == 0
+	for i := range s.Options {
+		s.Options[i].Chosen = s.Options[i].Value == s.Value
+		found = found || s.Options[i].Chosen
+	}
+	if !found {
+		s.Options = append(s.Options, AdminOption{Value: s.Value, Label: s.Value, Chosen: true})
+	}
+}
+
+// DescribedBy is the value of aria-describedby.
+func (s AdminSetting) DescribedBy() string {
+	ids := s.Name + "-help"
+	if s.Error != "" {
+		ids += " " + s.Name + "-error"
+	}
+	if s.Note != "" {
+		ids += " " + s.Name + "-note"
+	}
+	return ids
+}
+
+// AdminKey is /admin/key: the keys that tokens are signed with. Keys themselves are never shown, but one that was just
+// generated. The forms post version and action: generate, paste (with secret), or retire.
+type AdminKey struct {
+	AdminLayout
+	Version     string
+	Keys        int    // how many are accepted
+	Source      string // where they are fixed; "" for nowhere
+	Generated   string // the new key, this once
+	Alert       string
+	SecretError string
+}
+
+func (AdminKey) template() string { return "admin-key" }
+
+// SecretField is the field for a pasted key.
+func (k AdminKey) SecretField() Field {
+	return Field{Name: "secret", Label: "Key from the identity provider", Type: "password", Error: k.SecretError, Autocomplete: "off", Required: true,
+		Help: "At least 32 characters. The characters themselves are the key: it is not decoded.", Autofocus: k.SecretError != ""}
+}
