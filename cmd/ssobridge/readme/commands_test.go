@@ -1,0 +1,126 @@
+package readme
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+)
+
+// A commandLine is one call of ssobridge that the README shows.
+type commandLine struct {
+	text string
+	args []string
+}
+
+var (
+	shellCall  = regexp.MustCompile(`^(?:\./ssobridge|ssobridge|go run \./cmd/ssobridge)(?: (.*))?$`)
+	shellWord  = regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`)
+	separators = regexp.MustCompile(` (?:\||&&|>|<|;) ?`)
+)
+
+func commandLines(t testing.TB) (all []commandLine) {
+	var texts []string
+	for _, b := range blocks(t) {
+		if b.lang == "sh" {
+			texts = append(texts, strings.Split(b.code, "\n")...)
+		}
+	}
+	for _, m := range quoted.FindAllStringSubmatch(prose(t), -1) {
+		texts = append(texts, m[1])
+	}
+	for _, text := range texts {
+		text, _, _ = strings.Cut(text, " #")
+		for _, part := range separators.Split(text, -1) {
+			if m := shellCall.FindStringSubmatch(strings.TrimSpace(part)); m != nil {
+				c := commandLine{text: part}
+				for _, word := range shellWord.FindAllString(m[1], -1) {
+					c.args = append(c.args, strings.Trim(word, `'"`))
+				}
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+// Every command that the README shows exists, with these flags and as many arguments.
+func TestCommands(t *testing.T) {
+	all := commandLines(t)
+	if len(all) < 10 {
+		t.Errorf("only %d commands were found", len(all))
+	}
+	for _, c := range all {
+		if len(c.args) == 0 || c.args[0] == "help" { // the program's name, as a word
+			continue
+		}
+		if out, status := output(t, "", environ(), append(c.args, "--help")...); status != 0 {
+			t.Errorf("%s: status %d, %s", c.text, status, out)
+		}
+	}
+}
+
+// The folders that go commands name exist.
+func TestGoCommands(t *testing.T) {
+	call := regexp.MustCompile(`go (?:run|build|test)[^\n]*?(\./[a-z./]*[a-z])`)
+	for _, m := range call.FindAllStringSubmatch(text(t), -1) {
+		if info, err := os.Stat(filepath.Join(root, m[1])); err != nil || !info.IsDir() {
+			t.Errorf("%s: %v", m[0], err)
+		}
+	}
+}
+
+// The settings of the first steps are good, as variables and as a file.
+func TestFirstSettings(t *testing.T) {
+	ssotest.Need(t, "openssl", "apt-get install openssl")
+	dir := t.TempDir()
+	sh := exec.Command("sh", "-e", "-c", marked(t, "settings: env").code+`"$0" check --json`, program(t))
+	sh.Dir, sh.Env = dir, environ()
+	if out, err := sh.CombinedOutput(); err != nil || !strings.Contains(string(out), `"ok": true`) || strings.Contains(string(out), `"warnings": ["`) {
+		t.Errorf("the variables: %v\n%s", err, out)
+	}
+
+	yaml := strings.ReplaceAll(marked(t, "settings: yaml").code, "/etc/ssobridge/secret", filepath.Join(dir, "secret"))
+	for name, text := range map[string]string{"ssobridge.yaml": yaml, "secret": secret + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, status := output(t, "", environ(), "check", "--config", filepath.Join(dir, "ssobridge.yaml"))
+	if status != 0 || strings.Contains(out, "warning") {
+		t.Errorf("the file: status %d\n%s", status, out)
+	}
+}
+
+// The example of explain is what explain says; only numbers are others.
+func TestExplain(t *testing.T) {
+	env := environ("SSOBRIDGE_JWT_SHARED_SECRET="+secret, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=http://127.0.0.1:3535/login")
+	link, status := output(t, "", env, "tokens", "login", "--email", "ada@example.com", "--first-name", "Ada", "--group", "research")
+	if status != 0 {
+		t.Fatalf("tokens login: %s", link)
+	}
+	env[len(env)-2] = "SSOBRIDGE_JWT_SHARED_SECRET=" + strings.ToUpper(secret)
+	said, status := output(t, link, env, "explain")
+	if status != 1 {
+		t.Errorf("explain: status %d, want 1", status)
+	}
+	digits := regexp.MustCompile(`[0-9]+`)
+	plain := func(text string) []string { return strings.Split(digits.ReplaceAllString(text, "N"), "\n") }
+	lines := plain(said)
+	for _, want := range plain(marked(t, "explain: wrong secret").code) {
+		if want == "…" {
+			continue
+		}
+		i := slices.Index(lines, want)
+		if i < 0 {
+			t.Errorf("explain does not say %q any more; it says:\n%s", want, said)
+			return
+		}
+		lines = lines[i+1:]
+	}
+}

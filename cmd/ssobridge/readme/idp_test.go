@@ -1,0 +1,190 @@
+package readme
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+)
+
+// languages are the pages for identity providers that the README has. prepare writes the code to dir and returns what runs
+// it on a port of 127.0.0.1.
+var languages = []struct {
+	name    string
+	prepare func(t *testing.T, dir, code string) (run func(port string) *exec.Cmd)
+}{
+	{"node", func(t *testing.T, dir, code string) func(string) *exec.Cmd {
+		node, modules := ssotest.Need(t, "node", "apt-get install nodejs"), nodeModules(t, "express", "jsonwebtoken")
+		page := write(t, dir, "idp.cjs", code)
+		return func(string) *exec.Cmd {
+			cmd := exec.Command(node, page)
+			cmd.Env = []string{"NODE_PATH=" + modules}
+			return cmd
+		}
+	}},
+	{"python", func(t *testing.T, dir, code string) func(string) *exec.Cmd {
+		const how = "apt-get install python3-jwt"
+		python := ssotest.Need(t, "/usr/bin/python3", how) // Debian's, which has Debian's modules
+		if exec.Command(python, "-c", "import jwt").Run() != nil {
+			ssotest.Missing(t, "python3-jwt", how)
+		}
+		page := write(t, dir, "idp.py", code)
+		return func(string) *exec.Cmd { return exec.Command(python, page) }
+	}},
+	{"php", func(t *testing.T, dir, code string) func(string) *exec.Cmd {
+		php, page := ssotest.Need(t, "php", "apt-get install php-cli"), write(t, dir, "idp.php", code)
+		return func(port string) *exec.Cmd { return exec.Command(php, "-S", "127.0.0.1:"+port, page) }
+	}},
+	{"go", func(t *testing.T, dir, code string) func(string) *exec.Cmd {
+		to := filepath.Join(dir, "idp")
+		if out, err := exec.Command("go", "build", "-o", to, write(t, dir, "idp.go", code)).CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+		return func(string) *exec.Cmd { return exec.Command(to) }
+	}},
+}
+
+func write(t *testing.T, dir, name, code string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(code), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// nodeModules finds a folder that has these npm packages.
+func nodeModules(t *testing.T, packages ...string) string {
+	t.Helper()
+	dir := os.Getenv("SSOBRIDGE_TEST_NODE_MODULES")
+	for _, p := range packages {
+		if _, err := os.Stat(filepath.Join(dir, p, "package.json")); dir == "" || err != nil {
+			ssotest.Missing(t, fmt.Sprintf("npm %v", packages),
+				"npm ci in a copy of cmd/ssobridge/interop/testdata, and SSOBRIDGE_TEST_NODE_MODULES set to its node_modules")
+		}
+	}
+	return dir
+}
+
+// What the README says that its pages are good for: everything, up to the strictest.
+var demands = map[string][]string{
+	"metabase": {"SSOBRIDGE_JWT_PROFILE=metabase"},
+	"standard": nil,
+	"strict with state": {"SSOBRIDGE_JWT_PROFILE=strict", "SSOBRIDGE_JWT_BINDING=state", "SSOBRIDGE_JWT_ISSUER=my-product",
+		"SSOBRIDGE_JWT_AUDIENCE=$BRIDGE"},
+	"strict with pkce": {"SSOBRIDGE_JWT_PROFILE=strict", "SSOBRIDGE_JWT_BINDING=pkce", "SSOBRIDGE_JWT_CLIENT_ID=bridge",
+		"SSOBRIDGE_JWT_ISSUER=my-product", "SSOBRIDGE_JWT_AUDIENCE=$BRIDGE"},
+}
+
+// TestIdentityProviders signs people in through the pages of the README, with the real program.
+func TestIdentityProviders(t *testing.T) {
+	app := startApp(t)
+	for _, l := range languages {
+		t.Run(l.name, func(t *testing.T) {
+			run := l.prepare(t, t.TempDir(), marked(t, "idp: "+l.name).code)
+			for name, settings := range demands {
+				t.Run(name, func(t *testing.T) {
+					idpPort, site := freePort(t), "http://localhost:"+freePort(t)
+					idp := "http://127.0.0.1:" + idpPort + "/login"
+					cmd := run(idpPort)
+					cmd.Env = append(cmd.Env, environ("BRIDGE_URL="+site, "SSO_SECRET="+secret, "PORT="+idpPort)...)
+					process(t, cmd, idp)
+					startBridge(t, site, idp, app, settings)
+					signIn(t, site, idp)
+				})
+			}
+		})
+	}
+}
+
+func startBridge(t *testing.T, site, idp, app string, settings []string) {
+	t.Helper()
+	cmd := exec.Command(program(t), "serve", "--listen", "127.0.0.1:"+strings.TrimPrefix(site, "http://localhost:"))
+	cmd.Dir = t.TempDir()
+	cmd.Env = environ("SSOBRIDGE_JWT_SHARED_SECRET="+secret, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI="+idp, "SSOBRIDGE_UPSTREAM="+app,
+		"SSOBRIDGE_JWT_GROUP_SYNC=true", `SSOBRIDGE_JWT_GROUP_MAPPINGS={"research":["Research","Staff"]}`)
+	for _, s := range settings {
+		cmd.Env = append(cmd.Env, strings.ReplaceAll(s, "$BRIDGE", site))
+	}
+	process(t, cmd, site+"/readyz")
+}
+
+// startApp runs an app that says what it was told.
+func startApp(t *testing.T) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		h := r.Header
+		json.NewEncoder(w).Encode([]string{h.Get("Remote-User"), h.Get("Remote-Name"), h.Get("Remote-Groups"), r.URL.RequestURI()})
+	})
+	port := freePort(t)
+	s := &http.Server{Addr: "127.0.0.1:" + port, Handler: mux}
+	go s.ListenAndServe()
+	t.Cleanup(func() { s.Close() })
+	return "http://" + s.Addr
+}
+
+// signIn opens a deep link signed out, fails once at the login form, signs in, and expects to be where it wanted to go.
+func signIn(t *testing.T, site, idp string) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	const wanted = "/reports/7?tab=2&x=%2F%2F&y=a%20b"
+	form := visit(t, browser, http.MethodGet, site+wanted, nil)
+	if !strings.HasPrefix(form.url, idp+"?") || !strings.Contains(form.body, "<form") {
+		t.Fatalf("a deep link signed out: got %d %s %s, want the login form", form.status, form.url, form.body)
+	}
+	wrong := visit(t, browser, http.MethodPost, form.url, url.Values{"email": {"ada@example.com"}, "password": {"wrong"}})
+	if wrong.status != http.StatusUnauthorized || !strings.Contains(wrong.body, "<form") {
+		t.Errorf("a wrong password: got %d %s, want 401 and the form again", wrong.status, wrong.body)
+	}
+	nobody := visit(t, browser, http.MethodPost, form.url, url.Values{"email": {"constructor"}})
+	if nobody.status != http.StatusUnauthorized {
+		t.Errorf("nobody: got %d %s, want 401", nobody.status, nobody.url)
+	}
+	in := visit(t, browser, http.MethodPost, form.url, url.Values{"email": {"ada@example.com"}, "password": {"correct horse"}})
+	const app = `["ada@example.com","Ada Lovelace","All Users,Research,Staff","/reports/7?tab=2\u0026x=%2F%2F\u0026y=a%20b"]`
+	if in.status != http.StatusOK || strings.TrimSpace(in.body) != app || in.url != site+wanted {
+		t.Errorf("signed in: got %d %s %s, want 200 %s %s", in.status, in.url, in.body, site+wanted, app)
+	}
+}
+
+type visited struct {
+	status    int
+	url, body string
+}
+
+// visit requests a page as a browser does.
+func visit(t *testing.T, browser *http.Client, method, address string, form url.Values) visited {
+	t.Helper()
+	req, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/html")
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := browser.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return visited{resp.StatusCode, resp.Request.URL.String(), string(body)}
+}

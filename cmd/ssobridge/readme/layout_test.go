@@ -1,0 +1,55 @@
+package readme
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ssobridge/ssobridge/"
+
+// mayImport says which rooms a room may know. It is the README's picture, read from left to right; cmd joins them all.
+var mayImport = map[string][]string{
+	"sso":       {},
+	"sso/…":     {"sso"},
+	"store":     {"sso"},
+	"templates": {"sso"},
+	"static":    {},
+	"server":    {"sso", "templates", "static", "server"},
+	"cmd/…":     {"sso", "store", "server", "cmd"},
+}
+
+// TestRooms holds who imports whom.
+func TestRooms(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		name := strings.TrimPrefix(words[0], module)
+		room, _, nested := strings.Cut(name, "/")
+		rule := room
+		if nested && room != "server" {
+			rule = room + "/…"
+		}
+		allowed, known := mayImport[rule]
+		if !known {
+			t.Errorf("%s is in no room of the README", name)
+			continue
+		}
+		for _, imported := range words[1:] {
+			other, ours := strings.CutPrefix(imported, module)
+			if ours && !slices.Contains(allowed, strings.Split(other, "/")[0]) {
+				t.Errorf("%s imports %s, which %s does not know", name, other, rule)
+			}
+			if ours && room != "cmd" && (other == "sso/token" || other == "sso/oidc") { // cmd joins them to a Bridge
+				t.Errorf("%s imports %s, which only cmd does", name, other)
+			}
+			if !ours && name == "sso" && strings.Contains(strings.Split(imported, "/")[0], ".") {
+				t.Errorf("sso imports %s; it knows the standard library only", imported)
+			}
+		}
+	}
+}
