@@ -1,9 +1,35 @@
 package server
 
-import "github.com/ssobridge/ssobridge/sso"
+import (
+	"net/http/httptest"
+	"strings"
+
+	"github.com/go-webauthn/webauthn/protocol"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
 
 // Words shows the vocabulary to tests.
 func Words(code sso.Code) (int, string) {
 	w := vocabulary(code)
 	return w.status, w.message
+}
+
+// ParsePasskey reads a body as both kinds of answers that a passkey gives.
+func ParsePasskey(body string) []error {
+	r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	in, err := readPasskey(r)
+	if err != nil {
+		return []error{err}
+	}
+	_, made := protocol.ParseCredentialCreationResponseBytes(in.Credential)
+	_, signed := protocol.ParseCredentialRequestResponseBytes(in.Credential)
+	var all []error
+	for _, err := range []error{made, signed} {
+		if err != nil {
+			all = append(all, passkeyError(err))
+		}
+	}
+	return all
 }

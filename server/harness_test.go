@@ -73,7 +73,7 @@ func (b *bridge) pass(d time.Duration) {
 	b.clock = b.clock.Add(d)
 }
 
-// start runs a bridge with these settings, "NAME=value", over a usable base. A replica shares the database of another.
+// start runs a bridge with these settings, "NAME=value", over a usable base; $PORT in a value is the port it listens on. A replica shares the database of another.
 func start(t *testing.T, settings ...string) *bridge { return startOn(t, nil, settings...) }
 
 func startOn(t *testing.T, other *bridge, settings ...string) *bridge {
@@ -88,6 +88,7 @@ func startChanged(t *testing.T, other *bridge, change func(*server.Options), set
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
 	b := &bridge{t: t, url: "http://" + l.Addr().String(), log: &syncBuffer{}, clock: time.Now().Truncate(time.Second), change: change}
 	b.db = "sqlite:" + filepath.Join(t.TempDir(), "bridge.db")
 	if other != nil {
@@ -99,7 +100,10 @@ func startChanged(t *testing.T, other *bridge, change func(*server.Options), set
 	}
 	for _, s := range settings {
 		name, value, _ := strings.Cut(s, "=")
-		env[name] = value
+		env[name] = strings.ReplaceAll(value, "$PORT", port)
+	}
+	if strings.HasPrefix(env["SITE_URL"], "http://localhost:") {
+		b.url = env["SITE_URL"]
 	}
 	var environ []string
 	for name, value := range env {

@@ -48,6 +48,9 @@ func serve(ctx context.Context, p *program, c *command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := o.firstStart(ctx, s); err != nil {
+		return err
+	}
 	all, ctx := errgroup.WithContext(ctx)
 	if o.cfg.MetricsListen != "" {
 		m, err := listen(o.cfg.MetricsListen, "--metrics-listen")
@@ -78,14 +81,14 @@ func (o *opened) server(ctx context.Context, p *program) (*server.Server, *wire.
 		return nil, nil, err
 	}
 	s, err := server.New(server.Options{
-		Store:           o.store,
-		Passwords:       &password.Hasher{},
-		Signer:          signer,
-		SecretKey:       o.key,
-		Now:             p.now,
-		Log:             o.log,
-		Version:         version(),
-		Administration:  &server.Administration{Store: o.store, Settings: runtime},
+		Store:          o.store,
+		Passwords:      &password.Hasher{},
+		Signer:         signer,
+		SecretKey:      o.key,
+		Now:            p.now,
+		Log:            o.log,
+		Version:        version(),
+		Administration: &server.Administration{Store: o.store, Settings: runtime},
 		SettingsChanged: func(ctx context.Context) error {
 			return errors.Join(runtime.Reload(ctx), signer.Reload(ctx))
 		},

@@ -31,6 +31,8 @@ type Config struct {
 	CookieDomain   string
 	LogLevel       slog.Level
 	LogFormat      string
+	AdminEmail     string
+	AdminPassword  string // set if and only if AdminEmail is
 	MetricsListen  string
 
 	Upstream        *url.URL

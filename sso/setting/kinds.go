@@ -75,6 +75,21 @@ func plainText(text string) (string, error) {
 	return text, nil
 }
 
+// anyText is a secret that is used as it is.
+func anyText(text string) (string, error) {
+	if len(text) > 1024 {
+		return "", errors.New("is longer than 1024 bytes")
+	}
+	return text, nil
+}
+
+func emailAddress(text string) (string, error) {
+	if err := sso.CheckEmail(text); err != nil {
+		return "", fmt.Errorf("is %w", err)
+	}
+	return text, nil
+}
+
 func oneOf(words ...string) func(string) (string, error) {
 	return func(text string) (string, error) {
 		if i := slices.Index(words, strings.ToLower(text)); i >= 0 {

@@ -83,6 +83,12 @@ func (j *judge) process() {
 		j.fault("SECRET_KEY", "is not set, which it must be with PostgreSQL: every replica needs the same one",
 			`set it to what "openssl rand -base64 33" prints`, "DATABASE_URL")
 	}
+	if c.AdminEmail != "" && c.AdminPassword == "" {
+		j.fault("ADMIN_PASSWORD", "is not set, and ADMIN_EMAIL needs it", "name a file that holds it in "+envPrefix+"ADMIN_PASSWORD_FILE", "ADMIN_EMAIL")
+	}
+	if c.AdminPassword != "" && c.AdminEmail == "" {
+		j.fault("ADMIN_EMAIL", "is not set, and ADMIN_PASSWORD needs it", "", "ADMIN_PASSWORD")
+	}
 	if c.MetricsListen == c.Listen && c.listenPort() != 0 {
 		j.fault("METRICS_LISTEN", "is the same as LISTEN", "take another port, or leave it out", "LISTEN")
 	}
