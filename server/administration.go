@@ -36,4 +36,5 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 			KeepForm:  s.KeepForm,
 		},
 	}).Mount(e)
+	e.POST(admin.TrialPath, s.handleTrial)
 }

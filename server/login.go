@@ -82,6 +82,9 @@ func (s *Server) signIn(c echo.Context, l *live, in params) error {
 	}
 	cb := s.callback(r, l, in)
 	cb.Current = current
+	if s.isTrial(r, l, cb) {
+		return s.endTrial(c, l, cb)
+	}
 	cb.Switch = in.switchTo && !crossSite(r) && r.Method == http.MethodPost // only our own page can ask
 	login, err := l.bridge.SignIn(r.Context(), cb)
 	if ask, ok := errors.AsType[*sso.SwitchNeeded](err); ok {

@@ -157,7 +157,10 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 	flowErr := b.checkFlow(cb, x)
 	if flowErr == nil && cb.Flow != nil && b.Provider.Binding != BindingOff {
 		login.ReturnTo = cb.Flow.ReturnTo // the IdP cannot change it
-		x.Nonce, x.Challenge = cb.Flow.Nonce, cb.Flow.Challenge()
+		x.Nonce = cb.Flow.Nonce
+		if b.Provider.Exchanger == nil { // else the token endpoint checks the verifier against it
+			x.Challenge = cb.Flow.Challenge()
+		}
 	}
 	token := cb.Token
 	// An explanation exchanges nothing: it would use the code up.
@@ -168,7 +171,6 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 		}) {
 			return nil
 		}
-		x.Challenge = "" // the token endpoint has checked the verifier against it
 	}
 	if token != "" {
 		b.Provider.Verifier.Verify(ctx, token, x)

@@ -1,0 +1,316 @@
+package admin_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+)
+
+const otherSecret = "vX9qLk2nRz7pTb4mYc8wHs3dJf6gKa1eUo5iQrWxNyE"
+
+// bare leaves sign-in to what is saved.
+var bare = []string{"JWT_IDENTITY_PROVIDER_URI=", "JWT_SHARED_SECRET="}
+
+type problem struct {
+	Code   string
+	Detail string
+	Errors map[string]string
+}
+
+// version is that of the saved settings.
+func (c *browser) version() int64 {
+	c.b.t.Helper()
+	var s struct{ Version int64 }
+	c.call("GET", "/api/v1/settings", nil, &s)
+	return s.Version
+}
+
+// save saves settings, "NAME=value", through the API.
+func (c *browser) save(settings ...string) (response, problem) {
+	c.b.t.Helper()
+	values := map[string]string{}
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		values[name] = value
+	}
+	var p problem
+	resp := c.call("PATCH", "/api/v1/settings", map[string]any{"version": c.version(), "values": values}, &p)
+	return resp, p
+}
+
+func (c *browser) mustSave(settings ...string) {
+	c.b.t.Helper()
+	if resp, p := c.save(settings...); resp.StatusCode != http.StatusOK {
+		c.b.t.Fatalf("save %q: %d %+v", settings, resp.StatusCode, p)
+	}
+}
+
+// What is saved is in force at once: here when the answer comes, on another replica within a second.
+func TestSettingsAreInForceAtOnce(t *testing.T) {
+	b := start(t, bare...)
+	other := replica(t, b, bare...)
+	c := b.admin()
+	if got := b.signIn(secret, nil); got != "sso_disabled" {
+		t.Fatalf("before anything is set: got %q, want sso_disabled", got)
+	}
+	c.mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
+	if got := b.signIn(secret, nil); got != "" {
+		t.Errorf("right after saving: got %q, want signed in", got)
+	}
+	within(t, func() bool { return other.signIn(secret, nil) == "" })
+	c.mustSave("JWT_ISSUER=acme")
+	if got := b.signIn(secret, nil); got != "token_issuer" {
+		t.Errorf("with an issuer: got %q, want token_issuer", got)
+	}
+	within(t, func() bool { return other.signIn(secret, nil) == "token_issuer" })
+
+	again := replica(t, b, bare...) // as after a restart
+	if got := again.signIn(secret, claims{"iss": "acme"}); got != "" {
+		t.Errorf("after a restart: got %q, want signed in", got)
+	}
+}
+
+// within waits for what CONTRACT 8 promises within a second, with room for a busy machine.
+func within(t *testing.T, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if done() {
+			return
+		}
+	}
+	t.Error("the other replica did not follow")
+}
+
+func TestSettingsRefused(t *testing.T) {
+	b := start(t, "JWT_PROFILE=standard", "JWT_MAX_AGE=60s")
+	c := b.admin()
+	for _, tt := range []struct {
+		name   string
+		saves  []string
+		field  string
+		reason string
+	}{
+		{"no such setting", []string{"JWT_PROFIL=strict"}, "JWT_PROFIL", "not a setting"},
+		{"one of the process", []string{"LISTEN=:1"}, "LISTEN", "SSOBRIDGE_LISTEN"},
+		{"one that is fixed", []string{"JWT_PROFILE=metabase"}, "JWT_PROFILE", "SSOBRIDGE_JWT_PROFILE"},
+		{"a secret that is fixed", []string{"JWT_SHARED_SECRET=" + otherSecret}, "JWT_SHARED_SECRET", "SSOBRIDGE_JWT_SHARED_SECRET"},
+		{"not a URL", []string{"JWT_LOGOUT_URI=javascript:alert(1)"}, "JWT_LOGOUT_URI", "http"},
+		{"of the wrong type", []string{"JWT_USER_PROVISIONING_ENABLED=maybe"}, "JWT_USER_PROVISIONING_ENABLED", "neither true nor false"},
+		{"broken mappings", []string{`JWT_GROUP_MAPPINGS={"a":[3}`}, "JWT_GROUP_MAPPINGS", "JSON"},
+		{"one that needs another", []string{"JWT_BINDING=pkce"}, "JWT_CLIENT_ID", "needs"},
+		{"one good and one bad", []string{"JWT_ISSUER=acme", "JWT_LEEWAY=2h"}, "JWT_LEEWAY", "between"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := c.version()
+			resp, p := c.save(tt.saves...)
+			if resp.StatusCode != http.StatusBadRequest || !strings.Contains(p.Errors[tt.field], tt.reason) {
+				t.Errorf("got %d %+v, want 400 with %s about %q", resp.StatusCode, p, tt.field, tt.reason)
+			}
+			if got := c.version(); got != before {
+				t.Errorf("version: got %d, want %d: nothing saved", got, before)
+			}
+		})
+	}
+}
+
+// SECURITY F1, F3, G3
+func TestSecretsAreWriteOnly(t *testing.T) {
+	b := start(t, bare...)
+	c := b.admin()
+	resp, p := c.save("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET=hunter2hunter2")
+	if resp.StatusCode != http.StatusBadRequest || p.Errors["JWT_SHARED_SECRET"] == "" {
+		t.Errorf("a weak secret: got %d %+v, want it refused", resp.StatusCode, p)
+	}
+	c.mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
+	c.mustSave(`JWT_SHARED_SECRET=["` + otherSecret + `","` + secret + `"]`)
+	shown := resp.body
+	for _, path := range []string{"/admin", "/admin/sign-in", "/admin/key", "/api/v1/settings", "/api/v1/signing-key", "/api/v1/overview"} {
+		shown += c.get(path).body
+	}
+	shown += strings.Join(b.events(sso.EventSetting), "\n") + b.log.String()
+	for _, hidden := range []string{"hunter2", secret, otherSecret} {
+		if strings.Contains(shown, hidden) {
+			t.Errorf("a secret was shown: %s", hidden)
+		}
+	}
+	if got := b.events(sso.EventSetting)[0]; got != "JWT_SHARED_SECRET: 1 secret → 2 secrets" {
+		t.Errorf("event: got %q", got)
+	}
+}
+
+// A key is changed without one refused sign-in, and the old one is refused afterwards.
+//
+// SECURITY F4
+func TestRotation(t *testing.T) {
+	b := start(t, bare...)
+	c := b.admin()
+	c.mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
+	page := c.get("/admin/key")
+	resp := c.post("/admin/key", url.Values{"version": {value(t, page.body, "version")}, "action": {"generate"}})
+	generated := regexp.MustCompile(`class="secret">([0-9a-f]{64})<`).FindStringSubmatch(resp.body)
+	if resp.StatusCode != http.StatusOK || generated == nil {
+		t.Fatalf("generate: got %d %s", resp.StatusCode, sso.Truncate(resp.body, 500))
+	}
+	if strings.Contains(c.get("/admin/key").body, generated[1]) {
+		t.Error("the generated key is shown a second time")
+	}
+	for name, key := range map[string]string{"old": secret, "new": generated[1]} {
+		if got := b.signIn(key, nil); got != "" {
+			t.Errorf("%s key during the change: got %q, want signed in", name, got)
+		}
+	}
+	page = c.get("/admin/key")
+	c.post("/admin/key", url.Values{"version": {value(t, page.body, "version")}, "action": {"retire"}}).want(t, 303, "/admin/key?done=key-gone")
+	if got := b.signIn(secret, nil); got != "token_signature" {
+		t.Errorf("old key afterwards: got %q, want token_signature", got)
+	}
+	if got := b.signIn(generated[1], nil); got != "" {
+		t.Errorf("new key afterwards: got %q, want signed in", got)
+	}
+	page = c.get("/admin/key")
+	bad := c.post("/admin/key", url.Values{"version": {value(t, page.body, "version")}, "action": {"paste"}, "secret": {"short"}})
+	if bad.StatusCode != http.StatusBadRequest || !strings.Contains(bad.body, `id="secret-error"`) || strings.Contains(bad.body, `value="short"`) {
+		t.Errorf("a short key: got %d, want an error at the field, and not the key back: %s", bad.StatusCode, bad.body)
+	}
+}
+
+// value is the value of an input of a page.
+func value(t *testing.T, body, name string) string {
+	t.Helper()
+	m := regexp.MustCompile(`name="` + regexp.QuoteMeta(name) + `" value="([^"]*)"`).FindStringSubmatch(body)
+	if m == nil {
+		t.Fatalf("no input %s in %s", name, sso.Truncate(body, 2000))
+	}
+	return m[1]
+}
+
+// Nobody can lock everybody out by the settings.
+//
+// SECURITY G4
+func TestWayIn(t *testing.T) {
+	b := start(t, bare...)
+	c := b.admin()
+	refused := func(what string, settings ...string) {
+		t.Helper()
+		resp, p := c.save(settings...)
+		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(p.Errors["ENABLE_PASSWORD_LOGIN"], "only way in") {
+			t.Errorf("%s: got %d %+v, want it refused", what, resp.StatusCode, p)
+		}
+	}
+	refused("while sign-in is not set up", "ENABLE_PASSWORD_LOGIN=false")
+	c.mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
+	refused("while nobody has signed in", "ENABLE_PASSWORD_LOGIN=false")
+	b.signIn(secret, nil)
+	refused("while only a plain person has signed in", "ENABLE_PASSWORD_LOGIN=false")
+	if got := b.signIn(secret, claims{"email": "root@example.com"}); got != "" {
+		t.Fatalf("sign-in of the administrator: %q", got)
+	}
+	refused("with another key at the same time", "ENABLE_PASSWORD_LOGIN=false", "JWT_SHARED_SECRET="+otherSecret)
+	refused("with another issuer at the same time", "ENABLE_PASSWORD_LOGIN=false", "JWT_ISSUER=acme")
+	c.mustSave("ENABLE_PASSWORD_LOGIN=false")
+	refused("an issuer that nobody has tried", "JWT_ISSUER=acme")
+	refused("no sign-in at all", "JWT_IDENTITY_PROVIDER_URI=")
+	c.mustSave("SITE_NAME=Acme", `JWT_SHARED_SECRET=["`+otherSecret+`","`+secret+`"]`) // the proved key still works
+	refused("without the key that was proved", "JWT_SHARED_SECRET="+otherSecret)
+	b.signIn(otherSecret, claims{"email": "root@example.com"})
+	c.mustSave("JWT_SHARED_SECRET=" + otherSecret)
+	c.mustSave("ENABLE_PASSWORD_LOGIN=true", "JWT_ISSUER=acme")
+}
+
+// The second of two who save at once is told, keeps what was typed, and undoes nothing of the first.
+func TestTwoAdministrators(t *testing.T) {
+	b := start(t)
+	first, second := b.admin(), b.as("second@example.com", sso.Administrators)
+	form := formOf(t, second.get("/admin/sign-in").body)
+	first.mustSave("JWT_ISSUER=first", "SITE_NAME=First")
+
+	form.Set("JWT_AUDIENCE", "second")
+	form.Set("JWT_ISSUER", "second")
+	resp := second.post("/admin/sign-in", form)
+	if resp.StatusCode != http.StatusConflict || !strings.Contains(resp.body, "Saved meanwhile by somebody else: first") {
+		t.Fatalf("second to save: got %d %s, want 409 and what the first saved", resp.StatusCode, sso.Truncate(resp.body, 300))
+	}
+	again := formOf(t, resp.body)
+	for name, want := range map[string]string{"JWT_AUDIENCE": "second", "JWT_ISSUER": "second", "SITE_NAME": "First"} {
+		if got := again.Get(name); got != want {
+			t.Errorf("%s in the form that came back: got %q, want %q", name, got, want)
+		}
+	}
+	second.post("/admin/sign-in", again).want(t, 303, "/admin/sign-in?done=saved")
+	got := map[string]string{}
+	for _, s := range settingsOf(t, second) {
+		got[s.Name] = s.Value
+	}
+	for name, want := range map[string]string{"JWT_AUDIENCE": "second", "JWT_ISSUER": "second", "SITE_NAME": "First"} {
+		if got[name] != want {
+			t.Errorf("%s afterwards: got %q, want %q", name, got[name], want)
+		}
+	}
+	if got := b.events(sso.EventSetting); !slices.Contains(got, "JWT_ISSUER: first → second") || !slices.Contains(got, "JWT_AUDIENCE: not set → second") {
+		t.Errorf("events: got %q", got)
+	}
+	if resp := second.call("PATCH", "/api/v1/settings", map[string]any{"version": 0, "values": map[string]string{"SITE_NAME": "x"}}, nil); resp.StatusCode != http.StatusConflict {
+		t.Errorf("API with an old version: got %d, want 409", resp.StatusCode)
+	}
+}
+
+// What is wrong stands at its field, what was typed stays, and what is fixed cannot be typed over.
+func TestSettingsForm(t *testing.T) {
+	b := start(t, "JWT_PROFILE=standard")
+	c := b.admin()
+	page := c.get("/admin/sign-in").body
+	if !strings.Contains(page, "Using <code>SSOBRIDGE_JWT_PROFILE</code>") || strings.Contains(page, `name="JWT_PROFILE"`) {
+		t.Error("a setting that is fixed: want it read only, with its source")
+	}
+	form := formOf(t, page)
+	form.Set("JWT_LOGOUT_URI", `"><script>alert(1)</script>`)
+	form.Set("JWT_MAX_AGE", "soon")
+	form.Set("JWT_PROFILE", "metabase")
+	form.Set("was.JWT_PROFILE", "standard")
+	resp := c.post("/admin/sign-in", form)
+	again := formOf(t, resp.body)
+	if resp.StatusCode != http.StatusBadRequest || strings.Contains(resp.body, "<script>alert") || !strings.Contains(resp.body, `id="JWT_PROFILE-error"`) {
+		t.Errorf("got %d, want 400 with errors: %s", resp.StatusCode, sso.Truncate(resp.body, 500))
+	}
+	for name, want := range map[string]string{"JWT_LOGOUT_URI": `"><script>alert(1)</script>`, "JWT_MAX_AGE": "soon"} {
+		if again.Get(name) != want {
+			t.Errorf("%s: got %q, want %q kept", name, again.Get(name), want)
+		}
+	}
+	form = formOf(t, page)
+	form.Set("JWT_LEEWAY", "10s")
+	c.post("/admin/sign-in", form).want(t, 303, "/admin/sign-in?done=saved")
+	if got := c.get("/admin/sign-in?done=saved").body; !strings.Contains(got, "It is in force now") {
+		t.Error("no word that it was saved")
+	}
+	form = formOf(t, c.get("/admin/sign-in").body)
+	form.Set("JWT_LEEWAY", "30s") // the default
+	c.post("/admin/sign-in", form)
+	for _, s := range settingsOf(t, c) {
+		if s.Name == "JWT_LEEWAY" && s.Source != "default" {
+			t.Errorf("source of what was set back: got %q, want default", s.Source)
+		}
+	}
+}
+
+type settingEntry struct{ Name, Value, Source string }
+
+func settingsOf(t *testing.T, c *browser) []settingEntry {
+	t.Helper()
+	var out struct{ Settings []settingEntry }
+	if err := json.Unmarshal([]byte(c.get("/api/v1/settings").body), &out); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Settings) != len(setting.Table()) {
+		t.Fatalf("got %d settings, want %d", len(out.Settings), len(setting.Table()))
+	}
+	return out.Settings
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ssobridge/ssobridge/server/admin"
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// A trial is a sign-in that an administrator makes to see what it would lead to. It goes to the identity provider like any
+// other; a sealed cookie tells its callback from a real one, so that it leads to a report and signs nobody in.
+type trial struct {
+	Session []byte    `json:"s"` // hash of the session that it was begun in, and must come back to
+	State   string    `json:"f"` // of the flow; "" when logins are not bound, and then the next callback is the trial's
+	Expires time.Time `json:"e"`
+}
+
+const (
+	trialCookieHost  = "__Host-ssobridge-trial"
+	trialCookiePlain = "ssobridge-trial"
+)
+
+func (l *live) trialCookieName() string {
+	if l.cookie.secure {
+		return trialCookieHost
+	}
+	return trialCookiePlain
+}
+
+// handleTrial begins a trial. The guard of the administrator's place stands before it.
+func (s *Server) handleTrial(c echo.Context) error {
+	l, r := s.live.Load(), c.Request()
+	p, err := s.principal(r, l)
+	if err != nil {
+		return err
+	}
+	if p == nil || !p.Administrator() {
+		return sso.Forbidden
+	}
+	loginURL, flow, err := l.bridge.Begin("/")
+	if err != nil {
+		return err
+	}
+	t := trial{Session: p.Session.Hash[:], Expires: s.Now().Add(sso.FlowLifetime)}
+	if flow != nil {
+		if err := s.setFlowCookie(c, l, flow); err != nil {
+			return err
+		}
+		t.State = flow.Key()
+	}
+	plain, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	name := l.trialCookieName()
+	sealed := base64.RawURLEncoding.EncodeToString(s.flows.Seal(plain, name))
+	http.SetCookie(c.Response(), l.flowCookie(name, sealed, int(sso.FlowLifetime.Seconds())))
+	return c.Redirect(http.StatusSeeOther, loginURL)
+}
+
+// isTrial reports whether a callback is that of a trial which the person on this browser began.
+func (s *Server) isTrial(r *http.Request, l *live, cb sso.Callback) bool {
+	name := l.trialCookieName()
+	value, ok := cookieValue(r.Header["Cookie"], name)
+	if !ok || cb.Current == nil || !cb.Current.Administrator() {
+		return false
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil {
+		return false
+	}
+	plain, err := s.flows.Open(sealed, name)
+	if err != nil {
+		return false
+	}
+	var t trial
+	if json.Unmarshal(plain, &t) != nil || string(t.Session) != string(cb.Current.Session.Hash[:]) || !s.Now().Before(t.Expires) {
+		return false
+	}
+	return t.State == "" || cb.State == "" || t.State == sso.FlowKey(cb.State)
+}
+
+// endTrial answers the callback of a trial with its report.
+func (s *Server) endTrial(c echo.Context, l *live, cb sso.Callback) error {
+	r := c.Request()
+	http.SetCookie(c.Response(), l.flowCookie(l.trialCookieName(), "", -1))
+	cb.Whole = true
+	e := s.explainTrial(r, l, cb)
+	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
+		return fmt.Errorf("trial: %w", e.Code)
+	}
+	location, err := admin.KeepReport(r.Context(), s.Store, cb.Current, rand.Text(), e, s.Now())
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, location)
+}
+
+// explainTrial explains a callback. A code is exchanged first, which an explanation alone does not do.
+func (s *Server) explainTrial(r *http.Request, l *live, cb sso.Callback) sso.Explanation {
+	p := l.bridge.Provider
+	if p == nil || p.Exchanger == nil || cb.Code == "" || cb.Flow == nil {
+		return l.bridge.Explain(r.Context(), cb)
+	}
+	token, err := p.Exchanger.Exchange(r.Context(), cb.Code, cb.Flow.Verifier)
+	if err != nil {
+		return sso.Explanation{Code: sso.CodeOf(err), Checks: []sso.Check{{Name: "code", Detail: sso.Reason(err)}}}
+	}
+	cb.Token, cb.Code, cb.Whole = token, "", false
+	e := l.bridge.Explain(r.Context(), cb)
+	e.Checks = append([]sso.Check{{Name: "code", OK: true, Detail: "the token endpoint gave a token for it"}}, e.Checks...)
+	return e
+}
