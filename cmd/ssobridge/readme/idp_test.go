@@ -106,6 +106,7 @@ func TestIdentityProviders(t *testing.T) {
 	}
 }
 
+// startBridge runs the program on the port of site. An empty app is none.
 func startBridge(t *testing.T, site, idp, app string, settings []string) {
 	t.Helper()
 	cmd := exec.Command(program(t), "serve", "--listen", "127.0.0.1:"+strings.TrimPrefix(site, "http://localhost:"))

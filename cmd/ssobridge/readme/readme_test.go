@@ -10,6 +10,8 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -104,13 +106,18 @@ func TestTables(t *testing.T) {
 			continue
 		}
 		if !*update {
-			t.Errorf("the table of %s is not what the code says: run go test ./cmd/ssobridge/readme -update\ngot:\n%s\nwant:\n%s", name, got, want)
+			t.Errorf("the table of %s is not what the code says (-got +want); run go test ./cmd/ssobridge/readme -update\n%s",
+				name, lineDiff(got, want))
 			continue
 		}
 		if err := os.WriteFile(path, []byte(before+begin+"\n"+strings.TrimSpace(want)+"\n\n"+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+func lineDiff(got, want string) string {
+	return cmp.Diff(strings.Split(strings.TrimSpace(got), "\n"), strings.Split(strings.TrimSpace(want), "\n"))
 }
 
 func TestFiles(t *testing.T) {
@@ -123,7 +130,7 @@ func TestFiles(t *testing.T) {
 		if err != nil {
 			t.Errorf("README.md:%d: %v", b.line, err)
 		} else if b.code != string(want) {
-			t.Errorf("README.md:%d: the block is not what %s says; got:\n%s\nwant:\n%s", b.line, name, b.code, want)
+			t.Errorf("README.md:%d: the block is not what %s says (-got +want)\n%s", b.line, name, lineDiff(b.code, string(want)))
 		}
 	}
 }

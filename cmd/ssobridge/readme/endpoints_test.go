@@ -1,0 +1,63 @@
+package readme
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The paths and metrics that the README names are there.
+func TestEndpoints(t *testing.T) {
+	site := "http://localhost:" + freePort(t)
+	idp := "http://127.0.0.1:9/login"
+	startBridge(t, site, idp, "", nil)
+	env := environ("SSOBRIDGE_JWT_SHARED_SECRET="+secret, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI="+idp, "SSOBRIDGE_SITE_URL="+site)
+	link, status := output(t, "", env, "tokens", "login", "--email", "ada@example.com")
+	if status != 0 {
+		t.Fatalf("tokens login: %s", link)
+	}
+	link = strings.TrimSpace(link)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if v := visit(t, browser, http.MethodGet, link, nil); v.status != http.StatusFound {
+		t.Fatalf("the link of tokens login: got %d %s", v.status, v.body)
+	}
+	if v := visit(t, &http.Client{}, http.MethodGet, link, nil); v.status != http.StatusUnauthorized {
+		t.Errorf("the link again, from elsewhere: got %d, want 401", v.status)
+	}
+
+	endpoint := regexp.MustCompile(`^(?:(GET|POST) )?(/(?:auth|api|healthz|readyz|metrics|login|admin|\.well-known)[a-z0-9/_.-]*)`)
+	seen := 0
+	for _, m := range quoted.FindAllStringSubmatch(prose(t), -1) {
+		e := endpoint.FindStringSubmatch(m[1])
+		if e == nil {
+			continue
+		}
+		seen++
+		method := e[1]
+		if method == "" {
+			method = http.MethodGet
+		}
+		if strings.Contains(e[2], "logout") { // the session is needed for the others
+			continue
+		}
+		if v := visit(t, browser, method, site+e[2], nil); v.status == http.StatusNotFound || v.status == http.StatusMethodNotAllowed {
+			t.Errorf("%s %s: got %d", method, e[2], v.status)
+		}
+	}
+	if seen < 8 {
+		t.Errorf("only %d paths were found", seen)
+	}
+
+	metrics := visit(t, browser, http.MethodGet, site+"/metrics", nil).body
+	for _, m := range quoted.FindAllStringSubmatch(prose(t), -1) {
+		if strings.HasPrefix(m[1], "ssobridge_") && !strings.Contains(metrics, "\n"+m[1]) {
+			t.Errorf("/metrics has no %s", m[1])
+		}
+	}
+}
