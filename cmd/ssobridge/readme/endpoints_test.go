@@ -3,6 +3,7 @@ package readme
 import (
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,7 +13,8 @@ import (
 func TestEndpoints(t *testing.T) {
 	site := "http://localhost:" + freePort(t)
 	idp := "http://127.0.0.1:9/login"
-	startBridge(t, site, idp, "", nil)
+	const admin, password = "admin@example.com", "seven zebras knit quietly"
+	startBridge(t, site, idp, "", []string{"SSOBRIDGE_ADMIN_EMAIL=" + admin, "SSOBRIDGE_ADMIN_PASSWORD=" + password})
 	env := environ("SSOBRIDGE_JWT_SHARED_SECRET="+secret, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI="+idp, "SSOBRIDGE_SITE_URL="+site)
 	link, status := output(t, "", env, "tokens", "login", "--email", "ada@example.com")
 	if status != 0 {
@@ -31,6 +33,10 @@ func TestEndpoints(t *testing.T) {
 		t.Errorf("the link again, from elsewhere: got %d, want 401", v.status)
 	}
 
+	// Who may see everything.
+	if v := visit(t, browser, http.MethodPost, site+"/login", url.Values{"email": {admin}, "password": {password}}); v.status != http.StatusSeeOther {
+		t.Fatalf("the administrator: got %d %s", v.status, v.body)
+	}
 	endpoint := regexp.MustCompile(`^(?:(GET|POST) )?(/(?:auth|api|healthz|readyz|metrics|login|admin|\.well-known)[a-z0-9/_.-]*)`)
 	seen := 0
 	for _, m := range quoted.FindAllStringSubmatch(prose(t), -1) {
@@ -43,7 +49,7 @@ func TestEndpoints(t *testing.T) {
 		if method == "" {
 			method = http.MethodGet
 		}
-		if strings.Contains(e[2], "logout") { // the session is needed for the others
+		if strings.Contains(e[2], "logout") { // the others need the session
 			continue
 		}
 		if v := visit(t, browser, method, site+e[2], nil); v.status == http.StatusNotFound || v.status == http.StatusMethodNotAllowed {
