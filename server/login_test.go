@@ -18,6 +18,7 @@ func TestSignInByRedirect(t *testing.T) {
 	b := start(t)
 	c := b.browser()
 	resp := c.get("/auth/sso?redirect=" + url.QueryEscape("/question/1?x=1&y=%2F%2F#f"))
+	// SECURITY B7: one parameter, from which nothing escapes.
 	resp.want(t, 302, "https://idp.example/login?from=bridge&return_to=%2Fquestion%2F1%3Fx%3D1%26y%3D%252F%252F%23f")
 
 	resp = c.get("/auth/sso?jwt=" + b.token(nil) + "&return_to=" + url.QueryEscape("/question/1?x=1&y=%2F%2F#f"))
@@ -63,7 +64,7 @@ func TestWaysIn(t *testing.T) {
 		{"GET redirect", func(c *browser, tok string) response { return c.get("/auth/sso?jwt=" + tok + "&redirect=/a") }, 302, "/a", "", true},
 		{"POST form", func(c *browser, tok string) response {
 			return c.send("POST", "/auth/sso", form("jwt", tok, "return_to", "/a"))
-		}, 303, "/a", "", true},
+		}, 303, "/a", "", true}, // SECURITY B6: never 307 or 308, which would post the token on
 		{"POST form, return_to in the query", func(c *browser, tok string) response {
 			return c.send("POST", "/auth/sso?return_to=/a", form("jwt", tok))
 		}, 303, "/a", "", true},
