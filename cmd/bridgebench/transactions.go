@@ -27,14 +27,21 @@ const (
 	addAccount = `INSERT INTO accounts
 		(email, email_key, first_name, last_name, first_key, last_key, active, password_hash, source, synced, own, created_at, last_login)
 		VALUES ($1, $1, 'Person', $2, 'person', $2, TRUE, '', 'jwt', $3, '{}', $4, $4) RETURNING id`
-	keepAccount = `UPDATE accounts SET last_login = $2 WHERE email_key = $1`
+	keepAccount = `UPDATE accounts SET last_login = $2, mark = $3, idp_groups = $4 WHERE email_key = $1`
+	addClaim    = `UPDATE accounts SET mark = $2, idp_groups = $3 WHERE id = $1`
 	addMember   = `INSERT INTO memberships (account_id, group_id, source, added_at) VALUES ($1, 3, 'sync', $2)`
 	addSession  = `INSERT INTO sessions
-		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent)
-		VALUES ($1, $2, 'jwt', $3, '', $4, $4, $5, '127.0.0.1', '')`
+		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent, proved_at)
+		VALUES ($1, $2, 'jwt', $3, '', $4, $4, $5, '127.0.0.1', '', $4)`
 	addEvent = `INSERT INTO events
 		(at, kind, code, reference, provider, account_id, email, email_key, actor, peer, detail, key_id, proof)
 		VALUES ($1, 'sign_in', '', 'ABCDEFGH', 'jwt', $2, $3, $3, '', '127.0.0.1', $5, '', $4)`
+)
+
+// What a login keeps of its token besides: the mark of the settings, as long as a real one, and the groups.
+const (
+	mark       = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	sentGroups = `["staff"]`
 )
 
 // A ledger runs bare transactions on a database that the store has migrated.
@@ -99,7 +106,7 @@ func openLedger(ctx context.Context, file string, conns int) (*ledger, error) {
 	if _, err := db.ExecContext(ctx, "INSERT INTO groups (id, name) VALUES (3, $1)", group); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	for _, query := range []string{spendProof, addAccount, keepAccount, addMember, addSession, addEvent} {
+	for _, query := range []string{spendProof, addAccount, keepAccount, addClaim, addMember, addSession, addEvent} {
 		if l.stmts[query], err = db.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
@@ -167,11 +174,12 @@ func (l *ledger) login(ctx context.Context, o order) error {
 	}
 	if o.Again {
 		account = l.ids[person]
-		run(keepAccount, email(person), now)
+		run(keepAccount, email(person), now, mark, sentGroups)
 	} else {
 		person, detail = l.people.Add(1)-1, "account provisioned; added to groups 3"
 		err = tx.StmtContext(ctx, l.stmts[addAccount]).
 			QueryRowContext(ctx, email(person), strconv.FormatInt(person, 10), attached, now).Scan(&account)
+		run(addClaim, account, mark, sentGroups)
 		run(addMember, account, now)
 	}
 	run(addSession, hash[:], account, proof, now, now+1_209_600_000_000)
