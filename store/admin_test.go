@@ -430,30 +430,35 @@ func TestChanges(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
-		for i := range 4 {
-			if err := db.AddFailure(t.Context(), []string{"account 1", "net 192.0.2.0/24"}, start.Add(time.Duration(i)*time.Minute)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		count := func(since time.Time, want map[string]int) {
+		try := func(key string, at time.Time, want string) {
 			t.Helper()
-			got, err := db.CountFailures(t.Context(), []string{"account 1", "net 192.0.2.0/24", "account 2"}, since)
-			if diff := cmp.Diff(want, got); diff != "" || err != nil {
-				t.Errorf("since %v (-want +got):\n%s%v", since, diff, err)
+			if over, err := db.AddFailureWithin(t.Context(), map[string]int{key: 3, "all": 9}, at.Add(-time.Minute), at); over != want || err != nil {
+				t.Errorf("%s: got %q, %v; want %q", key, over, err, want)
 			}
 		}
-		count(start, map[string]int{"account 1": 4, "net 192.0.2.0/24": 4, "account 2": 0})
-		count(start.Add(2*time.Minute), map[string]int{"account 1": 2, "net 192.0.2.0/24": 2, "account 2": 0})
-		if err := db.ClearFailures(t.Context(), []string{"account 1"}); err != nil {
+		for range 3 {
+			try("account 1", start, "")
+		}
+		try("account 1", start, "account 1")
+		try("account 2", start, "")
+		if err := db.ForgiveFailures(t.Context(), []string{"account 1"}, []string{"all"}, start.Add(time.Microsecond)); err != nil {
 			t.Fatal(err)
 		}
-		count(start, map[string]int{"account 1": 0, "net 192.0.2.0/24": 4, "account 2": 0})
+		try("account 1", start, "")
+		if n := db.count(t, "failures"); n != 1+1+5 {
+			t.Errorf("got %d failures, want one of each account and five of all", n)
+		}
+		if err := db.ForgiveFailures(t.Context(), nil, []string{"all"}, start); err != nil {
+			t.Fatal(err)
+		}
+		if n := db.count(t, "failures"); n != 2 {
+			t.Errorf("got %d failures, want those of the two accounts", n)
+		}
 		if _, err := db.Sweep(t.Context(), start.Add(48*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		count(start, map[string]int{"account 1": 0, "net 192.0.2.0/24": 0, "account 2": 0})
-		if got, err := db.CountFailures(t.Context(), nil, start); err != nil || len(got) != 0 {
-			t.Errorf("no keys: got %v, %v", got, err)
+		if n := db.count(t, "failures"); n != 0 {
+			t.Errorf("after two days: got %d failures, want none", n)
 		}
 	})
 }
@@ -462,12 +467,12 @@ func TestFailures(t *testing.T) {
 func TestSweepBatches(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
 		for i := range 1100 {
-			keys := []string{"old"}
+			keys := "old"
 			at := start
 			if i%100 == 0 {
-				keys, at = []string{"new"}, start.Add(25*time.Hour)
+				keys, at = "new", start.Add(25*time.Hour)
 			}
-			if err := db.AddFailure(t.Context(), keys, at.Add(time.Duration(i))); err != nil {
+			if _, err := db.AddFailureWithin(t.Context(), map[string]int{keys: 2000}, start, at.Add(time.Duration(i))); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 	"time"
@@ -11,21 +10,9 @@ import (
 // failuresKept is longer than any window in which failures are counted.
 const failuresKept = 24 * time.Hour
 
-// AddFailure remembers that a password was wrong, under each of the keys (an account, a network). The keys are the
-// caller's; the memory is shared by all replicas and kept for a day.
-func (s *Store) AddFailure(ctx context.Context, keys []string, at time.Time) error {
-	return s.writing(ctx, func(c *conn) error {
-		for _, key := range keys {
-			if _, err := c.exec(ctx, "INSERT INTO failures (key, at) VALUES ($1, $2)", key, at); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// AddFailureWithin adds a failure under each key unless one has reached its limit since then (inclusive); over is that key,
-// or "". However many ask at once, no more than the limit get "": a guess is counted before it is looked at.
+// AddFailureWithin remembers a failure under each key (an account, a network: they are the caller's) unless one has reached
+// its limit since then (inclusive); over is that key, or "". However many ask at once, no more than the limit get "": a
+// guess is counted before it is looked at. The memory is shared by all replicas and kept for a day.
 func (s *Store) AddFailureWithin(ctx context.Context, limits map[string]int, since, at time.Time) (over string, err error) {
 	keys := slices.Sorted(maps.Keys(limits))
 	err = s.writing(ctx, func(c *conn) error {
@@ -53,26 +40,6 @@ func (s *Store) AddFailureWithin(ctx context.Context, limits map[string]int, sin
 	return over, err
 }
 
-// CountFailures counts the failures of each key since then (inclusive). A key without any is 0.
-func (s *Store) CountFailures(ctx context.Context, keys []string, since time.Time) (map[string]int, error) {
-	counts := map[string]int{}
-	if len(keys) == 0 {
-		return counts, nil
-	}
-	for _, key := range keys {
-		counts[key] = 0
-	}
-	err := s.reading().each(ctx, func(rows *sql.Rows) error {
-		var key string
-		var n int
-		err := rows.Scan(&key, &n)
-		counts[key] = n
-		return err
-	}, "SELECT key, count(*) FROM failures WHERE at >= $1 AND key IN "+list(len(keys), 1)+" GROUP BY key",
-		append([]any{since}, padded(keys)...)...)
-	return counts, err
-}
-
 // ForgiveFailures forgets the failures of the keys in all, and of those in others only the ones of that moment: a password
 // that was right after all.
 func (s *Store) ForgiveFailures(ctx context.Context, all, others []string, at time.Time) error {
@@ -84,18 +51,6 @@ func (s *Store) ForgiveFailures(ctx context.Context, all, others []string, at ti
 		}
 		for _, key := range slices.Sorted(slices.Values(others)) {
 			if _, err := c.exec(ctx, "DELETE FROM failures WHERE key = $1 AND at = $2", key, at); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// ClearFailures forgets the failures of the keys.
-func (s *Store) ClearFailures(ctx context.Context, keys []string) error {
-	return s.writing(ctx, func(c *conn) error {
-		for _, key := range slices.Sorted(slices.Values(keys)) {
-			if _, err := c.exec(ctx, "DELETE FROM failures WHERE key = $1", key); err != nil {
 				return err
 			}
 		}
