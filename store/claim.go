@@ -76,7 +76,7 @@ func (s *Store) AdministratorMarked(ctx context.Context, marks []string) (bool, 
 	}
 	var one int
 	return s.reading().one(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
-		WHERE m.group_id = $1 AND a.active AND a.mark IN `+list(len(marks), 1)+" LIMIT 1",
+		WHERE m.group_id = $1 AND a.active AND a.mark <> '' AND a.mark IN `+list(len(marks), 1)+" LIMIT 1",
 		append([]any{sso.Administrators}, padded(marks)...)...)
 }
 
