@@ -2,6 +2,7 @@ package templates
 
 import (
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -28,7 +29,7 @@ func samples() []sample {
 		{Device: "Unknown device", SignedInAt: sampleTime.Add(-300 * time.Hour), LastUsed: sampleTime.Add(-26 * time.Hour)},
 	}
 	const reference = "7K3Q-M9TX-2FHB"
-	return append(append(adminSamples(), proofSamples()...), []sample{
+	return append(slices.Concat(adminSamples(), listSamples(), proofSamples()), []sample{
 		{"home signed in", Home{
 			Layout: Layout{Site: "Acme Reports", User: menu}, Person: &ada, Now: sampleTime, AppURL: "https://reports.acme.example/",
 			Groups: []string{"All Users", "Administrators", "Sales, Europe"}, Sessions: sessions,

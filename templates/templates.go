@@ -60,6 +60,7 @@ func New(asset func(name string) string) (*Pages, error) {
 		"ago":    ago,
 		"moment": moment,
 		"iso":    iso,
+		"number": number,
 	}).ParseFS(source, "layout.html", "parts.html", "admin.html")
 	if err != nil {
 		return nil, err

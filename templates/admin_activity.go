@@ -1,0 +1,90 @@
+package templates
+
+import "time"
+
+// AdminSessions is /admin/sessions: who is signed in, newest first. The form posts session, and person to come back to.
+type AdminSessions struct {
+	AdminLayout
+	Person      string // e-mail to look for
+	PersonError string
+	Alert       string
+	Sessions    []AdminSessionRow
+	Pager       AdminPager
+	Now         time.Time
+}
+
+func (AdminSessions) template() string { return "admin-sessions" }
+
+// Failed reports whether something was refused.
+func (s AdminSessions) Failed() bool { return s.Alert != "" || s.PersonError != "" }
+
+// PersonField is the field to look for one person.
+func (s AdminSessions) PersonField() Field {
+	return Field{Name: "person", Label: "E-mail", Type: "email", Value: s.Person, Error: s.PersonError, Autocomplete: "off"}
+}
+
+// An AdminSessionRow is one session and whose it is.
+type AdminSessionRow struct {
+	Session
+	AccountID int64
+	Email     string
+	ExpiresAt time.Time
+	Idle      bool // not used for so long that it is over, though not at its end yet
+}
+
+// AdminActivity is /admin/activity: the audit trail, newest first.
+type AdminActivity struct {
+	AdminLayout
+	Alert                              string
+	Reference, Person                  string
+	From, Until                        string // days, as in 2026-01-31
+	PersonError, FromError, UntilError string
+	Kinds, Codes                       []AdminOption
+	Events                             []AdminEvent
+	Pager                              AdminPager
+	CSV, JSONLines                     string // URLs of what is filtered, as files
+	Filtered                           bool
+	SignIns, Refusals                  Chart
+	Now                                time.Time
+}
+
+func (AdminActivity) template() string { return "admin-activity" }
+
+// Failed reports whether the filter cannot be used.
+func (a AdminActivity) Failed() bool {
+	return a.Alert != "" || a.PersonError != "" || a.FromError != "" || a.UntilError != ""
+}
+
+// ReferenceField is the field for a reference.
+func (a AdminActivity) ReferenceField() Field {
+	return Field{Name: "reference", Label: "Reference", Type: "text", Value: a.Reference, Autocomplete: "off"}
+}
+
+// PersonField is the field for a person.
+func (a AdminActivity) PersonField() Field {
+	return Field{Name: "person", Label: "Person's e-mail", Type: "text", Value: a.Person, Error: a.PersonError, Autocomplete: "off"}
+}
+
+// FromField is the field for the first day.
+func (a AdminActivity) FromField() Field {
+	return Field{Name: "from", Label: "From (UTC)", Type: dateType(a.FromError), Value: a.From, Error: a.FromError, Autocomplete: "off"}
+}
+
+// UntilField is the field for the last day.
+func (a AdminActivity) UntilField() Field {
+	return Field{Name: "until", Label: "Until (UTC)", Type: dateType(a.UntilError), Value: a.Until, Error: a.UntilError, Autocomplete: "off"}
+}
+
+// dateType is the type of a field for a day. What is no day would not be shown in one of type date.
+func dateType(problem string) string {
+	if problem != "" {
+		return "text"
+	}
+	return "date"
+}
+
+// KindSelect is the choice of a kind of events.
+func (a AdminActivity) KindSelect() AdminSelect { return AdminSelect{"kind", a.Kinds} }
+
+// CodeSelect is the choice of a reason.
+func (a AdminActivity) CodeSelect() AdminSelect { return AdminSelect{"code", a.Codes} }

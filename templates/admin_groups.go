@@ -1,0 +1,72 @@
+package templates
+
+import "time"
+
+// AdminGroups is /admin/groups: all groups by name. The form posts name.
+type AdminGroups struct {
+	AdminLayout
+	Search    string
+	Total     int // groups that match
+	Groups    []AdminGroupRow
+	Pager     AdminPager
+	NewName   string
+	NameError string
+	Alert     string
+}
+
+func (AdminGroups) template() string { return "admin-groups" }
+
+// Failed reports whether the page answers a form that was refused.
+func (g AdminGroups) Failed() bool { return g.Alert != "" || g.NameError != "" }
+
+// NameField is the field for a new group.
+func (g AdminGroups) NameField() Field {
+	return Field{Name: "name", Label: "Name of a new group", Type: "text", Value: g.NewName, Error: g.NameError, Autocomplete: "off", Required: true, Autofocus: g.NameError != ""}
+}
+
+// An AdminGroupRow is one group in the list.
+type AdminGroupRow struct {
+	ID      int64
+	Name    string
+	Members int
+	BuiltIn bool
+	From    []string // the groups of the identity provider that are mapped to it
+}
+
+// AdminGroup is /admin/groups/ID: one group and who is in it. Its forms post to /rename (name), /delete, and /members
+// (person, do) below that.
+type AdminGroup struct {
+	AdminLayout
+	ID          int64
+	Name        string
+	Members     int
+	BuiltIn     bool
+	Everyone    bool     // All Users
+	From        []string // the groups of the identity provider that are mapped to it
+	Synced      bool     // groups are synced at each sign-in
+	Kept        string   // why it can be neither renamed nor deleted now; "" when it can
+	NewName     string
+	NameError   string
+	Adding      string
+	AddingError string
+	Alert       string
+	People      []AdminPersonRow
+	Pager       AdminPager
+	Now         time.Time
+}
+
+func (AdminGroup) template() string { return "admin-group" }
+
+// Failed reports whether the page answers a form that was refused.
+func (g AdminGroup) Failed() bool { return g.Alert != "" || g.NameError != "" || g.AddingError != "" }
+
+// NameField is the field for another name.
+func (g AdminGroup) NameField() Field {
+	return Field{Name: "name", Label: "Name", Type: "text", Value: g.NewName, Error: g.NameError, Autocomplete: "off", Required: true, Autofocus: g.NameError != "",
+		Help: "Apps know the group by its name."}
+}
+
+// PersonField is the field for a new member.
+func (g AdminGroup) PersonField() Field {
+	return Field{Name: "person", Label: "E-mail of a person to add", Type: "email", Value: g.Adding, Error: g.AddingError, Autocomplete: "off", Required: true, Autofocus: g.AddingError != ""}
+}

@@ -1,0 +1,142 @@
+package templates
+
+import "time"
+
+// AdminPeople is /admin/people: a part of all accounts, in the order of their e-mails.
+type AdminPeople struct {
+	AdminLayout
+	Search string
+	States []AdminOption
+	People []AdminPersonRow
+	Pager  AdminPager
+	Now    time.Time
+}
+
+func (AdminPeople) template() string { return "admin-people" }
+
+// StateSelect is the choice of a state.
+func (p AdminPeople) StateSelect() AdminSelect { return AdminSelect{"state", p.States} }
+
+// An AdminPersonRow is one account in a list.
+type AdminPersonRow struct {
+	ID          int64
+	Person      Person
+	Inactive    bool
+	HasPassword bool
+	Source      string // the provider that signed it in last; "" leaves it out
+	LastLogin   time.Time
+	Why         string // in a group: why; "" leaves it out
+}
+
+// AdminNewPerson is /admin/people/new: it makes an account without a password. The form posts email, first_name, last_name
+// and group.
+type AdminNewPerson struct {
+	AdminLayout
+	Email, FirstName, LastName, Group                     string
+	EmailError, FirstNameError, LastNameError, GroupError string
+	Groups                                                []string // to offer
+	Alert                                                 string
+}
+
+func (AdminNewPerson) template() string { return "admin-new-person" }
+
+// Failed reports whether the page answers a form that was refused.
+func (p AdminNewPerson) Failed() bool {
+	return p.Alert != "" || p.EmailError != "" || p.FirstNameError != "" || p.LastNameError != "" || p.GroupError != ""
+}
+
+// Fields are the fields but for the group.
+func (p AdminNewPerson) Fields() []Field {
+	return []Field{
+		{Name: "email", Label: "E-mail", Type: "email", Value: p.Email, Error: p.EmailError, Autocomplete: "off", Required: true,
+			Help: "The person signs in with this address, through the identity provider. No password is set.", Autofocus: p.EmailError != ""},
+		{Name: "first_name", Label: "First name (optional)", Type: "text", Value: p.FirstName, Error: p.FirstNameError, Autocomplete: "off"},
+		{Name: "last_name", Label: "Last name (optional)", Type: "text", Value: p.LastName, Error: p.LastNameError, Autocomplete: "off"},
+	}
+}
+
+// GroupField is the field for a group.
+func (p AdminNewPerson) GroupField() AdminChoice {
+	return AdminChoice{"group", "Group (optional)", p.Group, p.GroupError, p.Groups}
+}
+
+// An AdminChoice is a field that offers values; others may be typed. Its template is "choice".
+type AdminChoice struct {
+	Name, Label, Value, Error string
+	Offers                    []string
+}
+
+// AdminPerson is /admin/people/ID: one account and everything about it. Its forms post to /state (active), /attributes
+// (name, value, and was when it was known; do), /groups (group, do) and /sessions (session, or all) below that.
+type AdminPerson struct {
+	AdminLayout
+	ID              int64
+	Person          Person
+	Active          bool
+	HasPassword     bool
+	Self            bool   // the administrator who looks
+	Source          string // the provider that signed it in last; "" for one that never was
+	CreatedAt       time.Time
+	LastLogin       time.Time
+	Now             time.Time
+	Alert           string
+	Attributes      []AdminAttribute
+	Attribute       AdminAttributeForm
+	Groups          []AdminMembership
+	Adding          string // the group that was typed
+	AddingError     string
+	Offers          []string // groups to add
+	Synced          bool     // groups are synced at each sign-in
+	Sent            []string // the groups that the last sign-in named
+	SentAny         bool     // a sign-in has named groups, if only none
+	Sessions        []Session
+	SessionsFurther bool // there are more
+	Events          []AdminEvent
+}
+
+func (AdminPerson) template() string { return "admin-person" }
+
+// Failed reports whether the page answers a form that was refused.
+func (p AdminPerson) Failed() bool {
+	return p.Alert != "" || p.Attribute.NameError != "" || p.Attribute.ValueError != "" || p.AddingError != ""
+}
+
+// GroupField is the field for another group.
+func (p AdminPerson) GroupField() AdminChoice {
+	return AdminChoice{"group", "Group to add", p.Adding, p.AddingError, p.Offers}
+}
+
+// An AdminAttribute is one attribute in force.
+type AdminAttribute struct {
+	Name, Value string
+	Own         bool   // an administrator set it
+	Synced      string // what the last sign-in says instead; "" for nothing else
+	Hidden      bool   // the last sign-in says something, too
+}
+
+// AdminAttributeForm sets one attribute of an administrator's own.
+type AdminAttributeForm struct {
+	Name, Value           string
+	Was                   string // the own value that the form was made of
+	Known                 bool   // there was one
+	NameError, ValueError string
+}
+
+// NameField is the field for the name.
+func (f AdminAttributeForm) NameField() Field {
+	return Field{Name: "name", Label: "Name", Type: "text", Value: f.Name, Error: f.NameError, Autocomplete: "off", Required: true, Autofocus: f.NameError != ""}
+}
+
+// ValueField is the field for the value.
+func (f AdminAttributeForm) ValueField() Field {
+	return Field{Name: "value", Label: "Value", Type: "text", Value: f.Value, Error: f.ValueError, Autocomplete: "off", Autofocus: f.ValueError != ""}
+}
+
+// An AdminMembership is a group that a person is in.
+type AdminMembership struct {
+	ID    int64
+	Name  string
+	Why   string
+	Since time.Time
+	Fixed bool // nobody can be taken out
+}
