@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/server/admin"
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/store"
+)
+
+// runtime is a Runtime on a new database, or on that of another.
+func runtime(t *testing.T, st *store.Store, environ ...string) (*Runtime, *store.Store, *strings.Builder) {
+	t.Helper()
+	key := []byte(strings.Repeat("k7", 20))
+	if st == nil {
+		var err error
+		st, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "bridge.db"), store.Options{Secret: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { st.Close() })
+		if _, err := st.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, faults := setting.Resolve(setting.Inputs{Environ: environ})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	log := &strings.Builder{}
+	r, err := NewRuntime(t.Context(), cfg, st, key, time.Now, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, st, log
+}
+
+func save(t *testing.T, r *Runtime, name, value string) error {
+	t.Helper()
+	_, version, err := r.Current(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Save(t.Context(), admin.Change{Values: map[string]*string{name: &value}, Version: version, Actor: "root@example.com"})
+	return err
+}
+
+// Whoever follows gets each set of settings once, and always a whole one.
+func TestRuntimeFollow(t *testing.T) {
+	r, _, _ := runtime(t, nil)
+	var seen []string
+	r.Follow(func(l server.Live) {
+		if l.Config == nil || l.Bridge == nil || l.Bridge.Policy.SiteName != l.Config.SiteName {
+			t.Errorf("half a set of settings: %+v", l)
+		}
+		seen = append(seen, l.Config.SiteName)
+	})
+	for _, name := range []string{"One", "One", "Two"} {
+		if err := save(t, r, "SITE_NAME", name); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(seen, ","); got != "One,Two" {
+		t.Errorf("got %q, want each once", got)
+	}
+}
+
+// A replica that cannot use what another saved goes on with what it had, and says so once.
+func TestRuntimeCannotUse(t *testing.T) {
+	first, st, _ := runtime(t, nil)
+	second, _, log := runtime(t, st, "SSOBRIDGE_JWT_PROFILE=standard")
+	if err := save(t, first, "SITE_NAME", "Acme"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.SaveSettings(t.Context(), map[string]*string{"JWT_LEEWAY": new("forever")}, nil, 1, nil); err != nil { // as a newer program may
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := second.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := second.Live().Config.SiteName; got != "ssobridge" {
+		t.Errorf("got %q in force, want what was", got)
+	}
+	if n := strings.Count(log.String(), "saved settings cannot be used"); n != 1 {
+		t.Errorf("said %d times, want once: %s", n, log)
+	}
+	if err := save(t, first, "JWT_LEEWAY", "5s"); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Reload(t.Context()); err != nil || second.Live().Config.SiteName != "Acme" {
+		t.Errorf("after it was mended: got %q, %v", second.Live().Config.SiteName, err)
+	}
+}
+
+// Of two who save at the same version one wins, and the other's is not kept.
+func TestRuntimeConflict(t *testing.T) {
+	first, st, _ := runtime(t, nil)
+	second, _, _ := runtime(t, st)
+	one, two := "One", "Two"
+	if _, err := first.Save(t.Context(), admin.Change{Values: map[string]*string{"SITE_NAME": &one}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Save(t.Context(), admin.Change{Values: map[string]*string{"SITE_NAME": &two}}); sso.CodeOf(err) != sso.Conflict {
+		t.Errorf("got %v, want conflict", err)
+	}
+	if cfg, _, err := second.Current(t.Context()); err != nil || cfg.SiteName != "One" {
+		t.Errorf("got %v, %v, want One", cfg.SiteName, err)
+	}
+}
+
+// Trying creates no group; saving does. What is tried is judged like what is saved.
+func TestRuntimeTry(t *testing.T) {
+	r, st, _ := runtime(t, nil)
+	text := `{"ext":["Sales"]}`
+	cfg, err := r.Try(t.Context(), map[string]*string{"JWT_GROUP_MAPPINGS": &text})
+	if err != nil || len(cfg.JWTGroupMappings) != 1 {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := st.GroupByName(t.Context(), "Sales"); sso.CodeOf(err) != sso.NotFound {
+		t.Errorf("after trying: got %v, want no group", err)
+	}
+	if err := save(t, r, "JWT_GROUP_MAPPINGS", text); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.GroupByName(t.Context(), "Sales"); err != nil {
+		t.Errorf("after saving: %v", err)
+	}
+	bad := "{"
+	if _, err := r.Try(t.Context(), map[string]*string{"JWT_GROUP_MAPPINGS": &bad}); sso.CodeOf(err) != sso.Invalid {
+		t.Errorf("a broken mapping: got %v, want invalid", err)
+	}
+}
+
+// A store that is down is no reason to change anything, and is told.
+func TestRuntimeStoreDown(t *testing.T) {
+	r, st, _ := runtime(t, nil)
+	st.Close()
+	if err := r.Reload(context.WithoutCancel(t.Context())); err == nil {
+		t.Error("got no error, want one, so that it is tried again")
+	}
+	if r.Live().Config == nil {
+		t.Error("nothing in force")
+	}
+}
