@@ -93,7 +93,7 @@ func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []st
 		rule.Public = false // the proxy asks for more
 	}
 	e, err := s.admit(r, l, rule)
-	if err == nil && len(groups) > 0 && !e.principal.InAny(groups) {
+	if err == nil && len(groups) > 0 && !e.inAny(groups) {
 		return nil, notIn(groups)
 	}
 	return e, err
@@ -107,7 +107,7 @@ func (s *Server) admit(r *http.Request, l *live, rule sso.AccessRule) (*entry, e
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case len(rule.Groups) > 0 && !e.principal.InAny(rule.Groups):
+	case len(rule.Groups) > 0 && !e.inAny(rule.Groups):
 		return nil, notIn(rule.Groups)
 	}
 	return e, nil

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +19,8 @@ type sessionStore interface {
 	// Principal returns whoever a session belongs to; [sso.NotSignedIn] for an unknown session or a deactivated account.
 	// It does not judge the session's age.
 	Principal(ctx context.Context, hash sso.SessionHash) (*sso.Principal, error)
-	// Changes returns what changed after since, in order, and the newest number there is.
+	// Changes returns what changed after since, in order, and the number of the last. Fewer than feedBatch are all there are;
+	// since -1 begins, with none.
 	Changes(ctx context.Context, since int64) ([]sso.Change, int64, error)
 	TouchSessions(ctx context.Context, used map[sso.SessionHash]time.Time) error
 	OpenSession(ctx context.Context, s sso.Session, e sso.Event) error
@@ -32,10 +35,15 @@ type sessionStore interface {
 const (
 	pollEvery = 250 * time.Millisecond
 	maxStale  = 900 * time.Millisecond
-	// touchEvery is how often last use is written back, for all sessions at once.
+	feedBatch = 1000
+	// askFor bounds one question to the database: without an answer no one is let in.
+	askFor = 5 * time.Second
+	// touchEvery is how often last use is written back, touchBatch how many sessions in one transaction: few enough that a
+	// login does not wait for it.
 	touchEvery = 15 * time.Second
-	// maxCached bounds the memory: about 2 KiB an entry.
-	maxCached = 20_000
+	touchBatch = 500
+	// maxCached bounds the memory, in bytes: about 40,000 sessions.
+	maxCached = 48 << 20
 )
 
 // principals answers who a session is, from memory where that is as good as the database.
@@ -46,31 +54,69 @@ type principals struct {
 	policy atomic.Pointer[sso.SessionPolicy]
 	// reload is called when settings may have changed, and again until it succeeds; nil: nothing is called.
 	reload    func(context.Context) error
-	reloadDue atomic.Bool
+	reloadDue bool          // held by reading
+	reading   chan struct{} // held while the feed is read
 
 	mu      sync.RWMutex
 	young   map[sso.SessionHash]*entry // the cache has two generations: when the young one is full it becomes the old one
 	old     map[sso.SessionHash]*entry
-	touched map[sso.SessionHash]*entry // used since the last write; outlives the entry in the cache
-	applied int64                      // changes up to this one are taken into account
-	current atomic.Int64               // monotonic nanoseconds at which the feed was last known to be read to its end
+	size    int                          // of the young generation, in bytes
+	limit   int                          // of size
+	loading map[sso.SessionHash]*loading // what is being read
+	touched map[sso.SessionHash]*entry   // used since the last write; outlives the entry in the cache
+	applied int64                        // changes up to this one are taken into account; -1: not even begun
+	current atomic.Int64                 // monotonic nanoseconds at which the feed was last known to be read to its end
 	started time.Time
 
 	watched watchList // what runs behind the reverse proxy
 }
 
-// entry is one session in memory. Only used changes.
+// entry is one session in memory, with what each request asks of it and no more: there are many. Only the last use and
+// the assertion change.
 type entry struct {
-	principal *sso.Principal
-	answer    *answer      // the forward-auth answer, made once
-	used      atomic.Int64 // unix microseconds of the last use
-	listed    atomic.Bool  // in touched
+	hash    sso.SessionHash
+	account int64
+	groups  []sso.Group
+	ends    time.Time
+	answer  answer       // the forward-auth answer, made once
+	used    atomic.Int64 // unix microseconds of the last use
+	listed  atomic.Bool  // in touched
+}
+
+func newEntry(p *sso.Principal) *entry {
+	e := &entry{hash: p.Session.Hash, account: p.Account.ID, groups: p.Groups, ends: p.Session.ExpiresAt}
+	e.answer.fill(p)
+	e.used.Store(p.Session.LastUsed.UnixMicro())
+	return e
+}
+
+// inAny is [sso.Principal.InAny].
+func (e *entry) inAny(names []string) bool {
+	p := sso.Principal{Groups: e.groups}
+	return p.InAny(names)
+}
+
+// size is about how many bytes an entry takes, the assertion that it may get included.
+func (e *entry) size() int {
+	const fixed = 1000 // the struct, its place in a map, and the parts of an assertion that are always there
+	text := len(e.answer.attributes)
+	for _, v := range e.answer.values {
+		text += len(v)
+	}
+	return fixed + 3*text + 48*len(e.groups)
+}
+
+// same reports whether two entries of a session say the same.
+func (e *entry) same(o *entry) bool {
+	return e.account == o.account && e.ends.Equal(o.ends) && e.answer.same(&o.answer) && slices.Equal(e.groups, o.groups)
 }
 
 func newPrincipals(store sessionStore, now func() time.Time, log *slog.Logger) *principals {
-	p := &principals{store: store, now: now, log: log, started: time.Now()}
+	p := &principals{store: store, now: now, log: log, started: time.Now(), applied: -1, limit: maxCached / 2}
+	p.reading = make(chan struct{}, 1)
 	p.current.Store(-int64(time.Hour))
 	p.young, p.old, p.touched = map[sso.SessionHash]*entry{}, map[sso.SessionHash]*entry{}, map[sso.SessionHash]*entry{}
+	p.loading = map[sso.SessionHash]*loading{}
 	return p
 }
 
@@ -88,16 +134,16 @@ func (p *principals) find(ctx context.Context, hash sso.SessionHash) (*entry, er
 // look is find without a use.
 func (p *principals) look(ctx context.Context, hash sso.SessionHash, now time.Time) (*entry, error) {
 	p.mu.RLock()
-	e := p.young[hash]
+	e, old := p.young[hash], false
 	if e == nil {
 		e = p.old[hash]
+		old = e != nil
 	}
-	applied := p.applied
 	p.mu.RUnlock()
 
 	if e == nil || !p.fresh() || !p.alive(e, now, 0) {
 		var err error
-		if e, err = p.load(ctx, hash, applied); err != nil {
+		if e, err = p.load(ctx, hash); err != nil {
 			return nil, err
 		}
 		// Another replica may have seen a use that it has not written yet: allow for its next write.
@@ -105,12 +151,14 @@ func (p *principals) look(ctx context.Context, hash sso.SessionHash, now time.Ti
 			p.forget(hash)
 			return nil, fmt.Errorf("the session is over: %w", sso.NotSignedIn)
 		}
+	} else if old {
+		p.promote(hash, e)
 	}
 	return e, nil
 }
 
 func (p *principals) alive(e *entry, now time.Time, grace time.Duration) bool {
-	return p.policy.Load().Live(e.principal.Session, time.UnixMicro(e.used.Load()).Add(grace), now)
+	return p.policy.Load().Live(sso.Session{ExpiresAt: e.ends}, time.UnixMicro(e.used.Load()).Add(grace), now)
 }
 
 // fresh uses the monotonic clock, not p.now: it is about how old our knowledge is, not about dates.
@@ -118,29 +166,94 @@ func (p *principals) fresh() bool {
 	return int64(time.Since(p.started))-p.current.Load() < int64(maxStale)
 }
 
-// load asks the database. What was read is kept only if no change arrived meanwhile: it could be from before it.
-func (p *principals) load(ctx context.Context, hash sso.SessionHash, applied int64) (*entry, error) {
+// loading is one question to the database, whose answer all get that ask for the same session meanwhile.
+type loading struct {
+	began   time.Time
+	applied int64 // what was taken into account when it was asked
+	done    chan struct{}
+	entry   *entry
+	err     error
+}
+
+// load asks the database. Who comes while the same is being asked waits for that answer, but not where it could be from
+// before a change that was seen since, nor for one that was asked longer ago than the feed is read.
+func (p *principals) load(ctx context.Context, hash sso.SessionHash) (*entry, error) {
+	p.mu.Lock()
+	l := p.loading[hash]
+	if l != nil && l.applied == p.applied && time.Since(l.began) < pollEvery {
+		p.mu.Unlock()
+		select {
+		case <-l.done:
+			return l.entry, l.err
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), sso.StoreUnavailable)
+		}
+	}
+	l = &loading{began: time.Now(), applied: p.applied, done: make(chan struct{}), err: sso.StoreUnavailable}
+	p.loading[hash] = l
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		if p.loading[hash] == l {
+			delete(p.loading, hash)
+		}
+		p.mu.Unlock()
+		close(l.done)
+	}()
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askFor) // others wait for it, too
+	defer cancel()
 	principal, err := p.store.Principal(ctx, hash)
 	if err != nil {
 		p.forget(hash)
+		l.err = err
 		return nil, err
 	}
-	e := &entry{principal: principal, answer: newAnswer(principal)}
-	e.used.Store(principal.Session.LastUsed.UnixMicro())
+	l.entry, l.err = p.keep(newEntry(principal), l.applied), nil
+	return l.entry, nil
+}
 
+// keep puts what was read into the cache, unless a change arrived meanwhile: then it could be from before it.
+func (p *principals) keep(e *entry, applied int64) *entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	hash := e.hash
 	if known := p.touched[hash]; known != nil { // a use that is not written yet
 		e.used.Store(max(e.used.Load(), known.used.Load()))
 	}
-	if p.applied == applied {
-		if len(p.young) >= maxCached/2 {
-			p.old, p.young = p.young, map[sso.SessionHash]*entry{}
-		}
-		p.young[hash] = e
-		delete(p.old, hash)
+	if p.applied != applied {
+		return e
 	}
-	return e, nil
+	for _, known := range []*entry{p.young[hash], p.old[hash]} {
+		if known != nil && known.same(e) { // with its assertion
+			known.used.Store(max(e.used.Load(), known.used.Load()))
+			e = known
+		}
+	}
+	p.insert(hash, e)
+	return e
+}
+
+// promote moves an entry from the old generation to the young one, as it is in use.
+func (p *principals) promote(hash sso.SessionHash, e *entry) {
+	p.mu.Lock()
+	if p.old[hash] == e {
+		p.insert(hash, e)
+	}
+	p.mu.Unlock()
+}
+
+// insert is called with p.mu held.
+func (p *principals) insert(hash sso.SessionHash, e *entry) {
+	if p.young[hash] == nil {
+		size := e.size()
+		if p.size+size > p.limit {
+			p.old, p.young, p.size = p.young, map[sso.SessionHash]*entry{}, 0
+		}
+		p.size += size
+	}
+	p.young[hash] = e
+	delete(p.old, hash)
 }
 
 // use notes that a session was used, to the second.
@@ -158,64 +271,99 @@ func (p *principals) use(hash sso.SessionHash, e *entry, now time.Time) {
 
 func (p *principals) forget(hash sso.SessionHash) {
 	p.mu.Lock()
-	delete(p.young, hash)
-	delete(p.old, hash)
+	p.remove(p.young, hash)
+	p.remove(p.old, hash)
+	delete(p.loading, hash)
 	p.mu.Unlock()
+}
+
+// remove is called with p.mu held.
+func (p *principals) remove(generation map[sso.SessionHash]*entry, hash sso.SessionHash) {
+	if e := generation[hash]; e != nil && p.young[hash] == e {
+		p.size -= e.size()
+	}
+	delete(generation, hash)
 }
 
 func (p *principals) forgetAll() {
 	p.mu.Lock()
 	clear(p.young)
 	clear(p.old)
+	p.size = 0
 	p.mu.Unlock()
 }
 
 // catchUp reads the feed of changes to its end and forgets what is out of date. Call it after a change made here, so that
 // this replica acts on it before the answer goes out.
 func (p *principals) catchUp(ctx context.Context) error {
-	at := int64(time.Since(p.started)) // before reading: what is committed later may be missed
-	p.mu.RLock()
-	since := p.applied
-	p.mu.RUnlock()
-	changes, last, err := p.store.Changes(ctx, since)
-	if err != nil {
-		return err
+	select {
+	case p.reading <- struct{}{}:
+		defer func() { <-p.reading }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	if len(changes) > 0 || last != since {
-		p.apply(changes, last)
-		accounts := make([]int64, len(changes))
-		for i, c := range changes {
-			accounts[i] = c.AccountID
-		}
-		p.recheck(ctx, accounts...)
-		for _, c := range changes {
-			if c.AccountID == 0 {
-				p.reloadDue.Store(true)
-			}
-		}
-	}
-	if p.reload != nil && p.reloadDue.Swap(false) {
-		if err := p.reload(ctx); err != nil {
-			p.reloadDue.Store(true)
+	for end := false; !end; {
+		at := int64(time.Since(p.started)) // before reading: what is committed later may be missed
+		p.mu.RLock()
+		since := p.applied
+		p.mu.RUnlock()
+		changes, last, err := p.store.Changes(ctx, since)
+		if err != nil {
 			return err
 		}
+		end = len(changes) < feedBatch
+		if since < 0 { // what was read before this is from before the feed that is followed
+			changes = []sso.Change{{Seq: last}}
+		}
+		if last != since {
+			p.follows(ctx, changes, last)
+		}
+		if err := p.reloadIfDue(ctx); err != nil {
+			return err
+		}
+		if end {
+			p.current.Store(at)
+		}
 	}
-	p.current.Store(max(at, p.current.Load()))
 	return nil
 }
 
-func (p *principals) apply(changes []sso.Change, last int64) {
+// follows takes changes into account.
+func (p *principals) follows(ctx context.Context, changes []sso.Change, last int64) {
+	accounts := make([]int64, len(changes))
+	for i, c := range changes {
+		accounts[i] = c.AccountID
+		p.reloadDue = p.reloadDue || c.AccountID == 0
+	}
+	p.apply(accounts, last)
+	p.recheck(ctx, accounts...)
+}
+
+func (p *principals) reloadIfDue(ctx context.Context) error {
+	if !p.reloadDue || p.reload == nil {
+		return nil
+	}
+	if err := p.reload(ctx); err != nil {
+		return err
+	}
+	p.reloadDue = false
+	p.forgetAll() // assertions that were signed meanwhile with what was in force before
+	return nil
+}
+
+// apply forgets what is known of these accounts; 0 stands for all.
+func (p *principals) apply(accounts []int64, last int64) {
 	gone := map[int64]bool{}
-	for _, c := range changes {
-		gone[c.AccountID] = true
+	for _, id := range accounts {
+		gone[id] = true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.applied = max(p.applied, last)
+	p.applied = last
 	for _, generation := range []map[sso.SessionHash]*entry{p.young, p.old} {
 		for hash, e := range generation {
-			if gone[0] || gone[e.principal.Account.ID] {
-				delete(generation, hash)
+			if gone[0] || gone[e.account] {
+				p.remove(generation, hash)
 			}
 		}
 	}
@@ -223,12 +371,17 @@ func (p *principals) apply(changes []sso.Change, last int64) {
 
 // follow reads the feed and writes last use back until ctx ends, and once more then.
 func (p *principals) follow(ctx context.Context) {
-	poll, touch := time.NewTicker(pollEvery), time.NewTicker(touchEvery)
+	var writing sync.WaitGroup
+	writing.Go(func() { p.writeBack(ctx) })
+	defer writing.Wait()
+	poll, ages := time.NewTicker(pollEvery), time.NewTicker(touchEvery)
 	defer poll.Stop()
-	defer touch.Stop()
+	defer ages.Stop()
 	down := false
 	for {
-		err := p.catchUp(ctx)
+		reading, cancel := context.WithTimeout(ctx, askFor)
+		err := p.catchUp(reading)
+		cancel()
 		if failed := err != nil && ctx.Err() == nil; failed != down {
 			down = failed
 			if down {
@@ -239,9 +392,22 @@ func (p *principals) follow(ctx context.Context) {
 		}
 		select {
 		case <-poll.C:
+		case <-ages.C:
+			p.recheck(ctx, 0) // for those that ended by their age
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// writeBack writes last use back until ctx ends, and once more then. The feed does not wait for it.
+func (p *principals) writeBack(ctx context.Context) {
+	touch := time.NewTicker(touchEvery)
+	defer touch.Stop()
+	for {
+		select {
 		case <-touch.C:
 			p.writeUses(ctx)
-			p.recheck(ctx, 0) // for those that ended by their age
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			p.writeUses(last)
@@ -256,38 +422,50 @@ func (p *principals) writeUses(ctx context.Context) {
 	touched := p.touched
 	p.touched = map[sso.SessionHash]*entry{}
 	p.mu.Unlock()
-	uses := make(map[sso.SessionHash]time.Time, len(touched))
-	for hash, e := range touched {
-		e.listed.Store(false)
-		uses[hash] = time.UnixMicro(e.used.Load())
-	}
-	if len(uses) == 0 {
-		return
-	}
-	if err := p.store.TouchSessions(ctx, uses); err != nil {
-		p.log.Warn("last use of sessions not written; it will be tried again", "sessions", len(uses), "error", err)
-		p.mu.Lock()
-		for hash, e := range touched {
-			if !e.listed.Swap(true) {
-				p.touched[hash] = e
-			}
+	hashes := slices.Collect(maps.Keys(touched))
+	for batch := range slices.Chunk(hashes, touchBatch) {
+		uses := make(map[sso.SessionHash]time.Time, len(batch))
+		for _, hash := range batch {
+			e := touched[hash]
+			e.listed.Store(false) // before reading: a use from now on is listed anew
+			uses[hash] = time.UnixMicro(e.used.Load())
 		}
-		p.mu.Unlock()
+		if err := p.store.TouchSessions(ctx, uses); err != nil {
+			p.log.Warn("last use of sessions not written; it will be tried again", "sessions", len(touched), "error", err)
+			p.relist(touched)
+			return
+		}
+		for _, hash := range batch {
+			delete(touched, hash)
+		}
 	}
 }
 
-// principal returns who a request acts for; nil, nil when no one.
+func (p *principals) relist(touched map[sso.SessionHash]*entry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for hash, e := range touched {
+		if p.touched[hash] == nil {
+			e.listed.Store(true)
+			p.touched[hash] = e
+		}
+	}
+}
+
+// principal returns who a request acts for; nil, nil when no one. It asks the database: it is for pages, which show what
+// is in no entry, and not for what every request of an app needs.
 func (s *Server) principal(r *http.Request, l *live) (*sso.Principal, error) {
 	hash, ok := l.sessionOf(r)
 	if !ok {
 		return nil, nil
 	}
-	e, err := s.principals.find(r.Context(), hash)
-	switch {
-	case err == nil:
-		return e.principal, nil
-	case sso.CodeOf(err) == sso.NotSignedIn:
+	var p *sso.Principal
+	_, err := s.principals.find(r.Context(), hash)
+	if err == nil {
+		p, err = s.Store.Principal(r.Context(), hash)
+	}
+	if sso.CodeOf(err) == sso.NotSignedIn {
 		return nil, nil
 	}
-	return nil, err
+	return p, err
 }

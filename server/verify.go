@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,30 +26,44 @@ const (
 	noValue = "-"
 )
 
-// answer is what a session's requests are answered with, made once a session. Headers are shared between requests and
-// must not be written to.
+// The places of [answer]'s values.
+const (
+	valueEmail = iota
+	valueName
+	valueGroups
+	valueID
+	valueCount
+)
+
+// answer is what a session's requests are answered with, made once a session. The header values are slices of these
+// arrays, shared between requests: they must not be written to.
 type answer struct {
-	user, email, name, groups, id []string
+	values     [valueCount]string
+	email      string // as it is; values are as headers have them
+	name       string
+	attributes json.RawMessage // for the assertion; made once, and smaller than a map
 
 	mu        sync.Mutex
 	assertion []string
 	renew     time.Time // when to sign a new one
 }
 
-func newAnswer(p *sso.Principal) *answer {
+func (a *answer) fill(p *sso.Principal) {
 	names := make([]string, len(p.Groups))
 	for i, g := range p.Groups {
 		names[i] = headerValue(g.Name)
 	}
-	email := []string{headerValue(p.Account.Email)}
-	return &answer{
-		user:   email,
-		email:  email,
-		name:   []string{headerValue(p.Account.CommonName())},
-		groups: []string{strings.Join(names, ",")},
-		id:     []string{strconv.FormatInt(p.Account.ID, 10)},
-	}
+	a.email, a.name = p.Account.Email, p.Account.CommonName()
+	a.values = [valueCount]string{headerValue(a.email), headerValue(a.name), strings.Join(names, ","), strconv.FormatInt(p.Account.ID, 10)}
+	a.attributes, _ = json.Marshal(p.Account.Attributes()) // a map of strings always encodes
 }
+
+func (a *answer) same(b *answer) bool {
+	return a.values == b.values && bytes.Equal(a.attributes, b.attributes)
+}
+
+// value is the header value at a place, without making a slice.
+func (a *answer) value(i int) []string { return a.values[i : i+1 : i+1] }
 
 // headerValue writes text as one line of printable ASCII. What is not is percent-encoded as UTF-8, in the manner of
 // RFC 8187 §3.2; so is "%" itself, and the comma, which separates groups.
@@ -82,8 +98,9 @@ func (s *Server) setIdentity(h http.Header, e *entry) {
 		h[headerUser], h[headerEmail], h[headerName], h[headerGroups], h[headerID], h[headerAssertion] = nobody, nobody, nobody, nobody, nobody, nobody
 		return
 	}
-	a := e.answer
-	h[headerUser], h[headerEmail], h[headerName], h[headerGroups], h[headerID] = a.user, a.email, a.name, a.groups, a.id
+	a := &e.answer
+	h[headerUser], h[headerEmail], h[headerName] = a.value(valueEmail), a.value(valueEmail), a.value(valueName)
+	h[headerGroups], h[headerID] = a.value(valueGroups), a.value(valueID)
 	h[headerAssertion] = s.assertion(e)
 }
 
@@ -104,20 +121,21 @@ func (s *Server) assertion(e *entry) []string {
 	if now.Before(e.answer.renew) && !now.Before(e.answer.renew.Add(-assertionRenew)) { // also after the clock went back
 		return e.answer.assertion
 	}
-	p := e.principal
-	groups := make([]string, len(p.Groups))
-	for i, g := range p.Groups {
+	groups := make([]string, len(e.groups))
+	for i, g := range e.groups {
 		groups[i] = g.Name
 	}
+	site := string(s.live.Load().cfg.SiteURL)
 	signed, err := s.Signer.SignAssertion(map[string]any{
-		"iss":        string(s.live.Load().cfg.SiteURL),
-		"sub":        strconv.FormatInt(p.Account.ID, 10),
+		"iss":        site,
+		"aud":        site, // the apps behind one bridge share an audience, as they share the session
+		"sub":        strconv.FormatInt(e.account, 10),
 		"iat":        now.Unix(),
 		"exp":        now.Add(assertionLifetime).Unix(),
-		"email":      p.Account.Email,
-		"name":       p.Account.CommonName(),
+		"email":      e.answer.email,
+		"name":       e.answer.name,
 		"groups":     groups,
-		"attributes": p.Account.Attributes(),
+		"attributes": e.answer.attributes,
 	})
 	if err != nil {
 		s.Log.Error("assertion not signed", "error", err)
@@ -157,7 +175,7 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 		s.denyVerify(w, r, err)
 		return
 	case r.URL.RawQuery != "":
-		if groups, ok := requiredGroups(r.URL.RawQuery); !ok || len(groups) > 0 && !e.principal.InAny(groups) {
+		if groups, ok := requiredGroups(r.URL.RawQuery); !ok || len(groups) > 0 && !e.inAny(groups) {
 			s.answerVerify(w, http.StatusForbidden)
 			return
 		}

@@ -33,7 +33,7 @@ type watchList struct {
 // While the database cannot be asked, what runs goes on.
 func (p *principals) watch(ctx context.Context, e *entry, groups []string) (watching context.Context, done func()) {
 	watching, end := context.WithCancelCause(ctx)
-	w := &watched{hash: e.principal.Session.Hash, account: e.principal.Account.ID, groups: groups, end: end}
+	w := &watched{hash: e.hash, account: e.account, groups: groups, end: end}
 	l := &p.watched
 	l.mu.Lock()
 	if l.all == nil {
@@ -70,7 +70,7 @@ func (p *principals) recheck(ctx context.Context, accounts ...int64) {
 func (p *principals) judge(ctx context.Context, w *watched) {
 	e, err := p.look(ctx, w.hash, p.now())
 	switch {
-	case err == nil && (len(w.groups) == 0 || e.principal.InAny(w.groups)):
+	case err == nil && (len(w.groups) == 0 || e.inAny(w.groups)):
 	case err != nil && sso.CodeOf(err) != sso.NotSignedIn: // not known; the next change or tick asks again
 	default:
 		w.end(errSessionOver)
