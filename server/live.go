@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -34,12 +35,12 @@ type cookieSpec struct {
 	maxAge   time.Duration // 0: the cookie dies with the browser
 }
 
-func newLive(l Live, transport http.RoundTripper) *live {
+func newLive(l Live, transport http.RoundTripper, errorLog *log.Logger) *live {
 	n := &live{cfg: l.Config, bridge: l.Bridge, peer: peerExtractor(l.Config.TrustedProxies)}
 	n.cookie = newCookieSpec(l.Config)
 	n.csp = contentSecurityPolicy(l)
 	if l.Config.Upstream != nil {
-		n.proxy = newProxy(l.Config.Upstream, transport)
+		n.proxy = newProxy(l.Config.Upstream, transport, errorLog)
 	}
 	return n
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -54,9 +55,10 @@ func newTransport() *http.Transport {
 
 // newProxy makes the reverse proxy of UPSTREAM. The standard library's handles WebSockets, streaming and trailers, and
 // removes hop-by-hop headers before Rewrite, so that "Connection: Remote-User" removes nothing of ours (SECURITY H5).
-func newProxy(upstream *url.URL, transport http.RoundTripper) *httputil.ReverseProxy {
+func newProxy(upstream *url.URL, transport http.RoundTripper, errorLog *log.Logger) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Transport:     transport,
+		ErrorLog:      errorLog,
 		Rewrite:       func(pr *httputil.ProxyRequest) { rewrite(pr, upstream) },
 		ErrorHandler:  upstreamFailed,
 		FlushInterval: -1, // server-sent events and other streams arrive as they are sent
@@ -225,6 +227,12 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry,
 		var done func()
 		ctx, done = s.principals.watch(ctx, e, rule.Groups)
 		defer done()
+		// An upload stands in a read that no context ends.
+		defer context.AfterFunc(ctx, func() {
+			if errors.Is(context.Cause(ctx), errSessionOver) {
+				_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+			}
+		})()
 	}
 	l.proxy.ServeHTTP(w, r.WithContext(ctx))
 }

@@ -98,7 +98,7 @@ func New(o Options, l Live) (*Server, error) {
 
 // Apply puts new settings in force, for requests that begin from now on.
 func (s *Server) Apply(l Live) {
-	next := newLive(l, s.transport)
+	next := newLive(l, s.transport, slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn))
 	s.principals.policy.Store(&l.Bridge.Policy.Sessions)
 	s.live.Store(next)
 	s.principals.forgetAll()
