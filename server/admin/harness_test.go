@@ -154,22 +154,12 @@ func (b *bridge) admin() *browser {
 func (b *bridge) as(email string, groups ...int64) *browser {
 	b.t.Helper()
 	ctx := b.t.Context()
-	a, err := b.store.AccountByEmail(ctx, email)
-	if err != nil {
-		if a, err = b.store.CreateAccount(ctx, sso.Account{Email: email, Active: true}, "", groups, sso.Event{Kind: sso.EventAccount}); err != nil {
+	if _, err := b.store.AccountByEmail(ctx, email); err != nil {
+		if _, err = b.store.CreateAccount(ctx, sso.Account{Email: email, Active: true}, "", groups, sso.Event{Kind: sso.EventAccount}); err != nil {
 			b.t.Fatal(err)
 		}
 	}
-	id := sso.NewSessionID()
-	hash, _ := sso.HashSessionID(id)
-	s := sso.Session{Hash: hash, AccountID: a.ID, Provider: "password", CreatedAt: b.now(), LastUsed: b.now(), ExpiresAt: b.now().Add(time.Hour)}
-	if err := b.store.OpenSession(ctx, s, sso.Event{Kind: sso.EventSignIn, AccountID: a.ID}); err != nil {
-		b.t.Fatal(err)
-	}
-	c := b.browser()
-	at, _ := url.Parse(b.url)
-	c.Jar.SetCookies(at, []*http.Cookie{{Name: "ssobridge", Value: id, Path: "/"}})
-	return c
+	return b.signedIn(email, 0)
 }
 
 type response struct {

@@ -105,8 +105,8 @@ func (a *Admin) save(c *call, values map[string]*string, version int64) (int64, 
 }
 
 func (a *Admin) needsProof(ctx context.Context, values map[string]*string) (bool, error) {
-	for _, name := range []string{"JWT_IDENTITY_PROVIDER_URI", sharedSecret, "JWT_TOKEN_URI", "JWT_ATTRIBUTE_EMAIL", "JWT_ATTRIBUTE_SUBJECT",
-		"LINK_PASSWORD_ACCOUNTS"} {
+	for _, name := range []string{"JWT_IDENTITY_PROVIDER_URI", sharedSecret, "JWT_TOKEN_URI", "JWT_PROFILE", "JWT_ATTRIBUTE_EMAIL",
+		"JWT_ATTRIBUTE_SUBJECT", "JWT_ATTRIBUTE_GROUPS", "LINK_PASSWORD_ACCOUNTS"} {
 		if _, changed := values[name]; changed {
 			return true, nil
 		}
