@@ -116,6 +116,53 @@ func TestFirstStart(t *testing.T) {
 	}
 }
 
+// The first administrator may have a passkey and no password that anyone knows; no identity provider can take the account
+// over (SECURITY E2).
+func TestFirstStartWithAPasskey(t *testing.T) {
+	b := start(t, "SITE_URL=http://localhost:$PORT")
+	secret := b.setupSecret()
+	c, k := b.browser(), &softKey{}
+	for name, body := range map[string]map[string]any{
+		"another secret": {"secret": secret[1:], "email": "root@example.com"},
+		"no secret":      {"email": "root@example.com"},
+		"no address":     {"secret": secret, "email": "root"},
+	} {
+		if resp, out := c.json("/auth/setup/passkey", body); resp.StatusCode != 403 && resp.StatusCode != 400 || out["detail"] == nil {
+			t.Errorf("%s: got %d %s, want a refusal that says why", name, resp.StatusCode, resp.body)
+		}
+	}
+	begin := func() map[string]any {
+		_, out := c.json("/auth/setup/passkey", map[string]any{"secret": b.url + "/auth/setup#" + secret, "email": "root@example.com"})
+		return out["publicKey"].(map[string]any)
+	}
+	add := func(secret string, s spoil) response {
+		resp, _ := c.json("/auth/setup/passkey/add", map[string]any{"secret": secret, "email": "root@example.com", "credential": k.make(t, begin(), b.url, s)})
+		return resp
+	}
+	if resp := add("guess", spoil{}); resp.StatusCode != 403 {
+		t.Errorf("another secret at the second step: got %d, want 403", resp.StatusCode)
+	}
+	if resp := add(secret, spoil{origin: "https://evil.example"}); resp.StatusCode != 401 {
+		t.Errorf("made elsewhere: got %d, want 401", resp.StatusCode)
+	}
+	if b.sessions() != 0 {
+		t.Error("got a session of a refused set-up")
+	}
+	if resp := add(secret, spoil{}); resp.StatusCode != 200 || c.who()["is_superuser"] != true {
+		t.Fatalf("set-up: got %d %s, signed in as %v", resp.StatusCode, resp.body, c.who())
+	}
+	again := b.browser()
+	if resp, _ := again.json("/auth/setup/passkey", map[string]any{"secret": secret, "email": "second@example.com"}); resp.StatusCode != 404 {
+		t.Errorf("once more: got %d, want 404", resp.StatusCode)
+	}
+	if resp := again.usePasskey(k, signInPath, spoil{}); resp.StatusCode != 200 || again.email() != "root@example.com" {
+		t.Errorf("sign in: got %d %s", resp.StatusCode, resp.body)
+	}
+	if resp := b.browser().signIn(claims{"email": "root@example.com"}); resp.StatusCode != 403 {
+		t.Errorf("a token of that address: got %d, want 403", resp.StatusCode)
+	}
+}
+
 // Without password sign-in the first administrator comes another way.
 func TestNoSetUpWithoutPasswords(t *testing.T) {
 	b := start(t, "ENABLE_PASSWORD_LOGIN=false")

@@ -46,7 +46,7 @@ const (
 
 // A ceremony is what one browser began.
 type ceremony struct {
-	Account int64                `json:"a"` // whose passkey is made; 0: a signature is asked for
+	Account int64                `json:"a"` // whose passkey is made; 0: a signature is asked for; setupCeremony
 	Session webauthn.SessionData `json:"s"`
 	Until   time.Time            `json:"u"`
 }
@@ -154,7 +154,7 @@ func (s *Server) handlePasskeysPage(c echo.Context) error {
 		return err
 	}
 	page := templates.Passkeys{
-		Layout: s.layout(l), Person: person(p.Account), Now: s.Now(), Possible: l.passkeysPossible(), Recent: s.recent(p),
+		Layout: s.layout(l), Person: person(p.Account), Now: s.Now(), Password: p.Account.HasPassword, Possible: l.passkeysPossible(), Recent: s.recent(p),
 		ConfirmURL: s.ConfirmURL("/auth/passkeys"),
 	}
 	for _, k := range keys {
@@ -264,26 +264,31 @@ func (s *Server) handlePasskeyAdd(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer, err := protocol.ParseCredentialCreationResponseBytes(in.Credential)
-	if err != nil {
-		return passkeyError(err)
-	}
-	made, err := w.CreateCredential(authnUser{account: p.Account, handle: cer.Session.UserID}, cer.Session, answer)
-	if err != nil {
-		return passkeyError(err)
-	}
-	credential, err := json.Marshal(made)
+	key, err := s.madePasskey(w, cer, p.Account, in)
 	if err != nil {
 		return err
-	}
-	key := sso.Passkey{
-		ID: passkeyID(made.ID), AccountID: p.Account.ID, Handle: cer.Session.UserID, Name: passkeyName(in.Name),
-		Credential: string(credential), SignCount: int64(made.Authenticator.SignCount), CreatedAt: s.Now(),
 	}
 	if err := s.Store.AddPasskey(r.Context(), key, s.passkeyEvent(r, l, p.Account, "passkey added: %q", key.Name)); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]string{"location": "/auth/passkeys"})
+}
+
+// madePasskey verifies a passkey that a browser has made (WebAuthn §7.1).
+func (s *Server) madePasskey(w *webauthn.WebAuthn, cer ceremony, a sso.Account, in passkeyInput) (sso.Passkey, error) {
+	answer, err := protocol.ParseCredentialCreationResponseBytes(in.Credential)
+	if err != nil {
+		return sso.Passkey{}, passkeyError(err)
+	}
+	made, err := w.CreateCredential(authnUser{account: a, handle: cer.Session.UserID}, cer.Session, answer)
+	if err != nil {
+		return sso.Passkey{}, passkeyError(err)
+	}
+	credential, err := json.Marshal(made)
+	return sso.Passkey{
+		ID: passkeyID(made.ID), AccountID: a.ID, Handle: cer.Session.UserID, Name: passkeyName(in.Name), Credential: string(credential),
+		SignCount: int64(made.Authenticator.SignCount), CreatedAt: s.Now(),
+	}, err
 }
 
 func passkeyID(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }
@@ -489,6 +494,8 @@ type passkeyInput struct {
 	Credential json.RawMessage `json:"credential"`
 	Name       string          `json:"name"`
 	ReturnTo   string          `json:"return_to"`
+	Secret     string          `json:"secret"` // at the set-up, with Email
+	Email      string          `json:"email"`
 }
 
 // readPasskey reads JSON alone: a form of another site cannot send that (SECURITY G1).
@@ -503,8 +510,8 @@ func readPasskey(r *http.Request) (in passkeyInput, err error) {
 	case len(raw) > maxBody:
 		return in, fmt.Errorf("the body is larger than %d bytes: %w", maxBody, sso.RequestMalformed)
 	}
-	if err := json.Unmarshal(raw, &in); err != nil || len(in.Credential) == 0 {
-		return in, fmt.Errorf("the body is not JSON with a credential: %w", sso.RequestMalformed)
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return in, fmt.Errorf("the body is not the JSON of our script: %w", sso.RequestMalformed)
 	}
 	return in, nil
 }

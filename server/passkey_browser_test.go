@@ -161,3 +161,21 @@ func TestPasskeyInABrowser(t *testing.T) {
 	step(t, ctx, "without script", emulation.SetScriptExecutionDisabled(true), chromedp.Navigate(b.url+"/login"),
 		chromedp.Click("details summary", chromedp.ByQuery), chromedp.WaitVisible(".passkey-off", chromedp.ByQuery))
 }
+
+// The first administrator without any password.
+func TestSetupWithAPasskeyInABrowser(t *testing.T) {
+	b := start(t, "SITE_URL=http://localhost:$PORT")
+	link, err := b.srv.SetupLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := chromium(t)
+	var key webauthn.AuthenticatorID
+	step(t, ctx, "without an address", device(&key), chromedp.Navigate(link), until(`document.activeElement.id === "email"`),
+		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Not an e-mail address"))
+	step(t, ctx, "set up", chromedp.SendKeys("#email", "root@example.com", chromedp.ByQuery), chromedp.Click("[data-passkey] button", chromedp.ByQuery),
+		hasText("How you sign in"))
+	if e := b.lastEvent(); e.Kind != sso.EventAccount || e.Detail != "first administrator made, with a passkey" {
+		t.Errorf("event: got %+v", e)
+	}
+}

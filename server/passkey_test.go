@@ -314,6 +314,7 @@ func TestPasskeyChallenge(t *testing.T) {
 		{`text/plain` + "\n{}", "Accept: */*", 400},
 		{`application/x-www-form-urlencoded` + "\na=b", "Accept: */*", 400},
 		{`application/json` + "\n", "Accept: */*", 400},
+		{`application/json` + "\n{}", "Accept: */*", 401},
 		{`application/json` + "\n[]", "Accept: */*", 400},
 		{`application/json` + "\n{\"credential\":{}}", "Accept: */*", 401},
 		{`application/json` + "\n{\"credential\":\"x\",\"return_to\":\"//evil.example\"}", "Accept: */*", 400},

@@ -50,6 +50,8 @@ func (s *Server) routes() *echo.Echo {
 	// The way in without an identity provider, and the proofs of who someone is.
 	e.GET("/auth/setup", s.handleSetupPage)
 	e.POST("/auth/setup", s.handleSetup, sameOrigin)
+	e.POST("/auth/setup/passkey", s.handleSetupPasskey, sameOrigin)
+	e.POST("/auth/setup/passkey/add", s.handleSetupPasskeyAdd, sameOrigin)
 	e.GET("/auth/confirm", s.handleConfirmPage)
 	e.POST("/auth/confirm", s.handleConfirm, sameOrigin)
 	e.GET("/auth/confirm/resume", s.handleResume)

@@ -3,13 +3,16 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/admin"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/templates"
@@ -21,7 +24,7 @@ type setupStore interface {
 	SetupSecret(ctx context.Context, fresh string) (string, error)
 	// CheckSetup returns [sso.NotFound] with an administrator, [sso.Forbidden] for another secret.
 	CheckSetup(ctx context.Context, secret string) error
-	SetUp(ctx context.Context, secret string, a sso.Account, passwordHash string, n sso.Session, e sso.Event) (sso.Account, error)
+	SetUp(ctx context.Context, secret string, a sso.Account, passwordHash string, key *sso.Passkey, n sso.Session, e sso.Event) (sso.Account, error)
 }
 
 // SetupLink returns the link that makes the first administrator, the same at each start until it was used; "" when there
@@ -50,7 +53,7 @@ func (s *Server) handleSetupPage(c echo.Context) error {
 	if err := s.setupOpen(c, l); err != nil {
 		return err
 	}
-	return s.page(c.Response(), http.StatusOK, templates.Setup{Layout: s.layout(l), MinCharacters: password.MinCharacters})
+	return s.page(c.Response(), http.StatusOK, templates.Setup{Layout: s.layout(l), MinCharacters: password.MinCharacters, Passkey: l.passkeysPossible()})
 }
 
 func (s *Server) setupOpen(c echo.Context, l *live) error {
@@ -74,17 +77,12 @@ func (s *Server) handleSetup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	secret := strings.TrimSpace(values.Get("secret"))
-	if i := strings.LastIndexByte(secret, '#'); i >= 0 { // the whole link was pasted
-		secret = secret[i+1:]
-	}
+	secret := setupSecret(values.Get("secret"))
 	a := sso.Account{Email: strings.TrimSpace(values.Get("email"))}
-	page := templates.Setup{Layout: s.layout(l), MinCharacters: password.MinCharacters, Secret: sso.Truncate(secret, 100), Email: sso.Truncate(a.Email, 254)}
-	switch err := s.Store.CheckSetup(r.Context(), secret); {
+	page := templates.Setup{Layout: s.layout(l), MinCharacters: password.MinCharacters, Passkey: l.passkeysPossible(), Secret: sso.Truncate(secret, 100), Email: sso.Truncate(a.Email, 254)}
+	switch err := s.checkSetup(r, l, secret); {
 	case errors.Is(err, sso.Forbidden):
-		s.recordRefusal(r.Context(), sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.Forbidden, Reference: reference(r),
-			Peer: l.peer(r), Detail: "wrong set-up secret"})
-		page.SecretError = "That is not the set-up secret. It stands at the end of the link that the bridge wrote to its log when it started."
+		page.SecretError = wrongSecret
 		return s.refusedForm(c, page, page.SecretError)
 	case err != nil:
 		return err
@@ -96,9 +94,9 @@ func (s *Server) handleSetup(c echo.Context) error {
 	if page.Failed() {
 		return s.refusedForm(c, page, strings.TrimSpace(page.EmailError+" "+page.PasswordError+page.AgainError))
 	}
-	err = s.setUp(c, l, secret, a, values.Get("password"))
+	err = s.setUp(c, l, secret, a, values.Get("password"), nil)
 	if errors.Is(err, sso.Conflict) {
-		page.EmailError = "There is an account with this address already. Take another, or make that one an administrator in the shell."
+		page.EmailError = takenAddress
 		return s.refusedForm(c, page, page.EmailError)
 	}
 	if err != nil {
@@ -107,21 +105,121 @@ func (s *Server) handleSetup(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, s.afterSetup())
 }
 
-func (s *Server) setUp(c echo.Context, l *live, secret string, a sso.Account, chosen string) error {
+const (
+	wrongSecret  = "That is not the set-up secret. It stands at the end of the link that the bridge wrote to its log when it started."
+	takenAddress = "There is an account with this address already. Take another, or make that one an administrator in the shell."
+)
+
+// setupSecret takes the secret out of what was pasted: it, or the whole link.
+func setupSecret(pasted string) string {
+	pasted = strings.TrimSpace(pasted)
+	return pasted[strings.LastIndexByte(pasted, '#')+1:]
+}
+
+// checkSetup leaves an event when the secret is wrong.
+func (s *Server) checkSetup(r *http.Request, l *live, secret string) error {
+	err := s.Store.CheckSetup(r.Context(), secret)
+	if errors.Is(err, sso.Forbidden) {
+		s.recordRefusal(r.Context(), sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.Forbidden, Reference: reference(r),
+			Peer: l.peer(r), Detail: "wrong set-up secret"})
+	}
+	return err
+}
+
+func (s *Server) setUp(c echo.Context, l *live, secret string, a sso.Account, chosen string, key *sso.Passkey) error {
 	r := c.Request()
 	hash, err := s.Passwords.Hash(r.Context(), chosen)
 	if err != nil {
 		return err
 	}
-	session, id := s.newSession(r, l, 0, "password")
+	how := "password"
+	if key != nil {
+		how = "passkey"
+	}
+	session, id := s.newSession(r, l, 0, how)
 	e := sso.Event{At: session.CreatedAt, Kind: sso.EventAccount, Reference: reference(r), Actor: "set-up link", Peer: session.Peer,
-		Detail: "first administrator made"}
-	if a, err = s.Store.SetUp(r.Context(), secret, a, hash, session, e); err != nil {
+		Detail: "first administrator made, with a " + how}
+	if a, err = s.Store.SetUp(r.Context(), secret, a, hash, key, session, e); err != nil {
 		return err
 	}
 	s.Log.InfoContext(r.Context(), "first administrator made", "account", a.ID, "reference", e.Reference, "peer", e.Peer)
 	http.SetCookie(c.Response(), s.deviceCookie(l, a))
 	return l.setSessionCookie(c.Response(), r, id)
+}
+
+// handleSetupPasskey is POST /auth/setup/passkey: the first step of making the first administrator with a passkey.
+func (s *Server) handleSetupPasskey(c echo.Context) error {
+	l := s.live.Load()
+	w, a, _, err := s.setupPasskey(c, l)
+	if err != nil {
+		return err
+	}
+	user, err := s.authnUser(c.Request().Context(), a)
+	if err != nil {
+		return err
+	}
+	options, session, err := w.BeginRegistration(user)
+	if err != nil {
+		return err
+	}
+	return s.beginCeremony(c, l, ceremony{Account: setupCeremony, Session: *session}, options)
+}
+
+// handleSetupPasskeyAdd is POST /auth/setup/passkey/add. The account gets a password that nobody knows: then it is one that
+// no identity provider can take over (SECURITY E2), and "ssobridge users set-password" can give it another.
+func (s *Server) handleSetupPasskeyAdd(c echo.Context) error {
+	l := s.live.Load()
+	w, a, in, err := s.setupPasskey(c, l)
+	if err != nil {
+		return err
+	}
+	cer, err := s.endCeremony(c, l, setupCeremony)
+	if err != nil {
+		return err
+	}
+	key, err := s.madePasskey(w, cer, a, in)
+	if err != nil {
+		return err
+	}
+	if err = s.setUp(c, l, setupSecret(in.Secret), a, sso.NewSessionID(), &key); errors.Is(err, sso.Conflict) {
+		return &admin.Refusal{Err: fmt.Errorf("%s: %w", takenAddress, err)}
+	}
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{"location": s.afterSetup()})
+}
+
+// setupCeremony stands for the account that is not there yet.
+const setupCeremony = -1
+
+// setupPasskey checks what both steps need.
+func (s *Server) setupPasskey(c echo.Context, l *live) (*webauthn.WebAuthn, sso.Account, passkeyInput, error) {
+	fail := func(err error) (*webauthn.WebAuthn, sso.Account, passkeyInput, error) {
+		return nil, sso.Account{}, passkeyInput{}, err
+	}
+	r := c.Request()
+	if err := s.setupOpen(c, l); err != nil {
+		return fail(err)
+	}
+	w, err := l.authn()
+	if err != nil {
+		return fail(err)
+	}
+	in, err := readPasskey(r)
+	if err != nil {
+		return fail(err)
+	}
+	if err := s.checkSetup(r, l, setupSecret(in.Secret)); errors.Is(err, sso.Forbidden) {
+		return fail(&admin.Refusal{Err: fmt.Errorf("%s: %w", wrongSecret, err)})
+	} else if err != nil {
+		return fail(err)
+	}
+	a := sso.Account{Email: strings.TrimSpace(in.Email)}
+	if err := sso.CheckEmail(a.Email); err != nil {
+		return fail(&admin.Refusal{Err: fmt.Errorf("%s: %w", sentence(err.Error()), sso.Invalid)})
+	}
+	return w, a, in, nil
 }
 
 func (s *Server) afterSetup() string {

@@ -61,14 +61,19 @@ func (s *Store) AddPasskey(ctx context.Context, p sso.Passkey, e sso.Event) erro
 		if len(known) > 0 && !bytes.Equal(known[0].Handle, p.Handle) {
 			return false, fmt.Errorf("account %d got its first passkey meanwhile: %w", a.ID, sso.Conflict)
 		}
-		n, err := c.exec(ctx, `INSERT INTO passkeys (id, account_id, handle, name, credential, sign_count, created_at, last_used)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT (id) DO NOTHING`,
-			p.ID, p.AccountID, p.Handle, sso.CleanText(p.Name), p.Credential, p.SignCount, p.CreatedAt)
-		if err == nil && n == 0 {
-			err = fmt.Errorf("that passkey is known already: %w", sso.Conflict)
-		}
+		err = insertPasskey(ctx, c, p)
 		return true, err
 	})
+}
+
+func insertPasskey(ctx context.Context, c *conn, p sso.Passkey) error {
+	n, err := c.exec(ctx, `INSERT INTO passkeys (id, account_id, handle, name, credential, sign_count, created_at, last_used)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT (id) DO NOTHING`,
+		p.ID, p.AccountID, p.Handle, sso.CleanText(p.Name), p.Credential, p.SignCount, p.CreatedAt)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("that passkey is known already: %w", sso.Conflict)
+	}
+	return err
 }
 
 // RenamePasskey gives a passkey of an account another name. It returns [sso.NotFound].

@@ -43,7 +43,7 @@ func TestSetUpOnce(t *testing.T) {
 			wg.Go(func() {
 				n, _ := db.sessionOf(0)
 				s := []*store.Store{db.Store, other}[i%2]
-				a, err := s.SetUp(t.Context(), secret, sso.Account{Email: fmt.Sprintf("root%d@example.com", i)}, "hash", n, sso.Event{Kind: sso.EventAccount})
+				a, err := s.SetUp(t.Context(), secret, sso.Account{Email: fmt.Sprintf("root%d@example.com", i)}, "hash", nil, n, sso.Event{Kind: sso.EventAccount})
 				switch {
 				case err == nil:
 					won.Add(1)
@@ -78,7 +78,7 @@ func TestSetUpEndsWithAnyAdministrator(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, _ := db.sessionOf(0)
-		_, err = db.SetUp(t.Context(), secret, sso.Account{Email: "EVE@example.com"}, "hash", n, sso.Event{Kind: sso.EventAccount})
+		_, err = db.SetUp(t.Context(), secret, sso.Account{Email: "EVE@example.com"}, "hash", nil, n, sso.Event{Kind: sso.EventAccount})
 		wantCode(t, "taken e-mail", err, sso.Conflict)
 		if m, err := db.Memberships(t.Context(), eve.ID); err != nil || len(m) != 1 {
 			t.Errorf("eve's groups: got %v, %v; want All Users alone", m, err)
@@ -90,7 +90,7 @@ func TestSetUpEndsWithAnyAdministrator(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantCode(t, "with an administrator", db.CheckSetup(t.Context(), secret), sso.NotFound)
-		_, err = db.SetUp(t.Context(), secret, sso.Account{Email: "second@example.com"}, "hash", n, sso.Event{Kind: sso.EventAccount})
+		_, err = db.SetUp(t.Context(), secret, sso.Account{Email: "second@example.com"}, "hash", nil, n, sso.Event{Kind: sso.EventAccount})
 		wantCode(t, "set-up with an administrator", err, sso.NotFound)
 	})
 }

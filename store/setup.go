@@ -86,9 +86,10 @@ func (s *Store) keptSetupSecret(ctx context.Context, c *conn) (string, error) {
 }
 
 // SetUp makes the first administrator and the session n of the browser that did, and spends the secret. Of several at once
-// one succeeds (SECURITY F7). passwordHash is not empty. Errors are those of [Store.CheckSetup] and, for the account, of
+// one succeeds (SECURITY F7). passwordHash is not empty; key, when it is not nil, is the account's passkey. Errors are those of [Store.CheckSetup] and, for the account, of
 // [Store.CreateAccount]: the secret is still good then.
-func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwordHash string, n sso.Session, e sso.Event) (sso.Account, error) {
+func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwordHash string, key *sso.Passkey, n sso.Session,
+	e sso.Event) (sso.Account, error) {
 	if err := sso.CheckEmail(a.Email); err != nil {
 		return a, fmt.Errorf("%w: %w", err, sso.Invalid)
 	}
@@ -115,6 +116,13 @@ func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwor
 		}
 		if _, err := c.exec(ctx, insertMembership, a.ID, sso.Administrators, sso.MemberByAdmin, a.CreatedAt); err != nil {
 			return err
+		}
+		if key != nil {
+			own := *key
+			own.AccountID = a.ID
+			if err := insertPasskey(ctx, c, own); err != nil {
+				return err
+			}
 		}
 		n.AccountID, e.AccountID, e.Email = a.ID, a.ID, a.Email
 		if err := openSession(ctx, c, n); err != nil {

@@ -9,7 +9,8 @@ import (
 // takes the secret from the address; without it the person pastes it.
 type Setup struct {
 	Layout
-	MinCharacters int // of a password
+	MinCharacters int  // of a password
+	Passkey       bool // instead of a password, offer to make a passkey
 
 	// After a failure:
 	Secret, Email                                      string // as they were typed
@@ -32,6 +33,11 @@ func (s Setup) Fields() []Field {
 		newPasswordField("password", s.PasswordError, s.MinCharacters),
 		againField(s.AgainError),
 	}
+}
+
+// PasskeyButton makes the administrator with a passkey.
+func (Setup) PasskeyButton() PasskeyButton {
+	return PasskeyButton{Do: "setup", Label: "Make me the administrator with a passkey"}
 }
 
 func newPasswordField(name, problem string, least int) Field {
@@ -109,6 +115,7 @@ type Passkeys struct {
 	Person     Person
 	Passkeys   []Passkey
 	Now        time.Time
+	Password   bool // the person has a password, too
 	Possible   bool // passkeys can be made and used at this address
 	Recent     bool // the person has proved a short while ago who they are; else ConfirmURL leads there first
 	ConfirmURL string
@@ -129,7 +136,7 @@ type Passkey struct {
 
 // A PasskeyButton does something with a passkey. It needs the script, and says so where there is none.
 type PasskeyButton struct {
-	Do       string // sign-in, confirm or add
+	Do       string // sign-in, confirm, add or setup
 	ReturnTo string
 	Label    string
 }

@@ -11,7 +11,7 @@ func proofSamples() []sample {
 		{ID: "AwQF", Name: "Telephone of the kind that has a very long name indeed, and more", CreatedAt: sampleTime},
 	}
 	return []sample{
-		{"set up", Setup{Layout: acme, MinCharacters: 15}},
+		{"set up", Setup{Layout: acme, MinCharacters: 15, Passkey: true}},
 		{"set up failed", Setup{Layout: acme, MinCharacters: 15, Secret: "abc", Email: "ada", SecretError: "That is not the set-up secret.",
 			EmailError: "Not an e-mail address.", PasswordError: "The password has 3 characters.", AgainError: "The two are not the same."}},
 		{"password", Password{Layout: acme, Person: ada, MinCharacters: 15}},
@@ -23,7 +23,7 @@ func proofSamples() []sample {
 		{"confirm failed", Confirm{Layout: acme, Person: ada, ReturnTo: "/admin", Password: true, Error: "E-mail or password is wrong."}},
 		{"confirm impossible", Confirm{Layout: acme, Person: ada, ReturnTo: "/admin"}},
 		{"resume", Resume{Layout: acme, Action: "/admin/sign-in", Fields: []Hidden{{"JWT_MAX_AGE", "77s"}, {"JWT_PROFILE", "strict"}}}},
-		{"passkeys", Passkeys{Layout: acme, Person: ada, Passkeys: keys, Now: sampleTime, Possible: true, Recent: true}},
+		{"passkeys", Passkeys{Layout: acme, Person: ada, Passkeys: keys, Now: sampleTime, Password: true, Possible: true, Recent: true}},
 		{"passkeys before a proof", Passkeys{Layout: acme, Person: ada, Now: sampleTime, Possible: true, ConfirmURL: "/auth/confirm?return_to=%2Fauth%2Fpasskeys"}},
 		{"passkeys impossible", Passkeys{Layout: acme, Person: ada, Now: sampleTime}},
 		{"login with passkey", Login{Layout: acme, Password: true, Passkey: true, ReturnTo: "/admin"}},

@@ -12,7 +12,7 @@ async function post(path, body) {
     body: JSON.stringify(body),
   });
   const told = await answer.json();
-  if (!answer.ok) throw new Error(told.message ?? answer.statusText);
+  if (!answer.ok) throw new Error(told.detail ?? told.message ?? answer.statusText);
   return told;
 }
 
@@ -31,8 +31,8 @@ async function sign() {
   });
 }
 
-async function create() {
-  const { publicKey } = await post("/auth/passkeys/create", {});
+async function create(path, body) {
+  const { publicKey } = await post(path, body);
   publicKey.challenge = toBytes(publicKey.challenge);
   publicKey.user.id = toBytes(publicKey.user.id);
   publicKey.excludeCredentials = idsToBytes(publicKey.excludeCredentials);
@@ -59,7 +59,12 @@ const acts = {
   confirm: async (to) => post("/auth/confirm/passkey", { credential: await sign(), return_to: to }),
   add: async () => {
     const name = document.getElementById("passkey-name")?.value ?? "";
-    return post("/auth/passkeys/add", { credential: await create(), name });
+    return post("/auth/passkeys/add", { credential: await create("/auth/passkeys/create", {}), name });
+  },
+  setup: async () => {
+    const [secret, email] = ["secret", "email"].map((id) => document.getElementById(id).value);
+    const credential = await create("/auth/setup/passkey", { secret, email });
+    return post("/auth/setup/passkey/add", { secret, email, credential });
   },
 };
 
