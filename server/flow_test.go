@@ -611,6 +611,9 @@ func TestFormPostWithBinding(t *testing.T) {
 			if again := b.browser().get(next, "Accept: text/html"); again.StatusCode != 401 {
 				t.Errorf("the link again: got %d", again.StatusCode)
 			}
+			if e := b.lastEvent(); e.Code != sso.FlowMissing || !strings.Contains(e.Detail, "taken already") {
+				t.Errorf("the link again: event %s %q", e.Code, e.Detail)
+			}
 		})
 	}
 }
@@ -666,6 +669,9 @@ func TestStrictCookies(t *testing.T) {
 			before := b.sessions()
 			if resp := b.browser().get(html.UnescapeString(m[1]), headers...); resp.StatusCode != 401 || b.sessions() != before {
 				t.Errorf("a planted link: got %d, %d sessions more", resp.StatusCode, b.sessions()-before)
+			}
+			if e := b.lastEvent(); e.Code != sso.FlowMissing || !strings.Contains(e.Detail, "not begun by a page of ours") {
+				t.Errorf("a planted link: event %s %q", e.Code, e.Detail)
 			}
 		})
 	}

@@ -113,6 +113,20 @@ func (s *Server) takeHandoff(r *http.Request, l *live, id string) (params, error
 	return params{jwt: h.JWT, code: h.Code, state: h.State, returnTo: h.ReturnTo, idpError: h.IDPError}, nil
 }
 
+// noteLostHandoff leaves the event of a sign-in that ended before the bridge saw what it brought.
+func (s *Server) noteLostHandoff(r *http.Request, l *live, err error) {
+	if !errors.Is(err, sso.FlowMissing) {
+		return // the store is down, or will not open it: the log has it
+	}
+	e := sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.FlowMissing, Reference: reference(r), Peer: l.peer(r), Detail: sso.Reason(err)}
+	if p := l.bridge.Provider; p != nil {
+		e.Provider = p.Name
+	}
+	if err := s.Store.Record(context.WithoutCancel(r.Context()), e); err != nil {
+		s.Log.ErrorContext(r.Context(), "event not recorded", "reference", e.Reference, "error", err)
+	}
+}
+
 func (l *live) handoffCookieName(id string) string {
 	name := "ssobridge-handoff-" + handoffKey(id)[:12]
 	if l.cookie.secure {

@@ -43,6 +43,7 @@ func (s *Server) handleSSO(c echo.Context) error {
 	taken := in.handoff != ""
 	if taken {
 		if in, err = s.takeHandoff(r, l, in.handoff); err != nil {
+			s.noteLostHandoff(r, l, err)
 			return err
 		}
 	}
