@@ -42,7 +42,8 @@ const (
 	// login does not wait for it.
 	touchEvery = 15 * time.Second
 	touchBatch = 500
-	// maxCached bounds the memory, in bytes: about 40,000 sessions.
+	// maxCached bounds the memory, in bytes: about 40,000 sessions. Those whose principal was asked for whole take twice as
+	// much.
 	maxCached = 48 << 20
 )
 
@@ -78,9 +79,10 @@ type entry struct {
 	account int64
 	groups  []sso.Group
 	ends    time.Time
-	answer  answer       // the forward-auth answer, made once
-	used    atomic.Int64 // unix microseconds of the last use
-	listed  atomic.Bool  // in touched
+	answer  answer                        // the forward-auth answer, made once
+	whole   atomic.Pointer[sso.Principal] // nil until something asks for more than this
+	used    atomic.Int64                  // unix microseconds of the last use
+	listed  atomic.Bool                   // in touched
 }
 
 func newEntry(p *sso.Principal) *entry {
@@ -227,6 +229,7 @@ func (p *principals) keep(e *entry, applied int64) *entry {
 	for _, known := range []*entry{p.young[hash], p.old[hash]} {
 		if known != nil && known.same(e) { // with its assertion
 			known.used.Store(max(e.used.Load(), known.used.Load()))
+			known.whole.Store(nil) // not all of it was compared
 			e = known
 		}
 	}
@@ -452,17 +455,29 @@ func (p *principals) relist(touched map[sso.SessionHash]*entry) {
 	}
 }
 
-// principal returns who a request acts for; nil, nil when no one. It asks the database: it is for pages, which show what
-// is in no entry, and not for what every request of an app needs.
+// whole returns all that is known of the person behind an entry. Most requests need no more than the entry, so it is read
+// when it is first asked for; it is as old as the entry, or younger.
+func (p *principals) whole(ctx context.Context, e *entry) (*sso.Principal, error) {
+	if known := e.whole.Load(); known != nil && p.fresh() {
+		return known, nil
+	}
+	read, err := p.store.Principal(ctx, e.hash)
+	if err == nil {
+		e.whole.Store(read)
+	}
+	return read, err
+}
+
+// principal returns who a request acts for; nil, nil when no one.
 func (s *Server) principal(r *http.Request, l *live) (*sso.Principal, error) {
 	hash, ok := l.sessionOf(r)
 	if !ok {
 		return nil, nil
 	}
 	var p *sso.Principal
-	_, err := s.principals.find(r.Context(), hash)
+	e, err := s.principals.find(r.Context(), hash)
 	if err == nil {
-		p, err = s.Store.Principal(r.Context(), hash)
+		p, err = s.principals.whole(r.Context(), e)
 	}
 	if sso.CodeOf(err) == sso.NotSignedIn {
 		return nil, nil

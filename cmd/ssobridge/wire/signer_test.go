@@ -22,7 +22,6 @@ import (
 	"github.com/ssobridge/ssobridge/store"
 )
 
-
 // A keyroom is a store with replicas that sign with its keys, and a clock that all of them share.
 type keyroom struct {
 	t     *testing.T
@@ -176,6 +175,7 @@ func TestRotateByHand(t *testing.T) {
 	k := newKeyroom(t)
 	a, b := k.signer(), k.signer()
 	before := sign(t, a)
+	k.pass(time.Hour)
 	if err := errors.Join(a.Rotate(t.Context(), false, "cli"), b.Reload(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +206,7 @@ func TestRotateByHand(t *testing.T) {
 
 	// A key that leaked is gone at once, on each replica that has heard of it.
 	leaked := sign(t, a)
+	k.pass(time.Hour)
 	if err := errors.Join(a.Rotate(t.Context(), true, "cli"), b.Reload(t.Context())); err != nil {
 		t.Fatal(err)
 	}

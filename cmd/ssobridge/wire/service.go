@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/sso/password"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/store"
+)
+
+// A Service is the whole bridge: all parts joined (DESIGN 1). The command "serve" listens with it; [Open] makes one to
+// mount in a program's own server.
+type Service struct {
+	*server.Server
+	Runtime *Runtime
+	store   *store.Store
+	signer  *Signer
+	now     func() time.Time
+	log     *slog.Logger
+}
+
+// Join makes the bridge that a configuration describes. The store stays the caller's; it has its tables. secretKey is
+// SECRET_KEY, or what was generated instead. Faults of the settings are errors.
+func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey []byte, now func() time.Time, log *slog.Logger, version string) (*Service, error) {
+	runtime, err := NewRuntime(ctx, cfg, st, secretKey, now, log)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range runtime.Live().Config.Warnings {
+		log.Warn(w)
+	}
+	signer, err := NewSigner(ctx, st, now, log)
+	if err != nil {
+		return nil, err
+	}
+	s, err := server.New(server.Options{
+		Store:          st,
+		Passwords:      &password.Hasher{},
+		Signer:         signer,
+		SecretKey:      secretKey,
+		Now:            now,
+		Log:            log,
+		Version:        version,
+		Administration: &server.Administration{Store: st, Settings: runtime},
+		SettingsChanged: func(ctx context.Context) error {
+			return errors.Join(runtime.Reload(ctx), signer.Reload(ctx))
+		},
+	}, runtime.Live())
+	if err != nil {
+		return nil, err
+	}
+	runtime.Follow(s.Apply)
+	return &Service{Server: s, Runtime: runtime, store: st, signer: signer, now: now, log: log}, nil
+}
+
+// sweepEvery is how often what is over (sessions, spent proofs, failures) is removed from the database. All of it has
+// stopped counting by its own date before.
+const sweepEvery = 10 * time.Minute
+
+// Tend rotates keys and sweeps the database until ctx ends. Run it beside [server.Server.Serve].
+func (s *Service) Tend(ctx context.Context) {
+	done := make(chan struct{})
+	go func() { defer close(done); s.signer.Follow(ctx) }()
+	defer func() { <-done }()
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		s.sweep(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// sweep removes what is over. A failure is logged and tried again: nothing depends on it.
+func (s *Service) sweep(ctx context.Context) {
+	if n, err := s.store.Sweep(ctx, s.now()); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "sweep failed", "error", err)
+	} else if n > 0 {
+		s.log.LogAttrs(ctx, slog.LevelDebug, "swept", slog.Int("rows", n))
+	}
+}
+
+// Open makes a bridge for a program's own server from settings by name, such as "SITE_URL": SECRET_KEY must be among them.
+// It opens the database, and makes or updates its tables. Mount the result, run [Service.Run] beside it, and see the
+// examples of package server.
+func Open(ctx context.Context, settings map[string]string, log *slog.Logger) (*Service, error) {
+	var in setting.Inputs
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if setting.Find(name) == nil {
+			return nil, fmt.Errorf("%s is not a setting", name)
+		}
+		in.Environ = append(in.Environ, "SSOBRIDGE_"+name+"="+settings[name])
+	}
+	cfg, faults := setting.Resolve(in)
+	if len(faults) > 0 {
+		var all []string
+		for _, f := range faults {
+			all = append(all, f.String())
+		}
+		return nil, errors.New(strings.Join(all, "; "))
+	}
+	if cfg.SecretKey == nil {
+		return nil, errors.New("SECRET_KEY is not set: take 32 random bytes or more, and keep them as long as the database")
+	}
+	st, err := store.Open(ctx, cfg.DatabaseURL, store.Options{Secret: cfg.SecretKey, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	_, err = st.Migrate(ctx)
+	if err == nil {
+		var s *Service
+		if s, err = Join(ctx, cfg, st, cfg.SecretKey, time.Now, log, "embedded"); err == nil {
+			return s, nil
+		}
+	}
+	return nil, errors.Join(err, st.Close())
+}
+
+// Run does what a mounted bridge does beside answering, until ctx ends, and then closes the database: end the server
+// first. Without it a session that ended elsewhere would be asked of the database at each request.
+func (s *Service) Run(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { defer close(done); s.Tend(ctx) }()
+	s.Follow(ctx)
+	<-done
+	return s.store.Close()
+}
