@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -54,6 +55,10 @@ func TestGuard(t *testing.T) {
 				}
 			}
 		}
+	}
+	at, _ := url.Parse(b.url)
+	if resp := b.browser().get("/api/v1/overview", "Authorization: Bearer "+admin.Jar.Cookies(at)[0].Value); resp.StatusCode != http.StatusOK {
+		t.Errorf("with an administrator's session as bearer: got %d, want 200", resp.StatusCode)
 	}
 	if resp := admin.get("/admin"); resp.StatusCode != http.StatusOK || !strings.Contains(resp.body, "<h1>Overview</h1>") {
 		t.Errorf("/admin as an administrator: got %d %q", resp.StatusCode, resp.body)

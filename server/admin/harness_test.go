@@ -135,8 +135,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 // browser keeps cookies and follows no redirect by itself.
 type browser struct {
 	*http.Client
-	b      *bridge
-	bearer string // instead of cookies
+	b *bridge
 }
 
 func (b *bridge) browser() *browser {
