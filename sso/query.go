@@ -40,7 +40,7 @@ type SessionQuery struct {
 	AccountID int64 // 0 for all
 }
 
-// EventQuery selects events, newest first.
+// EventQuery selects events, newest first. With both AccountID and Email they are one person's: events of either.
 type EventQuery struct {
 	Page
 	Kinds     []EventKind

@@ -52,16 +52,12 @@ func (s *Store) AccountsByID(ctx context.Context, ids []int64) (map[int64]sso.Ac
 	if len(ids) == 0 {
 		return found, nil
 	}
-	args := make([]any, powerOfTwo(len(ids)))
-	for i := range args {
-		args[i] = ids[min(i, len(ids)-1)]
-	}
 	err := s.reading().each(ctx, func(rows *sql.Rows) error {
 		var a sso.Account
 		err := rows.Scan(accountFields(&a)...)
 		found[a.ID] = a
 		return err
-	}, "SELECT "+accountColumns+" FROM accounts WHERE id IN "+list(len(ids)), args...)
+	}, "SELECT "+accountColumns+" FROM accounts WHERE id IN "+list(len(ids)), paddedIDs(ids)...)
 	return found, err
 }
 

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -155,11 +157,41 @@ func (r *recorder) stop() {
 
 // Events returns one page of the audit trail, newest first, and where the next begins ("" for none).
 func (s *Store) Events(ctx context.Context, q sso.EventQuery) (events []sso.Event, next string, err error) {
+	if q.AccountID != 0 && q.Email != "" {
+		events, err = s.eventsOfPerson(ctx, q)
+	} else {
+		events, err = s.someEvents(ctx, q)
+	}
+	if size := q.Size(); len(events) > size {
+		events = events[:size]
+		last := events[size-1]
+		next = fmt.Sprintf("%d.%d", micros(last.At), last.ID)
+	}
+	return events, next, err
+}
+
+// eventsOfPerson are the events that name the account, and those that name only the e-mail, such as refusals from before
+// there was one. Each is found through an index of its own, which an OR would not do on both engines.
+func (s *Store) eventsOfPerson(ctx context.Context, q sso.EventQuery) ([]sso.Event, error) {
+	byAccount, byEmail := q, q
+	byAccount.Email, byEmail.AccountID = "", 0
+	events, err := s.someEvents(ctx, byAccount)
+	if err != nil {
+		return nil, err
+	}
+	more, err := s.someEvents(ctx, byEmail)
+	events = append(events, more...)
+	slices.SortFunc(events, func(a, b sso.Event) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
+	return slices.CompactFunc(events, func(a, b sso.Event) bool { return a.ID == b.ID }), err
+}
+
+// someEvents returns one event more than a page has, if there is one.
+func (s *Store) someEvents(ctx context.Context, q sso.EventQuery) (events []sso.Event, err error) {
 	w := &where{}
 	if q.After != "" {
 		at, id, err := cursor(q.After)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		w.and("(at, id) < (?, ?)", at, id)
 	}
@@ -182,9 +214,8 @@ func (s *Store) Events(ctx context.Context, q sso.EventQuery) (events []sso.Even
 	if !q.Until.IsZero() {
 		w.and("at < ?", q.Until)
 	}
-	size := q.Size()
 	query := `SELECT id, at, kind, code, reference, provider, account_id, email, actor, peer, detail, key_id, proof
-		FROM events` + w.sql() + " ORDER BY at DESC, id DESC LIMIT " + strconv.Itoa(size+1)
+		FROM events` + w.sql() + " ORDER BY at DESC, id DESC LIMIT " + strconv.Itoa(q.Size()+1)
 	err = s.reading().each(ctx, func(rows *sql.Rows) error {
 		var e sso.Event
 		err := rows.Scan(&e.ID, when(&e.At), &e.Kind, &e.Code, &e.Reference, &e.Provider, &e.AccountID, &e.Email, &e.Actor,
@@ -192,12 +223,7 @@ func (s *Store) Events(ctx context.Context, q sso.EventQuery) (events []sso.Even
 		events = append(events, e)
 		return err
 	}, query, w.args...)
-	if len(events) > size {
-		events = events[:size]
-		last := events[size-1]
-		next = fmt.Sprintf("%d.%d", micros(last.At), last.ID)
-	}
-	return events, next, err
+	return events, err
 }
 
 func (w *where) kinds(kinds []sso.EventKind) {

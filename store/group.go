@@ -214,6 +214,23 @@ func (s *Store) Memberships(ctx context.Context, accountID int64) ([]sso.Members
 	return all, err
 }
 
+// MemberSources says why each of these accounts is in a group; those that are not in it are left out.
+func (s *Store) MemberSources(ctx context.Context, groupID int64, accountIDs []int64) (map[int64]sso.MembershipSource, error) {
+	sources := make(map[int64]sso.MembershipSource, len(accountIDs))
+	if len(accountIDs) == 0 {
+		return sources, nil
+	}
+	err := s.reading().each(ctx, func(rows *sql.Rows) error {
+		var id int64
+		var source sso.MembershipSource
+		err := rows.Scan(&id, &source)
+		sources[id] = source
+		return err
+	}, "SELECT account_id, source FROM memberships WHERE group_id = $1 AND account_id IN "+list(len(accountIDs), 1),
+		append([]any{groupID}, paddedIDs(accountIDs)...)...)
+	return sources, err
+}
+
 // AddMember puts an account into a group; once more changes nothing. It returns [sso.NotFound], or [sso.Forbidden] for
 // All Users.
 func (s *Store) AddMember(ctx context.Context, accountID, groupID int64, source sso.MembershipSource, e sso.Event) error {
@@ -308,6 +325,15 @@ func padded(names []string) []any {
 	args := make([]any, powerOfTwo(len(names)))
 	for i := range args {
 		args[i] = names[min(i, len(names)-1)]
+	}
+	return args
+}
+
+// paddedIDs are the arguments of a list of ids.
+func paddedIDs(ids []int64) []any {
+	args := make([]any, powerOfTwo(len(ids)))
+	for i := range args {
+		args[i] = ids[min(i, len(ids)-1)]
 	}
 	return args
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,6 +81,68 @@ func TestAccountsByID(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" || len(found) != len(tt.want) {
 				t.Errorf("AccountsByID(%v) (-want +got):\n%s", tt.ask, diff)
 			}
+		}
+	})
+}
+
+// The events of a person are those of the account and those that only named the e-mail, page by page and each once.
+func TestEventsOfAPerson(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		record := func(account int64, email string) {
+			t.Helper()
+			if err := db.Record(t.Context(), sso.Event{Kind: sso.EventSignIn, AccountID: account, Email: email, Detail: email}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 5 {
+			record(7, "")
+			record(0, "Ada@example.com")
+			record(8, "other@example.com")
+			record(7, "ada@example.com")
+			if i%2 == 0 {
+				db.advance(time.Second)
+			}
+		}
+		q := sso.EventQuery{AccountID: 7, Email: "ada@example.com", Page: sso.Page{Limit: 4}}
+		seen := map[int64]bool{}
+		var last sso.Event
+		for pages := 0; ; pages++ {
+			events, next, err := db.Events(t.Context(), q)
+			if err != nil || pages > 4 {
+				t.Fatalf("page %d: %v", pages, err)
+			}
+			for _, e := range events {
+				if seen[e.ID] || e.Detail == "other@example.com" {
+					t.Errorf("got event %d of %q, want each of the person once", e.ID, e.Detail)
+				}
+				if last.ID != 0 && (e.At.After(last.At) || e.At.Equal(last.At) && e.ID > last.ID) {
+					t.Errorf("event %d: got it after %d, want newest first", e.ID, last.ID)
+				}
+				seen[e.ID], last = true, e
+			}
+			if q.After = next; next == "" {
+				break
+			}
+		}
+		if got, want := len(seen), 15; got != want {
+			t.Errorf("got %d events, want %d", got, want)
+		}
+	})
+}
+
+func TestMemberSources(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		db.ensure(t, "Sales")
+		synced, _ := db.signIn(t, groups(person("ada@example.com"), "Sales"), standard)
+		added := db.admin(t, "root@example.com")
+		if err := db.AddMember(t.Context(), added.ID, sso.FirstGroup, sso.MemberByAdmin, cli); err != nil {
+			t.Fatal(err)
+		}
+		outside := db.admin(t, "outside@example.com")
+		got, err := db.MemberSources(t.Context(), sso.FirstGroup, []int64{synced.Account.ID, added.ID, outside.ID})
+		want := map[int64]sso.MembershipSource{synced.Account.ID: sso.MemberBySync, added.ID: sso.MemberByAdmin}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
 	})
 }
