@@ -281,7 +281,7 @@ func TestKeptForm(t *testing.T) {
 	c.send("POST", "/auth/confirm", form("password", goodPassword, "return_to", resume), page).want(t, 303, resume)
 	for range 2 { // a reload
 		body := c.get(resume, page).body
-		for _, want := range []string{`action="/admin/sign-in"`, `name="JWT_MAX_AGE" value="77s"`, `name="key" value="&lt;&#34;paste&#34;&gt;"`, `name="twice" value="a"`, `name="twice" value="b"`} {
+		for _, want := range []string{`action="/admin/sign-in?x=1"`, `name="JWT_MAX_AGE" value="77s"`, `name="key" value="&lt;&#34;paste&#34;&gt;"`, `name="twice" value="a"`, `name="twice" value="b"`} {
 			if !strings.Contains(body, want) {
 				t.Errorf("form: got %s, want %s", body, want)
 			}
@@ -479,6 +479,21 @@ func TestOwnerIsNotLockedOut(t *testing.T) {
 	}
 	if want := strings.Repeat("401 ", 10) + "429 "; got != want {
 		t.Errorf("with the device cookie: got %s, want %s", got, want)
+	}
+}
+
+// SECURITY H6: none of the bridge's cookies reaches the app.
+func TestNoCookieOfOursReachesTheApp(t *testing.T) {
+	b := start(t, "UPSTREAM="+app(t).URL)
+	b.root()
+	c := b.browser()
+	c.password("root@example.com", goodPassword)
+	u, _ := url.Parse(b.url)
+	if n := len(c.Jar.Cookies(u)); n != 2 {
+		t.Fatalf("got %d cookies, want those of the session and of the device", n)
+	}
+	if body := c.get("/x", "Cookie: theirs=1; __Host-ssobridge-passkey=2").body; strings.Contains(body, "ssobridge") || !strings.Contains(body, "theirs=1") {
+		t.Errorf("the app got %s, want its own cookie alone", body)
 	}
 }
 

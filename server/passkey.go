@@ -458,12 +458,14 @@ func (s *Server) admitPasskey(ctx context.Context, a sso.Account) error {
 	return nil
 }
 
-// passkeyError keeps what the library found for the log; outside it is one code.
+// passkeyError keeps what the library found for the log, where it must not be longer than a line: it quotes what a client
+// sent. Outside it is one code.
 func passkeyError(err error) error {
+	text := err.Error()
 	if p, ok := errors.AsType[*protocol.Error](err); ok && p.DevInfo != "" {
-		return fmt.Errorf("%s: %s: %w", p.Details, p.DevInfo, sso.PasskeyRefused)
+		text = p.Details + ": " + p.DevInfo
 	}
-	return fmt.Errorf("%s: %w", err.Error(), sso.PasskeyRefused)
+	return fmt.Errorf("%s: %w", sso.Truncate(sso.CleanText(text), 300), sso.PasskeyRefused)
 }
 
 // beginCeremony answers with options, and keeps what was begun in the browser.

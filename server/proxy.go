@@ -179,7 +179,7 @@ func (l *live) withoutBearer(rawQuery string) string {
 	return strings.Join(kept, "&")
 }
 
-// withoutCookies writes the cookies again without ours (the session, and logins that have begun).
+// withoutCookies writes the cookies again without ours: the session, and all whose names begin with "ssobridge-".
 func withoutCookies(lines []string, session string) string {
 	var kept []string
 	for _, line := range lines {
@@ -187,7 +187,7 @@ func withoutCookies(lines []string, session string) string {
 			part = strings.TrimSpace(part)
 			name, _, _ := strings.Cut(part, "=")
 			name = strings.TrimSpace(name)
-			if part != "" && name != session && !strings.HasPrefix(name, flowCookieHost) && !strings.HasPrefix(name, flowCookiePlain) {
+			if part != "" && name != session && !strings.HasPrefix(strings.TrimPrefix(name, "__Host-"), "ssobridge-") {
 				kept = append(kept, part)
 			}
 		}

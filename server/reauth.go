@@ -49,7 +49,7 @@ func (s *Server) ConfirmURL(returnTo string) string {
 	return "/auth/confirm?" + url.Values{"return_to": {returnTo}}.Encode()
 }
 
-// KeepForm keeps a form that was posted to the path of r until its person has proved who they are, and returns where to
+// KeepForm keeps a form that was posted to where r was, until its person has proved who they are, and returns where to
 // send the browser. Afterwards a page offers to send the form once more, so that nothing which was typed is lost.
 func (s *Server) KeepForm(r *http.Request, form url.Values) (location string, err error) {
 	p, err := s.principal(r, s.live.Load())
@@ -60,7 +60,7 @@ func (s *Server) KeepForm(r *http.Request, form url.Values) (location string, er
 		return "", sso.NotSignedIn
 	}
 	id := rand.Text()
-	kept := keptForm{Account: p.Account.ID, Path: r.URL.EscapedPath(), Form: form, Until: s.Now().Add(keptFormLifetime)}
+	kept := keptForm{Account: p.Account.ID, Target: r.URL.RequestURI(), Form: form, Until: s.Now().Add(keptFormLifetime)}
 	if err := s.keepForm(r.Context(), id, kept); err != nil {
 		return "", err
 	}
@@ -70,7 +70,7 @@ func (s *Server) KeepForm(r *http.Request, form url.Values) (location string, er
 // A keptForm waits in the store, sealed.
 type keptForm struct {
 	Account int64      `json:"a"`
-	Path    string     `json:"p"`
+	Target  string     `json:"t"` // path and query, of a route of ours
 	Form    url.Values `json:"f"`
 	Until   time.Time  `json:"u"`
 }
@@ -108,7 +108,7 @@ func (s *Server) handleResume(c echo.Context) error {
 	if kept.Account != p.Account.ID {
 		return fmt.Errorf("the form of account %d was asked for by account %d: %w", kept.Account, p.Account.ID, sso.NotFound)
 	}
-	page := templates.Resume{Layout: s.layout(l), Action: kept.Path}
+	page := templates.Resume{Layout: s.layout(l), Action: kept.Target}
 	for _, name := range slices.Sorted(maps.Keys(kept.Form)) {
 		for _, value := range kept.Form[name] {
 			page.Fields = append(page.Fields, templates.Hidden{Name: name, Value: value})
