@@ -37,6 +37,11 @@ type Store interface {
 	overviewStore
 	tryStore
 	mappingStore
+	peopleStore
+	groupStore
+	memberStore
+	sessionStore
+	activityStore
 }
 
 // Settings are the saved settings and what follows from them; wire.Runtime is it.
@@ -124,6 +129,10 @@ func (a *Admin) pages() []page {
 		a.keyPages(),
 		a.tryPages(),
 		a.mappingPages(),
+		a.peoplePages(),
+		a.groupPages(),
+		a.sessionPages(),
+		a.activityPages(),
 	)
 }
 
@@ -135,5 +144,9 @@ func (a *Admin) operations() []operation {
 		a.keyOperations(),
 		a.tryOperations(),
 		a.mappingOperations(),
+		a.peopleOperations(),
+		a.groupOperations(),
+		a.sessionOperations(),
+		a.activityOperations(),
 	)
 }

@@ -88,6 +88,19 @@ func notices() map[string]string {
 		"saved":     "Saved. It is in force now.",
 		"key-added": "The new signing key is in force. The one before still works until you remove it.",
 		"key-gone":  "Only the current signing key works now.",
+
+		"person-made":       "The account is made. The person can sign in.",
+		"deactivated":       "The account is deactivated, and its sessions are over.",
+		"reactivated":       "The account is active again.",
+		"attribute-saved":   "The attribute is set. It is in force now.",
+		"attribute-removed": "The attribute is removed.",
+		"member-added":      "Added to the group. It is in force now.",
+		"member-removed":    "Removed from the group. It is in force now.",
+		"session-ended":     "Signed out there.",
+		"sessions-ended":    "Signed out everywhere.",
+		"group-made":        "The group is made.",
+		"group-renamed":     "The group has its new name.",
+		"group-deleted":     "The group is deleted.",
 	}
 }
 

@@ -1,0 +1,152 @@
+package admin
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+func (a *Admin) activityPages() []page {
+	return []page{
+		{http.MethodGet, "/activity", a.activityPage},
+		{http.MethodGet, "/activity.csv", a.activityFile(formatCSV)},
+		{http.MethodGet, "/activity.jsonl", a.activityFile(formatLines)},
+	}
+}
+
+// typedFilter reads the form of the page: days instead of times, of which the last is included.
+func typedFilter(q url.Values) (f activityFilter, wrong map[string]string) {
+	f = activityFilter{
+		Person: strings.TrimSpace(q.Get("person")), Kind: q.Get("kind"), Code: q.Get("code"), Reference: strings.TrimSpace(q.Get("reference")),
+	}
+	wrong = map[string]string{}
+	typed := func(field string) (day time.Time) {
+		if text := strings.TrimSpace(q.Get(field)); text != "" {
+			var err error
+			if day, err = time.Parse(time.DateOnly, text); err != nil {
+				wrong[field] = "write a day as in 2026-01-31"
+			}
+		}
+		return day
+	}
+	f.Since = typed("from")
+	if until := typed("until"); !until.IsZero() {
+		f.Until = until.AddDate(0, 0, 1)
+	}
+	return f, wrong
+}
+
+// query writes what was typed as the query of a URL.
+func typedQuery(q url.Values) url.Values {
+	kept := url.Values{}
+	for _, name := range []string{"reference", "person", "kind", "code", "from", "until"} {
+		if value := q.Get(name); value != "" {
+			kept.Set(name, value)
+		}
+	}
+	return kept
+}
+
+func (a *Admin) activityPage(c *call) error {
+	q := c.QueryParams()
+	kept := typedQuery(q)
+	f, wrong := typedFilter(q)
+	p := templates.AdminActivity{
+		AdminLayout: c.layout(templates.AdminSectionActivity), Reference: q.Get("reference"), Person: q.Get("person"), From: q.Get("from"), Until: q.Get("until"),
+		Kinds: kindOptions(f.Kind), Codes: codeOptions(f.Code), CSV: withQuery("/admin/activity.csv", kept), JSONLines: withQuery("/admin/activity.jsonl", kept),
+		Filtered: len(kept) > 0, Now: a.Now(),
+	}
+	status := http.StatusOK
+	list, err := activityList{}, error(nil)
+	if len(wrong) > 0 {
+		err = &Refusal{Err: sso.Invalid, Fields: wrong}
+	} else {
+		list, err = a.activity(c, activityQuery{f.Person, f.Kind, f.Code, f.Reference, f.Since, f.Until, q.Get("after"), 0})
+	}
+	if err != nil {
+		fields, rest, refused, ok := told(err)
+		if !ok {
+			return err
+		}
+		status, p.Alert = refused, rest
+		p.PersonError, p.FromError, p.UntilError = sentence(fields["person"]), sentence(fields["from"]), sentence(fields["until"])
+		if p.Alert == "" && p.PersonError+p.FromError+p.UntilError == "" {
+			p.Alert = "There is nothing of this kind to look for."
+		}
+		return c.render(status, p)
+	}
+	p.Events, p.Pager = shownEvents(list.Events), pager("/admin/activity", kept, q.Get("after"), list.Next)
+	if !p.Filtered && q.Get("after") == "" {
+		if err := a.charts(c, &p); err != nil {
+			return err
+		}
+	}
+	return c.render(status, p)
+}
+
+func (a *Admin) charts(c *call, p *templates.AdminActivity) error {
+	list, err := a.days(c, daysQuery{})
+	if err != nil {
+		return err
+	}
+	p.SignIns = templates.Chart{ID: "sign-ins", Label: "Sign-ins"}
+	p.Refusals = templates.Chart{ID: "refusals", Label: "Refusals"}
+	for _, d := range list.Days {
+		day, err := time.Parse(time.DateOnly, d.Day)
+		if err != nil {
+			return err
+		}
+		p.SignIns.Days = append(p.SignIns.Days, templates.ChartDay{Day: day, Count: d.SignIns})
+		p.Refusals.Days = append(p.Refusals.Days, templates.ChartDay{Day: day, Count: d.Refusals})
+	}
+	return nil
+}
+
+func kindOptions(chosen string) []templates.AdminOption {
+	all := []templates.AdminOption{{Label: "everything"}}
+	for _, k := range sso.EventKinds() {
+		all = append(all, templates.AdminOption{Value: string(k), Label: k.Words()})
+	}
+	return options(chosen, all...)
+}
+
+// codeOptions are the codes that stand in the audit trail.
+func codeOptions(chosen string) []templates.AdminOption {
+	all := []templates.AdminOption{{Label: "for any reason, or not at all"}}
+	for _, c := range sso.Codes() {
+		if words := c.Words(); words != string(c) {
+			all = append(all, templates.AdminOption{Value: string(c), Label: words})
+		}
+	}
+	return options(chosen, all...)
+}
+
+func shownEvents(events []event) []templates.AdminEvent {
+	var all []templates.AdminEvent
+	for _, e := range events {
+		all = append(all, templates.AdminEvent{
+			At: e.At, What: e.What, Refused: e.Code != "", Why: e.Why, Code: e.Code, Detail: e.Detail, Advice: e.Advice, Reference: e.Reference,
+			AccountID: e.Person, Email: e.Email, Actor: e.Actor, Provider: e.Provider, Peer: e.Peer, KeyID: e.KeyID,
+		})
+	}
+	return all
+}
+
+// activityFile is what the page shows, as a file.
+func (a *Admin) activityFile(format string) func(*call) error {
+	return func(c *call) error {
+		f, wrong := typedFilter(c.QueryParams())
+		if len(wrong) > 0 {
+			return &Refusal{Err: sso.Invalid, Fields: wrong}
+		}
+		d, err := a.exportAs(c, format, f)
+		if err != nil {
+			return err
+		}
+		return c.answer(d)
+	}
+}

@@ -1,0 +1,133 @@
+package admin
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// The forms in which the audit trail is exported.
+const (
+	formatCSV   = "csv"
+	formatLines = "jsonl"
+)
+
+type exportQuery struct {
+	Format    string    `query:"format" enum:"csv,jsonl" doc:"csv, or JSON lines when it is left out"`
+	Person    string    `query:"person" doc:"e-mail, or id of an account"`
+	Kind      string    `query:"kind" doc:"what happened, such as sign_in_refused"`
+	Code      string    `query:"code" doc:"why something was refused, such as token_expired"`
+	Reference string    `query:"reference" doc:"what a person saw on the page that refused"`
+	Since     time.Time `query:"since" doc:"inclusive"`
+	Until     time.Time `query:"until" doc:"exclusive"`
+}
+
+func (a *Admin) export(c *call, in exportQuery) (download, error) {
+	return a.exportAs(c, in.Format, activityFilter{in.Person, in.Kind, in.Code, in.Reference, in.Since, in.Until})
+}
+
+// exportAs writes events page by page, so that a million of them need no memory. What can be refused is refused before the
+// first byte.
+func (a *Admin) exportAs(c *call, format string, f activityFilter) (download, error) {
+	ctx := c.Request().Context()
+	q, err := a.eventQuery(ctx, f)
+	if err != nil {
+		return download{}, err
+	}
+	q.Limit = sso.MaxLimit
+	first, next, err := a.Store.Events(ctx, q)
+	if err != nil {
+		return download{}, err
+	}
+	d := download{kind: "application/jsonl", name: "activity.jsonl"}
+	var write func(io.Writer, []sso.Event) error = writeLines
+	switch format {
+	case formatCSV:
+		d.kind, d.name = "text/csv; charset=utf-8", "activity.csv"
+		write = writeCSV
+	case formatLines, "":
+	default:
+		return d, invalid("format", "is neither csv nor jsonl")
+	}
+	d.write = func(w io.Writer) error {
+		if format == formatCSV {
+			if err := csvRows(w, [][]string{csvHead}); err != nil {
+				return err
+			}
+		}
+		return a.writeEvents(ctx, w, q, first, next, write)
+	}
+	return d, nil
+}
+
+// exportPageTime bounds the query for one part of an export. The request's own limit is for pages, and a long export takes
+// longer; it ends when the client goes, because then writing fails.
+const exportPageTime = 10 * time.Second
+
+func (a *Admin) writeEvents(ctx context.Context, w io.Writer, q sso.EventQuery, events []sso.Event, next string, write func(io.Writer, []sso.Event) error) error {
+	for {
+		if err := write(w, events); err != nil || next == "" {
+			return err
+		}
+		q.After = next
+		page, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportPageTime)
+		var err error
+		events, next, err = a.Store.Events(page, q)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func writeLines(w io.Writer, events []sso.Event) error {
+	lines := json.NewEncoder(w)
+	for _, e := range events {
+		if err := lines.Encode(eventOf(e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var csvHead = []string{
+	"id", "at", "kind", "code", "reference", "person", "email", "actor", "provider", "peer", "detail", "advice", "key_id",
+}
+
+func writeCSV(w io.Writer, events []sso.Event) error {
+	rows := make([][]string, 0, len(events))
+	for _, e := range events {
+		o := eventOf(e)
+		row := []string{
+			strconv.FormatInt(o.ID, 10), o.At.Format(time.RFC3339Nano), o.Kind, o.Code, o.Reference, strconv.FormatInt(o.Person, 10), o.Email,
+			o.Actor, o.Provider, o.Peer, o.Detail, o.Advice, o.KeyID,
+		}
+		for i := range row {
+			row[i] = csvCell(row[i])
+		}
+		rows = append(rows, row)
+	}
+	return csvRows(w, rows)
+}
+
+func csvRows(w io.Writer, rows [][]string) error {
+	out := csv.NewWriter(w) // RFC 4180
+	out.UseCRLF = true
+	return out.WriteAll(rows)
+}
+
+// csvCell keeps spreadsheets from taking text for a formula: what begins like one gets an apostrophe in front, which they
+// read as "this is text" (OWASP, CSV Injection).
+func csvCell(text string) string {
+	if first := strings.TrimLeft(text, " \t\r\n"); first != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(first)[0]) ||
+		text != "" && strings.ContainsRune("\t\r\n", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}

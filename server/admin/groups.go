@@ -1,0 +1,342 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+type groupStore interface {
+	Groups(ctx context.Context) ([]sso.Group, error)
+	Group(ctx context.Context, id int64) (sso.Group, error)
+	GroupByName(ctx context.Context, name string) (sso.Group, error)
+	GroupSizes(ctx context.Context) (map[int64]int, error)
+	CreateGroup(ctx context.Context, name string, e sso.Event) (sso.Group, error)
+	RenameGroup(ctx context.Context, id int64, name string, e sso.Event) error
+	DeleteGroup(ctx context.Context, id int64, e sso.Event) error
+}
+
+type memberStore interface {
+	Memberships(ctx context.Context, accountID int64) ([]sso.Membership, error)
+	MemberSources(ctx context.Context, groupID int64, accountIDs []int64) (map[int64]sso.MembershipSource, error)
+	AddMember(ctx context.Context, accountID, groupID int64, source sso.MembershipSource, e sso.Event) error
+	RemoveMember(ctx context.Context, accountID, groupID int64, e sso.Event) error
+}
+
+func (a *Admin) groupPages() []page {
+	return []page{
+		{http.MethodGet, "/groups", a.groupsPage},
+		{http.MethodPost, "/groups", a.newGroupForm},
+		{http.MethodGet, "/groups/:id", a.groupPage},
+		{http.MethodPost, "/groups/:id/rename", a.renameForm},
+		{http.MethodPost, "/groups/:id/delete", a.deleteForm},
+		{http.MethodPost, "/groups/:id/members", a.memberForm},
+	}
+}
+
+func (a *Admin) groupOperations() []operation {
+	return []operation{
+		op("GET", "/groups", "listGroups", "Groups by name", a.groups),
+		op("POST", "/groups", "createGroup", "Make a group", a.createGroup),
+		op("GET", "/groups/{id}", "getGroup", "One group; its members are /people?group=", a.group),
+		op("PATCH", "/groups/{id}", "renameGroup", "Give a group another name", a.renameGroup),
+		op("DELETE", "/groups/{id}", "deleteGroup", "Delete a group and its memberships", a.deleteGroup),
+	}
+}
+
+type groupQuery struct {
+	Search string `query:"search" doc:"what the name contains, without case"`
+	After  string `query:"after" doc:"next of the page before"`
+	Limit  int    `query:"limit" doc:"1 to 500; 50 when it is left out"`
+}
+
+type groupList struct {
+	Groups []group `json:"groups"`
+	Total  int     `json:"total" doc:"how many groups match"`
+	Next   string  `json:"next" doc:"for after; empty at the end"`
+}
+
+type group struct {
+	ID         int64    `json:"id"`
+	Name       string   `json:"name"`
+	Members    int      `json:"members"`
+	BuiltIn    bool     `json:"built_in" doc:"it can be neither renamed nor deleted"`
+	MappedFrom []string `json:"mapped_from" doc:"the groups of the identity provider that lead here"`
+}
+
+func (a *Admin) groupRow(g sso.Group, sizes map[int64]int) group {
+	from, _ := a.mappedFrom(g)
+	return group{g.ID, g.Name, sizes[g.ID], g.ID < sso.FirstGroup, from}
+}
+
+// mappedFrom are the groups of the identity provider that are mapped to a group, sorted, and those of them whose mapping
+// names it by its name.
+func (a *Admin) mappedFrom(g sso.Group) (all, byName []string) {
+	all = []string{}
+	m := a.Host.Config().JWTGroupMappings
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		for _, ref := range m[key] {
+			switch {
+			case ref.Name != "" && ref.Name == g.Name:
+				all, byName = append(all, key), append(byName, key)
+			case ref.Name == "" && ref.ID == g.ID:
+				all = append(all, key)
+			}
+		}
+	}
+	return slices.Compact(all), byName
+}
+
+// groups are few enough (thousands) to be sorted here, without case, which the databases do differently.
+func (a *Admin) groups(c *call, in groupQuery) (groupList, error) {
+	ctx := c.Request().Context()
+	all, err := a.Store.Groups(ctx)
+	if err != nil {
+		return groupList{}, err
+	}
+	search := strings.ToLower(sso.CleanText(in.Search))
+	all = slices.DeleteFunc(all, func(g sso.Group) bool { return !strings.Contains(strings.ToLower(g.Name), search) })
+	slices.SortFunc(all, func(g, h sso.Group) int { return compareNames(g.Name, h.Name) })
+	list := groupList{Groups: []group{}, Total: len(all)}
+	if in.After != "" {
+		all = slices.DeleteFunc(all, func(g sso.Group) bool { return compareNames(g.Name, in.After) <= 0 })
+	}
+	if size := (sso.Page{Limit: in.Limit}).Size(); len(all) > size {
+		all = all[:size]
+		list.Next = all[size-1].Name
+	}
+	sizes, err := a.Store.GroupSizes(ctx)
+	for _, g := range all {
+		list.Groups = append(list.Groups, a.groupRow(g, sizes))
+	}
+	return list, err
+}
+
+func compareNames(a, b string) int {
+	return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
+}
+
+func (a *Admin) group(c *call, in byID) (group, error) {
+	ctx := c.Request().Context()
+	g, err := a.Store.Group(ctx, in.ID)
+	if err != nil {
+		return group{}, err
+	}
+	sizes, err := a.Store.GroupSizes(ctx)
+	return a.groupRow(g, sizes), err
+}
+
+type newGroup struct {
+	Name string `json:"name"`
+}
+
+func (a *Admin) createGroup(c *call, in newGroup) (group, error) {
+	made, err := a.Store.CreateGroup(c.Request().Context(), in.Name, c.event(sso.EventGroup, "group %q made", in.Name))
+	return a.groupRow(made, nil), aboutName(err)
+}
+
+// aboutName makes what is wrong with a name a refusal of the field.
+func aboutName(err error) error {
+	if code := sso.CodeOf(err); code == sso.Invalid || code == sso.Conflict {
+		return atField("name", err)
+	}
+	return err
+}
+
+type renamedGroup struct {
+	ID   int64  `path:"id" json:"-"`
+	Name string `json:"name"`
+}
+
+func (a *Admin) renameGroup(c *call, in renamedGroup) (nothing, error) {
+	g, err := a.changeable(c, in.ID)
+	if err != nil {
+		return nothing{}, err
+	}
+	err = a.Store.RenameGroup(c.Request().Context(), in.ID, in.Name, c.event(sso.EventGroup, "group %d renamed: %q → %q", g.ID, g.Name, in.Name))
+	return nothing{}, aboutName(err)
+}
+
+func (a *Admin) deleteGroup(c *call, in byID) (nothing, error) {
+	g, err := a.changeable(c, in.ID)
+	if err != nil {
+		return nothing{}, err
+	}
+	return nothing{}, a.Store.DeleteGroup(c.Request().Context(), in.ID, c.event(sso.EventGroup, "group %d, %q, deleted", g.ID, g.Name))
+}
+
+// changeable returns a group that may be renamed and deleted.
+func (a *Admin) changeable(c *call, id int64) (sso.Group, error) {
+	g, err := a.Store.Group(c.Request().Context(), id)
+	if err != nil {
+		return g, err
+	}
+	if why := a.kept(g); why != "" {
+		return g, &Refusal{Err: fmt.Errorf("%s: %w", why, sso.Conflict)}
+	}
+	return g, nil
+}
+
+// kept says why a group has to stay as it is, "" when it has not. A mapping that names a group by its name makes it again.
+func (a *Admin) kept(g sso.Group) string {
+	if _, byName := a.mappedFrom(g); len(byName) > 0 {
+		return fmt.Sprintf("the mapping of %s names this group by its name, so that a group of this name would be made again: change the mapping first",
+			strings.Join(byName, ", "))
+	}
+	return ""
+}
+
+func (a *Admin) groupsPage(c *call) error {
+	return a.renderGroups(c, http.StatusOK, templates.AdminGroups{})
+}
+
+func (a *Admin) renderGroups(c *call, status int, p templates.AdminGroups) error {
+	p.Search = c.QueryParam("search")
+	list, err := a.groups(c, groupQuery{Search: p.Search, After: c.QueryParam("after")})
+	if err != nil {
+		return err
+	}
+	p.AdminLayout, p.Total, p.Pager = c.layout(templates.AdminSectionGroups), list.Total, pager("/admin/groups", filter("search", p.Search), c.QueryParam("after"), list.Next)
+	for _, g := range list.Groups {
+		p.Groups = append(p.Groups, templates.AdminGroupRow{ID: g.ID, Name: g.Name, Members: g.Members, BuiltIn: g.BuiltIn, From: g.MappedFrom})
+	}
+	return c.render(status, p)
+}
+
+func (a *Admin) newGroupForm(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	made, err := a.createGroup(c, newGroup{strings.TrimSpace(form.Get("name"))})
+	if err == nil {
+		return c.done(groupPath(made.ID), "group-made")
+	}
+	fields, rest, status, ok := told(err)
+	if !ok {
+		return err
+	}
+	return a.renderGroups(c, status, templates.AdminGroups{NewName: form.Get("name"), NameError: sentence(fields["name"]), Alert: rest})
+}
+
+func groupPath(id int64) string { return "/groups/" + strconv.FormatInt(id, 10) }
+
+func (a *Admin) groupPage(c *call) error {
+	id, err := c.pathID()
+	if err != nil {
+		return err
+	}
+	p, err := a.groupShown(c, id)
+	if err != nil {
+		return err
+	}
+	return c.render(http.StatusOK, p)
+}
+
+// groupShown is the page of a group as things are.
+func (a *Admin) groupShown(c *call, id int64) (templates.AdminGroup, error) {
+	g, err := a.group(c, byID{id})
+	if err != nil {
+		return templates.AdminGroup{}, err
+	}
+	members, err := a.people(c, peopleQuery{Group: id, After: c.QueryParam("after")})
+	if err != nil {
+		return templates.AdminGroup{}, err
+	}
+	var ids []int64
+	for _, m := range members.People {
+		ids = append(ids, m.ID)
+	}
+	why, err := a.Store.MemberSources(c.Request().Context(), id, ids)
+	if err != nil {
+		return templates.AdminGroup{}, err
+	}
+	p := templates.AdminGroup{
+		AdminLayout: c.layout(templates.AdminSectionGroups), ID: id, Name: g.Name, NewName: g.Name, Members: g.Members, BuiltIn: g.BuiltIn,
+		Everyone: id == sso.AllUsers, From: g.MappedFrom, Synced: a.Host.Config().JWTGroupSync, Now: a.Now(),
+		Pager: pager(pagesPrefix+groupPath(id), filter(), c.QueryParam("after"), members.Next),
+		Kept:  sentence(a.kept(sso.Group{ID: g.ID, Name: g.Name})),
+	}
+	for _, m := range members.People {
+		row := personRow(m)
+		row.Why = whyMember(string(why[m.ID]))
+		p.People = append(p.People, row)
+	}
+	return p, nil
+}
+
+// groupForm carries out what a form of a group's page asks for, as personForm does for a person.
+func (a *Admin) groupForm(c *call, do func(id int64, form url.Values) (path, notice string, err error), fail func(*templates.AdminGroup, url.Values, map[string]string)) error {
+	id, err := c.pathID()
+	if err != nil {
+		return err
+	}
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	path, notice, err := do(id, form)
+	if err == nil {
+		return c.done(path, notice)
+	}
+	if errors.Is(err, errNotRecent) {
+		return c.proveFirst(form)
+	}
+	fields, rest, status, ok := told(err)
+	if !ok {
+		return err
+	}
+	p, err := a.groupShown(c, id)
+	if err != nil {
+		return err
+	}
+	p.Alert = rest
+	fail(&p, form, fields)
+	return c.render(status, p)
+}
+
+func (a *Admin) renameForm(c *call) error {
+	return a.groupForm(c, func(id int64, form url.Values) (string, string, error) {
+		_, err := a.renameGroup(c, renamedGroup{id, strings.TrimSpace(form.Get("name"))})
+		return groupPath(id), "group-renamed", err
+	}, func(p *templates.AdminGroup, form url.Values, fields map[string]string) {
+		p.NewName, p.NameError = form.Get("name"), sentence(fields["name"])
+	})
+}
+
+func (a *Admin) deleteForm(c *call) error {
+	return a.groupForm(c, func(id int64, _ url.Values) (string, string, error) {
+		_, err := a.deleteGroup(c, byID{id})
+		return "/groups", "group-deleted", err
+	}, func(*templates.AdminGroup, url.Values, map[string]string) {})
+}
+
+func (a *Admin) memberForm(c *call) error {
+	return a.groupForm(c, func(id int64, form url.Values) (string, string, error) {
+		account, err := a.accountOf(c.Request().Context(), "person", form.Get("person"))
+		if err != nil {
+			return "", "", err
+		}
+		if form.Get("do") == "remove" {
+			_, err = a.removeMember(c, member{account.ID, id})
+			return groupPath(id), "member-removed", err
+		}
+		_, err = a.addMember(c, member{account.ID, id})
+		return groupPath(id), "member-added", err
+	}, func(p *templates.AdminGroup, form url.Values, fields map[string]string) {
+		p.AddingError = sentence(fields["person"])
+		if p.AddingError != "" {
+			p.Adding = form.Get("person")
+		}
+	})
+}

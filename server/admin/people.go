@@ -1,0 +1,306 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+type peopleStore interface {
+	Account(ctx context.Context, id int64) (sso.Account, error)
+	AccountByEmail(ctx context.Context, email string) (sso.Account, error)
+	Accounts(ctx context.Context, q sso.AccountQuery) ([]sso.Account, string, error)
+	CreateAccount(ctx context.Context, a sso.Account, passwordHash string, groups []int64, e sso.Event) (sso.Account, error)
+	SetActive(ctx context.Context, id int64, active bool, e sso.Event) error
+	ChangeOwnAttributes(ctx context.Context, id int64, changes map[string]*string, was map[string]string, e sso.Event) error
+	AccountSentGroups(ctx context.Context, accountID int64) (groups []string, sent bool, err error)
+}
+
+func (a *Admin) peopleOperations() []operation {
+	return []operation{
+		op("GET", "/people", "listPeople", "Accounts in the order of their e-mails", a.people),
+		op("POST", "/people", "createPerson", "Make an account without a password", a.createPerson),
+		op("GET", "/people/{id}", "getPerson", "One account, its attributes and groups, and where each came from", a.person),
+		op("PATCH", "/people/{id}", "changePerson", "Deactivate an account, which ends its sessions, or reactivate it", a.changePerson),
+		op("PATCH", "/people/{id}/attributes", "changeAttributes", "Set and remove attributes; they win over those of sign-ins", a.changeAttributes),
+		op("PUT", "/people/{id}/groups/{group}", "addMember", "Put a person into a group", a.addMember),
+		op("DELETE", "/people/{id}/groups/{group}", "removeMember", "Take a person out of a group", a.removeMember),
+	}
+}
+
+type peopleQuery struct {
+	Search string `query:"search" doc:"what the e-mail, the first or the last name begins with, without case"`
+	Group  int64  `query:"group" doc:"only members of the group of this id"`
+	Active *bool  `query:"active"`
+	After  string `query:"after" doc:"next of the page before"`
+	Limit  int    `query:"limit" doc:"1 to 500; 50 when it is left out"`
+}
+
+type peopleList struct {
+	People []person `json:"people"`
+	Next   string   `json:"next" doc:"for after; empty at the end"`
+}
+
+type person struct {
+	ID          int64      `json:"id"`
+	Email       string     `json:"email"`
+	FirstName   string     `json:"first_name"`
+	LastName    string     `json:"last_name"`
+	Active      bool       `json:"active"`
+	HasPassword bool       `json:"has_password"`
+	Source      string     `json:"source" doc:"the provider that signed the person in last; empty for none"`
+	CreatedAt   time.Time  `json:"created_at"`
+	LastLogin   *time.Time `json:"last_login"`
+}
+
+func personOf(a sso.Account) person {
+	return person{
+		ID: a.ID, Email: a.Email, FirstName: a.FirstName, LastName: a.LastName, Active: a.Active, HasPassword: a.HasPassword,
+		Source: a.Source, CreatedAt: a.CreatedAt.UTC(), LastLogin: timeOrNull(a.LastLogin),
+	}
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func (a *Admin) people(c *call, in peopleQuery) (peopleList, error) {
+	accounts, next, err := a.Store.Accounts(c.Request().Context(), sso.AccountQuery{
+		Page: sso.Page{After: in.After, Limit: in.Limit}, Search: sso.CleanText(in.Search), GroupID: in.Group, Active: in.Active,
+	})
+	list := peopleList{People: []person{}, Next: next}
+	for _, account := range accounts {
+		list.People = append(list.People, personOf(account))
+	}
+	return list, err
+}
+
+type newPerson struct {
+	Email     string  `json:"email"`
+	FirstName string  `json:"first_name,omitempty"`
+	LastName  string  `json:"last_name,omitempty"`
+	Groups    []int64 `json:"groups,omitempty" doc:"ids"`
+}
+
+// maxNameBytes bounds the name of a person, as a login does.
+const maxNameBytes = 254
+
+func (a *Admin) createPerson(c *call, in newPerson) (person, error) {
+	for field, value := range map[string]string{"first_name": in.FirstName, "last_name": in.LastName} {
+		if len(value) > maxNameBytes {
+			return person{}, invalid(field, "a name has at most %d bytes", maxNameBytes)
+		}
+	}
+	if slices.Contains(in.Groups, sso.Administrators) {
+		if err := c.notRecent(); err != nil {
+			return person{}, err
+		}
+	}
+	made, err := a.Store.CreateAccount(c.Request().Context(), sso.Account{
+		Email: in.Email, FirstName: in.FirstName, LastName: in.LastName, Active: true,
+	}, "", in.Groups, c.about(sso.EventAccount, in.Email, "account made"))
+	switch sso.CodeOf(err) {
+	case sso.Invalid, sso.Conflict:
+		return person{}, atField("email", err)
+	case sso.NotFound:
+		return person{}, atField("groups", err)
+	}
+	return personOf(made), err
+}
+
+// about is a line of the audit trail about a person.
+func (c *call) about(kind sso.EventKind, email, format string, args ...any) sso.Event {
+	e := c.event(kind, format, args...)
+	e.Email = email
+	return e
+}
+
+// atField makes an error the refusal of a field.
+func atField(field string, err error) error {
+	return &Refusal{Err: err, Fields: map[string]string{field: sso.Reason(err)}}
+}
+
+type byID struct {
+	ID int64 `path:"id"`
+}
+
+type personDetail struct {
+	person
+	Attributes []attribute  `json:"attributes" doc:"the ones in force"`
+	Groups     []membership `json:"groups"`
+	IDPGroups  *[]string    `json:"idp_groups" doc:"groups of the identity provider that the last sign-in named; null: none has named any"`
+}
+
+type attribute struct {
+	Name   string  `json:"name"`
+	Value  string  `json:"value"`
+	Source string  `json:"source" enum:"sign_in,administrator"`
+	SignIn *string `json:"sign_in" doc:"what the last sign-in said; the value of an administrator wins"`
+}
+
+// Where an attribute comes from.
+const (
+	fromSignIn        = "sign_in"
+	fromAdministrator = "administrator"
+)
+
+type membership struct {
+	ID     int64     `json:"id"`
+	Name   string    `json:"name"`
+	Source string    `json:"source" enum:"everyone,sync,admin" doc:"why: everyone is in All Users; a sign-in named the group; an administrator"`
+	Since  time.Time `json:"since"`
+}
+
+// fromEveryone is the source of the membership in All Users.
+const fromEveryone = "everyone"
+
+func (a *Admin) person(c *call, in byID) (personDetail, error) {
+	ctx := c.Request().Context()
+	account, err := a.Store.Account(ctx, in.ID)
+	if err != nil {
+		return personDetail{}, err
+	}
+	members, err := a.Store.Memberships(ctx, in.ID)
+	if err != nil {
+		return personDetail{}, err
+	}
+	d := personDetail{person: personOf(account), Attributes: attributes(account), Groups: []membership{}}
+	for _, m := range members {
+		source := string(m.Source)
+		if m.ID == sso.AllUsers {
+			source = fromEveryone
+		}
+		d.Groups = append(d.Groups, membership{m.ID, m.Name, source, m.AddedAt.UTC()})
+	}
+	sent, named, err := a.Store.AccountSentGroups(ctx, in.ID)
+	if named {
+		d.IDPGroups = &sent
+	}
+	return d, err
+}
+
+// attributes are those in force, by name.
+func attributes(account sso.Account) []attribute {
+	list := []attribute{}
+	all := account.Attributes()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		at := attribute{Name: name, Value: all[name], Source: fromSignIn}
+		if _, own := account.Own[name]; own {
+			at.Source = fromAdministrator
+		}
+		if synced, ok := account.Synced[name]; ok {
+			at.SignIn = &synced
+		}
+		list = append(list, at)
+	}
+	return list
+}
+
+type activeChange struct {
+	ID     int64 `path:"id" json:"-"`
+	Active bool  `json:"active"`
+}
+
+func (a *Admin) changePerson(c *call, in activeChange) (nothing, error) {
+	detail := "deactivated"
+	if in.Active {
+		detail = "reactivated"
+	}
+	err := a.Store.SetActive(c.Request().Context(), in.ID, in.Active, c.event(sso.EventAccount, "%s", detail))
+	return nothing{}, lastAdministrator(err)
+}
+
+// lastAdministrator puts the one reason for which the store refuses to take an administrator away into words.
+func lastAdministrator(err error) error {
+	if sso.CodeOf(err) != sso.Conflict {
+		return err
+	}
+	return &Refusal{Err: fmt.Errorf("this is the only administrator who is active: make somebody else an administrator first, or nobody could administer this bridge: %w", sso.Conflict)}
+}
+
+type attributeChanges struct {
+	ID  int64              `path:"id" json:"-"`
+	Set map[string]*string `json:"set" doc:"by name; null removes what an administrator set"`
+	Was map[string]string  `json:"was,omitempty" doc:"what administrators had set for these names when you looked, without those that had nothing; if that has changed meanwhile, the request is refused"`
+}
+
+func (a *Admin) changeAttributes(c *call, in attributeChanges) (nothing, error) {
+	ctx := c.Request().Context()
+	account, err := a.Store.Account(ctx, in.ID)
+	if err != nil {
+		return nothing{}, err
+	}
+	var changes []string
+	for _, name := range slices.Sorted(maps.Keys(in.Set)) {
+		changes = append(changes, fmt.Sprintf("attribute %q: %s → %s", name, valueOrNone(account.Own, name), quoted(in.Set[name])))
+	}
+	err = a.Store.ChangeOwnAttributes(ctx, in.ID, in.Set, in.Was, c.event(sso.EventAccount, "%s", strings.Join(changes, "; ")))
+	if sso.CodeOf(err) == sso.Invalid {
+		err = atField("set", err)
+	}
+	return nothing{}, err
+}
+
+func valueOrNone(set map[string]string, name string) string {
+	if value, ok := set[name]; ok {
+		return quoted(&value)
+	}
+	return quoted(nil)
+}
+
+func quoted(value *string) string {
+	if value == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%q", *value)
+}
+
+type member struct {
+	ID    int64 `path:"id"`
+	Group int64 `path:"group"`
+}
+
+func (a *Admin) addMember(c *call, in member) (nothing, error) {
+	if in.Group == sso.Administrators {
+		if err := c.notRecent(); err != nil {
+			return nothing{}, err
+		}
+	}
+	return a.changeMember(c, in, "put into", func(ctx context.Context, e sso.Event) error {
+		return a.Store.AddMember(ctx, in.ID, in.Group, sso.MemberByAdmin, e)
+	})
+}
+
+func (a *Admin) removeMember(c *call, in member) (nothing, error) {
+	return a.changeMember(c, in, "taken out of", func(ctx context.Context, e sso.Event) error {
+		return lastAdministrator(a.Store.RemoveMember(ctx, in.ID, in.Group, e))
+	})
+}
+
+func (a *Admin) changeMember(c *call, in member, done string, change func(context.Context, sso.Event) error) (nothing, error) {
+	ctx := c.Request().Context()
+	group, err := a.Store.Group(ctx, in.Group)
+	if err != nil {
+		return nothing{}, err
+	}
+	return nothing{}, change(ctx, c.event(sso.EventGroup, "%s %s", done, group.Name))
+}
+
+// accountOf finds a person by what was typed: an e-mail. The refusal is about the field.
+func (a *Admin) accountOf(ctx context.Context, field, email string) (sso.Account, error) {
+	account, err := a.Store.AccountByEmail(ctx, strings.TrimSpace(email))
+	if errors.Is(err, sso.NotFound) {
+		return account, invalid(field, "there is no account with this e-mail")
+	}
+	return account, err
+}

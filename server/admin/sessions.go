@@ -1,0 +1,185 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+type sessionStore interface {
+	Sessions(ctx context.Context, q sso.SessionQuery) ([]sso.Session, string, error)
+	AccountsByID(ctx context.Context, ids []int64) (map[int64]sso.Account, error)
+	Principal(ctx context.Context, id sso.SessionHash) (*sso.Principal, error)
+	EndSession(ctx context.Context, id sso.SessionHash, e sso.Event) (bool, error)
+	EndSessions(ctx context.Context, accountID int64, e sso.Event) (int, error)
+}
+
+func (a *Admin) sessionPages() []page {
+	return []page{
+		{http.MethodGet, "/sessions", a.sessionsPage},
+		{http.MethodPost, "/sessions", a.sessionsForm},
+	}
+}
+
+func (a *Admin) sessionOperations() []operation {
+	return []operation{
+		op("GET", "/sessions", "listSessions", "Running sessions, newest first", a.sessions),
+		op("DELETE", "/sessions/{ref}", "endSession", "Sign one session out, at once and on every replica", a.endSession),
+		op("DELETE", "/people/{id}/sessions", "endSessions", "Sign a person out everywhere", a.endSessions),
+	}
+}
+
+type sessionQuery struct {
+	Person int64  `query:"person" doc:"id of an account: only its sessions"`
+	After  string `query:"after" doc:"next of the page before"`
+	Limit  int    `query:"limit" doc:"1 to 500; 50 when it is left out"`
+}
+
+type sessionList struct {
+	Sessions []session `json:"sessions"`
+	Next     string    `json:"next" doc:"for after; empty at the end"`
+}
+
+type session struct {
+	Ref       string    `json:"ref" doc:"names the session; it is not what a browser signs in with"`
+	Person    int64     `json:"person" doc:"id of the account"`
+	Email     string    `json:"email"`
+	Device    string    `json:"device" doc:"such as Firefox on Linux"`
+	Provider  string    `json:"provider" doc:"how it was opened"`
+	Peer      string    `json:"peer" doc:"the address it was opened from"`
+	CreatedAt time.Time `json:"created_at"`
+	LastUsed  time.Time `json:"last_used" doc:"up to a minute behind"`
+	ExpiresAt time.Time `json:"expires_at" doc:"its end, if it is used until then"`
+	TimedOut  bool      `json:"timed_out" doc:"it was not used for SESSION_TIMEOUT, and so is over"`
+	Current   bool      `json:"current" doc:"it is the session of this very request"`
+}
+
+func (s session) shown() templates.Session {
+	return templates.Session{
+		Ref: s.Ref, Device: s.Device, Peer: s.Peer, Provider: s.Provider, SignedInAt: s.CreatedAt, LastUsed: s.LastUsed, Current: s.Current,
+	}
+}
+
+func (a *Admin) sessions(c *call, in sessionQuery) (sessionList, error) {
+	ctx := c.Request().Context()
+	found, next, err := a.Store.Sessions(ctx, sso.SessionQuery{Page: sso.Page{After: in.After, Limit: in.Limit}, AccountID: in.Person})
+	if err != nil {
+		return sessionList{}, err
+	}
+	var ids []int64
+	for _, s := range found {
+		ids = append(ids, s.AccountID)
+	}
+	accounts, err := a.Store.AccountsByID(ctx, ids)
+	if err != nil {
+		return sessionList{}, err
+	}
+	list := sessionList{Sessions: []session{}, Next: next}
+	limits := a.Host.Bridge().Policy.Sessions
+	for _, s := range found {
+		row := templates.NewSession(s, c.who.Session.Hash)
+		list.Sessions = append(list.Sessions, session{
+			Ref: row.Ref, Person: s.AccountID, Email: accounts[s.AccountID].Email, Device: row.Device, Provider: s.Provider, Peer: s.Peer,
+			CreatedAt: s.CreatedAt.UTC(), LastUsed: s.LastUsed.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
+			TimedOut: !limits.Live(s, s.LastUsed, a.Now()), Current: row.Current,
+		})
+	}
+	return list, nil
+}
+
+type sessionRef struct {
+	Ref string `path:"ref"`
+}
+
+func (a *Admin) endSession(c *call, in sessionRef) (nothing, error) {
+	ctx := c.Request().Context()
+	over := fmt.Errorf("this session is over already: %w", sso.NotFound)
+	hash, ok := templates.ParseSessionRef(in.Ref)
+	if !ok {
+		return nothing{}, over
+	}
+	e := c.event(sso.EventSession, "signed out by an administrator")
+	if p, err := a.Store.Principal(ctx, hash); err == nil { // without it the event still has the account
+		e.Email = p.Account.Email
+	}
+	ended, err := a.Store.EndSession(ctx, hash, e)
+	if err == nil && !ended {
+		err = over
+	}
+	return nothing{}, err
+}
+
+type endedSessions struct {
+	Ended int `json:"ended" doc:"how many sessions there were"`
+}
+
+func (a *Admin) endSessions(c *call, in byID) (endedSessions, error) {
+	ctx := c.Request().Context()
+	account, err := a.Store.Account(ctx, in.ID)
+	if err != nil {
+		return endedSessions{}, err
+	}
+	n, err := a.Store.EndSessions(ctx, in.ID, c.about(sso.EventSession, account.Email, "signed out everywhere by an administrator"))
+	return endedSessions{n}, err
+}
+
+func (a *Admin) sessionsPage(c *call) error {
+	return a.renderSessions(c, http.StatusOK, templates.AdminSessions{Person: c.QueryParam("person")}, c.QueryParam("after"))
+}
+
+func (a *Admin) renderSessions(c *call, status int, p templates.AdminSessions, after string) error {
+	q := sessionQuery{After: after}
+	if p.Person != "" {
+		account, err := a.accountOf(c.Request().Context(), "person", p.Person)
+		fields, rest, _, ok := told(err)
+		switch {
+		case err == nil:
+			q.Person = account.ID
+		case ok:
+			p.PersonError = sentence(fields["person"]) + rest
+		default:
+			return err
+		}
+	}
+	p.AdminLayout, p.Now = c.layout(templates.AdminSectionSessions), a.Now()
+	if p.PersonError != "" {
+		return c.render(max(status, http.StatusBadRequest), p)
+	}
+	list, err := a.sessions(c, q)
+	if err != nil {
+		return err
+	}
+	p.Pager = pager("/admin/sessions", filter("person", p.Person), after, list.Next)
+	for _, s := range list.Sessions {
+		p.Sessions = append(p.Sessions, templates.AdminSessionRow{
+			Session: s.shown(), AccountID: s.Person, Email: s.Email, ExpiresAt: s.ExpiresAt, Idle: s.TimedOut,
+		})
+	}
+	return c.render(status, p)
+}
+
+func (a *Admin) sessionsForm(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	person := form.Get("person")
+	_, err = a.endSession(c, sessionRef{form.Get("session")})
+	if err == nil {
+		path := "/sessions"
+		if person != "" {
+			path += "?" + url.Values{"person": {person}}.Encode()
+		}
+		return c.done(path, "session-ended")
+	}
+	_, rest, status, ok := told(err)
+	if !ok {
+		return err
+	}
+	return a.renderSessions(c, status, templates.AdminSessions{Person: person, Alert: rest}, "")
+}
