@@ -12,6 +12,7 @@
 //   - [Account]: our own record of that person. An Identity is news; an Account is what we keep.
 //   - [Session]: one signed-in browser.
 //   - [Principal]: whoever a request acts for: an account, its groups, and the session that vouches for them.
+//   - [Passkey]: the public part of a key in someone's device, the second way in without an identity provider.
 //   - [Proof]: the evidence that one token was verified; spent at most once.
 //   - key set: the keys that an issuer may sign with (package token).
 //   - [Flow]: a login that this browser began.
