@@ -107,7 +107,7 @@ func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwor
 		if _, err := c.exec(ctx, "DELETE FROM setup"); err != nil {
 			return err
 		}
-		if a.ID, err = insertAccount(ctx, c, a, passwordHash); err != nil {
+		if a.ID, err = insertAccount(ctx, c, a, passwordHash, loginNote{}); err != nil {
 			return err
 		}
 		if a.ID == 0 {

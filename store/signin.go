@@ -239,15 +239,11 @@ func (l *login) updated(found *sso.Account, taken bool) sso.Account {
 // save writes the account: a new row, or what changed (last_login was written by the lock).
 func (l *login) save(ctx context.Context, found *sso.Account, a *sso.Account) error {
 	if found == nil {
-		id, err := insertAccount(ctx, l.c, *a, "")
+		id, err := insertAccount(ctx, l.c, *a, "", loginNote{l.in.Mark, sentGroups(l.x.Identity)})
 		if err == nil && id == 0 {
 			err = errLost // the same person, at the same time
 		}
-		if err != nil {
-			return err
-		}
 		a.ID = id
-		_, err = l.c.exec(ctx, "UPDATE accounts SET mark = $2, idp_groups = $3 WHERE id = $1", id, l.in.Mark, sentGroups(l.x.Identity))
 		return err
 	}
 	if a.Email == found.Email && a.FirstName == found.FirstName && a.LastName == found.LastName && a.Active == found.Active &&
