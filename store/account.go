@@ -153,15 +153,17 @@ func (s *Store) CreateAccount(ctx context.Context, a sso.Account, passwordHash s
 	return s.Account(ctx, a.ID)
 }
 
+const insertNewAccount = `INSERT INTO accounts (email, email_key, first_name, last_name, first_key, last_key, active,
+	password_hash, source, synced, own, created_at, last_login, mark, idp_groups)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (email_key) DO NOTHING RETURNING id`
+
 // A loginNote is what a login keeps with the account for the admin pages: what its groups claim named, and the mark of the
 // settings that judged it.
 type loginNote struct{ mark, groups string }
 
 // insertAccount returns the new id, or 0 when the e-mail is taken.
 func insertAccount(ctx context.Context, c *conn, a sso.Account, passwordHash string, note loginNote) (id int64, err error) {
-	_, err = c.one(ctx, []any{&id}, `INSERT INTO accounts (email, email_key, first_name, last_name, first_key, last_key, active,
-		password_hash, source, synced, own, created_at, last_login, mark, idp_groups)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (email_key) DO NOTHING RETURNING id`,
+	_, err = c.one(ctx, []any{&id}, insertNewAccount,
 		a.Email, sso.EmailKey(a.Email), a.FirstName, a.LastName, strings.ToLower(a.FirstName), strings.ToLower(a.LastName), a.Active,
 		passwordHash, a.Source, setText(a.Synced), setText(a.Own), a.CreatedAt, a.LastLogin, note.mark, note.groups)
 	return id, err

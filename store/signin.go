@@ -27,7 +27,7 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6)`
 )
 
-var hotWrites = []string{spendProof, findByEmail, findByID, lockByID, findSubject, findGroups, insertSession, insertEvent}
+var hotWrites = []string{spendProof, findByEmail, findByID, lockByID, findSubject, findGroups, insertSession, insertEvent, insertNewAccount, insertMembership}
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
 func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
