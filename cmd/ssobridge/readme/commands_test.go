@@ -86,7 +86,7 @@ func TestFirstSettings(t *testing.T) {
 	}
 
 	yaml := strings.ReplaceAll(marked(t, "settings: yaml").code, "/etc/ssobridge/secret", filepath.Join(dir, "secret"))
-	for name, text := range map[string]string{"ssobridge.yaml": yaml, "secret": secret + "\n"} {
+	for name, text := range map[string]string{"ssobridge.yaml": yaml + marked(t, "settings: rules").code, "secret": secret + "\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -41,7 +41,7 @@ func TestEndpoints(t *testing.T) {
 	seen := 0
 	for _, m := range quoted.FindAllStringSubmatch(prose(t), -1) {
 		e := endpoint.FindStringSubmatch(m[1])
-		if e == nil {
+		if e == nil || strings.Contains(m[1], "/…") || e[2] == "/api/v1" { // the beginning of paths
 			continue
 		}
 		seen++

@@ -17,7 +17,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
-var update = flag.Bool("update", false, "write the tables that come from the code into the README")
+var update = flag.Bool("update", false, "write the tables and files that the README shows into it")
 
 const (
 	root = "../../.."
@@ -127,10 +127,17 @@ func TestFiles(t *testing.T) {
 			continue
 		}
 		want, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
-		if err != nil {
+		switch {
+		case err != nil:
 			t.Errorf("README.md:%d: %v", b.line, err)
-		} else if b.code != string(want) {
-			t.Errorf("README.md:%d: the block is not what %s says (-got +want)\n%s", b.line, name, lineDiff(b.code, string(want)))
+		case b.code == string(want):
+		case *update:
+			if err := os.WriteFile(path, []byte(strings.Replace(text(t), b.code, string(want), 1)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Errorf("README.md:%d: the block is not what %s says (-got +want); run go test ./cmd/ssobridge/readme -update\n%s",
+				b.line, name, lineDiff(b.code, string(want)))
 		}
 	}
 }
