@@ -192,7 +192,7 @@ func loopback(flag, address string) (net.Listener, error) {
 type world struct {
 	site, idpURL string // as people open them
 	cfg          *setting.Config
-	bridge       *sso.Bridge
+	runtime      *wire.Runtime
 	server       *server.Server
 	store        *store.Store
 	idp          *idp
@@ -230,7 +230,7 @@ func build(ctx context.Context, l *listeners, binding sso.Binding, log *slog.Log
 	if _, err = w.store.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	if w.bridge, _, err = wire.Bridge(ctx, w.cfg, w.store, now, log); err != nil {
+	if w.runtime, err = wire.NewRuntime(ctx, w.cfg, w.store, w.cfg.SecretKey, now, log); err != nil {
 		return nil, err
 	}
 	hasher := &password.Hasher{}
@@ -243,7 +243,11 @@ func build(ctx context.Context, l *listeners, binding sso.Binding, log *slog.Log
 	}
 	w.server, err = server.New(server.Options{
 		Store: w.store, Passwords: hasher, Signer: signer, SecretKey: w.cfg.SecretKey, Now: now, Log: log, Version: "demo",
-	}, server.Live{Config: w.cfg, Bridge: w.bridge})
+		Administration: &server.Administration{Store: w.store, Settings: w.runtime}, SettingsChanged: w.runtime.Reload,
+	}, w.runtime.Live())
+	if err == nil {
+		w.runtime.Follow(w.server.Apply)
+	}
 	return w, err
 }
 
