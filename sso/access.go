@@ -19,7 +19,7 @@ type AccessRules []AccessRule
 type AccessRule struct {
 	Host    string   // exactly, without case and without port
 	Path    string   // begins with "/": this path and all below it, whole segments
-	Methods []string // upper case
+	Methods []string // upper case; GET stands for HEAD, too (RFC 9110 §9.3.2)
 	Public  bool     // anyone, signed in or not
 	Groups  []string // who is in one of these groups; empty: who is signed in
 }
@@ -111,19 +111,40 @@ func (rules AccessRules) Decide(host, method, escapedPath string) (AccessRule, e
 		return AccessRule{}, err
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	method = strings.ToUpper(method) // apps do (Werkzeug): "post" must not slip past a rule for POST
 	for _, r := range rules {
-		if (r.Host == "" || r.Host == host) && r.covers(path) && (len(r.Methods) == 0 || slices.Contains(r.Methods, method)) {
+		if (r.Host == "" || r.Host == host) && r.covers(path) && r.about(method) {
 			return r, nil
 		}
 	}
 	return AccessRule{}, nil
 }
 
-func (r AccessRule) covers(path string) bool {
-	if r.Path == "" || r.Path == "/" || path == r.Path {
-		return true
+// Hosts are the hosts that rules name.
+func (rules AccessRules) Hosts() []string {
+	var hosts []string
+	for _, r := range rules {
+		if r.Host != "" && !slices.Contains(hosts, r.Host) {
+			hosts = append(hosts, r.Host)
+		}
 	}
-	return strings.HasPrefix(path, strings.TrimSuffix(r.Path, "/")+"/")
+	return hosts
+}
+
+func (r AccessRule) about(method string) bool {
+	return len(r.Methods) == 0 || slices.Contains(r.Methods, method) ||
+		method == "HEAD" && slices.Contains(r.Methods, "GET")
+}
+
+// covers compares without case where a rule asks for something, and exactly where it opens a path to anyone: many apps
+// take /Admin for /admin and /admin for /admin/ (Express, ASP.NET).
+func (r AccessRule) covers(path string) bool {
+	above := strings.TrimSuffix(r.Path, "/")
+	if r.Public {
+		return path == r.Path || strings.HasPrefix(path, above+"/")
+	}
+	above, path = strings.ToLower(above), strings.ToLower(path)
+	return path == above || strings.HasPrefix(path, above+"/")
 }
 
 // normalPath decodes a path once, and refuses one that would not mean the same to everyone: encoded slashes, backslashes,

@@ -10,7 +10,8 @@ const rules = `[
 	{"path":"/public","allow":"public"},
 	{"host":"bi.example.com","path":"/admin","methods":["post"],"allow":["Sales","Reports"]},
 	{"path":"/admin","allow":["Administrators"]},
-	{"path":"/open/","methods":["GET"],"allow":"public"}
+	{"path":"/open/","methods":["GET"],"allow":"public"},
+	{"path":"/Reports/","methods":["GET","POST"],"allow":["Reports"]}
 ]`
 
 // SECURITY H4: the path is read once, and a path that others could read differently is denied.
@@ -31,7 +32,16 @@ func TestAccessRules(t *testing.T) {
 		{"bi.example.com", "GET", "/admin", "Administrators"},
 		{"evil.bi.example.com", "POST", "/admin", "Administrators"},
 		{"a.example", "GET", "/open/x", "public"},
+		{"a.example", "HEAD", "/open/x", "public"},
+		{"a.example", "GET", "/open", "signed in"},
+		{"a.example", "GET", "/Open/x", "signed in"},
 		{"a.example", "POST", "/open/x", "signed in"},
+		// What an app may take for the same as a restricted path or method is restricted as well.
+		{"a.example", "GET", "/ADMIN/x", "Administrators"},
+		{"a.example", "get", "/reports/x", "Reports"},
+		{"a.example", "post", "/reports", "Reports"},
+		{"a.example", "HEAD", "/reports/", "Reports"},
+		{"a.example", "PUT", "/reports/", "signed in"},
 		{"a.example", "GET", "/", "signed in"},
 		{"a.example", "GET", "/public/", "public"},
 		{"a.example", "GET", "/public/..%2fadmin", "denied"},
