@@ -16,4 +16,4 @@ func Forwarded(cfg *setting.Config, r *http.Request) (origin, host, path string,
 func IdentityHeader(name string) bool { return identityHeader(name) }
 
 // WithoutCookies shows what is left of Cookie lines.
-func WithoutCookies(lines []string, session string) string { return withoutCookies(lines, session) }
+func WithoutCookies(lines []string) string { return withoutCookies(lines) }

@@ -22,6 +22,7 @@ type live struct {
 	bridge *sso.Bridge
 	cookie cookieSpec
 	proxy  *httputil.ReverseProxy // nil: no UPSTREAM
+	hosts  []string               // those that UPSTREAM is reached under; nil: any
 	csp    string
 	peer   echo.IPExtractor
 }
@@ -38,6 +39,7 @@ type cookieSpec struct {
 func newLive(l Live, transport http.RoundTripper, errorLog *log.Logger) *live {
 	n := &live{cfg: l.Config, bridge: l.Bridge, peer: peerExtractor(l.Config.TrustedProxies)}
 	n.cookie = newCookieSpec(l.Config)
+	n.hosts = knownHosts(l.Config)
 	n.csp = contentSecurityPolicy(l)
 	if l.Config.Upstream != nil {
 		n.proxy = newProxy(l.Config.Upstream, transport, errorLog)

@@ -3,16 +3,19 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 // ownPath reports whether the bridge answers a path itself, in front of an UPSTREAM.
@@ -71,6 +74,7 @@ func rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 	pr.SetURL(upstream)
 	pr.Out.Host = pr.In.Host
 	h := pr.Out.Header
+	keepWebSocketOnly(h)
 	cleanForUpstream(h)
 	p.live.stripCredentials(h)
 	h.Set("X-Forwarded-For", p.live.peer(pr.In))
@@ -80,6 +84,17 @@ func rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 	if len(pr.In.Trailer) > 0 {
 		pr.Out.Body = &trailing{pr.Out.Body, pr.In.Trailer, pr.Out.Trailer}
 		cleanForUpstream(pr.Out.Trailer)
+	}
+}
+
+// keepWebSocketOnly lets a connection become a WebSocket and nothing else. As anything else, "h2c" above all, it would be
+// a tunnel in which a client sends the app requests of its own, with whatever identity headers it likes. That the app is
+// not asked to upgrade is what any server in between may decide (RFC 9110 §7.8).
+func keepWebSocketOnly(h http.Header) {
+	if !strings.EqualFold(h.Get("Upgrade"), "websocket") {
+		for _, name := range []string{"Connection", "Upgrade", "Http2-Settings"} {
+			delete(h, name)
+		}
 	}
 }
 
@@ -123,13 +138,14 @@ func cleanForUpstream(h http.Header) {
 }
 
 // identityHeader reports whether a header could pass for one of ours, or for what a proxy says: Remote-User,
-// remote_user, Remote.Email, X_Forwarded_For, and all else of that kind.
+// remote_user, Remote.Email, X_Forwarded_For, and all else of that kind. X-Original-Url and the like are another path than
+// the one that ACCESS_RULES judged, to apps that believe them (CVE-2018-14773).
 func identityHeader(name string) bool {
 	if name == "" || !strings.ContainsRune("rRxXfF", rune(name[0])) {
 		return false
 	}
 	plain := plainName(name)
-	return strings.HasPrefix(plain, "remote-") || strings.HasPrefix(plain, "x-forwarded-") || plain == "x-real-ip" || plain == "forwarded"
+	return posesAsForwarded(name) || strings.HasPrefix(plain, "remote-") || strings.HasPrefix(plain, "x-forwarded-") || plain == "x-real-ip" || plain == "forwarded"
 }
 
 // plainName is a header's name as the laxest server reads it: without case, and "_" and "." the same as "-".
@@ -149,7 +165,7 @@ func plainName(name string) string {
 func (l *live) stripCredentials(h http.Header) {
 	h.Del("X-Metabase-Session")
 	if lines := h["Cookie"]; len(lines) > 0 {
-		if rest := withoutCookies(lines, l.cookie.name); rest != "" {
+		if rest := withoutCookies(lines); rest != "" {
 			h["Cookie"] = []string{rest}
 		} else {
 			delete(h, "Cookie")
@@ -179,15 +195,16 @@ func (l *live) withoutBearer(rawQuery string) string {
 	return strings.Join(kept, "&")
 }
 
-// withoutCookies writes the cookies again without ours: the session, and all whose names begin with "ssobridge-".
-func withoutCookies(lines []string, session string) string {
+// withoutCookies writes the cookies again without ours: the session, also one of before SITE_URL or COOKIE_DOMAIN changed,
+// and all whose names begin with "ssobridge-".
+func withoutCookies(lines []string) string {
 	var kept []string
 	for _, line := range lines {
 		for part := range strings.SplitSeq(line, ";") {
 			part = strings.TrimSpace(part)
 			name, _, _ := strings.Cut(part, "=")
-			name = strings.TrimSpace(name)
-			if part != "" && name != session && !strings.HasPrefix(strings.TrimPrefix(name, "__Host-"), "ssobridge-") {
+			name = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(name), "__Host-"), "__Secure-")
+			if part != "" && name != "ssobridge" && !strings.HasPrefix(name, "ssobridge-") {
 				kept = append(kept, part)
 			}
 		}
@@ -199,7 +216,12 @@ func withoutCookies(lines []string, session string) string {
 // in and comes back to the page it wanted, and anything else gets 401.
 func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 	l := s.live.Load()
-	rule, err := l.cfg.AccessRules.Decide(withoutPort(r.Host), r.Method, r.URL.EscapedPath())
+	host := withoutPort(r.Host)
+	rule, err := l.cfg.AccessRules.Decide(host, r.Method, r.URL.EscapedPath())
+	if err == nil && !l.knowsHost(host) {
+		err = fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
+			sso.Truncate(host, 100), sso.ProxyRefused)
+	}
 	if r.Method == http.MethodTrace || r.Method == http.MethodConnect { // RFC 9110 §9.3.8: TRACE would show what we added
 		err = sso.MethodNotAllowed
 	}
@@ -218,6 +240,24 @@ func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.serveRefusal(w, r, err)
 	}
+}
+
+// knowsHost reports whether the rules may be relied on for a host. Of an app that does not look at Host, a client could
+// name any other to slip past a rule that names one.
+func (l *live) knowsHost(host string) bool {
+	return l.hosts == nil || slices.Contains(l.hosts, strings.TrimSuffix(strings.ToLower(host), "."))
+}
+
+// knownHosts is nil where the rules name no host.
+func knownHosts(cfg *setting.Config) []string {
+	hosts := cfg.AccessRules.Hosts()
+	if hosts == nil {
+		return nil
+	}
+	for _, o := range append([]sso.Origin{cfg.SiteURL}, cfg.AllowedOrigins...) {
+		hosts = append(hosts, hostName(string(o)))
+	}
+	return hosts
 }
 
 // pass hands a request to the app, for as long as its session lasts.

@@ -88,7 +88,7 @@ func TestProxyFollowsAccessRules(t *testing.T) {
 			}
 		}
 	}
-	for host, want := range map[string]int{"open.example": 200, "open.example:8080": 200, "OPEN.example.": 200, "notopen.example": 401} {
+	for host, want := range map[string]int{"open.example": 200, "open.example:8080": 200, "OPEN.example.": 200, "notopen.example": 403} {
 		req, _ := http.NewRequest("GET", b.url+"/page", nil)
 		req.Host = host
 		if resp := anyone.do(req); resp.StatusCode != want {

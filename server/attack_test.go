@@ -1,0 +1,109 @@
+package server_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// raw sends bytes as they are, and returns the answer; the connection stays open.
+func (b *bridge) raw(request string, args ...any) (*http.Response, net.Conn, *bufio.Reader) {
+	b.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	fmt.Fprintf(conn, strings.ReplaceAll(request, "\n", "\r\n"), args...)
+	answers := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(answers, nil)
+	b.t.Cleanup(func() { conn.Close() })
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return resp, conn, answers
+}
+
+// SECURITY H3: a connection that becomes anything but a WebSocket would be a tunnel to the app, in which requests come with
+// identity headers of the client's own (the "h2c smuggling" of 2020).
+func TestProxyOpensNoTunnel(t *testing.T) {
+	b := behind(t, func(w http.ResponseWriter, r *http.Request) {
+		protocol := r.Header.Get("Upgrade")
+		if protocol == "" {
+			fmt.Fprintf(w, "%s%s", r.Header.Get("Connection"), r.Header.Get("Http2-Settings"))
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", protocol)
+	}, `ACCESS_RULES=[{"path":"/","allow":"public"}]`)
+	for protocol, want := range map[string]int{
+		"websocket": 101, "WebSocket": 101, "h2c": 200, "H2C": 200, "websocket, h2c": 200, "h2c, websocket": 200, "TLS/1.0": 200, "foo": 200,
+	} {
+		resp, _, _ := b.raw("GET / HTTP/1.1\nHost: x\nConnection: Upgrade, HTTP2-Settings\nUpgrade: %s\nHTTP2-Settings: AAMAAABk\n\n", protocol)
+		if resp.StatusCode != want || want == 200 && resp.ContentLength != 0 {
+			t.Errorf("%s: got %d with %d bytes, want %d with none", protocol, resp.StatusCode, resp.ContentLength, want)
+		}
+	}
+	// Two headers, of which one reader takes the first and another the last.
+	resp, _, _ := b.raw("GET / HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: h2c\nUpgrade: websocket\n\n")
+	if resp.StatusCode == 101 {
+		t.Error("two Upgrade headers: the connection was handed over")
+	}
+}
+
+// SECURITY H4: what a client says in other ways about path, method or host does not slip past a rule.
+func TestProxyRulesHold(t *testing.T) {
+	b := start(t, "UPSTREAM="+app(t).URL, `ACCESS_RULES=[
+		{"path":"/public","allow":"public"},
+		{"host":"127.0.0.1","path":"/office","allow":["Administrators"]},
+		{"path":"/orders","methods":["POST","GET"],"allow":["Administrators"]}]`)
+	c := b.browser()
+	c.signIn(nil)
+	for _, tt := range []struct {
+		line, host string
+		want       int
+	}{
+		{"GET /office", "127.0.0.1", 403},
+		{"GET /Office/x", "127.0.0.1", 403},
+		{"GET /office", "127.0.0.1.", 403},
+		{"GET /office", "other.example", 403},
+		{"GET /office", "", 403},
+		{"GET http://other.example/office", "127.0.0.1", 403},
+		{"GET office:x", "127.0.0.1", 403},
+		{"POST /orders", "127.0.0.1", 403},
+		{"post /orders", "127.0.0.1", 403},
+		{"HEAD /orders", "127.0.0.1", 403},
+		{"DELETE /orders", "127.0.0.1", 200},
+		{"GET /else", "127.0.0.1", 200},
+		{"GET /else", "127.0.0.1:99", 200},
+	} {
+		resp, _, _ := b.raw("%s HTTP/1.1\nHost: %s\nCookie: ssobridge=%s\n\n", tt.line, tt.host, c.cookie())
+		if resp.StatusCode != tt.want {
+			t.Errorf("%s at %q: got %d, want %d", tt.line, tt.host, resp.StatusCode, tt.want)
+		}
+	}
+	for _, header := range []string{"X-Original-URL", "X-Rewrite-URL", "x_original_url", "X-Original-Method"} {
+		if resp := c.get("/public", header+": /office"); strings.Contains(resp.body, "/office") {
+			t.Errorf("%s reached the app: %s", header, resp.body)
+		}
+	}
+}
+
+// SECURITY H6: nor does a session's cookie of before SITE_URL got https or COOKIE_DOMAIN changed, whose session may live.
+func TestProxyStripsEarlierCookies(t *testing.T) {
+	b := start(t, "UPSTREAM="+app(t).URL)
+	c := b.browser()
+	c.signIn(nil)
+	id := c.cookie()
+	resp := b.browser().get("/x", "Cookie: a=1; ssobridge="+id+"; __Host-ssobridge="+id+"; __Secure-ssobridge="+id+"; b=ssobridge; ssobridges=2")
+	if strings.Contains(resp.body, id) || !strings.Contains(resp.body, `"a=1; b=ssobridge; ssobridges=2"`) {
+		t.Errorf("the app got %s", resp.body)
+	}
+}
