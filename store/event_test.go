@@ -107,6 +107,52 @@ func TestEvents(t *testing.T) {
 	})
 }
 
+// Forgotten events are gone from the trail, whole days at a time and in more than one batch; the numbers of the days stay.
+func TestForgetEvents(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		day := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+		perDay := []int{0: 1100, 1: 3, 2: 2, 3: 1}
+		for d, n := range perDay {
+			events := make([]sso.Event, n)
+			for i := range events {
+				events[i] = sso.Event{At: day.AddDate(0, 0, d).Add(time.Duration(i) * time.Second), Kind: sso.EventSignIn}
+			}
+			if err := db.KeepEvents(t.Context(), events); err != nil {
+				t.Fatal(err)
+			}
+		}
+		counts, err := db.EventCounts(t.Context(), day, day.AddDate(0, 0, 4))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			name          string
+			sweep, before time.Time
+			gone, left    int
+		}{
+			{"nothing is counted yet", time.Time{}, day.AddDate(0, 0, 9), 0, 1106},
+			{"the first day is not over", day.AddDate(0, 0, 2).Add(2 * time.Hour), day.Add(23 * time.Hour), 0, 1106},
+			{"the first day", time.Time{}, day.Add(25 * time.Hour), 1100, 6},
+			{"again", time.Time{}, day.Add(25 * time.Hour), 0, 6},
+			{"all that is counted", time.Time{}, day.AddDate(0, 0, 9), 3, 3},
+		} {
+			if !tt.sweep.IsZero() {
+				if _, err := db.Sweep(t.Context(), tt.sweep); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n, err := db.ForgetEvents(t.Context(), tt.before)
+			if left := db.count(t, "events"); err != nil || n != tt.gone || left != tt.left {
+				t.Errorf("%s: got %d gone, %d left, %v, want %d, %d", tt.name, n, left, err, tt.gone, tt.left)
+			}
+			got, err := db.EventCounts(t.Context(), day, day.AddDate(0, 0, 4))
+			if diff := cmp.Diff(counts, got); diff != "" || err != nil {
+				t.Errorf("%s: counts (-before +after):\n%s%v", tt.name, diff, err)
+			}
+		}
+	})
+}
+
 // Events that come together are all kept, and logins go on among them.
 func TestFloodOfRefusals(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {

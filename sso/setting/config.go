@@ -32,7 +32,8 @@ type Config struct {
 	LogLevel       slog.Level
 	LogFormat      string
 	AdminEmail     string
-	AdminPassword  string // set if and only if AdminEmail is
+	AdminPassword  string        // set if and only if AdminEmail is
+	EventRetention time.Duration // 0: for ever
 	MetricsListen  string
 
 	Upstream        *url.URL

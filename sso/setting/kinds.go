@@ -494,6 +494,15 @@ func seconds(least, most time.Duration) func(string) (time.Duration, error) {
 	}
 }
 
+// retention reads how long events are kept; 0 is for ever.
+func retention(text string) (time.Duration, error) {
+	d, err := span(text, day)
+	if err != nil || d == 0 {
+		return 0, err
+	}
+	return between(d, day, maxAge)
+}
+
 func sessionAge(text string) (time.Duration, error) {
 	d, err := span(text, time.Minute)
 	if err != nil {

@@ -110,6 +110,7 @@ func TestValues(t *testing.T) {
 		{"SESSION_COOKIE_SAMESITE", []string{"lax", "Strict", "none"}, []string{"", "off"}},
 		{"SESSION_TIMEOUT", []string{"", "null", "0", "2h", "60", `{"amount":120,"unit":"minutes"}`, ` {"amount":1,"unit":"hours"}`},
 			[]string{"59", "10s", `{"amount":59,"unit":"seconds"}`, `{"amount":0,"unit":"hours"}`, `{"amount":-1,"unit":"hours"}`, `{"amount":9223372036854775807,"unit":"hours"}`, `{"amount":1,"unit":"days"}`, `{"amount":1.5,"unit":"hours"}`, `{"amount":1}`, `{"amount":1,"unit":"hours","x":1}`, `{"amount":1,"unit":"hours"} x`, "{", "x"}},
+		{"EVENT_RETENTION", []string{"400", "0", "1", "24h"}, []string{"", "23h", "-1", "x", "99999999999"}},
 		{"MAX_SESSION_AGE", []string{"20160", "1", "336h"}, []string{"", "0", "-5", "30s", "x", "99999999999"}},
 	}
 	for _, tt := range tests {

@@ -154,3 +154,25 @@ func TestRuntimeStoreDown(t *testing.T) {
 		t.Error("nothing in force")
 	}
 }
+
+// EVENT_RETENTION is what a sweep keeps.
+func TestSweepForgets(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		days string
+		want int
+	}{{"400", 2}, {"30", 1}, {"0", 3}} {
+		r, st, _ := runtime(t, nil, "SSOBRIDGE_EVENT_RETENTION="+tt.days)
+		for _, age := range []int{1, 100, 1000} {
+			if err := st.Record(t.Context(), sso.Event{At: now.AddDate(0, 0, -age), Kind: sso.EventSignIn}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := &Service{Runtime: r, store: st, now: func() time.Time { return now }, log: slog.New(slog.DiscardHandler)}
+		s.sweep(t.Context())
+		events, _, err := st.Events(t.Context(), sso.EventQuery{})
+		if err != nil || len(events) != tt.want {
+			t.Errorf("EVENT_RETENTION=%s: got %d events, %v, want %d", tt.days, len(events), err, tt.want)
+		}
+	}
+}

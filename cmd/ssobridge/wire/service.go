@@ -84,7 +84,13 @@ func (s *Service) Tend(ctx context.Context) {
 
 // sweep removes what is over. A failure is logged and tried again: nothing depends on it.
 func (s *Service) sweep(ctx context.Context) {
-	if n, err := s.store.Sweep(ctx, s.now()); err != nil && ctx.Err() == nil {
+	n, err := s.store.Sweep(ctx, s.now())
+	if keep := s.Runtime.Live().Config.EventRetention; err == nil && keep > 0 {
+		var events int
+		events, err = s.store.ForgetEvents(ctx, s.now().Add(-keep))
+		n += events
+	}
+	if err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "sweep failed", "error", err)
 	} else if n > 0 {
 		s.log.LogAttrs(ctx, slog.LevelDebug, "swept", slog.Int("rows", n))
