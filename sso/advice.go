@@ -12,7 +12,8 @@ func (c Code) Advice() string {
 		return "send one token, as one parameter jwt, or one code; and one return_to at most"
 	case TokenMalformed:
 		return "send the token as the JWT library returned it: three parts in base64url with two dots, without quotes, spaces or " +
-			"line ends, and percent-encode nothing twice"
+			"line ends, and percent-encode nothing twice. If the reason names a claim, give it that form: exp, iat and nbf are numbers, " +
+			"seconds since 1970"
 	case TokenSignature:
 		return "sign with HS256 and with the very text of JWT_SHARED_SECRET as key: do not decode it from hexadecimal or base64, " +
 			"and look for a space or a line end in one of the two copies"
