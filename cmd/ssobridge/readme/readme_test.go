@@ -142,6 +142,24 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// What is shown from a file stands there, indented as it may be.
+func TestExcerpts(t *testing.T) {
+	for _, b := range blocks(t) {
+		name, ok := strings.CutPrefix(b.mark, "from: ")
+		if !ok {
+			continue
+		}
+		file, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		if err != nil {
+			t.Errorf("README.md:%d: %v", b.line, err)
+		} else if !strings.Contains(unindented(string(file)), unindented(b.code)) {
+			t.Errorf("README.md:%d: %s does not have these lines any more", b.line, name)
+		}
+	}
+}
+
+func unindented(text string) string { return regexp.MustCompile(`(?m)^\s+`).ReplaceAllString(text, "") }
+
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
