@@ -1,10 +1,10 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,25 +41,44 @@ type answer struct {
 	values     [valueCount]string
 	email      string // as it is; values are as headers have them
 	name       string
-	attributes json.RawMessage // for the assertion; made once, and smaller than a map
+	groups     []string
+	attributes string // JSON, for the assertion; made once, and smaller than a map
 
 	mu        sync.Mutex
 	assertion []string
 	renew     time.Time // when to sign a new one
 }
 
+// fill makes the values, as parts of one text: of many sessions, the garbage collector sees few objects.
 func (a *answer) fill(p *sso.Principal) {
 	names := make([]string, len(p.Groups))
 	for i, g := range p.Groups {
 		names[i] = headerValue(g.Name)
 	}
-	a.email, a.name = p.Account.Email, p.Account.CommonName()
-	a.values = [valueCount]string{headerValue(a.email), headerValue(a.name), strings.Join(names, ","), strconv.FormatInt(p.Account.ID, 10)}
-	a.attributes, _ = json.Marshal(p.Account.Attributes()) // a map of strings always encodes
+	email, name := p.Account.Email, p.Account.CommonName()
+	attributes, _ := json.Marshal(p.Account.Attributes()) // a map of strings always encodes
+	parts := []string{headerValue(email), headerValue(name), strings.Join(names, ","), strconv.FormatInt(p.Account.ID, 10),
+		email, name, string(attributes)}
+	for _, g := range p.Groups {
+		parts = append(parts, g.Name)
+	}
+	text := strings.Join(parts, "")
+	next := func() (part string) {
+		part, text, parts = text[:len(parts[0])], text[len(parts[0]):], parts[1:]
+		return part
+	}
+	for i := range a.values {
+		a.values[i] = next()
+	}
+	a.email, a.name, a.attributes = next(), next(), next()
+	a.groups = make([]string, len(p.Groups))
+	for i := range a.groups {
+		a.groups[i] = next()
+	}
 }
 
 func (a *answer) same(b *answer) bool {
-	return a.values == b.values && bytes.Equal(a.attributes, b.attributes)
+	return a.values == b.values && a.attributes == b.attributes && slices.Equal(a.groups, b.groups)
 }
 
 // value is the header value at a place, without making a slice.
@@ -121,10 +140,6 @@ func (s *Server) assertion(e *entry) []string {
 	if now.Before(e.answer.renew) && !now.Before(e.answer.renew.Add(-assertionRenew)) { // also after the clock went back
 		return e.answer.assertion
 	}
-	groups := make([]string, len(e.groups))
-	for i, g := range e.groups {
-		groups[i] = g.Name
-	}
 	site := string(s.live.Load().cfg.SiteURL)
 	signed, err := s.Signer.SignAssertion(map[string]any{
 		"iss":        site,
@@ -134,8 +149,8 @@ func (s *Server) assertion(e *entry) []string {
 		"exp":        now.Add(assertionLifetime).Unix(),
 		"email":      e.answer.email,
 		"name":       e.answer.name,
-		"groups":     groups,
-		"attributes": e.answer.attributes,
+		"groups":     e.answer.groups,
+		"attributes": json.RawMessage(e.answer.attributes),
 	})
 	if err != nil {
 		s.Log.Error("assertion not signed", "error", err)

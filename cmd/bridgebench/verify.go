@@ -9,8 +9,12 @@ import (
 	"strings"
 )
 
-// maxCPUToEcho bounds the processor time of one /auth/verify, in that of a bare echo handler with the same header.
-const maxCPUToEcho = 2.0
+// maxCPUToEcho bounds the processor time of one /auth/verify, in that of a bare echo handler with the same header;
+// maxLoaded the memory of a bridge with all the sessions in its cache, right after the load, in MB.
+const (
+	maxCPUToEcho = 1.2
+	maxLoaded    = 30.0
+)
 
 // benchVerify measures /auth/verify beside bare handlers and named peers.
 func benchVerify(ctx context.Context, o options) (table, []target, error) {
@@ -83,6 +87,7 @@ func benchVerify(ctx context.Context, o options) (table, []target, error) {
 	return t, []target{
 		atMost("CPU of /auth/verify with 1 session ÷ bare echo", ratio(withOne, bareEcho, cpu), maxCPUToEcho, ""),
 		atMost(fmt.Sprintf("CPU of /auth/verify with %d sessions ÷ bare echo", o.sessions), ratio(withMany, bareEcho, cpu), maxCPUToEcho, ""),
+		atMost(fmt.Sprintf("resident with %d sessions, loaded", o.sessions), megabytes(withMany.resident), maxLoaded, " MB"),
 	}, nil
 }
 
