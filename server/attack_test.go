@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // raw sends bytes as they are, and returns the answer; the connection stays open.
@@ -105,5 +106,31 @@ func TestProxyStripsEarlierCookies(t *testing.T) {
 	resp := b.browser().get("/x", "Cookie: a=1; ssobridge="+id+"; __Host-ssobridge="+id+"; __Secure-ssobridge="+id+"; b=ssobridge; ssobridges=2")
 	if strings.Contains(resp.body, id) || !strings.Contains(resp.body, `"a=1; b=ssobridge; ssobridges=2"`) {
 		t.Errorf("the app got %s", resp.body)
+	}
+}
+
+// SECURITY L2: a form of another site is kept until its browser comes back. Anyone can post one; only tokens that somebody
+// signed are kept in any number.
+func TestHandoffsOfNobodyAreFew(t *testing.T) {
+	b := start(t)
+	c, forged := b.browser(), b.token(nil)+"A"
+	kept := 0
+	for range 150 {
+		resp := c.send("POST", "/auth/sso", form("jwt", forged), crossPost...)
+		if resp.StatusCode == 303 {
+			kept++
+		} else if resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" {
+			t.Fatalf("got %d, Retry-After %q, want 303 or 429", resp.StatusCode, resp.Header.Get("Retry-After"))
+		}
+	}
+	if kept != 100 {
+		t.Errorf("kept %d forged tokens at once, want 100", kept)
+	}
+	if resp := c.send("POST", "/auth/sso", form("jwt", b.token(nil)), crossPost...); resp.StatusCode != 303 {
+		t.Errorf("a signed one: got %d, want 303", resp.StatusCode)
+	}
+	b.pass(time.Second)
+	if resp := c.send("POST", "/auth/sso", form("jwt", forged), crossPost...); resp.StatusCode != 303 {
+		t.Errorf("a second later: got %d, want 303", resp.StatusCode)
 	}
 }

@@ -27,6 +27,11 @@ type handoffStore interface {
 const (
 	handoffLifetime = time.Minute
 	maxHandoff      = 24 << 10 // a token, a return path and a state at their longest
+
+	// How many tokens that nobody has signed are kept in a second, and at once: an administrator's trial has to see them,
+	// and no one else. Without a limit anyone could fill the disk.
+	unsignedRate  = 10
+	unsignedBurst = 100
 )
 
 // handoff is what a form of another site posted.
@@ -68,6 +73,9 @@ func (s *Server) keepHandoff(c echo.Context, l *live, in params) error {
 			return err
 		}
 	}
+	if err := s.mayKeep(c.Request().Context(), l, in); err != nil {
+		return err
+	}
 	data, err := json.Marshal(handoff{in.jwt, in.code, in.state, in.returnTo, in.idpError})
 	if err != nil {
 		return err
@@ -90,6 +98,24 @@ func (s *Server) keepHandoff(c echo.Context, l *live, in params) error {
 		HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
 	return s.page(c.Response(), http.StatusOK, templates.Continue{Layout: s.layout(l), URL: next})
+}
+
+// mayKeep looks at a token before it is written down, which anyone may ask for. It decides nothing else: whether the token
+// signs in is judged when the browser comes back with its cookies.
+func (s *Server) mayKeep(ctx context.Context, l *live, in params) error {
+	p := l.bridge.Provider
+	switch {
+	case p == nil:
+		return sso.Disabled
+	case in.jwt == "":
+		return nil
+	}
+	x := &sso.Exam{Now: s.Now()}
+	p.Verifier.Verify(ctx, in.jwt, x)
+	if x.Proof.Key == "" && !s.unsigned.AllowN(x.Now, 1) {
+		return fmt.Errorf("too many forms with tokens whose signature does not fit (%s): %w", sso.Reason(x.Err), sso.Throttled)
+	}
+	return nil
 }
 
 func (s *Server) takeHandoff(r *http.Request, l *live, id string) (params, error) {

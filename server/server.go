@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
@@ -78,11 +79,15 @@ type Server struct {
 	flows      *seal.Box
 	metrics    *metrics
 	transport  *http.Transport // to UPSTREAM
+	unsigned   *rate.Limiter   // of handoffs
 }
 
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
 func New(o Options, l Live) (*Server, error) {
-	s := &Server{Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics(), transport: newTransport()}
+	s := &Server{
+		Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics(), transport: newTransport(),
+		unsigned: rate.NewLimiter(unsignedRate, unsignedBurst),
+	}
 	s.principals.reload = o.SettingsChanged
 	var err error
 	if s.flows, err = seal.New(o.SecretKey, "flow"); err != nil {
