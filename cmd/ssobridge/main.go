@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ import (
 )
 
 func main() {
+	// net/http writes to the log of the standard library what an app behind the bridge sent unasked, word by word.
+	log.SetOutput(io.Discard)
 	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), now: time.Now}
 	os.Exit(p.run(context.Background(), os.Args[1:]))
 }

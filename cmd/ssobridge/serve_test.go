@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -244,4 +245,28 @@ func FuzzCallback(f *testing.F) {
 			t.Errorf("%q: got no token and no error", text)
 		}
 	})
+}
+
+// SECURITY K1: what an app behind the bridge sends is not in the log, not even what the standard library finds odd.
+func TestServeLogsNothingOfTheApp(t *testing.T) {
+	closed := make(chan struct{})
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nunasked and private")
+		_, _ = io.Copy(io.Discard, conn)
+		close(closed)
+	}))
+	defer app.Close()
+	r := startServe(t, t.TempDir(), "SSOBRIDGE_UPSTREAM="+app.URL, `SSOBRIDGE_ACCESS_RULES=[{"path":"/x","allow":"public"}]`, "SSOBRIDGE_LOG_LEVEL=debug")
+	get(t, http.DefaultClient, r.url+"/x")
+	<-closed
+	r.end(t, syscall.SIGTERM)
+	if strings.Contains(r.stderr.String(), "private") {
+		t.Errorf("the log has what the app sent: %s", r.stderr)
+	}
 }
