@@ -134,3 +134,23 @@ func TestHandoffsOfNobodyAreFew(t *testing.T) {
 		t.Errorf("a second later: got %d, want 303", resp.StatusCode)
 	}
 }
+
+// SECURITY D3: a sign-in ends the session that the browser had before, as ASVS 7.2.4 asks; those of other browsers stay.
+func TestSignInEndsTheSessionBefore(t *testing.T) {
+	b := start(t)
+	c, elsewhere := b.browser(), b.browser()
+	elsewhere.signIn(claims{"jti": "elsewhere"})
+	var ids []string
+	for i := range 3 {
+		c.signIn(claims{"jti": fmt.Sprint(i)}).want(t, 302, "/")
+		ids = append(ids, c.cookie())
+	}
+	for i, id := range ids {
+		if got, want := b.browser().who("X-Metabase-Session: "+id) != nil, i == 2; got != want {
+			t.Errorf("session %d of 3 in one browser: signed in %v, want %v", i+1, got, want)
+		}
+	}
+	if b.sessions() != 2 || elsewhere.email() == "" {
+		t.Errorf("got %d sessions, want this browser's and the other's", b.sessions())
+	}
+}

@@ -169,6 +169,22 @@ func (s *Server) endOthers(r *http.Request, l *live, p *sso.Principal, scope str
 	return nil
 }
 
+// endReplaced ends the session that this browser has had, once it has another: whoever knows the old id, knows nothing any
+// more (SECURITY D3; ASVS 7.2.4). The sign-in stands whatever comes of it.
+func (s *Server) endReplaced(r *http.Request, l *live, old *sso.Principal) {
+	if old == nil {
+		return
+	}
+	e := s.sessionEvent(r, l, old, sso.EventSession)
+	e.Detail = "replaced by a new sign-in in the same browser"
+	if _, err := s.Store.EndSession(r.Context(), old.Session.Hash, e); err != nil {
+		s.Log.WarnContext(r.Context(), "the session before was not ended", "account", old.Account.ID, "error", err)
+		return
+	}
+	s.principals.forget(old.Session.Hash)
+	s.seeChanges(r)
+}
+
 // seeChanges makes this replica act on what was just changed, before the answer goes out.
 func (s *Server) seeChanges(r *http.Request) {
 	if err := s.principals.catchUp(r.Context()); err != nil {
