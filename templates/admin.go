@@ -53,6 +53,7 @@ func (l AdminLayout) Sections() []AdminLink { return l.Nav()[1:] }
 type AdminOverview struct {
 	AdminLayout
 	SignIn         bool // sign-in through the identity provider is on
+	KeyMissing     bool // the key is all that is missing for that
 	PasswordLogin  bool
 	People         int
 	Administrators int

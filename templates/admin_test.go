@@ -7,6 +7,7 @@ func adminSamples() []sample {
 			AdminLayout: adminSample(AdminSectionOverview), SignIn: true, PasswordLogin: true, People: 1234, Administrators: 2,
 			Callback: "https://bridge.acme.example/auth/sso", Warnings: []string{"JWT_GROUP_MAPPINGS is set, but JWT_GROUP_SYNC is off: groups are not synced"},
 		}},
+		{"admin overview key", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1, KeyMissing: true}},
 		{"admin overview new", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1}},
 		{"admin settings", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples()}},
 		{"admin settings wrong", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples(),

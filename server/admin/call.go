@@ -87,6 +87,7 @@ func notices() map[string]string {
 	return map[string]string{
 		"saved":     "Saved. It is in force now.",
 		"key-added": "The new signing key is in force. The one before still works until you remove it.",
+		"key-first": "The signing key is in force. Your product must sign with the same one. To see whether it does, try it.",
 		"key-gone":  "Only the current signing key works now.",
 
 		"person-made":       "The account is made. The person can sign in.",

@@ -166,6 +166,8 @@ func (a *Admin) keyForm(c *call) error {
 	switch {
 	case action == "retire":
 		return c.done("/key", "key-gone")
+	case added.Generated == "" && added.Keys == 1:
+		return c.done("/key", "key-first")
 	case added.Generated == "":
 		return c.done("/key", "key-added")
 	}

@@ -50,8 +50,10 @@ func (a *Admin) overviewPage(c *call) error {
 	if err != nil {
 		return err
 	}
+	cfg := a.Host.Config()
 	return c.render(http.StatusOK, templates.AdminOverview{
-		AdminLayout: c.layout(templates.AdminSectionOverview), SignIn: o.SignIn, PasswordLogin: o.PasswordLogin, People: o.People,
+		AdminLayout: c.layout(templates.AdminSectionOverview), SignIn: o.SignIn,
+		KeyMissing: cfg.JWTIdentityProviderURI != nil && len(cfg.JWTSharedSecrets) == 0, PasswordLogin: o.PasswordLogin, People: o.People,
 		Administrators: o.Administrators, Callback: o.Callback, Warnings: o.Warnings,
 	})
 }

@@ -9,17 +9,18 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   }
 }
 
-// A password can be looked at. The button is made here, since it does nothing without a script.
+// A password or a key can be looked at. The button is made here, since it does nothing without a script.
 for (const input of document.querySelectorAll("input[type=password]")) {
+  const what = /password/.test(input.autocomplete) ? "password" : "what is typed";
   const button = document.createElement("button");
   button.type = "button";
   button.className = "link reveal";
-  button.textContent = "Show password";
+  button.textContent = `Show ${what}`;
   button.setAttribute("aria-controls", input.id);
   button.addEventListener("click", () => {
     const shown = input.type === "text";
     input.type = shown ? "password" : "text";
-    button.textContent = shown ? "Show password" : "Hide password";
+    button.textContent = shown ? `Show ${what}` : `Hide ${what}`;
   });
   input.form?.addEventListener("submit", () => { input.type = "password"; }); // or browsers remember it as text
   input.after(button);
