@@ -96,7 +96,7 @@ func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwor
 	if passwordHash == "" {
 		return a, fmt.Errorf("an empty hash is no password: %w", sso.Invalid)
 	}
-	a.Active, a.HasPassword, a.CreatedAt = true, true, n.CreatedAt
+	a.Active, a.HasPassword, a.CreatedAt, a.LastLogin = true, true, n.CreatedAt, n.CreatedAt
 	err := s.writing(ctx, func(c *conn) (err error) {
 		if err := refuseIfAdministered(ctx, c); err != nil {
 			return err

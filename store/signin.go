@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -66,6 +67,7 @@ type login struct {
 	known bool     // the account was there before
 	stale bool     // what others know of the account is out of date
 	noted []string // names of groups that were written down as seen
+	moved string   // in words: which memberships changed; "" for none
 }
 
 // check makes one decision. An explanation goes on after a refusal, and from there on writes nothing.
@@ -295,8 +297,9 @@ func (l *login) syncGroups(ctx context.Context) error {
 	l.out.Groups = withAllUsers(slices.DeleteFunc(slices.Concat(current, added), func(g sso.Group) bool {
 		return slices.Contains(plan.Remove, g.ID)
 	}))
+	l.moved = changesOf(l.out, current)
 	if err := l.check("groups", func(x *sso.Exam) error {
-		x.Note("%s", l.groupsNote(current))
+		x.Note("%s", l.groupsNote())
 		return nil
 	}); err != nil || !l.writes() {
 		return err
@@ -369,7 +372,7 @@ func (l *login) warn(format string, args ...any) {
 	l.out.Warnings = append(l.out.Warnings, fmt.Sprintf(format, args...))
 }
 
-func (l *login) groupsNote(current []sso.Group) string {
+func (l *login) groupsNote() string {
 	id, policy := l.x.Identity, l.in.Policy
 	var why string
 	switch {
@@ -378,12 +381,12 @@ func (l *login) groupsNote(current []sso.Group) string {
 	case !id.GroupsSent:
 		why = "no groups were sent: memberships stay as they are"
 	default:
-		why = changesOf(l.out, current)
+		why = cmp.Or(l.moved, "memberships are as they should be")
 	}
 	return strings.Join(append([]string{why}, l.out.Warnings...), "; ")
 }
 
-// changesOf says in words which memberships a login changes.
+// changesOf says in words which memberships a login changes; "" for none.
 func changesOf(out sso.SignedIn, before []sso.Group) string {
 	var parts []string
 	for _, side := range []struct {
@@ -400,9 +403,6 @@ func changesOf(out sso.SignedIn, before []sso.Group) string {
 		if len(names) > 0 {
 			parts = append(parts, side.verb+" "+strings.Join(names, ", "))
 		}
-	}
-	if len(parts) == 0 {
-		return "memberships are as they should be"
 	}
 	return strings.Join(parts, "; ")
 }
@@ -446,13 +446,8 @@ func (l *login) eventDetail() string {
 	case sso.AdmitReactivated:
 		parts = append(parts, "account reactivated")
 	}
-	for _, side := range []struct {
-		verb string
-		ids  []int64
-	}{{"added to groups", l.out.Added}, {"removed from groups", l.out.Removed}} {
-		if len(side.ids) > 0 {
-			parts = append(parts, side.verb+" "+strings.Trim(fmt.Sprint(side.ids), "[]"))
-		}
+	if l.moved != "" {
+		parts = append(parts, l.moved)
 	}
 	return strings.Join(parts, "; ")
 }
