@@ -168,12 +168,15 @@ func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error)
 	code := sso.CodeOf(err)
 	v := vocabulary(code)
 	ref := reference(r)
-	s.logRefusal(r, v.status, code, ref, err)
+	h := w.Header()
+	if h.Get("X-Request-Id") == "" { // the hot path comes here without echo's middleware
+		h["X-Request-Id"] = []string{newRequestID()}
+	}
+	s.logRefusal(r, v.status, code, ref, h.Get("X-Request-Id"), err)
 	s.metrics.refused(code)
 
-	h := w.Header()
 	setPrivate(h)
-	if h.Get("Content-Security-Policy") == "" { // the hot path comes here without echo's middleware
+	if h.Get("Content-Security-Policy") == "" { // the same
 		s.securityHeaders(h, s.live.Load())
 	}
 	switch v.status {
@@ -254,11 +257,11 @@ func formOf(r *http.Request) form {
 	return formText
 }
 
-func (s *Server) logRefusal(r *http.Request, status int, code sso.Code, ref string, err error) {
+func (s *Server) logRefusal(r *http.Request, status int, code sso.Code, ref, id string, err error) {
 	level := s.Log.InfoContext
 	if status >= 500 {
 		level = s.Log.ErrorContext
 	}
 	level(r.Context(), "refused", "code", code, "reference", ref, "status", status, "reason", sso.Reason(err),
-		"method", r.Method, "path", r.URL.Path, "peer", s.live.Load().peer(r), "request_id", requestID(r))
+		"method", r.Method, "path", r.URL.Path, "peer", s.live.Load().peer(r), "request_id", id)
 }

@@ -234,6 +234,7 @@ func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 		s.pass(w, r, l, e, rule)
 	case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(r.Method, r.Header):
 		setPrivate(w.Header())
+		w.Header()["X-Request-Id"] = []string{newRequestID()}
 		to := *r.URL
 		to.RawQuery = l.withoutBearer(to.RawQuery)
 		http.Redirect(w, r, "/auth/sso?redirect="+url.QueryEscape(to.RequestURI()), http.StatusFound)

@@ -228,7 +228,7 @@ func (s *Server) shownProblem(c echo.Context, err error) (shown, bool) {
 		return shown{}, false
 	}
 	v := vocabulary(code)
-	s.logRefusal(r, v.status, code, reference(r), err)
+	s.logRefusal(r, v.status, code, reference(r), requestID(r), err)
 	if code == sso.Throttled {
 		c.Response().Header().Set("Retry-After", fmt.Sprint(int(throttleWindow.Seconds())))
 	}
