@@ -344,3 +344,37 @@ func (s *stack) webSocket(cookie string) {
 		t.Errorf("WebSocket: heard %q, %v", got, err)
 	}
 }
+
+// SECURITY H3: in a connection that becomes anything but a WebSocket ("h2c smuggling") requests would reach the app with
+// identity headers of the client's own.
+func TestNoTunnel(t *testing.T) {
+	for _, p := range proxies() {
+		t.Run(p.name, func(t *testing.T) {
+			s := start(t, p)
+			cookie := "Cookie: ssobridge=" + s.signIn(nil)
+			for _, protocol := range []string{"h2c", "H2C", "h2c, websocket", "websocket, h2c", "foo", "h2c\r\nUpgrade: websocket"} {
+				resp := s.send("GET", "/tunnel", cookie, "Connection: Upgrade, HTTP2-Settings", "Upgrade: "+protocol, "HTTP2-Settings: AAMAAABk")
+				if resp.StatusCode == 0 || resp.StatusCode == 101 && resp.Header.Get("Upgrade") != "websocket" {
+					t.Errorf("%q: got %s", protocol, resp.Status)
+				}
+			}
+			s.webSocket(cookie)
+		})
+	}
+}
+
+// A person about whom the identity provider says much still gets in: proxies bound the headers of answers.
+func TestManyAttributes(t *testing.T) {
+	for _, p := range proxies() {
+		p.signed = true
+		t.Run(p.name, func(t *testing.T) {
+			s := start(t, p)
+			for _, n := range []int{1000, 2500, 4000, 5000} {
+				cookie := "Cookie: ssobridge=" + s.signIn(map[string]any{"a": strings.Repeat("a", n/2), "b": strings.Repeat("b", n/2)})
+				if resp := s.send("GET", "/page", cookie); resp.StatusCode != 200 {
+					t.Errorf("%d bytes: got %s", n, resp.Status)
+				}
+			}
+		})
+	}
+}

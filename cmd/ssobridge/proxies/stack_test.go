@@ -37,25 +37,27 @@ const secret = "Zt4xQm9vLw2cRk7yBn5pHs8dFg3jTa6eUo1iKxNqWvE"
 type proxy struct {
 	name  string
 	rules bool // its configuration asks /auth/forward, where ACCESS_RULES act
+	// signed: the bridge behind it signs Remote-Assertion.
+	signed bool
 	// command prepares dir, where the documented files are, and returns what runs the proxy there.
 	command func(t *testing.T, dir string) *exec.Cmd
 }
 
 func proxies() []proxy {
 	all := []proxy{
-		{"nginx", false, func(t *testing.T, dir string) *exec.Cmd {
+		{"nginx", false, false, func(t *testing.T, dir string) *exec.Cmd {
 			path := ssotest.Need(t, "nginx", "apt-get install nginx")
 			return nginx(t, path, dir)
 		}},
-		{"caddy of Debian", true, func(t *testing.T, dir string) *exec.Cmd {
+		{"caddy of Debian", true, false, func(t *testing.T, dir string) *exec.Cmd {
 			return caddy(t, ssotest.Need(t, "caddy", "apt-get install caddy"), dir)
 		}},
-		{"caddy 2.11", true, func(t *testing.T, dir string) *exec.Cmd {
+		{"caddy 2.11", true, false, func(t *testing.T, dir string) *exec.Cmd {
 			return caddy(t, caddy2(t), dir)
 		}},
 	}
 	if path := os.Getenv("SSOBRIDGE_TEST_TRAEFIK"); path != "" {
-		all = append(all, proxy{"traefik", true, func(*testing.T, string) *exec.Cmd { return exec.Command(path, "--configFile=traefik.yml") }})
+		all = append(all, proxy{"traefik", true, false, func(*testing.T, string) *exec.Cmd { return exec.Command(path, "--configFile=traefik.yml") }})
 	}
 	return all
 }
@@ -204,8 +206,14 @@ func (s *stack) startBridge(provider string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var signer server.Signer
+	if s.proxy.signed {
+		if signer, err = wire.NewSigner(ctx, st, time.Now, log); err != nil {
+			t.Fatal(err)
+		}
+	}
 	srv, err := server.New(server.Options{
-		Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: time.Now, Log: log,
+		Signer: signer, Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: time.Now, Log: log,
 	}, server.Live{Config: cfg, Bridge: b})
 	if err != nil {
 		t.Fatal(err)
@@ -280,8 +288,8 @@ func startApp(t *testing.T) *app {
 
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.got.Add(1)
-	if r.Header.Get("Upgrade") == "websocket" {
-		echo(w)
+	if protocol := r.Header.Get("Upgrade"); protocol == "websocket" || protocol != "" && r.URL.Path == "/tunnel" {
+		echo(w, protocol)
 		return
 	}
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
@@ -294,14 +302,14 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(report{r.Method, r.RequestURI, r.Host, r.Header})
 }
 
-// echo is a WebSocket as far as proxies look.
-func echo(w http.ResponseWriter) {
+// echo is a WebSocket, or whatever was asked for, as far as proxies look.
+func echo(w http.ResponseWriter, protocol string) {
 	conn, rw, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		return
 	}
 	defer conn.Close()
-	fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", protocol)
 	io.Copy(conn, rw)
 }
 
