@@ -121,7 +121,7 @@ H1 H2 H3 H4 H5 H6
 I1 I2 I3 I4
 J1
 K1 K2 K3
-L1 L2 L3 L4
+L1 L2 L3 L4 L5
 `
 
 // TestSecurityStatements fails for a claimed statement that no test names any more, and lists those without a test.
