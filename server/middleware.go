@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -38,7 +37,7 @@ func (s *Server) RequireSignIn(groups ...string) func(next http.Handler) http.Ha
 				next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, principalKey{}, p)))
 			case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(r.Method, r.Header):
 				setPrivate(w.Header())
-				http.Redirect(w, r, "/auth/sso?redirect="+url.QueryEscape(r.URL.RequestURI()), http.StatusFound)
+				http.Redirect(w, r, s.live.Load().signInPath(r), http.StatusFound)
 			default:
 				s.serveRefusal(w, r, err)
 			}

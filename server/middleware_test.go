@@ -10,9 +10,10 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// Handlers behind the middleware learn who is asking, and nobody else gets to them. SECURITY H1
+// Handlers behind the middleware learn who is asking, and nobody else gets to them. SECURITY H1; B5: a token
+// that is not good any more is not handed on.
 func TestRequireSignIn(t *testing.T) {
-	b := start(t, "JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"staff":["Staff"]}`)
+	b := start(t, "JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"staff":["Staff"]}`, "BEARER_PARAMETER=access_token")
 	var got *sso.Principal
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got = server.PrincipalFrom(r.Context()) })
 	resp := b.browser().signIn(claims{"groups": []string{"staff"}, "dept": "R&D"})
@@ -33,7 +34,7 @@ func TestRequireSignIn(t *testing.T) {
 		{"a header that names someone", nil, [2]string{"Remote-User", "ann@example.com"}, 401, ""}, // SECURITY H3
 	} {
 		got = nil
-		r, w := httptest.NewRequest(http.MethodGet, "/a?b=1", nil), httptest.NewRecorder()
+		r, w := httptest.NewRequest(http.MethodGet, "/a?b=1&access_token="+sso.NewSessionID(), nil), httptest.NewRecorder()
 		r.Header.Set(tt.header[0], tt.header[1])
 		b.srv.RequireSignIn(tt.groups...)(handler).ServeHTTP(w, r)
 		if w.Code != tt.want || w.Header().Get("Location") != tt.location {

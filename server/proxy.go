@@ -235,9 +235,7 @@ func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 	case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(r.Method, r.Header):
 		setPrivate(w.Header())
 		w.Header()["X-Request-Id"] = []string{newRequestID()}
-		to := *r.URL
-		to.RawQuery = l.withoutBearer(to.RawQuery)
-		http.Redirect(w, r, "/auth/sso?redirect="+url.QueryEscape(to.RequestURI()), http.StatusFound)
+		http.Redirect(w, r, l.signInPath(r), http.StatusFound)
 	default:
 		s.serveRefusal(w, r, err)
 	}
@@ -259,6 +257,13 @@ func knownHosts(cfg *setting.Config) []string {
 		hosts = append(hosts, hostName(string(o)))
 	}
 	return hosts
+}
+
+// signInPath begins a sign-in that ends where r was to go, without a token that was in it (SECURITY B5).
+func (l *live) signInPath(r *http.Request) string {
+	to := *r.URL
+	to.RawQuery = l.withoutBearer(to.RawQuery)
+	return "/auth/sso?redirect=" + url.QueryEscape(to.RequestURI())
 }
 
 // pass hands a request to the app, for as long as its session lasts.
