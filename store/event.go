@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -39,13 +41,44 @@ func (s *Store) event(ctx context.Context, c *conn, e sso.Event) error {
 }
 
 // Record adds an event to the audit trail, and returns when it is safe on disk. Events that arrive together are written
-// together, so that a flood of refusals costs few transactions and leaves room for logins. When even so too many wait, it
-// returns [sso.StoreUnavailable] at once, and the event is counted in [Store.Dropped].
+// together, so that a flood of refusals costs few transactions and leaves room for logins. When even so too many wait, or
+// too many are refusals, it returns [sso.StoreUnavailable] at once, and the event is counted in [Store.Dropped].
 func (s *Store) Record(ctx context.Context, e sso.Event) error {
 	if e.At.IsZero() {
 		e.At = s.now()
 	}
+	if !s.refusals.admit(e, s.now()) {
+		s.recorder.dropped.Add(1)
+		return fmt.Errorf("more than %d refusals in a second: %w", refusalRate, sso.StoreUnavailable)
+	}
 	return s.recorder.record(ctx, e)
+}
+
+// How many refusals are kept in a second, and at once, by each replica. Whoever is outside can cause them as often as they
+// like, and the trail is kept: without a limit they would fill the disk, and then nobody signs in.
+const (
+	refusalRate  = 10
+	refusalBurst = 2000
+)
+
+// A refusalLimit counts apart those whose token nobody signed, so that these keep no other from the trail.
+type refusalLimit struct {
+	signed, unsigned *rate.Limiter
+}
+
+func newRefusalLimit() refusalLimit {
+	return refusalLimit{rate.NewLimiter(refusalRate, refusalBurst), rate.NewLimiter(refusalRate, refusalBurst)}
+}
+
+// admit reports whether an event may be kept. Refusals of an account, such as of its password, are throttled elsewhere.
+func (l refusalLimit) admit(e sso.Event, now time.Time) bool {
+	switch {
+	case e.Kind != sso.EventSignInRefused || e.AccountID != 0:
+		return true
+	case e.Proof != "":
+		return l.signed.AllowN(now, 1)
+	}
+	return l.unsigned.AllowN(now, 1)
 }
 
 // Dropped is the number of events that [Store.Record] has refused since the start.

@@ -179,6 +179,37 @@ func TestFloodOfRefusals(t *testing.T) {
 	})
 }
 
+// SECURITY L2: nobody from outside fills the disk with refusals, nor keeps others out of the trail with them.
+func TestRefusalsAreBounded(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		forged := sso.Event{Kind: sso.EventSignInRefused, Code: sso.TokenSignature}
+		flood := func() (kept int) {
+			for range 40 {
+				var all atomic.Int64
+				atOnce(100, func(int) {
+					if db.Record(context.Background(), forged) == nil {
+						all.Add(1)
+					}
+				})
+				kept += int(all.Load())
+			}
+			return kept
+		}
+		if got, want := flood(), 2000; got != want {
+			t.Errorf("kept %d of 4000 at once, want %d", got, want)
+		}
+		for name, e := range map[string]sso.Event{
+			"replayed": {Kind: sso.EventSignInRefused, Code: sso.TokenReplayed, Proof: "jti:x"},
+			"password": {Kind: sso.EventSignInRefused, Code: sso.PasswordRefused, AccountID: 1},
+			"sign-in":  {Kind: sso.EventSignIn},
+		} {
+			if err := db.Record(t.Context(), e); err != nil {
+				t.Errorf("%s meanwhile: %v", name, err)
+			}
+		}
+	})
+}
+
 func TestRecordAfterClose(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
 		if err := db.Close(); err != nil {

@@ -43,6 +43,7 @@ type Store struct {
 	writeStmts *statements
 	readStmts  *statements
 	recorder   *recorder
+	refusals   refusalLimit
 	seen       *seenGroups
 	failing    atomic.Bool // the last write found the database unavailable
 }
@@ -65,7 +66,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	s := &Store{
 		engine: engine, now: o.Now, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), secret: o.Secret,
 		writeStmts: &statements{db: engine.write}, readStmts: &statements{db: engine.read},
-		seen: &seenGroups{at: map[seenKey]time.Time{}},
+		seen: &seenGroups{at: map[seenKey]time.Time{}}, refusals: newRefusalLimit(),
 	}
 	if s.now == nil {
 		s.now = time.Now
