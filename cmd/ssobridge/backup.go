@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 )
 
 func backup(ctx context.Context, p *program, c *command, args []string) error {
@@ -19,7 +21,9 @@ func backup(ctx context.Context, p *program, c *command, args []string) error {
 	if _, sqlite := o.cfg.SQLitePath(); !sqlite {
 		return withHint("pg_dump writes one", fmt.Errorf("a PostgreSQL database has a backup of its own"))
 	}
-	if err := o.store.Backup(ctx, rest[0]); err != nil {
+	if err := o.store.Backup(ctx, rest[0]); errors.Is(err, fs.ErrExist) {
+		return withHint("choose another name: a backup is never written over", err)
+	} else if err != nil {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "wrote %s\n", rest[0])

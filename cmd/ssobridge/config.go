@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -231,9 +233,17 @@ func concerns(faults []setting.Fault, names ...string) bool {
 
 func databaseError(err error) error {
 	if errors.Is(err, sso.StoreUnavailable) {
-		return withHint("check DATABASE_URL, and that the database can be reached and written", err)
+		return withHint("check DATABASE_URL, and that the database can be reached and written", errors.New(cmp.Or(sso.Reason(err), err.Error())))
 	}
 	return err
+}
+
+// joinError tells a SECRET_KEY that is another from settings that are wrong.
+func joinError(err error) error {
+	if errors.Is(err, seal.ErrOtherKey) {
+		return withHint("set SECRET_KEY, or put back the file beside the database, as it was when this database was made; all replicas need the same", err)
+	}
+	return withHint("ssobridge check shows all settings and where they come from", plain(err))
 }
 
 // logger writes what happens, one line an event, to stderr.

@@ -57,7 +57,7 @@ func explain(ctx context.Context, p *program, c *command, args []string) error {
 	defer remove()
 	b, _, err := wire.Bridge(ctx, o.cfg, st, p.now, slog.New(slog.DiscardHandler)) // the explanation says it all
 	if err != nil {
-		return withHint("ssobridge check shows all settings and where they come from", plain(err))
+		return joinError(err)
 	}
 	e := b.Explain(ctx, cb)
 	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
@@ -87,6 +87,9 @@ func firstFailure(e sso.Explanation) string {
 // callback reads a token, or the whole URL that a browser was sent to.
 func callback(text string) (sso.Callback, error) {
 	cb := sso.Callback{Token: text}
+	if strings.TrimSpace(text) == "" {
+		return cb, withHint("give it the token, or the whole URL that the identity provider sent the browser to, in quotes", errors.New("there is nothing to explain"))
+	}
 	if !strings.Contains(text, "/auth/sso?") && !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") {
 		return cb, nil
 	}

@@ -38,7 +38,7 @@ func serve(ctx context.Context, p *program, c *command, args []string) error {
 	}
 	s, err := wire.Join(ctx, o.cfg, o.store, o.key, p.now, o.log, version())
 	if err != nil {
-		return withHint("ssobridge check shows all settings and where they come from", plain(err))
+		return joinError(err)
 	}
 	if err := o.firstStart(ctx, s.Server); err != nil {
 		return err

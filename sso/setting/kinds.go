@@ -286,7 +286,7 @@ func webURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || text != sso.CleanText(text) || strings.ContainsAny(text, " \\"):
-		return nil, errors.New("is not a URL")
+		return nil, errors.New("is not a URL such as https://product.example.com/login")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, errors.New("does not begin with http:// or https://")
 	case u.Hostname() == "":

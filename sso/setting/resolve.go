@@ -88,7 +88,7 @@ func (r *resolver) setting(c *Config, s *Setting) {
 	}
 	c.values[s.Name] = v
 	if err := s.set(c, v.text); err != nil {
-		r.fault(s.Name, v.source.String(), err.Error(), "expected: "+strings.ReplaceAll(s.Type, "`", ""))
+		r.fault(s.Name, v.source.String(), err.Error(), "") // each parser says what it wants
 	}
 }
 

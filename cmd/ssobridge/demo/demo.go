@@ -35,12 +35,13 @@ import (
 // Run is the command "ssobridge demo". It returns the exit status: 0 when the demo was ended by a signal or the walk
 // succeeded, 1 when something failed, 2 when args are wrong.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
+	o, err := parse(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
 	if err != nil {
-		return 2 // package flag has said why
+		fmt.Fprintf(stderr, "%v\nhint: ssobridge demo --help shows the flags\n", err)
+		return 2
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -61,28 +62,36 @@ type options struct {
 	walk             bool
 }
 
-func parse(args []string, stderr io.Writer) (options, error) {
+// parse reads the command line; for --help it writes to stdout and returns [flag.ErrHelp].
+func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
 	f := flag.NewFlagSet("ssobridge demo", flag.ContinueOnError)
-	f.SetOutput(stderr)
+	f.SetOutput(io.Discard) // errors are returned and printed once
+	f.Usage = func() {}
 	f.StringVar(&o.bridge, "listen", "127.0.0.1:3000", "where the bridge listens; port 0 takes a free one")
 	f.StringVar(&o.idp, "idp-listen", "127.0.0.1:3535", "where the demo identity provider listens")
 	f.StringVar(&o.app, "app-listen", "127.0.0.1:0", "where the demo app listens, behind the bridge")
 	binding := f.String("binding", string(sso.BindingOff), "JWT_BINDING: off, state or pkce")
 	f.BoolVar(&o.walk, "walk", false, "do one sign-in, print each hop, and exit 0 or 1; on free ports unless others are given")
-	if err := f.Parse(args); err != nil {
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, "usage: ssobridge demo [flags]\n\na complete sign-in on this machine, with nothing to set up\n\nflags:\n")
+		f.VisitAll(func(f *flag.Flag) {
+			_, usage := flag.UnquoteUsage(f)
+			if f.DefValue != "false" {
+				usage += " (" + f.DefValue + ")"
+			}
+			fmt.Fprintf(stdout, "  --%-10s  %s\n", f.Name, usage)
+		})
+		return o, err
+	} else if err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 {
-		err := fmt.Errorf("ssobridge demo takes no arguments, only flags: %q", f.Arg(0))
-		fmt.Fprintln(stderr, err)
-		return o, err
+		return o, fmt.Errorf("ssobridge demo takes no arguments, only flags: %q", f.Arg(0))
 	}
 	var err error
 	if o.binding, err = sso.ParseBinding(*binding); err != nil {
-		err = fmt.Errorf("--binding %w", err)
-		fmt.Fprintln(stderr, err)
-		return o, err
+		return o, fmt.Errorf("--binding %w", err)
 	}
 	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
