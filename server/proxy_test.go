@@ -72,6 +72,9 @@ func TestProxyFollowsAccessRules(t *testing.T) {
 				t.Errorf("%s %s as %s: got %d, want %d", tt.method, tt.path, who, resp.StatusCode, want)
 			}
 			if want != 200 {
+				if resp.Header.Get("X-Request-Id") == "" {
+					t.Errorf("%s %s as %s: no X-Request-Id", tt.method, tt.path, who)
+				}
 				continue
 			}
 			var got http.Header

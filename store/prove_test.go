@@ -47,7 +47,7 @@ func TestSetUpOnce(t *testing.T) {
 				switch {
 				case err == nil:
 					won.Add(1)
-					if p, err := s.Principal(t.Context(), n.Hash); err != nil || !p.Administrator() || p.Account.ID != a.ID {
+					if p, err := s.Principal(t.Context(), n.Hash); err != nil || !p.Administrator() || p.Account.ID != a.ID || p.Account.LastLogin.IsZero() {
 						t.Errorf("winner's session: got %v, %v", p, err)
 					}
 				case !errors.Is(err, sso.NotFound):
