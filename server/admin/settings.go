@@ -178,6 +178,14 @@ func label(name string) string {
 	return name
 }
 
+// sectionLabel is the heading over a setting. Of the process itself, only what people see of it can change while it runs.
+func sectionLabel(s *setting.Setting) string {
+	if s.Section == setting.SectionProcess {
+		return "This site"
+	}
+	return s.Section
+}
+
 // onPage reports whether a setting stands on the page of settings.
 func onPage(s *setting.Setting) bool {
 	return s.Changeable && !s.Secret && s.Name != groupSync && s.Name != groupMappings
@@ -216,8 +224,8 @@ func (a *Admin) settingsForm(c *call, cfg *setting.Config, version int64, typed 
 		if !onPage(s) {
 			continue
 		}
-		if n := len(p.Sections); n == 0 || p.Sections[n-1].Name != s.Section {
-			p.Sections = append(p.Sections, templates.AdminSettingSection{Name: s.Section})
+		if n, name := len(p.Sections), sectionLabel(s); n == 0 || p.Sections[n-1].Name != name {
+			p.Sections = append(p.Sections, templates.AdminSettingSection{Name: name})
 		}
 		f := settingField(s, cfg)
 		if typed.Has(s.Name) && f.Source == "" {
