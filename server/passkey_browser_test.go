@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,29 +12,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
-
-// chromium starts a browser and returns the context of a tab.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	path := ssotest.Need(t, "chromium", "apt-get install chromium")
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoFirstRun, chromedp.DisableGPU,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Run(ctx); err != nil {
-		t.Fatalf("start of %s: %v", path, err)
-	}
-	return ctx
-}
 
 // device plugs in an authenticator that knows its person.
 func device(into *webauthn.AuthenticatorID) chromedp.Action {
@@ -95,7 +73,7 @@ func TestPasskeyInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := chromium(t)
+	ctx := chromium.Open(t, 90*time.Second)
 	var key webauthn.AuthenticatorID
 	var address, focus string
 	step(t, ctx, "set up", device(&key),
@@ -169,7 +147,7 @@ func TestSetupWithAPasskeyInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := chromium(t)
+	ctx := chromium.Open(t, 90*time.Second)
 	var key webauthn.AuthenticatorID
 	step(t, ctx, "without an address", device(&key), chromedp.Navigate(link), until(`document.activeElement.id === "email"`),
 		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Not an e-mail address"))

@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 	"github.com/ssobridge/ssobridge/static"
 )
 
@@ -49,28 +50,6 @@ func serveSamples(t *testing.T, all []sample) *httptest.Server {
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s
-}
-
-// browser starts Chromium and returns the context of a tab.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := ssotest.Need(t, "chromium", "apt-get install chromium")
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoFirstRun, chromedp.DisableGPU,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Run(ctx); err != nil {
-		t.Fatalf("start of %s: %v", path, err)
-	}
-	return ctx
 }
 
 // complaints collects what the browser's console says: script errors, blocked and missing things.
@@ -133,7 +112,7 @@ func (l look) set() chromedp.Action {
 func TestPagesInABrowser(t *testing.T) {
 	all := samples()
 	site := serveSamples(t, all)
-	ctx := browser(t)
+	ctx := chromium.Open(t, 3*time.Minute)
 	said := listen(ctx)
 	axe := axeCore(t)
 	for i, s := range all {
@@ -220,7 +199,7 @@ func TestPagesWithoutScript(t *testing.T) {
 		{"logout", Logout{Person: Person{Email: "ada@acme.example"}}},
 	}
 	site := serveSamples(t, all)
-	ctx := browser(t)
+	ctx := chromium.Open(t, 3*time.Minute)
 	var body, submitted string
 	if err := chromedp.Run(ctx,
 		emulation.SetScriptExecutionDisabled(true),
@@ -257,7 +236,7 @@ func TestPagesWithoutScript(t *testing.T) {
 // With the keyboard alone: the first stop skips to the content, then come the fields in reading order.
 func TestKeyboard(t *testing.T) {
 	site := serveSamples(t, []sample{{"login", Login{Password: true}}})
-	ctx := browser(t)
+	ctx := chromium.Open(t, 3*time.Minute)
 	stop := func(into *string) chromedp.Action {
 		return chromedp.Evaluate(`(a => a.id || a.textContent.trim())(document.activeElement)`, into)
 	}
@@ -289,7 +268,7 @@ func TestScript(t *testing.T) {
 		sent <- r.PostFormValue("email") + " " + r.PostFormValue("password")
 		w.WriteHeader(http.StatusNoContent)
 	})
-	ctx := browser(t)
+	ctx := chromium.Open(t, 3*time.Minute)
 	var shown, hidden string
 	kind := `document.getElementById("password").type`
 	if err := chromedp.Run(ctx,

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
@@ -27,8 +27,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("PORT", freePort(t))
-			e.Setenv("PORT2", freePort(t))
+			e.Setenv("PORT", ssotest.FreePort(t))
+			e.Setenv("PORT2", ssotest.FreePort(t))
 			e.Setenv("SECRET", secret)
 			login, err := token.Mint(secret, map[string]any{"email": "ada@example.com", "exp": time.Now().Add(5 * time.Minute).Unix()})
 			e.Setenv("TOKEN", login)
@@ -42,18 +42,6 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
-}
-
-// freePort returns a port that is free now. Another program could take it before the script does; none has been seen to.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 // visit is "visit STATUS": a browser opens the link that the last command printed, and does not follow.

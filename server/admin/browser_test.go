@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -20,24 +19,14 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
 
 // chromium opens a tab in which an administrator is signed in, and collects what the console says.
 func (b *bridge) chromium(script bool) (ctx context.Context, said func() []string) {
 	t := b.t
 	t.Helper()
-	path := ssotest.Need(t, "chromium", "apt-get install chromium")
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU)
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
+	ctx = chromium.Open(t, 2*time.Minute)
 	var mu sync.Mutex
 	var all []string
 	chromedp.ListenTarget(ctx, func(event any) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"html"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -24,6 +23,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
 
 // fill signs in on an example's page.
@@ -59,14 +59,11 @@ func heading(t *testing.T, ctx context.Context, address string) (text string) {
 // TestTabsAndBrowsers signs in with each binding: in two tabs that began before either ended, and in a second browser,
 // which must not be able to end what the first began.
 func TestTabsAndBrowsers(t *testing.T) {
-	chromium := ssotest.Need(t, "chromium", "apt-get install chromium")
+	chromium.Need(t)
 	for _, file := range []string{"off.go", "state.go", "pkce.go"} {
 		t.Run(file, func(t *testing.T) {
 			b, _ := startBound(t, file, "SSOBRIDGE_UPSTREAM="+startApp(t))
-			one := browser(t, chromium)
-			if err := chromedp.Run(one); err != nil { // starts it; only then a second context is a tab of it
-				t.Fatal(err)
-			}
+			one := browser(t)
 			two, closeTab := chromedp.NewContext(one)
 			defer closeTab()
 			for _, step := range []struct {
@@ -92,7 +89,7 @@ func TestTabsAndBrowsers(t *testing.T) {
 			if file == "off.go" {
 				return // there, the second browser is TestLoginCSRF
 			}
-			other := browser(t, chromium)
+			other := browser(t)
 			back := newVisitor(t).signIn(b.url("/auth/sso"), "bob@example.com", "battery staple")
 			if got := heading(t, other, back); got != "Please start again" {
 				t.Errorf("another browser, with a link of the first: got %q", got)
@@ -109,7 +106,7 @@ func TestTabsAndBrowsers(t *testing.T) {
 // TestLoginCSRF: a page of another origin brings an attacker's own sign-in to someone who is signed in, by a link and by a
 // form. SECURITY C4, C5: nobody becomes somebody else without knowing.
 func TestLoginCSRF(t *testing.T) {
-	chromium := ssotest.Need(t, "chromium", "apt-get install chromium")
+	chromium.Need(t)
 	strict := []string{"SSOBRIDGE_JWT_PROFILE=strict", "SSOBRIDGE_JWT_ISSUER=idp", "SSOBRIDGE_JWT_AUDIENCE=bridge"}
 	for _, tt := range []struct {
 		name, file string
@@ -125,7 +122,7 @@ func TestLoginCSRF(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b, _ := startBound(t, tt.file, append(tt.settings, "SSOBRIDGE_UPSTREAM="+startApp(t))...)
-			victim := browser(t, chromium)
+			victim := browser(t)
 			var want string // who the victim is
 			if tt.name != "strict" {
 				want = "ann@example.com"
@@ -205,7 +202,7 @@ func sign(t testing.TB, claims jwt.MapClaims) string {
 // TestFormPost: an IdP that answers with a form, so that no token or code is ever in a URL. Browsers keep SameSite=Lax
 // cookies back from such a POST, and the login must end all the same.
 func TestFormPost(t *testing.T) {
-	chromium := ssotest.Need(t, "chromium", "apt-get install chromium")
+	chromium.Need(t)
 	for _, tt := range []struct {
 		name     string
 		settings []string
@@ -219,7 +216,7 @@ func TestFormPost(t *testing.T) {
 			"SSOBRIDGE_SESSION_COOKIE_SAMESITE=strict"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, port, _ := net.SplitHostPort(freeAddress(t))
+			port := ssotest.FreePort(t)
 			idp := httptest.NewServer(formIDP(t, "http://localhost:"+port+"/auth/sso", strings.HasPrefix(tt.name, "code")))
 			t.Cleanup(idp.Close)
 			settings := append([]string{"SSOBRIDGE_UPSTREAM=" + startApp(t)}, tt.settings...)
@@ -229,7 +226,7 @@ func TestFormPost(t *testing.T) {
 				}
 			}
 			b := startBridgeAt(t, port, idp.URL+"/login", settings...)
-			ctx := browser(t, chromium)
+			ctx := browser(t)
 			seen := watch(t, ctx)
 			var address, who string
 			if err := chromedp.Run(ctx, chromedp.Navigate(b.url(deep)), arrived(&address, &who)); err != nil {
@@ -281,12 +278,11 @@ func formIDP(t *testing.T, callback string, codes bool) http.Handler {
 // TestNoTokenInTheBrowser searches all that a browser shows of a sign-in with pkce for a token: URLs, headers (Referer,
 // Location), its history, the bridge's log. That the search finds tokens, a sign-in with binding off shows.
 func TestNoTokenInTheBrowser(t *testing.T) {
-	chromium := ssotest.Need(t, "chromium", "apt-get install chromium")
+	chromium.Need(t)
 	for file, want := range map[string]bool{"off.go": true, "pkce.go": false} {
 		t.Run(file, func(t *testing.T) {
 			b, _ := startBound(t, file, "SSOBRIDGE_UPSTREAM="+startApp(t), "SSOBRIDGE_LOG_LEVEL=debug")
-			ctx := browser(t, chromium)
-			profile := newestProfile(t)
+			ctx, profile := browserWithProfile(t)
 			seen := watch(t, ctx)
 			var address, who string
 			err := chromedp.Run(ctx, chromedp.Navigate(b.url(deep)), fill("ann@example.com", "correct horse"), arrived(&address, &who),
@@ -371,22 +367,6 @@ func watch(t *testing.T, ctx context.Context) *record {
 		t.Fatal(err)
 	}
 	return r
-}
-
-// newestProfile is the folder of the browser that was started last.
-func newestProfile(t *testing.T) string {
-	t.Helper()
-	all, err := filepath.Glob(filepath.Join(buildDir, "profile-*"))
-	if err != nil || len(all) == 0 {
-		t.Fatalf("no profile: %v", err)
-	}
-	newest, last := "", time.Time{}
-	for _, dir := range all {
-		if info, err := os.Stat(dir); err == nil && info.ModTime().After(last) {
-			newest, last = dir, info.ModTime()
-		}
-	}
-	return newest
 }
 
 func searchFiles(t *testing.T, dir, text string) {

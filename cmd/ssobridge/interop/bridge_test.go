@@ -12,48 +12,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
-// buildDir is where the program under test is built; TestMain removes it.
-var buildDir string
+// program is the bridge.
+var program bridgetest.Program
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	var err error
-	if buildDir, err = os.MkdirTemp("", "ssobridge-interop-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(buildDir)
-	return m.Run()
-}
-
-// binary builds the program once, and only for the tests that need it: a fuzz run starts many processes of this package.
-var binary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(buildDir, "ssobridge")
-	build := exec.Command("go", "build", "-o", path, "github.com/ssobridge/ssobridge/cmd/ssobridge")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-// program returns the path of the built binary.
-func program(t testing.TB) string {
-	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
+func TestMain(m *testing.M) { os.Exit(program.Main(m)) }
 
 const secret = "kP2vXq8dJm4tYw7nRb3gHs6fLc9zQe5aTu1oViWxEyM"
 
@@ -64,21 +33,20 @@ type bridge struct {
 	addr string
 	env  []string
 	cmd  *exec.Cmd
-	log  *lockedBuffer
+	log  *ssotest.Buffer
 }
 
 // startBridge runs "ssobridge serve" configured as Metabase would be: MB_JWT_… variables and nothing else but where to
 // listen. more are further variables.
 func startBridge(t testing.TB, idp string, more ...string) *bridge {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(freeAddress(t))
-	return startBridgeAt(t, port, idp, more...)
+	return startBridgeAt(t, ssotest.FreePort(t), idp, more...)
 }
 
 // startBridgeAt is startBridge on a port that others had to know before.
 func startBridgeAt(t testing.TB, port, idp string, more ...string) *bridge {
 	t.Helper()
-	b := &bridge{t: t, dir: t.TempDir(), addr: "127.0.0.1:" + port, log: &lockedBuffer{}}
+	b := &bridge{t: t, dir: t.TempDir(), addr: "127.0.0.1:" + port, log: &ssotest.Buffer{}}
 	b.env = append([]string{
 		"PATH=" + os.Getenv("PATH"),
 		"MB_JWT_IDENTITY_PROVIDER_URI=" + idp,
@@ -90,44 +58,19 @@ func startBridgeAt(t testing.TB, port, idp string, more ...string) *bridge {
 
 func (b *bridge) start() {
 	b.t.Helper()
-	b.cmd = exec.Command(program(b.t), "serve", "--listen", b.addr)
-	b.cmd.Dir, b.cmd.Env, b.cmd.Stdout, b.cmd.Stderr = b.dir, b.env, b.log, b.log
-	if err := b.cmd.Start(); err != nil {
-		b.t.Fatal(err)
-	}
-	cmd := b.cmd
-	ended := make(chan struct{})
-	go func() { defer close(ended); cmd.Wait() }()
-	b.t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(15 * time.Second):
-			b.t.Errorf("the bridge did not end on SIGTERM")
-			cmd.Process.Kill()
-			<-ended
-		}
-		if b.t.Failed() {
-			b.t.Logf("log of the bridge:\n%s", b.log)
-		}
-	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	b.cmd = exec.Command(program.Path(b.t), "serve", "--listen", b.addr)
+	b.cmd.Dir, b.cmd.Env = b.dir, b.env
+	ssotest.Process{Cmd: b.cmd, Log: b.log, Ready: func() error {
 		resp, err := http.Get(b.url("/readyz"))
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
+		if err != nil {
+			return err
 		}
-		select {
-		case <-ended:
-			b.t.Fatalf("the bridge ended at once:\n%s", b.log)
-		default:
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("got %s from /readyz", resp.Status)
 		}
-		if time.Now().After(deadline) {
-			b.t.Fatalf("the bridge does not answer: %v\n%s", err, b.log)
-		}
-	}
+		return nil
+	}}.Start(b.t)
 }
 
 // url is an address of the bridge; localhost as a person would type it.
@@ -206,16 +149,6 @@ func sessionCookie(resp *http.Response) (*http.Cookie, bool) {
 	return nil, false
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // nodeModules finds a folder that has the packages of testdata/package.json.
 func nodeModules(t testing.TB, packages ...string) string {
 	t.Helper()
@@ -236,22 +169,4 @@ func nodeModules(t testing.TB, packages ...string) string {
 	ssotest.Missing(t, fmt.Sprintf("npm %v", packages),
 		"npm ci in a copy of cmd/ssobridge/interop/testdata, and SSOBRIDGE_TEST_NODE_MODULES set to its node_modules")
 	return ""
-}
-
-// A lockedBuffer collects what a process writes while a test reads it.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -15,17 +15,18 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
 
 // TestExpressInBrowser is the promise to whoever has an IdP page for Metabase: an express page that knows nothing of
 // ssobridge, the variables of Metabase, an app behind the bridge, and a person with a browser who opens a deep link.
 func TestExpressInBrowser(t *testing.T) {
-	chromium := ssotest.Need(t, "chromium", "apt-get install chromium")
+	chromium.Need(t)
 	ssotest.Need(t, "node", "apt-get install nodejs")
 	modules := nodeModules(t, "express", "jsonwebtoken")
 
 	app := startApp(t)
-	site := "http://localhost:" + port(t, freeAddress(t))
+	site := "http://localhost:" + ssotest.FreePort(t)
 	idp := startExpress(t, modules, site)
 	b := startBridgeAt(t, strings.TrimPrefix(site, "http://localhost:"), idp,
 		"MB_JWT_GROUP_SYNC=true", `MB_JWT_GROUP_MAPPINGS={"extSales":["Sales"]}`, "SSOBRIDGE_UPSTREAM="+app)
@@ -41,7 +42,7 @@ func TestExpressInBrowser(t *testing.T) {
 	}
 
 	t.Run("deep link", func(t *testing.T) {
-		ctx := browser(t, chromium)
+		ctx := browser(t)
 		var address, who string
 		err := chromedp.Run(ctx,
 			chromedp.Navigate(deep+"#f"),
@@ -65,7 +66,7 @@ func TestExpressInBrowser(t *testing.T) {
 
 	// An app that sends people to sign in by itself, as Metabase's does, passes the whole address on in redirect.
 	t.Run("deep link in redirect", func(t *testing.T) {
-		ctx := browser(t, chromium)
+		ctx := browser(t)
 		var address string
 		err := chromedp.Run(ctx,
 			chromedp.Navigate(b.url("/auth/sso?redirect=%2Fquestion%2F1%3Fx%3D1%26y%3D%252F%252F%23f")),
@@ -85,7 +86,7 @@ func TestExpressInBrowser(t *testing.T) {
 	// browser it is.
 	t.Run("the same token again", func(t *testing.T) {
 		link := b.url("/auth/sso?jwt=" + mint(t, "again@example.com") + "&return_to=%2Fquestion%2F1%3Fx%3D1%26y%3D%252F%252F")
-		ctx := browser(t, chromium)
+		ctx := browser(t)
 		for _, time := range []string{"first", "second"} {
 			var address, who string
 			err := chromedp.Run(ctx,
@@ -102,7 +103,7 @@ func TestExpressInBrowser(t *testing.T) {
 			}
 		}
 
-		other := browser(t, chromium)
+		other := browser(t)
 		var title, app string
 		err := chromedp.Run(other,
 			chromedp.Navigate(link),
@@ -122,31 +123,17 @@ func TestExpressInBrowser(t *testing.T) {
 }
 
 // browser starts Chromium with an empty profile.
-func browser(t *testing.T, path string) context.Context {
+func browser(t *testing.T) context.Context {
 	t.Helper()
-	// Chromium's processes may write for a moment after they were told to end: TestMain removes this folder at the very end.
-	profile, err := os.MkdirTemp(buildDir, "profile-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.UserDataDir(profile),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.DisableGPU,
-	)
-	if os.Getuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(cancel)
+	ctx, _ := browserWithProfile(t)
 	return ctx
+}
+
+// browserWithProfile is browser, and says where the profile is.
+func browserWithProfile(t *testing.T) (ctx context.Context, profile string) {
+	t.Helper()
+	profile = program.TempDir(t)
+	return chromium.Open(t, time.Minute, chromedp.UserDataDir(profile)), profile
 }
 
 // startExpress runs the page of testdata/idp-express and returns its address.
@@ -189,13 +176,4 @@ func startApp(t *testing.T) string {
 	go s.Serve(l)
 	t.Cleanup(func() { s.Close() })
 	return "http://" + l.Addr().String()
-}
-
-func port(t *testing.T, address string) string {
-	t.Helper()
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }

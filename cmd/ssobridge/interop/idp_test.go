@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -39,30 +38,23 @@ func startExample(t testing.TB, file, bridge string) string {
 		ssotest.Need(t, "node", "apt-get install nodejs")
 		cmd = exec.Command("node", withModules(t, source, nodeModules(t, "express", "jsonwebtoken")))
 	}
-	_, port, _ := net.SplitHostPort(freeAddress(t))
+	port := ssotest.FreePort(t)
 	cmd.Env = append(os.Environ(), "BRIDGE_URL="+bridge, "JWT_SHARED_SECRET="+secret, "JWT_CLIENT_ID=bridge", "PORT="+port)
-	log := &lockedBuffer{}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+	log := &ssotest.Buffer{}
+	t.Cleanup(func() { // when it has ended
 		if strings.Contains(log.String(), "eyJ") {
 			t.Errorf("%s logs a token", file)
 		}
 	})
 	origin := "http://127.0.0.1:" + port
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if resp, err := stay.Get(origin + "/login"); err == nil {
+	ssotest.Process{Cmd: cmd, Log: log, Ready: func() error {
+		resp, err := stay.Get(origin + "/login")
+		if err == nil {
 			resp.Body.Close()
-			return origin
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not answer:\n%s", file, log)
-		}
-	}
+		return err
+	}}.Start(t)
+	return origin
 }
 
 // withModules copies a script to where its imports are found: ES modules are looked for beside the script, not in NODE_PATH.
@@ -86,7 +78,7 @@ func withModules(t testing.TB, source, modules string) string {
 // startBound runs an example and a bridge that sends people to it, with the binding that the file is named for.
 func startBound(t testing.TB, file string, more ...string) (b *bridge, idp string) {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(freeAddress(t))
+	port := ssotest.FreePort(t)
 	idp = startExample(t, file, "http://localhost:"+port)
 	binding, _, _ := strings.Cut(file, ".")
 	env := append([]string{"SSOBRIDGE_JWT_BINDING=" + binding, "MB_JWT_GROUP_SYNC=true", `MB_JWT_GROUP_MAPPINGS={"sales":["Sales"]}`}, more...)

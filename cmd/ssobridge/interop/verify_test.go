@@ -67,10 +67,9 @@ func TestAppsVerifyTheAssertion(t *testing.T) {
 	for name, command := range verifiers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			appAddr, bridgeAddr := freeAddress(t), freeAddress(t)
-			_, port, _ := net.SplitHostPort(bridgeAddr)
-			site := "http://" + bridgeAddr
-			startVerifier(t, command(t, t.TempDir()), appAddr, site)
+			appPort, port := ssotest.FreePort(t), ssotest.FreePort(t)
+			appAddr, site := "127.0.0.1:"+appPort, "http://127.0.0.1:"+port
+			startVerifier(t, command(t, t.TempDir()), appPort, site)
 			b := startBridgeAt(t, port, "https://idp.example.com/login", "SSOBRIDGE_SITE_URL="+site, "SSOBRIDGE_UPSTREAM=http://"+appAddr)
 			cookie, login := signInAnn(t, b)
 
@@ -94,7 +93,7 @@ func TestAppsVerifyTheAssertion(t *testing.T) {
 			}
 
 			// The next key is published before it signs, so nothing changes for the app.
-			rotate := exec.Command(program(t), "keys", "rotate")
+			rotate := exec.Command(program.Path(t), "keys", "rotate")
 			rotate.Dir, rotate.Env = b.dir, b.env
 			if out, err := rotate.CombinedOutput(); err != nil || !strings.Contains(string(out), "it signs from") {
 				t.Errorf("keys rotate: %v\n%s", err, out)
@@ -245,33 +244,17 @@ func notAssertions(t *testing.T, assertion, login string) map[string]string {
 	}
 }
 
-// startVerifier runs an app that listens on addr and trusts the bridge at site.
-func startVerifier(t *testing.T, cmd *exec.Cmd, addr, site string) {
+// startVerifier runs an app that listens on port and trusts the bridge at site.
+func startVerifier(t *testing.T, cmd *exec.Cmd, port, site string) {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(addr)
-	log := &lockedBuffer{}
 	cmd.Env = append(os.Environ(), "BRIDGE="+site, "PORT="+port)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("log of the app:\n%s", log)
-		}
-	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		c, err := net.Dial("tcp", addr)
+	ssotest.Process{Cmd: cmd, Log: &ssotest.Buffer{}, Ready: func() error {
+		c, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
 			c.Close()
-			return
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the app does not listen: %v\n%s", err, log)
-		}
-	}
+		return err
+	}}.Start(t)
 }
 
 func ask(t *testing.T, url, name, value string) (status int, body string) {

@@ -2,7 +2,6 @@ package proxies
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -105,7 +103,7 @@ type stack struct {
 	addr  string // of the proxy
 	app   *app
 	stop  func() // ends the bridge
-	log   *syncBuffer
+	log   *ssotest.Buffer
 }
 
 func (s *stack) site() string {
@@ -117,7 +115,7 @@ func (s *stack) site() string {
 // says so and the test fails.
 func start(t *testing.T, p proxy) *stack {
 	t.Helper()
-	s := &stack{t: t, proxy: p, addr: freeAddress(t), app: startApp(t), log: &syncBuffer{}}
+	s := &stack{t: t, proxy: p, addr: "127.0.0.1:" + ssotest.FreePort(t), app: startApp(t), log: &ssotest.Buffer{}}
 	dir := t.TempDir()
 	cmd := p.command(t, dir) // skips before anything is started
 	bridge := s.startBridge("http://" + startProvider(t) + "/?site=" + url.QueryEscape(s.site()))
@@ -138,42 +136,19 @@ func start(t *testing.T, p proxy) *stack {
 func (s *stack) run(cmd *exec.Cmd, dir string) {
 	t := s.t
 	t.Helper()
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, s.log, s.log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { defer close(ended); cmd.Wait() }()
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(5 * time.Second): // with streams open
-			cmd.Process.Kill()
-			<-ended
-		}
-		if t.Failed() {
-			t.Logf("log:\n%s", s.log)
-		}
-	})
-	// Ready is who lets the bridge answer: Traefik listens before it has its routes.
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	cmd.Dir = dir
+	// Ready is who lets the bridge answer: Traefik listens before it has its routes. It may end late, with streams open.
+	ssotest.Process{Cmd: cmd, Log: s.log, Grace: 5 * time.Second, Ready: func() error {
 		resp, err := http.Get(s.site() + "/.well-known/jwks.json")
-		if err == nil {
-			resp.Body.Close()
-			if resp.Header.Get("X-Request-Id") != "" {
-				return
-			}
+		if err != nil {
+			return err
 		}
-		select {
-		case <-ended:
-			t.Fatalf("%s ended at once:\n%s", s.proxy.name, s.log)
-		default:
+		resp.Body.Close()
+		if resp.Header.Get("X-Request-Id") == "" {
+			return fmt.Errorf("got %s that is not the bridge's", resp.Status)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not answer: %v\n%s", s.proxy.name, err, s.log)
-		}
-	}
+		return nil
+	}}.Start(t)
 }
 
 // startBridge runs a bridge configured as the documented files ask, and returns its address.
@@ -360,31 +335,4 @@ func (s *stack) signIn(with map[string]any) string {
 	}
 	s.t.Fatalf("no session: %s %v %s", resp.Status, resp.Header, resp.body)
 	return ""
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

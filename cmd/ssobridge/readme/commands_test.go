@@ -79,7 +79,7 @@ func TestGoCommands(t *testing.T) {
 func TestFirstSettings(t *testing.T) {
 	ssotest.Need(t, "openssl", "apt-get install openssl")
 	dir := t.TempDir()
-	sh := exec.Command("sh", "-e", "-c", marked(t, "settings: env").code+`"$0" check --json`, program(t))
+	sh := exec.Command("sh", "-e", "-c", marked(t, "settings: env").code+`"$0" check --json`, program.Path(t))
 	sh.Dir, sh.Env = dir, environ()
 	if out, err := sh.CombinedOutput(); err != nil || !strings.Contains(string(out), `"ok": true`) || strings.Contains(string(out), `"warnings": ["`) {
 		t.Errorf("the variables: %v\n%s", err, out)

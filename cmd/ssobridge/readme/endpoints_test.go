@@ -7,11 +7,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
 // The paths and metrics that the README names are there.
 func TestEndpoints(t *testing.T) {
-	site := "http://localhost:" + freePort(t)
+	site := "http://localhost:" + ssotest.FreePort(t)
 	idp := "http://127.0.0.1:9/login"
 	const admin, password = "admin@example.com", "seven zebras knit quietly"
 	startBridge(t, site, idp, "", []string{"SSOBRIDGE_ADMIN_EMAIL=" + admin, "SSOBRIDGE_ADMIN_PASSWORD=" + password})

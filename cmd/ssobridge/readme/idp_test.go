@@ -93,7 +93,7 @@ func TestIdentityProviders(t *testing.T) {
 			run := l.prepare(t, t.TempDir(), marked(t, "idp: "+l.name).code)
 			for name, settings := range demands {
 				t.Run(name, func(t *testing.T) {
-					idpPort, site := freePort(t), "http://localhost:"+freePort(t)
+					idpPort, site := ssotest.FreePort(t), "http://localhost:"+ssotest.FreePort(t)
 					idp := "http://127.0.0.1:" + idpPort + "/login"
 					cmd := run(idpPort)
 					cmd.Env = append(cmd.Env, environ("BRIDGE_URL="+site, "SSO_SECRET="+secret, "PORT="+idpPort)...)
@@ -109,7 +109,7 @@ func TestIdentityProviders(t *testing.T) {
 // startBridge runs the program on the port of site. An empty app is none.
 func startBridge(t *testing.T, site, idp, app string, settings []string) {
 	t.Helper()
-	cmd := exec.Command(program(t), "serve", "--listen", "127.0.0.1:"+strings.TrimPrefix(site, "http://localhost:"))
+	cmd := exec.Command(program.Path(t), "serve", "--listen", "127.0.0.1:"+strings.TrimPrefix(site, "http://localhost:"))
 	cmd.Dir = t.TempDir()
 	cmd.Env = environ("SSOBRIDGE_JWT_SHARED_SECRET="+secret, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI="+idp, "SSOBRIDGE_UPSTREAM="+app,
 		"SSOBRIDGE_JWT_GROUP_SYNC=true", `SSOBRIDGE_JWT_GROUP_MAPPINGS={"research":["Research","Staff"]}`)
@@ -127,7 +127,7 @@ func startApp(t *testing.T) string {
 		h := r.Header
 		json.NewEncoder(w).Encode([]string{h.Get("Remote-User"), h.Get("Remote-Name"), h.Get("Remote-Groups"), r.URL.RequestURI()})
 	})
-	port := freePort(t)
+	port := ssotest.FreePort(t)
 	s := &http.Server{Addr: "127.0.0.1:" + port, Handler: mux}
 	go s.ListenAndServe()
 	t.Cleanup(func() { s.Close() })
