@@ -9,11 +9,7 @@ import (
 
 func backup(ctx context.Context, p *program, c *command, args []string) error {
 	f := p.newSettingFlags(c)
-	rest, err := f.parse(args, 1, 1)
-	if err != nil {
-		return err
-	}
-	o, err := f.openExisting(ctx)
+	o, rest, err := f.openWithArgs(ctx, args, 1)
 	if err != nil {
 		return err
 	}

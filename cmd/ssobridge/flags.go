@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -78,6 +80,30 @@ func (f *flags) parse(args []string, least, most int) ([]string, error) {
 		return nil, usageError("usage: "+what, "unexpected argument %q", positional[most])
 	}
 	return positional, nil
+}
+
+// openWithArgs parses the arguments, of which there must be n, and opens the database, which must exist. The caller closes
+// its store.
+func (f *flags) openWithArgs(ctx context.Context, args []string, n int) (*opened, []string, error) {
+	rest, err := f.parse(args, n, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := f.openExisting(ctx)
+	return o, rest, err
+}
+
+// openWithAccount is openWithArgs for a command whose one argument is an account's e-mail address or id.
+func (f *flags) openWithAccount(ctx context.Context, args []string) (*opened, sso.Account, error) {
+	o, rest, err := f.openWithArgs(ctx, args, 1)
+	if err != nil {
+		return nil, sso.Account{}, err
+	}
+	a, err := o.account(ctx, rest[0])
+	if err != nil {
+		o.store.Close()
+	}
+	return o, a, err
 }
 
 // wrong turns package flag's errors into ours.

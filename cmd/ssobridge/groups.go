@@ -50,10 +50,7 @@ func (p *program) onGroups(ctx context.Context, c *command, args []string, n int
 func groupsList(ctx context.Context, p *program, c *command, args []string) error {
 	f := p.newSettingFlags(c)
 	asJSON := f.Bool("json", false, "print JSON, one group a line")
-	if _, err := f.parse(args, 0, 0); err != nil {
-		return err
-	}
-	o, err := f.openExisting(ctx)
+	o, _, err := f.openWithArgs(ctx, args, 0)
 	if err != nil {
 		return err
 	}

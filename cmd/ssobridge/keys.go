@@ -25,10 +25,7 @@ type keyJSON struct {
 func keysList(ctx context.Context, p *program, c *command, args []string) error {
 	f := p.newSettingFlags(c)
 	asJSON := f.Bool("json", false, "print JSON, one key a line")
-	if _, err := f.parse(args, 0, 0); err != nil {
-		return err
-	}
-	o, err := f.openExisting(ctx)
+	o, _, err := f.openWithArgs(ctx, args, 0)
 	if err != nil {
 		return err
 	}
@@ -49,10 +46,7 @@ func keysRotate(ctx context.Context, p *program, c *command, args []string) erro
 	f := p.newSettingFlags(c)
 	compromised := f.Bool("compromised", false, "a key may have leaked: the new one signs at once, and all others are deleted. "+
 		"Apps may refuse assertions until they have read the key set again")
-	if _, err := f.parse(args, 0, 0); err != nil {
-		return err
-	}
-	o, err := f.openExisting(ctx)
+	o, _, err := f.openWithArgs(ctx, args, 0)
 	if err != nil {
 		return err
 	}

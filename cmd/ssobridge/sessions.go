@@ -67,10 +67,7 @@ func sessionsList(ctx context.Context, p *program, c *command, args []string) er
 	f := p.newSettingFlags(c)
 	user := f.String("user", "", "only those of this person, by e-mail `address` or id")
 	asJSON := f.Bool("json", false, "print JSON, one session a line")
-	if _, err := f.parse(args, 0, 0); err != nil {
-		return err
-	}
-	o, err := f.openExisting(ctx)
+	o, _, err := f.openWithArgs(ctx, args, 0)
 	if err != nil {
 		return err
 	}
@@ -91,11 +88,7 @@ func sessionsList(ctx context.Context, p *program, c *command, args []string) er
 
 func sessionsRevoke(ctx context.Context, p *program, c *command, args []string) error {
 	f := p.newSettingFlags(c)
-	rest, err := f.parse(args, 1, 1)
-	if err != nil {
-		return err
-	}
-	o, err := f.openExisting(ctx)
+	o, rest, err := f.openWithArgs(ctx, args, 1)
 	if err != nil {
 		return err
 	}
@@ -131,19 +124,11 @@ func sessionsRevoke(ctx context.Context, p *program, c *command, args []string) 
 
 func sessionsRevokeAll(ctx context.Context, p *program, c *command, args []string) error {
 	f := p.newSettingFlags(c)
-	rest, err := f.parse(args, 1, 1)
-	if err != nil {
-		return err
-	}
-	o, err := f.openExisting(ctx)
+	o, a, err := f.openWithAccount(ctx, args)
 	if err != nil {
 		return err
 	}
 	defer o.store.Close()
-	a, err := o.account(ctx, rest[0])
-	if err != nil {
-		return err
-	}
 	n, err := o.store.EndSessions(ctx, a.ID, p.byShell(sso.EventSession, a.ID, "all sessions ended"))
 	if err != nil {
 		return err

@@ -82,17 +82,14 @@ func usersList(ctx context.Context, p *program, c *command, args []string) error
 	group := f.String("group", "", "only members of this `group`")
 	inactive := f.Bool("inactive", false, "only accounts that are deactivated")
 	asJSON := f.Bool("json", false, "print JSON, one account a line")
-	if _, err := f.parse(args, 0, 0); err != nil {
-		return err
-	}
-	if *inactive {
-		q.Active = new(bool)
-	}
-	o, err := f.openExisting(ctx)
+	o, _, err := f.openWithArgs(ctx, args, 0)
 	if err != nil {
 		return err
 	}
 	defer o.store.Close()
+	if *inactive {
+		q.Active = new(bool)
+	}
 	if *group != "" {
 		g, err := o.group(ctx, *group)
 		if err != nil {
@@ -137,19 +134,11 @@ func when(at time.Time) string {
 func usersShow(ctx context.Context, p *program, c *command, args []string) error {
 	f := p.newSettingFlags(c)
 	asJSON := f.Bool("json", false, "print JSON")
-	rest, err := f.parse(args, 1, 1)
-	if err != nil {
-		return err
-	}
-	o, err := f.openExisting(ctx)
+	o, a, err := f.openWithAccount(ctx, args)
 	if err != nil {
 		return err
 	}
 	defer o.store.Close()
-	a, err := o.account(ctx, rest[0])
-	if err != nil {
-		return err
-	}
 	members, err := o.store.Memberships(ctx, a.ID)
 	if err != nil {
 		return err
@@ -301,19 +290,11 @@ func usersCreateAdmin(ctx context.Context, p *program, c *command, args []string
 func usersSetPassword(ctx context.Context, p *program, c *command, args []string) error {
 	f := p.newSettingFlags(c)
 	file := passwordFlag(f)
-	rest, err := f.parse(args, 1, 1)
-	if err != nil {
-		return err
-	}
-	o, err := f.openExisting(ctx)
+	o, a, err := f.openWithAccount(ctx, args)
 	if err != nil {
 		return err
 	}
 	defer o.store.Close()
-	a, err := o.account(ctx, rest[0])
-	if err != nil {
-		return err
-	}
 	hash, err := p.newPassword(ctx, *file, a.Email)
 	if err != nil {
 		return err
@@ -390,19 +371,11 @@ func usersReactivate(ctx context.Context, p *program, c *command, args []string)
 
 func (p *program) setActive(ctx context.Context, c *command, args []string, active bool, done string) error {
 	f := p.newSettingFlags(c)
-	rest, err := f.parse(args, 1, 1)
-	if err != nil {
-		return err
-	}
-	o, err := f.openExisting(ctx)
+	o, a, err := f.openWithAccount(ctx, args)
 	if err != nil {
 		return err
 	}
 	defer o.store.Close()
-	a, err := o.account(ctx, rest[0])
-	if err != nil {
-		return err
-	}
 	err = o.store.SetActive(ctx, a.ID, active, p.byShell(sso.EventAccount, a.ID, done))
 	if errors.Is(err, sso.Conflict) {
 		return withHint("make another administrator first: ssobridge groups add-member Administrators EMAIL", plain(err))
