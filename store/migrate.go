@@ -51,6 +51,9 @@ func migrations(e *engine) ([]migration, error) {
 	return all, nil
 }
 
+// ErrNewer is what [Store.Migrate] and [Store.Ready] wrap when this program is older than the tables.
+var ErrNewer = errors.New("the database was migrated by a newer program")
+
 // Migrate brings the tables up to date, in one transaction, and returns the names of the steps it took. Any number of
 // processes may call it at once. It refuses a database that a newer program has migrated, and one whose steps are not the
 // ones of this program.
@@ -105,8 +108,7 @@ func appliedMigrations(ctx context.Context, c *conn) (done []migration, err erro
 
 func checkApplied(done, steps []migration) error {
 	if len(done) > len(steps) {
-		return fmt.Errorf("the database was migrated by a newer program (step %s): use that one, or restore a backup",
-			done[len(done)-1].name)
+		return fmt.Errorf("%w (step %s): use that one, or restore a backup", ErrNewer, done[len(done)-1].name)
 	}
 	for i, m := range done {
 		if m.version != steps[i].version || m.checksum != steps[i].checksum {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -60,7 +61,11 @@ func TestMigrate(t *testing.T) {
 				t.Errorf("%s: got %v, want %q", tt.change, err, tt.want)
 			}
 			if strings.HasPrefix(tt.change, "INSERT") {
-				wantCode(t, "Ready with a newer database", db.Ready(t.Context()), sso.StoreUnavailable)
+				err := db.Ready(t.Context())
+				wantCode(t, "Ready with a newer database", err, sso.StoreUnavailable)
+				if !errors.Is(err, store.ErrNewer) {
+					t.Errorf("Ready with a newer database: got %v, want ErrNewer", err)
+				}
 			}
 			if _, err := raw.ExecContext(t.Context(), tt.undo); err != nil {
 				t.Fatal(err)

@@ -185,6 +185,17 @@ func TestGroupSync(t *testing.T) {
 			if got := names(p.Groups); got != tt.want {
 				t.Errorf("%s: running session: got groups %s, want %s", tt.name, got, tt.want)
 			}
+			// What changed is in the event, by name.
+			events, _, err := db.Events(t.Context(), sso.EventQuery{AccountID: out.Account.ID, Kinds: []sso.EventKind{sso.EventSignIn}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if said := strings.Contains(events[0].Detail, "added to "); said != (len(out.Added) > 0) {
+				t.Errorf("%s: added %v, but the event says %q", tt.name, out.Added, events[0].Detail)
+			}
+			if said := strings.Contains(events[0].Detail, "removed from "); said != (len(out.Removed) > 0) {
+				t.Errorf("%s: removed %v, but the event says %q", tt.name, out.Removed, events[0].Detail)
+			}
 			changes, _, err := db.Changes(t.Context(), since)
 			if err != nil {
 				t.Fatal(err)

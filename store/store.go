@@ -97,7 +97,11 @@ func (s *Store) Ready(ctx context.Context) error {
 	} else if err != nil {
 		return fmt.Errorf("the database is not migrated: %w: %w", err, sso.StoreUnavailable)
 	}
-	if want := steps[len(steps)-1].version; version != want {
+	want := steps[len(steps)-1].version
+	if version > want {
+		return fmt.Errorf("%w (its tables have version %d, this one knows %d): use that one, or restore a backup: %w", ErrNewer, version, want, sso.StoreUnavailable)
+	}
+	if version != want {
 		return fmt.Errorf("the database has version %d of the tables, this program needs %d: %w", version, want, sso.StoreUnavailable)
 	}
 	return s.writing(ctx, func(c *conn) error {

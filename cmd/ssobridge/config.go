@@ -131,7 +131,7 @@ func (o *opened) prepare(ctx context.Context, p *program, in setting.Inputs, fau
 			return databaseError(err)
 		}
 	} else if err := o.store.Ready(ctx); err != nil {
-		return withHint(`"ssobridge migrate" brings the tables up to date; "ssobridge serve" does so when it starts`, err)
+		return notReady(err)
 	}
 	if early == nil {
 		return nil
@@ -236,6 +236,15 @@ func databaseError(err error) error {
 		return withHint("check DATABASE_URL, and that the database can be reached and written", errors.New(cmp.Or(sso.Reason(err), err.Error())))
 	}
 	return err
+}
+
+// notReady is for the commands that leave the tables as they are.
+func notReady(err error) error {
+	said := errors.New(cmp.Or(sso.Reason(err), err.Error()))
+	if errors.Is(err, store.ErrNewer) {
+		return said
+	}
+	return withHint(`"ssobridge migrate" brings the tables up to date; "ssobridge serve" does so when it starts`, said)
 }
 
 // joinError tells a SECRET_KEY that is another from settings that are wrong.
