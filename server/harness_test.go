@@ -1,27 +1,26 @@
 package server_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -35,29 +34,12 @@ type bridge struct {
 	db    string // DATABASE_URL
 	store *store.Store
 	srv   *server.Server
-	log   *syncBuffer
+	log   *ssotest.Buffer
 
 	change func(*server.Options)
 
 	mu    sync.Mutex
 	clock time.Time
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 func (b *bridge) now() time.Time {
@@ -84,12 +66,9 @@ func startOn(t *testing.T, other *bridge, settings ...string) *bridge {
 // startChanged is startOn with other options.
 func startChanged(t *testing.T, other *bridge, change func(*server.Options), settings ...string) *bridge {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	b := &bridge{t: t, url: "http://" + l.Addr().String(), log: &syncBuffer{}, clock: time.Now().Truncate(time.Second), change: change}
+	l, address := bridgetest.Listen(t)
+	_, port, _ := net.SplitHostPort(address)
+	b := &bridge{t: t, url: "http://" + address, log: &ssotest.Buffer{}, clock: time.Now().Truncate(time.Second), change: change}
 	b.db = "sqlite:" + filepath.Join(t.TempDir(), "bridge.db")
 	if other != nil {
 		b.db, b.clock = other.db, other.now()
@@ -98,22 +77,13 @@ func startChanged(t *testing.T, other *bridge, change func(*server.Options), set
 		"SITE_URL": b.url, "DATABASE_URL": b.db, "SECRET_KEY": strings.Repeat("k", 31) + "!",
 		"JWT_IDENTITY_PROVIDER_URI": "https://idp.example/login?from=bridge", "JWT_SHARED_SECRET": secret,
 	}
-	for _, s := range settings {
-		name, value, _ := strings.Cut(s, "=")
-		env[name] = strings.ReplaceAll(value, "$PORT", port)
+	with := slices.Clone(settings)
+	for i, s := range with {
+		with[i] = strings.ReplaceAll(s, "$PORT", port)
 	}
+	cfg := bridgetest.Config(t, env, with)
 	if strings.HasPrefix(env["SITE_URL"], "http://localhost:") {
 		b.url = env["SITE_URL"]
-	}
-	var environ []string
-	for name, value := range env {
-		if value != "" {
-			environ = append(environ, "SSOBRIDGE_"+name+"="+value)
-		}
-	}
-	cfg, faults := setting.Resolve(setting.Inputs{Environ: environ})
-	if len(faults) > 0 {
-		t.Fatalf("settings: %v", faults)
 	}
 	b.run(l, cfg)
 	return b
@@ -123,14 +93,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	t := b.t
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	ctx, stop := context.WithCancel(context.Background())
-	st, err := store.Open(ctx, b.db, store.Options{Now: b.now, Secret: cfg.SecretKey, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := st.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
+	ctx, st := bridgetest.Open(t, cfg, b.now, log)
 	br, _, err := wire.Bridge(ctx, cfg, st, b.now, log)
 	if err != nil {
 		t.Fatal(err)
@@ -142,15 +105,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- b.srv.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-		st.Close()
-	})
+	bridgetest.Serve(t, b.srv, l)
 }
 
 type claims map[string]any
@@ -179,10 +134,7 @@ type browser struct {
 }
 
 func (b *bridge) browser() *browser {
-	jar, _ := cookiejar.New(nil)
-	return &browser{b: b, Client: &http.Client{
-		Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &browser{b: b, Client: bridgetest.NewClient()}
 }
 
 type response struct {
@@ -192,29 +144,14 @@ type response struct {
 
 func (c *browser) do(req *http.Request) response {
 	c.b.t.Helper()
-	resp, err := c.Do(req)
-	if err != nil {
-		c.b.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		c.b.t.Fatal(err)
-	}
-	return response{resp, string(body)}
+	resp, body := bridgetest.Do(c.b.t, c.Client, req)
+	return response{resp, body}
 }
 
 // send makes a request; headers are "Name: value", and a body comes with its content type in front: "application/json\n{}".
 func (c *browser) send(method, path, body string, headers ...string) response {
 	c.b.t.Helper()
-	kind, content, _ := strings.Cut(body, "\n")
-	req, err := http.NewRequest(method, c.b.url+path, strings.NewReader(content))
-	if err != nil {
-		c.b.t.Fatal(err)
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", kind)
-	}
+	req := bridgetest.NewRequest(c.b.t, method, c.b.url+path, body)
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header.Add(name, value)

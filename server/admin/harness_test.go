@@ -1,26 +1,23 @@
 package admin_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -37,24 +34,7 @@ type bridge struct {
 	store *store.Store
 	srv   *server.Server
 	now   func() time.Time
-	log   *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log   *ssotest.Buffer
 }
 
 // start runs a bridge with these settings in its environment, "NAME=value", over a usable base; "NAME=" leaves one out.
@@ -63,35 +43,18 @@ func start(t *testing.T, settings ...string) *bridge { return replica(t, nil, se
 // replica runs a bridge on the database of another.
 func replica(t *testing.T, other *bridge, settings ...string) *bridge {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, address := bridgetest.Listen(t)
 	began := time.Now()
 	base := began.Truncate(time.Second)
-	b := &bridge{t: t, url: "http://" + l.Addr().String(), log: &lockedBuffer{}, db: "sqlite:" + filepath.Join(t.TempDir(), "bridge.db"),
+	b := &bridge{t: t, url: "http://" + address, log: &ssotest.Buffer{}, db: "sqlite:" + filepath.Join(t.TempDir(), "bridge.db"),
 		now: func() time.Time { return base.Add(time.Since(began)) }}
 	if other != nil {
 		b.db = other.db
 	}
-	env := map[string]string{
+	cfg := bridgetest.Config(t, map[string]string{
 		"SITE_URL": b.url, "DATABASE_URL": b.db, "SECRET_KEY": strings.Repeat("k", 31) + "!",
 		"JWT_IDENTITY_PROVIDER_URI": "https://idp.example/login", "JWT_SHARED_SECRET": secret,
-	}
-	for _, s := range settings {
-		name, value, _ := strings.Cut(s, "=")
-		env[name] = value
-	}
-	var environ []string
-	for name, value := range env {
-		if value != "" {
-			environ = append(environ, "SSOBRIDGE_"+name+"="+value)
-		}
-	}
-	cfg, faults := setting.Resolve(setting.Inputs{Environ: environ})
-	if len(faults) > 0 {
-		t.Fatalf("settings: %v", faults)
-	}
+	}, settings)
 	b.run(l, cfg)
 	return b
 }
@@ -100,14 +63,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	t := b.t
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(b.log, nil))
-	ctx, stop := context.WithCancel(context.Background())
-	st, err := store.Open(ctx, b.db, store.Options{Now: b.now, Secret: cfg.SecretKey, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := st.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
+	ctx, st := bridgetest.Open(t, cfg, b.now, log)
 	runtime, err := wire.NewRuntime(ctx, cfg, st, cfg.SecretKey, b.now, log)
 	if err != nil {
 		t.Fatal(err)
@@ -121,15 +77,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 		t.Fatal(err)
 	}
 	runtime.Follow(b.srv.Apply)
-	done := make(chan error, 1)
-	go func() { done <- b.srv.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-		st.Close()
-	})
+	bridgetest.Serve(t, b.srv, l)
 }
 
 // browser keeps cookies and follows no redirect by itself.
@@ -139,8 +87,7 @@ type browser struct {
 }
 
 func (b *bridge) browser() *browser {
-	jar, _ := cookiejar.New(nil)
-	return &browser{b: b, Client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &browser{b: b, Client: bridgetest.NewClient()}
 }
 
 // admin is a browser in which an administrator is signed in, by password as it were.
@@ -169,14 +116,7 @@ type response struct {
 // send makes a request; a body comes with its content type in front: "application/json\n{}". Headers are "Name: value".
 func (c *browser) send(method, path, body string, headers ...string) response {
 	c.b.t.Helper()
-	kind, content, _ := strings.Cut(body, "\n")
-	req, err := http.NewRequest(method, c.b.url+path, strings.NewReader(content))
-	if err != nil {
-		c.b.t.Fatal(err)
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", kind)
-	}
+	req := bridgetest.NewRequest(c.b.t, method, c.b.url+path, body)
 	req.Header.Set("Accept", "text/html")
 	if strings.HasPrefix(path, "/api/") {
 		req.Header.Set("Accept", "*/*")
@@ -185,16 +125,8 @@ func (c *browser) send(method, path, body string, headers ...string) response {
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header.Set(name, value)
 	}
-	resp, err := c.Do(req)
-	if err != nil {
-		c.b.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		c.b.t.Fatal(err)
-	}
-	return response{resp, string(raw)}
+	resp, text := bridgetest.Do(c.b.t, c.Client, req)
+	return response{resp, text}
 }
 
 func (c *browser) get(path string, headers ...string) response {

@@ -2,7 +2,6 @@ package proxies
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,18 +13,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso/password"
-	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
-	"github.com/ssobridge/ssobridge/store"
 )
 
 const secret = "Zt4xQm9vLw2cRk7yBn5pHs8dFg3jTa6eUo1iKxNqWvE"
@@ -155,28 +152,15 @@ func (s *stack) run(cmd *exec.Cmd, dir string) {
 func (s *stack) startBridge(provider string) string {
 	t := s.t
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg, faults := setting.Resolve(setting.Inputs{Environ: []string{
-		"SSOBRIDGE_SITE_URL=" + s.site(), "SSOBRIDGE_TRUSTED_PROXIES=127.0.0.1",
-		"SSOBRIDGE_DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "bridge.db"), "SSOBRIDGE_SECRET_KEY=" + secret,
-		"SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=" + provider, "SSOBRIDGE_JWT_SHARED_SECRET=" + secret,
-		`SSOBRIDGE_ACCESS_RULES=[{"path":"/public","allow":"public"},{"path":"/sales","allow":["Sales"]}]`,
-	}})
-	if len(faults) > 0 {
-		t.Fatalf("settings: %v", faults)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
+	l, address := bridgetest.Listen(t)
+	cfg := bridgetest.Config(t, map[string]string{
+		"SITE_URL": s.site(), "TRUSTED_PROXIES": "127.0.0.1",
+		"DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "bridge.db"), "SECRET_KEY": secret,
+		"JWT_IDENTITY_PROVIDER_URI": provider, "JWT_SHARED_SECRET": secret,
+		"ACCESS_RULES": `[{"path":"/public","allow":"public"},{"path":"/sales","allow":["Sales"]}]`,
+	}, nil)
 	log := slog.New(slog.NewTextHandler(s.log, nil))
-	st, err := store.Open(ctx, cfg.DatabaseURL, store.Options{Now: time.Now, Secret: cfg.SecretKey, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := st.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
+	ctx, st := bridgetest.Open(t, cfg, time.Now, log)
 	b, _, err := wire.Bridge(ctx, cfg, st, time.Now, log)
 	if err != nil {
 		t.Fatal(err)
@@ -193,17 +177,8 @@ func (s *stack) startBridge(provider string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(ctx, l) }()
-	s.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("bridge: %v", err)
-		}
-		st.Close()
-	})
-	t.Cleanup(s.stop)
-	return l.Addr().String()
+	s.stop = bridgetest.Serve(t, srv, l)
+	return address
 }
 
 // startProvider runs an identity provider where everyone is Ann, and returns the address of its sign-in page.
@@ -221,14 +196,11 @@ func startProvider(t *testing.T) string {
 
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, address := bridgetest.Listen(t)
 	srv := &http.Server{Handler: h, MaxHeaderBytes: 1 << 20}
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
-	return l.Addr().String()
+	return address
 }
 
 func mint(with map[string]any) (string, error) {
