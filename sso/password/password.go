@@ -173,9 +173,10 @@ func Check(password string, context ...string) error {
 	return nil
 }
 
-// known returns the words of a context, whole and in parts.
+// known returns the words of a context, whole and in parts, after those that everybody tries: of this program, and of the
+// one passphrase that everybody has read (xkcd 936).
 func known(context []string) []string {
-	words := []string{"ssobridge", "metabase", "password", "administrator"}
+	words := []string{"ssobridge", "metabase", "password", "administrator", "correct", "horse", "battery", "staple"}
 	for _, c := range context {
 		c = sso.Truncate(c, math.MaxUint8)
 		words = append(words, c)

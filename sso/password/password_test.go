@@ -164,6 +164,8 @@ func TestCheck(t *testing.T) {
 		{"p@ssw0rdp@ssw0rd1", false},
 		{"123456789012345", false},
 		{"qwertyuiopasdfgh", false},
+		{"correct horse battery staple", false},
+		{"CorrectHorseBatteryStaple!", false},
 		{"1q2w3e4r5t6y7u8i9o0p", false},
 		{"letmeinletmein1", false},
 		{"iloveyouiloveyou", false},
