@@ -95,7 +95,11 @@ func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []ss
 			from, to, from, to, from, to)
 	}
 	if q.GroupID != 0 && q.GroupID != sso.AllUsers {
-		w.and("id IN (SELECT account_id FROM memberships WHERE group_id = ?)", q.GroupID)
+		condition, err := s.membersCondition(ctx, q.GroupID)
+		if err != nil {
+			return nil, "", err
+		}
+		w.and(condition, q.GroupID)
 	}
 	if q.Active != nil {
 		w.and("active = ?", *q.Active)
@@ -112,6 +116,21 @@ func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []ss
 		next = strconv.FormatInt(accounts[size-1].ID, 10)
 	}
 	return accounts, next, err
+}
+
+// manyMembers is where it becomes quicker to go through all accounts in their order and ask of each whether it is a
+// member, than to sort the members: 100,000 of them are sorted in 60 ms.
+const manyMembers = 2000
+
+// membersCondition selects the members of a group in the way that is quick for its size.
+func (s *Store) membersCondition(ctx context.Context, groupID int64) (string, error) {
+	members := 0
+	_, err := s.reading().one(ctx, []any{&members},
+		"SELECT count(*) FROM (SELECT 1 FROM memberships WHERE group_id = $1 LIMIT "+strconv.Itoa(manyMembers)+") AS found", groupID)
+	if members < manyMembers {
+		return "id IN (SELECT account_id FROM memberships WHERE group_id = ?)", err
+	}
+	return "EXISTS (SELECT 1 FROM memberships m WHERE m.account_id = accounts.id AND m.group_id = ?)", err
 }
 
 // CreateAccount makes an account as an administrator asks for it, with its own attributes, names and groups. passwordHash

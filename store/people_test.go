@@ -146,3 +146,49 @@ func TestMemberSources(t *testing.T) {
 		}
 	})
 }
+
+// A large group is read in another way than a small one; the answer is the same.
+func TestMembersOfALargeGroup(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		db.ensure(t, "Large", "Small")
+		raw := db.raw(t)
+		for _, query := range []string{
+			`INSERT INTO accounts (email, email_key, first_name, last_name, first_key, last_key, active, password_hash, source, synced, own, created_at, last_login)
+				WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2200)
+				SELECT 'p' || (10000 - i) || '@example.com', 'p' || (10000 - i) || '@example.com', '', '', '', '', i % 2 = 0, '', '', '{}', '{}', 1, 0 FROM n`,
+			"INSERT INTO memberships (account_id, group_id, source, added_at) SELECT id, 3, 'sync', 1 FROM accounts WHERE id > 50",
+			"INSERT INTO memberships (account_id, group_id, source, added_at) SELECT id, 4, 'sync', 1 FROM accounts WHERE id <= 50",
+		} {
+			if _, err := raw.ExecContext(t.Context(), query); err != nil {
+				t.Fatal(err)
+			}
+		}
+		counts, err := db.MemberCounts(t.Context(), []int64{sso.AllUsers, sso.Administrators, 3, 4})
+		want := map[int64]int{sso.AllUsers: 2200, 3: 2150, 4: 50}
+		if diff := cmp.Diff(want, counts); diff != "" || err != nil {
+			t.Errorf("MemberCounts: %v (-want +got):\n%s", err, diff)
+		}
+		for group, want := range map[int64]int{3: 2150, 4: 50} {
+			q := sso.AccountQuery{GroupID: group, Page: sso.Page{Limit: 500}}
+			got, last := 0, ""
+			for {
+				accounts, next, err := db.Accounts(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, a := range accounts {
+					if a.Email <= last || (a.ID > 50) != (group == 3) {
+						t.Fatalf("group %d: got %s (account %d) after %s, want members in the order of their e-mails", group, a.Email, a.ID, last)
+					}
+					got, last = got+1, a.Email
+				}
+				if q.After = next; next == "" {
+					break
+				}
+			}
+			if got != want {
+				t.Errorf("group %d: got %d members, want %d", group, got, want)
+			}
+		}
+	})
+}

@@ -30,6 +30,11 @@ func startBridge(ctx context.Context, program, dir string) (*bridge, time.Durati
 	if err != nil {
 		return nil, 0, err
 	}
+	return startBridgeIn(ctx, program, dir, "sqlite:"+filepath.Join(dir, "bench.db"))
+}
+
+// startBridgeIn starts the program in a folder, on a database.
+func startBridgeIn(ctx context.Context, program, dir, database string) (*bridge, time.Duration, error) {
 	addr, err := freePort()
 	if err != nil {
 		return nil, 0, err
@@ -40,7 +45,8 @@ func startBridge(ctx context.Context, program, dir string) (*bridge, time.Durati
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir,
 		"SSOBRIDGE_LISTEN=" + addr,
 		"SSOBRIDGE_SITE_URL=http://" + addr,
-		"SSOBRIDGE_DATABASE_URL=sqlite:" + filepath.Join(dir, "bench.db"),
+		"SSOBRIDGE_DATABASE_URL=" + database,
+		"SSOBRIDGE_SECRET_KEY=" + secret,
 		"SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=http://127.0.0.1:9/sign-in",
 		"SSOBRIDGE_JWT_SHARED_SECRET=" + secret,
 		"SSOBRIDGE_JWT_GROUP_SYNC=true",

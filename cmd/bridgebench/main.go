@@ -1,6 +1,6 @@
 // Command bridgebench measures ssobridge beside things that do less.
 //
-//	go run ./cmd/bridgebench [login|verify|start|all] [flags]
+//	go run ./cmd/bridgebench [login|verify|start|admin|all] [flags]
 //
 // It builds ssobridge, starts it with databases in a temporary folder, and loads it over loopback with a lean client of
 // its own that costs less than the servers do. Everything that is compared takes turns within one run, round by round,
@@ -12,6 +12,8 @@
 //   - verify: /auth/verify with one session and with many, beside a bare net/http and a bare echo handler that answer
 //     with the very same header, and beside the peers that --peer names.
 //   - start: from the start of the process to its first answer on an empty database, and the memory of an idle bridge.
+//   - admin: each page of the administrator's place on a large database, with one client that waits for each answer. It is
+//     no part of all, since it fills that database first.
 //
 // "CPU µs each" is the server process's own user and system time divided by its requests. Noise disturbs it least, and
 // it is what a proxy that asks on every request has to pay. The load takes its share of the same machine, so p50 and p99
@@ -51,6 +53,8 @@ type options struct {
 	sessions int
 	starts   int
 	peers    []peer
+	crowd    population
+	database string // for admin; "" is a new SQLite file
 	json     bool
 	program  string // the ssobridge to measure
 	dir      string // for databases and logs
@@ -111,16 +115,20 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		args = args[1:]
 	}
 	if _, ok := benches()[o.parts[0]]; !ok {
-		return o, fmt.Errorf("unknown part %q: want login, verify, start or all", o.parts[0])
+		return o, fmt.Errorf("unknown part %q: want login, verify, start, admin or all", o.parts[0])
 	}
 	quiet := false
-	f := flag.NewFlagSet("bridgebench [login|verify|start|all]", flag.ContinueOnError)
+	f := flag.NewFlagSet("bridgebench [login|verify|start|admin|all]", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.IntVar(&o.rounds, "rounds", 5, "`rounds` in which everyone has a turn")
 	seconds := f.Float64("seconds", 3, "`seconds` of one turn")
 	f.IntVar(&o.conns, "connections", 32, "keep-alive `connections` of the load")
 	f.IntVar(&o.sessions, "sessions", 10_000, "`sessions` for verify")
 	f.IntVar(&o.starts, "starts", 10, "how `often` to start")
+	f.IntVar(&o.crowd.people, "people", 100_000, "`people` for admin")
+	f.IntVar(&o.crowd.groups, "groups", 1_000, "`groups` for admin")
+	f.IntVar(&o.crowd.events, "events", 1_000_000, "`events` for admin")
+	f.StringVar(&o.database, "database", "", "an empty `database` for admin, such as postgres://… (default: a new SQLite file)")
 	f.StringVar(&o.program, "ssobridge", "", "the `program` to measure (default: built from this module)")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&quiet, "quiet", false, "do not say on stderr what is being done")
@@ -132,12 +140,15 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, flag.ErrHelp // the flag package has told the user
 	}
+	o.crowd.sessions = o.sessions
 	o.turn = time.Duration(*seconds * float64(time.Second))
 	switch {
 	case f.NArg() > 0:
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case min(o.rounds, o.conns, o.sessions, o.starts) < 1 || o.turn < 10*time.Millisecond:
-		return o, errors.New("rounds, seconds, connections, sessions and starts must be positive")
+	case min(o.rounds, o.conns, o.sessions, o.starts, o.crowd.people) < 1 || o.turn < 10*time.Millisecond:
+		return o, errors.New("rounds, seconds, connections, sessions, starts and people must be positive")
+	case o.crowd.groups < 100 || o.crowd.events < 1000:
+		return o, errors.New("admin needs 100 groups and 1000 events at least")
 	}
 	o.progress = func(string) {}
 	if !quiet {
@@ -147,7 +158,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 }
 
 func benches() map[string]bench {
-	return map[string]bench{"login": benchLogin, "verify": benchVerify, "start": benchStart}
+	return map[string]bench{"login": benchLogin, "verify": benchVerify, "start": benchStart, "admin": benchAdmin}
 }
 
 // run does the parts in a temporary folder.

@@ -58,6 +58,33 @@ func TestEveryPartGivesItsFigures(t *testing.T) {
 	}
 }
 
+// The same for the pages of administrators, each of which answers 200.
+func TestAdminGivesItsFigures(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "ssobridge")
+	if out, err := exec.Command("go", "build", "-o", program, "../ssobridge").CombinedOutput(); err != nil {
+		t.Fatalf("building ssobridge: %v\n%s", err, out)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	var stdout, stderr bytes.Buffer
+	args := []string{"admin", "--json", "--quiet", "--ssobridge", program, "--rounds", "1", "--seconds", "0.01", "--sessions", "100",
+		"--people", "100", "--groups", "100", "--events", "1000"}
+	if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		t.Fatalf("got exit status %d, want 0\n%s", code, stderr.String())
+	}
+	var r report
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("--json: %v\n%s", err, stdout.String())
+	}
+	if len(r.Tables) != 1 || len(r.Tables[0].Rows) < 30 || len(r.Targets) != 1 {
+		t.Fatalf("got %d tables and %d targets, want one of each with 30 pages at least", len(r.Tables), len(r.Targets))
+	}
+	for _, row := range r.Tables[0].Rows {
+		if row.P50 <= 0 {
+			t.Errorf("a figure is missing: %+v", row)
+		}
+	}
+}
+
 // A program that does not start must not leave the reader guessing.
 func TestAFailureSaysWhatTheProgramSaid(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "broken")

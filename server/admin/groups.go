@@ -20,7 +20,7 @@ type groupStore interface {
 	Groups(ctx context.Context) ([]sso.Group, error)
 	Group(ctx context.Context, id int64) (sso.Group, error)
 	GroupByName(ctx context.Context, name string) (sso.Group, error)
-	GroupSizes(ctx context.Context) (map[int64]int, error)
+	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
 	CreateGroup(ctx context.Context, name string, e sso.Event) (sso.Group, error)
 	RenameGroup(ctx context.Context, id int64, name string, e sso.Event) error
 	DeleteGroup(ctx context.Context, id int64, e sso.Event) error
@@ -115,7 +115,11 @@ func (a *Admin) groups(c *call, in groupQuery) (groupList, error) {
 		all = all[:size]
 		list.Next = all[size-1].Name
 	}
-	sizes, err := a.Store.GroupSizes(ctx)
+	var ids []int64
+	for _, g := range all {
+		ids = append(ids, g.ID)
+	}
+	sizes, err := a.Store.MemberCounts(ctx, ids)
 	for _, g := range all {
 		list.Groups = append(list.Groups, a.groupRow(g, sizes))
 	}
@@ -132,7 +136,7 @@ func (a *Admin) group(c *call, in byID) (group, error) {
 	if err != nil {
 		return group{}, err
 	}
-	sizes, err := a.Store.GroupSizes(ctx)
+	sizes, err := a.Store.MemberCounts(ctx, []int64{in.ID})
 	return a.groupRow(g, sizes), err
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 type overviewStore interface {
-	GroupSizes(ctx context.Context) (map[int64]int, error)
+	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
 }
 
 func (a *Admin) overviewPages() []page {
@@ -33,7 +33,7 @@ type overview struct {
 }
 
 func (a *Admin) overview(c *call, _ nothing) (overview, error) {
-	sizes, err := a.Store.GroupSizes(c.Request().Context())
+	sizes, err := a.Store.MemberCounts(c.Request().Context(), []int64{sso.AllUsers, sso.Administrators})
 	if err != nil {
 		return overview{}, err
 	}
