@@ -127,7 +127,7 @@ func insertCrowd(ctx context.Context, database string, n population, now time.Ti
 	micros := now.UnixMicro()
 	const day = int64(24 * time.Hour / time.Microsecond)
 	numbers := func(count int) string {
-		return fmt.Sprintf("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) ", count)
+		return fmt.Sprintf("WITH RECURSIVE n(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < %d) ", count)
 	}
 	for _, query := range []string{
 		numbers(n.people) + fmt.Sprintf(`INSERT INTO accounts
