@@ -151,7 +151,11 @@ func insertCrowd(ctx context.Context, database string, n population, now time.Ti
 			return fmt.Errorf("%.60s: %w", query, err)
 		}
 	}
-	return insertSessions(ctx, db, n, micros)
+	if err := insertSessions(ctx, db, n, micros); err != nil || strings.HasPrefix(database, "sqlite:") {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "ANALYZE") // PostgreSQL does so itself within a minute; nobody does in SQLite
+	return err
 }
 
 // insertSessions writes sessions of ids that nobody knows.
