@@ -142,7 +142,7 @@ type problem struct {
 func (s *Server) handleError(err error, c echo.Context) {
 	if c.Response().Committed {
 		s.Log.ErrorContext(c.Request().Context(), "failed after the answer had begun", "error", err)
-		return
+		panic(http.ErrAbortHandler) // half an answer, such as a file of events, must not look whole
 	}
 	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
 		err = echoError(he)

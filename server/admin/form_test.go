@@ -85,3 +85,20 @@ func chosen(n *html.Node) string {
 	}
 	return value
 }
+
+// linkOf is where the link of that text leads.
+func linkOf(t *testing.T, body, text string) string {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range doc.Descendants() {
+		if n.Type == html.ElementNode && n.Data == "a" && strings.TrimSpace(textOf(n)) == text {
+			to, _ := attribute(n, "href")
+			return to
+		}
+	}
+	t.Fatalf("no link %q", text)
+	return ""
+}
