@@ -31,7 +31,7 @@ func (c *browser) person(email string) listedPerson {
 }
 
 // A person is found, deactivated, kept out, and comes back; the last administrator stays.
-func TestPeople(t *testing.T) {
+func TestListedPeople(t *testing.T) {
 	b := start(t)
 	c := b.admin()
 	if code := b.signIn(secret, claims{"email": "ada@example.com", "department": "Research"}); code != "" {
@@ -83,7 +83,7 @@ func TestPeople(t *testing.T) {
 }
 
 // Own attributes win over those of sign-ins, and outlive them; who saves on an old page is told.
-func TestAttributes(t *testing.T) {
+func TestListedAttributes(t *testing.T) {
 	b := start(t)
 	c := b.admin()
 	b.signIn(secret, claims{"email": "ada@example.com", "department": "Research"})
@@ -104,7 +104,7 @@ func TestAttributes(t *testing.T) {
 }
 
 // Groups are made, renamed, filled and deleted; built-in ones stay, and what was typed stays in a form that failed.
-func TestGroups(t *testing.T) {
+func TestListedGroups(t *testing.T) {
 	b := start(t)
 	c := b.admin()
 	b.signIn(secret, claims{"email": "ada@example.com"})
@@ -147,7 +147,7 @@ func TestGroups(t *testing.T) {
 // An administrator signs one session out, and a person everywhere: at once.
 //
 // SECURITY D4
-func TestSessions(t *testing.T) {
+func TestListedSessions(t *testing.T) {
 	b := start(t)
 	c, ada := b.admin(), b.as("ada@example.com")
 	var list struct {
@@ -180,7 +180,7 @@ func TestSessions(t *testing.T) {
 }
 
 // A refusal is found by what the person saw, explained in words, and comes out as a file that no spreadsheet executes.
-func TestActivity(t *testing.T) {
+func TestListedActivity(t *testing.T) {
 	b := start(t)
 	c := b.admin()
 	if code := b.signIn(secret, claims{"email": "=cmd@example.com", "exp": b.now().Unix() - 3600}); code != string(sso.TokenExpired) {
