@@ -3,7 +3,6 @@ package admin
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -281,32 +280,15 @@ func (a *Admin) groupShown(c *call, id int64) (templates.AdminGroup, error) {
 
 // groupForm carries out what a form of a group's page asks for, as personForm does for a person.
 func (a *Admin) groupForm(c *call, do func(id int64, form url.Values) (path, notice string, err error), fail func(*templates.AdminGroup, url.Values, map[string]string)) error {
-	id, err := c.pathID()
-	if err != nil {
-		return err
-	}
-	form, err := c.form()
-	if err != nil {
-		return err
-	}
-	path, notice, err := do(id, form)
-	if err == nil {
-		return c.done(path, notice)
-	}
-	if errors.Is(err, errNotRecent) {
-		return c.proveFirst(form)
-	}
-	fields, rest, status, ok := told(err)
-	if !ok {
-		return err
-	}
-	p, err := a.groupShown(c, id)
-	if err != nil {
-		return err
-	}
-	p.Alert = rest
-	fail(&p, form, fields)
-	return c.render(status, p)
+	return c.rowForm(do, func(id int64, form url.Values, fields map[string]string, alert string) (templates.Page, error) {
+		p, err := a.groupShown(c, id)
+		if err != nil {
+			return nil, err
+		}
+		p.Alert = alert
+		fail(&p, form, fields)
+		return p, nil
+	})
 }
 
 func (a *Admin) renameForm(c *call) error {

@@ -297,6 +297,24 @@ func whyMember(source string) string {
 // personForm carries out what a form of a person's page asks for. fail puts what was typed, and what is wrong with it,
 // into the page.
 func (a *Admin) personForm(c *call, do func(id int64, form url.Values) (notice string, err error), fail func(*templates.AdminPerson, url.Values, map[string]string)) error {
+	return c.rowForm(func(id int64, form url.Values) (string, string, error) {
+		notice, err := do(id, form)
+		return personPath(id), notice, err
+	}, func(id int64, form url.Values, fields map[string]string, alert string) (templates.Page, error) {
+		p, err := a.personShown(c, id)
+		if err != nil {
+			return nil, err
+		}
+		p.Alert = alert
+		fail(&p, form, fields)
+		return p, nil
+	})
+}
+
+// rowForm carries out what a form asks for on the page of one thing, whose id is in the path, and goes on to a path with a
+// notice. What an administrator may read of a failure is shown on the page again.
+func (c *call) rowForm(do func(id int64, form url.Values) (path, notice string, err error),
+	again func(id int64, form url.Values, fields map[string]string, alert string) (templates.Page, error)) error {
 	id, err := c.pathID()
 	if err != nil {
 		return err
@@ -305,24 +323,22 @@ func (a *Admin) personForm(c *call, do func(id int64, form url.Values) (notice s
 	if err != nil {
 		return err
 	}
-	notice, err := do(id, form)
+	path, notice, err := do(id, form)
 	if err == nil {
-		return c.done(personPath(id), notice)
+		return c.done(path, notice)
 	}
 	if errors.Is(err, errNotRecent) {
 		return c.proveFirst(form)
 	}
-	fields, rest, status, ok := told(err)
+	fields, alert, status, ok := told(err)
 	if !ok {
 		return err
 	}
-	p, err := a.personShown(c, id)
+	page, err := again(id, form, fields, alert)
 	if err != nil {
 		return err
 	}
-	p.Alert = rest
-	fail(&p, form, fields)
-	return c.render(status, p)
+	return c.render(status, page)
 }
 
 func (a *Admin) stateForm(c *call) error {
