@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 )
 
 // A Page is one of the page structs of this package.
@@ -48,37 +49,32 @@ type UserMenu struct {
 //go:embed layout.html parts.html admin.html pages
 var source embed.FS
 
-// Pages are the parsed templates. They are safe for concurrent use.
+// Pages are the templates, each parsed when it is first needed: most of them show an administrator something, so that a
+// bridge may never need them. They are safe for concurrent use.
 type Pages struct {
-	byName map[string]*template.Template
+	byName map[string]func() (*template.Template, error)
 }
 
-// New parses every page. asset returns the URL of a static file by its name, such as app.css.
+// New finds every page. asset returns the URL of a static file by its name, such as app.css. A fault in a template is an
+// error of the first [Pages.Render]; a test renders each page.
 func New(asset func(name string) string) (*Pages, error) {
-	base, err := template.New("").Funcs(template.FuncMap{
+	functions := template.FuncMap{
 		"asset":  asset,
 		"ago":    ago,
 		"moment": moment,
 		"iso":    iso,
 		"number": number,
-	}).ParseFS(source, "layout.html", "parts.html", "admin.html")
-	if err != nil {
-		return nil, err
 	}
 	files, err := fs.Glob(source, "pages/*.html")
 	if err != nil {
 		return nil, err
 	}
-	p := &Pages{byName: make(map[string]*template.Template, len(files))}
+	p := &Pages{byName: make(map[string]func() (*template.Template, error), len(files))}
 	for _, file := range files {
-		page, err := base.Clone() // each page defines "title" and "main" anew
-		if err != nil {
-			return nil, err
-		}
-		if page, err = page.ParseFS(source, file); err != nil {
-			return nil, err
-		}
-		p.byName[strings.TrimSuffix(path.Base(file), ".html")] = page
+		p.byName[strings.TrimSuffix(path.Base(file), ".html")] = sync.OnceValues(func() (*template.Template, error) {
+			// The page comes last: it defines "title" and "main", and anew what the layout has a default for.
+			return template.New("").Funcs(functions).ParseFS(source, "layout.html", "parts.html", "admin.html", file)
+		})
 	}
 	return p, nil
 }
@@ -86,14 +82,18 @@ func New(asset func(name string) string) (*Pages, error) {
 // Render writes a page to w in one piece. On an error of the template nothing was written; an error of w is returned as
 // it is.
 func (p *Pages) Render(w io.Writer, page Page) error {
-	t, ok := p.byName[page.template()]
+	parsed, ok := p.byName[page.template()]
 	if !ok {
 		return fmt.Errorf("there is no page %q", page.template())
+	}
+	t, err := parsed()
+	if err != nil {
+		return fmt.Errorf("page %s: %w", page.template(), err)
 	}
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "layout", page); err != nil {
 		return fmt.Errorf("page %s: %w", page.template(), err)
 	}
-	_, err := w.Write(b.Bytes())
+	_, err = w.Write(b.Bytes())
 	return err
 }

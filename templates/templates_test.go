@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,6 +74,24 @@ func TestPagesAreSound(t *testing.T) {
 			}
 			checkPage(t, render(t, p, empty))
 		})
+	}
+}
+
+// A page is parsed, and then escaped, by its first use, which may be several at once.
+func TestFirstUseByMany(t *testing.T) {
+	want := render(t, newPages(t), Logout{})
+	for range 20 {
+		p := newPages(t)
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				var b bytes.Buffer
+				if err := p.Render(&b, Logout{}); err != nil || b.String() != want {
+					t.Errorf("rendered with others: got error %v and %q, want %q", err, b.String(), want)
+				}
+			})
+		}
+		all.Wait()
 	}
 }
 
