@@ -98,8 +98,8 @@ func words() []string {
 	return []string{"secret", "jwt", "key", "token", "bit", "bits", "your", "hs256", "shared", "signing", "metabase", "ssobridge"}
 }
 
-// needed is the least estimate for a good secret, in bits. Hexadecimal random is estimated low, as dates and years turn
-// up in it (of 1,500 times 128 random bits the least came out as 76), while sentences of eight words come near 100.
+// needed is the least estimate for a good secret, in bits. Of 1,500 times 128 random bits in hexadecimal the least came out
+// as 89, of as many digits as 71, while eight common words in a row come to 96 to 125.
 func needed(secret string) float64 {
 	if strings.Trim(strings.ToLower(secret), "0123456789abcdef-") == "" {
 		return 60
