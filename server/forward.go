@@ -85,7 +85,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 
 // admitForward is admit where the proxy may ask for groups, too.
 func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []string) (*entry, error) {
-	rule, err := l.cfg.AccessRules.Decide(want.host, want.method, want.path())
+	rule, err := l.decide(want.host, want.method, want.path(), r.Header)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +97,30 @@ func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []st
 		return nil, notIn(groups)
 	}
 	return e, err
+}
+
+// decide returns the rule for a request. Where that hangs on the method, a request that names another one besides is
+// refused: to an app that honours it, it is that other one (SECURITY H4).
+func (l *live) decide(host, method, path string, h http.Header) (sso.AccessRule, error) {
+	rule, byMethod, err := l.cfg.AccessRules.Decide(host, method, path)
+	if err == nil && byMethod {
+		for name := range h {
+			if overridesMethod(name) {
+				return sso.AccessRule{}, fmt.Errorf("ACCESS_RULES name methods for this path, and %s may make the app take another than %q: %w",
+					name, sso.Truncate(method, 20), sso.Forbidden)
+			}
+		}
+	}
+	return rule, err
+}
+
+// overridesMethod reports whether some apps take the method from a header of that name, rather than from the request.
+func overridesMethod(name string) bool {
+	switch plainName(name) {
+	case "x-http-method-override", "x-http-method", "x-method-override":
+		return true
+	}
+	return false
 }
 
 // admit decides whether a request may pass. A nil entry without an error is anyone, on a public path.

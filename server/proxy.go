@@ -217,7 +217,7 @@ func withoutCookies(lines []string) string {
 func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 	l := s.live.Load()
 	host := withoutPort(r.Host)
-	rule, err := l.cfg.AccessRules.Decide(host, r.Method, r.URL.EscapedPath())
+	rule, err := l.decide(host, r.Method, r.URL.EscapedPath(), r.Header)
 	if err == nil && !l.knowsHost(host) {
 		err = fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
 			sso.Truncate(host, 100), sso.ProxyRefused)

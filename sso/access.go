@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // AccessRules say who may reach what of the apps behind the bridge (the setting ACCESS_RULES). The first rule that
@@ -85,10 +87,8 @@ func (r *AccessRule) check() error {
 	if r.Host != "" && !plainHost(r.Host) {
 		return fmt.Errorf("host %q is not a plain host name: it has no port, and no wildcard", r.Host)
 	}
-	if r.Path != "" {
-		if path, err := normalPath(r.Path); err != nil || path != r.Path {
-			return fmt.Errorf("path %q does not begin with one slash, or has escapes, dots or other parts that are read in several ways", r.Path)
-		}
+	if r.Path != "" && !plainPath(r.Path) {
+		return fmt.Errorf("path %q does not begin with one slash, or has escapes, dots or other parts that are read in several ways", r.Path)
 	}
 	for _, g := range r.Groups {
 		if err := CheckGroupName(g); err != nil {
@@ -99,25 +99,41 @@ func (r *AccessRule) check() error {
 }
 
 // Decide returns the rule for a request. host is without port; escapedPath is the path as it was sent, without query.
+// byMethod says that it hung on the method: a rule for this host and path that names methods was looked at.
 //
 // While there are rules, a path that servers read in several ways is [Forbidden]: /public/..%2fadmin is public to one and
-// an administrator's to another (SECURITY H4).
-func (rules AccessRules) Decide(host, method, escapedPath string) (AccessRule, error) {
+// an administrator's to another (SECURITY H4). Two readings are left, since they are how whole kinds of apps work: as
+// it is written, and without case and ends. The one that asks for more decides.
+func (rules AccessRules) Decide(host, method, escapedPath string) (rule AccessRule, byMethod bool, err error) {
 	if len(rules) == 0 {
-		return AccessRule{}, nil
+		return AccessRule{}, false, nil
 	}
 	path, err := normalPath(escapedPath)
 	if err != nil {
-		return AccessRule{}, err
+		return AccessRule{}, false, err
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	method = strings.ToUpper(method) // apps do (Werkzeug): "post" must not slip past a rule for POST
+	written, byMethod := rules.first(host, method, path, AccessRule.covers)
+	lax, byMethodToo := rules.first(host, method, laxPath(path), AccessRule.coversLax)
+	if written.asks() > lax.asks() {
+		lax = written
+	}
+	return lax, byMethod || byMethodToo, nil
+}
+
+// first returns the first rule that matches, and whether one that names methods was looked at.
+func (rules AccessRules) first(host, method, path string, covers func(AccessRule, string) bool) (rule AccessRule, byMethod bool) {
 	for _, r := range rules {
-		if (r.Host == "" || r.Host == host) && r.covers(path) && r.about(method) {
-			return r, nil
+		if r.Host != "" && r.Host != host || !covers(r, path) {
+			continue
+		}
+		byMethod = byMethod || len(r.Methods) > 0
+		if r.about(method) {
+			return r, byMethod
 		}
 	}
-	return AccessRule{}, nil
+	return AccessRule{}, byMethod
 }
 
 // Hosts are the hosts that rules name.
@@ -136,33 +152,74 @@ func (r AccessRule) about(method string) bool {
 		method == "HEAD" && slices.Contains(r.Methods, "GET")
 }
 
-// covers compares without case where a rule asks for something, and exactly where it opens a path to anyone: many apps
-// take /Admin for /admin and /admin for /admin/ (Express, ASP.NET).
-func (r AccessRule) covers(path string) bool {
-	above := strings.TrimSuffix(r.Path, "/")
-	if r.Public {
-		return path == r.Path || strings.HasPrefix(path, above+"/")
+// asks is how much a rule asks for: nothing, a sign-in, or a group.
+func (r AccessRule) asks() int {
+	switch {
+	case r.Public:
+		return 0
+	case len(r.Groups) == 0:
+		return 1
 	}
-	above, path = strings.ToLower(above), strings.ToLower(path)
+	return 2
+}
+
+// covers reads the path as it is written.
+func (r AccessRule) covers(path string) bool {
+	return path == r.Path || strings.HasPrefix(path, strings.TrimSuffix(r.Path, "/")+"/")
+}
+
+// coversLax is covers for a [laxPath], and /admin is /admin/ then.
+func (r AccessRule) coversLax(path string) bool {
+	above := strings.TrimSuffix(laxPath(r.Path), "/")
 	return path == above || strings.HasPrefix(path, above+"/")
 }
 
-// normalPath decodes a path once, and refuses one that would not mean the same to everyone: encoded slashes, backslashes,
-// NUL, a second layer of escapes, "#", "?" or ";" in it, empty and dot segments.
-func normalPath(escaped string) (string, error) {
-	ambiguous := fmt.Errorf("the path can be read in several ways: %w", Forbidden)
-	if !strings.HasPrefix(escaped, "/") || strings.ContainsAny(escaped, "#?;\\") {
-		return "", ambiguous
+// laxPath is a path as the laxest app reads it: without case (Express, ASP.NET), and without dots and spaces at the end of a
+// segment (Windows) or spaces at its beginning (Spring).
+func laxPath(path string) string {
+	segments := strings.Split(strings.Map(foldCase, path), "/")
+	for i, s := range segments {
+		segments[i] = strings.TrimRightFunc(strings.TrimLeftFunc(s, unicode.IsSpace), dotOrSpace)
 	}
+	return strings.Join(segments, "/")
+}
+
+// foldCase makes all letters the same that differ in case alone: K and U+212A are k.
+func foldCase(r rune) rune {
+	first := r
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		first = min(first, f)
+	}
+	return unicode.ToLower(first)
+}
+
+func dotOrSpace(r rune) bool { return r == '.' || unicode.IsSpace(r) }
+
+// normalPath decodes a path once, and refuses one that would not mean the same to everyone: one with an encoded slash, with
+// escapes that are none, or with what no plainPath has. What must be escaped and is not (RFC 3986 §3.3), such as a
+// letter beyond ASCII, is UTF-8 to one app and Latin-1 to another.
+func normalPath(escaped string) (string, error) {
 	path, err := url.PathUnescape(escaped)
-	if err != nil || strings.Count(path, "/") != strings.Count(escaped, "/") || strings.ContainsAny(path, "%\\#?;\x00\r\n\t") {
-		return "", ambiguous
+	if err != nil || !plainPath(path) || strings.Count(path, "/") != strings.Count(escaped, "/") || strings.ContainsFunc(escaped, beyondASCII) {
+		return "", fmt.Errorf("the path can be read in several ways: %w", Forbidden)
+	}
+	return path, nil
+}
+
+func beyondASCII(r rune) bool { return r <= ' ' || r >= 0x7f }
+
+// plainPath reports whether a path, decoded, means the same to everyone: it is absolute and UTF-8 (%c0%ae is a dot to lax
+// decoders), it has no control characters (NUL ends it for some), no "\" (a slash), no ";" (the rest of the segment is no
+// path), no "#" and "?", no "%" (a second layer of escapes), and its segments are neither empty nor dots and spaces alone.
+func plainPath(path string) bool {
+	if !strings.HasPrefix(path, "/") || !utf8.ValidString(path) || strings.ContainsAny(path, `%\#?;`) || strings.ContainsFunc(path, unicode.IsControl) {
+		return false
 	}
 	segments := strings.Split(path[1:], "/")
 	for i, s := range segments {
-		if s == "." || s == ".." || s == "" && i < len(segments)-1 {
-			return "", ambiguous
+		if strings.TrimFunc(s, dotOrSpace) == "" && (s != "" || i < len(segments)-1) { // a "/" at the end is all right
+			return false
 		}
 	}
-	return path, nil
+	return true
 }

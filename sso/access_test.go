@@ -1,7 +1,12 @@
 package sso_test
 
 import (
+	"net/url"
+	"path"
+	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -11,7 +16,11 @@ const rules = `[
 	{"host":"bi.example.com","path":"/admin","methods":["post"],"allow":["Sales","Reports"]},
 	{"path":"/admin","allow":["Administrators"]},
 	{"path":"/open/","methods":["GET"],"allow":"public"},
-	{"path":"/Reports/","methods":["GET","POST"],"allow":["Reports"]}
+	{"path":"/Reports/","methods":["GET","POST"],"allow":["Reports"]},
+	{"path":"/shop/cart","allow":"signed_in"},
+	{"path":"/shop","allow":"public"},
+	{"path":"/restricted/open","allow":"signed_in"},
+	{"path":"/restricted","allow":["Administrators"]}
 ]`
 
 // SECURITY H4: the path is read once, and a path that others could read differently is denied.
@@ -62,11 +71,55 @@ func TestAccessRules(t *testing.T) {
 		{"a.example", "GET", "/public/%252e%252e/admin", "denied"},
 		{"a.example", "GET", "/public/%zz", "denied"},
 		{"a.example", "GET", "/public/%00", "denied"},
+		{"a.example", "GET", "/public/%00.css", "denied"},
+		{"a.example", "GET", "/public/%0a", "denied"},
+		{"a.example", "GET", "/public/a%0bb", "denied"},
+		{"a.example", "GET", "/public/a%7f", "denied"},
+		{"a.example", "GET", "/public/a%c2%85", "denied"},
+		{"a.example", "GET", "/public/%c0%ae%c0%ae/admin", "denied"}, // overlong: two dots to lax decoders
+		{"a.example", "GET", "/public/%c0%af..%c0%afadmin", "denied"},
+		{"a.example", "GET", "/public/%e0%80%ae", "denied"},
+		{"a.example", "GET", "/public/%ed%a0%80", "denied"}, // half of a pair of UTF-16
+		{"a.example", "GET", "/public/caf%e9", "denied"},    // Latin-1
+		{"a.example", "GET", "/public/caf\xc3\xa9", "denied"},
+		{"a.example", "GET", "/public/a b", "denied"},
+		{"a.example", "GET", "/public/%u002e%u002e/admin", "denied"},
+		{"a.example", "GET", "/public/%u2215admin", "denied"},
+		{"a.example", "GET", "/public/%2", "denied"},
+		{"a.example", "GET", "/public/%", "denied"},
+		{"a.example", "GET", "/public/..;/admin", "denied"},
+		{"a.example", "GET", "/public;jsessionid=1", "denied"},
+		{"a.example", "GET", "/public/...", "denied"},
+		{"a.example", "GET", "/public/..%20/admin", "denied"},
+		{"a.example", "GET", "/public/.%20./admin", "denied"},
+		{"a.example", "GET", "/public/%20/admin", "denied"},
+		{"a.example", "GET", "/public//", "denied"},
+		{"a.example", "GET", "*", "denied"},
+		{"a.example", "GET", "http://a.example/public", "denied"},
+		{"a.example", "GET", "/public/caf%C3%A9", "public"},
+		{"a.example", "GET", "/public/a%20b/%E2%82%AC", "public"},
+		{"a.example", "GET", "/public/!$&'()*+,=:@-_~\"|", "public"},
+		{"a.example", "GET", "/public/Acme_Inc./..a/b..c/.d", "public"},
+		// The same, to apps on Windows and some others.
+		{"a.example", "GET", "/admin./x", "Administrators"},
+		{"a.example", "GET", "/admin%20", "Administrators"},
+		{"a.example", "GET", "/%20admin", "Administrators"},
+		{"a.example", "GET", "/admin.%20./x", "Administrators"},
+		{"a.example", "GET", "/Re%C5%BFtricted", "Administrators"}, // the old long s
+		{"a.example", "GET", "/public./x", "signed in"},
+		{"a.example", "GET", "/public%20", "signed in"},
+		// Neither reading may be used to get by the other.
+		{"a.example", "GET", "/shop", "public"},
+		{"a.example", "GET", "/shop/cart/x", "signed in"},
+		{"a.example", "GET", "/shop/CART/x", "signed in"},
+		{"a.example", "GET", "/restricted/open", "signed in"},
+		{"a.example", "GET", "/restricted/Open", "Administrators"},
+		{"a.example", "GET", "/restricted/open.", "Administrators"},
 		{"a.example", "GET", "public", "denied"},
 		{"a.example", "GET", "", "denied"},
 	}
 	for _, tt := range tests {
-		rule, err := parsed.Decide(tt.host, tt.method, tt.path)
+		rule, _, err := parsed.Decide(tt.host, tt.method, tt.path)
 		got := "signed in"
 		switch {
 		case err != nil:
@@ -83,7 +136,7 @@ func TestAccessRules(t *testing.T) {
 			t.Errorf("%s %s%s: got %s, want %s", tt.method, tt.host, tt.path, got, tt.want)
 		}
 	}
-	if rule, err := sso.AccessRules(nil).Decide("a", "GET", "/a//b/../c"); err != nil || rule.Public {
+	if rule, _, err := sso.AccessRules(nil).Decide("a", "GET", "/a//b/../c"); err != nil || rule.Public {
 		t.Errorf("without rules: got %v, %v", rule, err)
 	}
 }
@@ -103,15 +156,56 @@ func TestAccessRulesRefuse(t *testing.T) {
 	}
 }
 
+// What was asked under a rule with methods is told apart: another method could be under another rule.
+func TestAccessRulesByMethod(t *testing.T) {
+	parsed, err := sso.ParseAccessRules(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		host, method, path string
+		want               bool
+	}{
+		{"bi.example.com", "POST", "/admin", true},
+		{"bi.example.com", "GET", "/admin", true},
+		{"bi.example.com", "GET", "/ADMIN./x", true},
+		{"a.example", "POST", "/admin", false}, // that rule is another host's
+		{"a.example", "POST", "/open/x", true},
+		{"a.example", "GET", "/OPEN/x", true},
+		{"a.example", "GET", "/reports", true},
+		{"a.example", "GET", "/public/x", false},
+		{"a.example", "GET", "/page", false},
+	} {
+		if _, got, err := parsed.Decide(tt.host, tt.method, tt.path); err != nil || got != tt.want {
+			t.Errorf("%s %s%s: got %v, %v, want %v", tt.method, tt.host, tt.path, got, err, tt.want)
+		}
+	}
+}
+
+// Whatever is decided, is decided about one path, however it is escaped; and what is public is below a public path.
 func FuzzAccessRules(f *testing.F) {
 	f.Add(rules, "/public/..%2fadmin")
-	f.Fuzz(func(t *testing.T, text, path string) {
+	f.Add(rules, "/public/%c0%ae%c0%ae/admin")
+	f.Add(rules, "/shop/CART./caf%C3%A9")
+	f.Fuzz(func(t *testing.T, text, sent string) {
 		parsed, err := sso.ParseAccessRules(text)
+		if err != nil || len(parsed) == 0 {
+			return
+		}
+		rule, _, err := parsed.Decide("a", "GET", sent)
 		if err != nil {
 			return
 		}
-		if rule, err := parsed.Decide("a", "GET", path); err == nil && rule.Public && rule.Path != "" && rule.Path != "/" && len(path) < len(rule.Path)-1 {
-			t.Errorf("%q is public by %q", path, rule.Path)
+		plain, err := url.PathUnescape(sent)
+		if err != nil || !utf8.ValidString(plain) || path.Clean(plain) != plain && path.Clean(plain)+"/" != plain {
+			t.Fatalf("%q is decided about, as %q, %v", sent, plain, err)
+		}
+		again, _, err := parsed.Decide("a", "GET", (&url.URL{Path: plain}).EscapedPath())
+		if err != nil || again.Public != rule.Public || !slices.Equal(again.Groups, rule.Groups) {
+			t.Errorf("%q: got %v, and %v, %v when it is escaped in another way", sent, rule, again, err)
+		}
+		if rule.Public && plain != rule.Path && !strings.HasPrefix(plain, strings.TrimSuffix(rule.Path, "/")+"/") {
+			t.Errorf("%q is public by %q", sent, rule.Path)
 		}
 	})
 }
