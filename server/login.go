@@ -100,7 +100,7 @@ func (s *Server) signIn(c echo.Context, l *live, in params) error {
 	s.metrics.signedIn(login)
 	if !login.Resumed {
 		s.logSignIn(r, cb, login)
-		s.endReplaced(r, l, current)
+		s.endReplaced(r, l)
 		if err := l.setSessionCookie(c.Response(), r, login.SessionID); err != nil {
 			return err
 		}

@@ -166,9 +166,7 @@ func (s *Server) openLocal(c echo.Context, l *live, account sso.Account, how str
 	if err := s.Store.OpenSession(r.Context(), session, e); err != nil {
 		return err
 	}
-	if current, err := s.principal(r, l); err == nil {
-		s.endReplaced(r, l, current)
-	}
+	s.endReplaced(r, l)
 	s.Log.InfoContext(r.Context(), "signed in", "account", account.ID, "provider", how, "reference", e.Reference, "peer", e.Peer,
 		"request_id", requestID(r))
 	return l.setSessionCookie(c.Response(), r, id)

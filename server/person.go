@@ -102,10 +102,16 @@ func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principa
 
 // handleLogoutPage is GET /auth/logout: it asks, because a link alone must not sign anyone out (SECURITY D7).
 func (s *Server) handleLogoutPage(c echo.Context) error {
-	l := s.live.Load()
-	p, err := s.principal(c.Request(), l)
+	l, r := s.live.Load(), c.Request()
+	named, err := l.sessionsOf(r)
 	if err != nil {
 		return err
+	}
+	var p *sso.Principal
+	for i := 0; i < len(named) && p == nil; i++ { // of two cookies too: this is the way out
+		if p, err = s.principalOf(r.Context(), named[i]); err != nil {
+			return err
+		}
 	}
 	if p == nil {
 		return s.page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.layout(l), SignInURL: s.signInURL(l)})
@@ -113,11 +119,10 @@ func (s *Server) handleLogoutPage(c echo.Context) error {
 	return s.page(c.Response(), http.StatusOK, templates.Logout{Layout: s.layout(l), Person: person(p.Account)})
 }
 
-// handleLogout is POST /auth/logout and /auth/sso/logout. It ends this session; scope=others ends the person's other
-// ones, scope=session the one that is named.
+// handleLogout is POST /auth/logout and /auth/sso/logout. It ends this session, or all that are named if there are several;
+// scope=others ends the person's other ones, scope=session the one that is named.
 func (s *Server) handleLogout(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	hash, signedIn := l.sessionOf(r)
 	p, err := s.principal(r, l)
 	if err != nil {
 		return err
@@ -137,18 +142,39 @@ func (s *Server) handleLogout(c echo.Context) error {
 		}
 		return c.Redirect(http.StatusSeeOther, "/")
 	}
-	if signedIn {
-		e := s.sessionEvent(r, l, p, sso.EventSignOut)
-		if _, err := s.Store.EndSession(r.Context(), hash, e); err != nil {
-			return err
-		}
-		s.principals.forget(hash)
-		s.seeChanges(r)
+	if err := s.endNamed(r, l, sso.EventSignOut, ""); err != nil {
+		return err
 	}
 	if err := l.clearSessionCookie(c.Response(), r); err != nil {
 		return err
 	}
 	return s.loggedOut(c, l)
+}
+
+// endNamed ends every session that a request names, each with an event of its own. A sign-out also ends those that
+// nobody could use now.
+func (s *Server) endNamed(r *http.Request, l *live, kind sso.EventKind, detail string) error {
+	named, err := l.sessionsOf(r)
+	if err != nil || len(named) == 0 {
+		return err
+	}
+	for _, hash := range named {
+		p, err := s.principalOf(r.Context(), hash)
+		if err != nil {
+			return err
+		}
+		if p == nil && kind != sso.EventSignOut {
+			continue
+		}
+		e := s.sessionEvent(r, l, p, kind)
+		e.Detail = detail
+		if _, err := s.Store.EndSession(r.Context(), hash, e); err != nil {
+			return err
+		}
+		s.principals.forget(hash)
+	}
+	s.seeChanges(r)
+	return nil
 }
 
 func (s *Server) endOthers(r *http.Request, l *live, p *sso.Principal, scope string, named sso.SessionHash) error {
@@ -169,20 +195,12 @@ func (s *Server) endOthers(r *http.Request, l *live, p *sso.Principal, scope str
 	return nil
 }
 
-// endReplaced ends the session that this browser has had, once it has another: whoever knows the old id, knows nothing any
-// more (SECURITY D3; ASVS 7.2.4). The sign-in stands whatever comes of it.
-func (s *Server) endReplaced(r *http.Request, l *live, old *sso.Principal) {
-	if old == nil {
-		return
+// endReplaced ends what sessions this browser has had, once it has another: whoever knows an old id, knows nothing any more
+// (SECURITY D3; ASVS 7.2.4). The sign-in stands whatever comes of it.
+func (s *Server) endReplaced(r *http.Request, l *live) {
+	if err := s.endNamed(r, l, sso.EventSession, "replaced by a new sign-in in the same browser"); err != nil {
+		s.Log.WarnContext(r.Context(), "the session before was not ended", "error", err)
 	}
-	e := s.sessionEvent(r, l, old, sso.EventSession)
-	e.Detail = "replaced by a new sign-in in the same browser"
-	if _, err := s.Store.EndSession(r.Context(), old.Session.Hash, e); err != nil {
-		s.Log.WarnContext(r.Context(), "the session before was not ended", "account", old.Account.ID, "error", err)
-		return
-	}
-	s.principals.forget(old.Session.Hash)
-	s.seeChanges(r)
 }
 
 // seeChanges makes this replica act on what was just changed, before the answer goes out.

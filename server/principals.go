@@ -472,10 +472,15 @@ func (s *Server) principal(r *http.Request, l *live) (*sso.Principal, error) {
 	if !ok {
 		return nil, nil
 	}
+	return s.principalOf(r.Context(), hash)
+}
+
+// principalOf returns whose session it is; nil, nil when no one's.
+func (s *Server) principalOf(ctx context.Context, hash sso.SessionHash) (*sso.Principal, error) {
 	var p *sso.Principal
-	e, err := s.principals.find(r.Context(), hash)
+	e, err := s.principals.find(ctx, hash)
 	if err == nil {
-		p, err = s.principals.whole(r.Context(), e)
+		p, err = s.principals.whole(ctx, e)
 	}
 	if sso.CodeOf(err) == sso.NotSignedIn {
 		return nil, nil

@@ -1,0 +1,158 @@
+package server_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// SECURITY D3, D6: of two cookies of the session's name nobody can tell which was planted, so no one is signed in by them:
+// whichever comes first, and whatever else the request brings. RFC 6265 §4.2.2 warns of relying on the order.
+func TestTwoSessionCookiesAreNobodys(t *testing.T) {
+	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1")
+	ann, mallory := b.browser(), b.browser()
+	ann.signIn(nil)
+	mallory.signIn(claims{"email": "mallory@example.com"})
+	own, planted := "ssobridge="+ann.cookie(), "ssobridge="+mallory.cookie()
+	for name, headers := range map[string][]string{
+		"own first": {"Cookie: " + own + "; " + planted}, "planted first": {"Cookie: " + planted + "; a=b; " + own},
+		"two lines": {"Cookie: " + planted, "Cookie: " + own}, "the same twice": {"Cookie: " + own + "; " + own},
+		"one is garbage": {"Cookie: ssobridge=x; " + own}, "one is empty": {"Cookie: " + own + "; ssobridge="},
+		"with a header":   {"Cookie: " + own + "; " + planted, "X-Metabase-Session: " + ann.cookie()},
+		"with a bearer":   {"Cookie: " + own + "; " + planted, "Authorization: Bearer " + ann.cookie()},
+		"garbage, header": {"Cookie: ssobridge=x; ssobridge=y", "X-Metabase-Session: " + ann.cookie()},
+	} {
+		c := b.browser()
+		for path, more := range map[string][]string{"/auth/verify": nil, "/auth/forward": asked(b, "GET", "/page"), "/api/user/current": nil, "/page": nil} {
+			if resp := c.get(path, append(more, headers...)...); resp.StatusCode != 401 || resp.Header.Get("Remote-User") != "" {
+				t.Errorf("%s: %s: got %d as %q, want 401", name, path, resp.StatusCode, resp.Header.Get("Remote-User"))
+			}
+		}
+	}
+}
+
+// SECURITY D4: a sign-out ends every session that the browser names, not one of them by a guess.
+func TestSignOutEndsAllThatIsNamed(t *testing.T) {
+	for name, order := range map[string][]int{"one first": {0, 1}, "the other first": {1, 0}} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t)
+			replica := startOn(t, b, "SITE_URL="+b.url)
+			var ids []string
+			for _, email := range []string{"ann@example.com", "mallory@example.com", "bob@example.com"} {
+				c := b.browser()
+				c.signIn(claims{"email": email})
+				ids = append(ids, c.cookie())
+			}
+			live := func(on *bridge, id string) bool {
+				return on.browser().get("/auth/verify", "Cookie: ssobridge="+id).StatusCode == 200
+			}
+			for _, id := range ids {
+				if !live(b, id) || !live(replica, id) {
+					t.Fatal("not signed in")
+				}
+			}
+			two := fmt.Sprintf("Cookie: ssobridge=%s; ssobridge=x; ssobridge=%s", ids[order[0]], ids[order[1]])
+			c := b.browser()
+			if page := c.get("/auth/logout", two, "Accept: text/html"); page.StatusCode != 200 || !strings.Contains(page.body, "<form") || !strings.Contains(page.body, "@example.com") {
+				t.Errorf("the page: got %d %s, want a button", page.StatusCode, page.body)
+			}
+			out := c.send("POST", "/auth/logout", form(), two, "Sec-Fetch-Site: same-origin")
+			if out.StatusCode != 200 || len(out.Cookies()) == 0 || out.Cookies()[0].MaxAge >= 0 {
+				t.Errorf("got %d %v", out.StatusCode, out.Header)
+			}
+			events, _, err := b.store.Events(t.Context(), sso.EventQuery{Page: sso.Page{Limit: 2}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			who := map[string]bool{}
+			for _, e := range events {
+				who[fmt.Sprint(e.Kind, " ", e.Email, " ", e.AccountID != 0)] = true
+			}
+			for _, email := range []string{"ann@example.com", "mallory@example.com"} {
+				if !who[fmt.Sprint(sso.EventSignOut, " ", email, " true")] {
+					t.Errorf("events: got %v, want the sign-out of %s", who, email)
+				}
+			}
+			for i, id := range ids {
+				want := i == 2
+				if got := live(b, id); got != want {
+					t.Errorf("session %d: got alive %v, want %v", i, got, want)
+				}
+				if err := eventually(func() bool { return live(replica, id) == want }); err != nil {
+					t.Errorf("session %d on the replica: want alive %v", i, want)
+				}
+			}
+		})
+	}
+}
+
+// SECURITY D3: a new sign-in ends every session that the browser named before.
+func TestSignInEndsAllThatIsNamed(t *testing.T) {
+	b := start(t)
+	one, other := b.browser(), b.browser()
+	one.signIn(claims{"n": 1})
+	other.signIn(claims{"email": "mallory@example.com"})
+	two := "Cookie: ssobridge=" + other.cookie() + "; ssobridge=" + one.cookie()
+	b.browser().get("/auth/sso?jwt="+b.token(claims{"n": 2}), two).want(t, 302, "/")
+	if one.who() != nil || other.who() != nil || b.sessions() != 1 {
+		t.Errorf("got %d sessions, want the new one", b.sessions())
+	}
+}
+
+func TestTooManySessionCookies(t *testing.T) {
+	b := start(t)
+	c := b.browser()
+	c.signIn(nil)
+	many := "Cookie: " + strings.Repeat("ssobridge=x; ", 200) + "ssobridge=" + c.cookie()
+	b.browser().send("POST", "/auth/logout", form(), many).want(t, 400, "") // rather than to say that it is done
+	if c.who() == nil {
+		t.Error("signed out")
+	}
+}
+
+// After a sign-out no second cookie is left that would keep the person signed out for ever: of before COOKIE_DOMAIN changed,
+// or of a sibling site.
+func TestSignOutClearsOtherDomains(t *testing.T) {
+	b := start(t, "SITE_URL=https://auth.apps.example.com", "COOKIE_DOMAIN=apps.example.com")
+	site := &url.URL{Scheme: "https", Host: "auth.apps.example.com", Path: "/"}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "__Secure-ssobridge"
+	for _, domain := range []string{"", "auth.apps.example.com", "apps.example.com", "example.com"} {
+		jar.SetCookies(site, []*http.Cookie{{Name: name, Value: sso.NewSessionID(), Path: "/", Domain: domain, Secure: true}})
+	}
+	header := func() string {
+		var all []string
+		for _, c := range jar.Cookies(site) {
+			all = append(all, c.Name+"="+c.Value)
+		}
+		return "Cookie: " + strings.Join(all, "; ")
+	}
+	if n := len(jar.Cookies(site)); n != 3 { // this jar takes the first two for one
+		t.Fatalf("got %d cookies", n)
+	}
+	resp := b.browser().send("POST", "/auth/logout", form(), header())
+	jar.SetCookies(site, resp.Cookies())
+	if left := jar.Cookies(site); len(left) != 0 {
+		t.Errorf("got %v left, want none", left)
+	}
+	for _, c := range resp.Cookies() {
+		if c.Name != name || c.Value != "" || c.MaxAge >= 0 || !c.Secure || !c.HttpOnly || c.Path != "/" {
+			t.Errorf("got %v", c)
+		}
+	}
+	if one := b.browser().send("POST", "/auth/logout", form(), "Cookie: "+name+"="+sso.NewSessionID()).Cookies(); len(one) != 1 || one[0].Domain != "apps.example.com" {
+		t.Errorf("with one cookie: got %v", one)
+	}
+	local := start(t)
+	if all := local.browser().send("POST", "/auth/logout", form(), "Cookie: ssobridge=x; ssobridge=y").Cookies(); len(all) != 1 || all[0].Domain != "" {
+		t.Errorf("of an address: got %v", all)
+	}
+}
