@@ -43,12 +43,7 @@ func (o wanted) path() string {
 // With ?with=sign_in the answer is as for no one, whatever ACCESS_RULES say: for proxies that asked /auth/verify first
 // (nginx, whose auth_request knows no redirect).
 func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h["Cache-Control"], h["Vary"], h["X-Content-Type-Options"] = noStore, varyOnWho, nosniff
-	h["X-Request-Id"] = []string{newRequestID()}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.Set("Allow", "GET, HEAD")
-		s.answerVerify(w, http.StatusMethodNotAllowed)
+	if !s.beginVerify(w, r) {
 		return
 	}
 	l := s.live.Load()
@@ -69,9 +64,9 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err == nil:
-		s.setIdentity(h, e)
+		s.setIdentity(w.Header(), e)
 		if with == "cookies" {
-			l.returnCredentials(h, r.Header)
+			l.returnCredentials(w.Header(), r.Header)
 		}
 		s.answerVerify(w, http.StatusOK)
 	case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(want.method, r.Header):

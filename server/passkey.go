@@ -128,18 +128,11 @@ func mayUsePasskeys(a sso.Account, administrator bool) bool { return a.HasPasswo
 
 // withPasskeys returns who is signed in and may have passkeys; nil once it has sent someone to sign in.
 func (s *Server) withPasskeys(c echo.Context, l *live) (*sso.Principal, error) {
-	p, err := s.principal(c.Request(), l)
-	switch {
-	case err != nil:
-		return nil, err
-	case p == nil && c.Request().Method == http.MethodGet:
-		return nil, c.Redirect(http.StatusFound, "/login?return_to="+c.Request().URL.Path)
-	case p == nil:
-		return nil, sso.NotSignedIn
-	case !mayUsePasskeys(p.Account, p.Administrator()):
+	p, err := s.mustSignIn(c, l, "/login?return_to="+c.Request().URL.Path)
+	if p != nil && !mayUsePasskeys(p.Account, p.Administrator()) {
 		return nil, fmt.Errorf("account %d has no password and is no administrator: %w", p.Account.ID, sso.NotFound)
 	}
-	return p, nil
+	return p, err
 }
 
 // handlePasskeysPage is GET /auth/passkeys.
@@ -311,11 +304,7 @@ func (s *Server) handlePasskeyAsk(c echo.Context) error {
 // handlePasskeySignIn is POST /auth/passkeys/sign-in.
 func (s *Server) handlePasskeySignIn(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	in, err := readPasskey(r)
-	if err != nil {
-		return err
-	}
-	to, err := l.bridge.Return.Parse(in.ReturnTo)
+	in, to, err := l.readSignature(r)
 	if err != nil {
 		return err
 	}
@@ -336,11 +325,7 @@ func (s *Server) handlePasskeyConfirm(c echo.Context) error {
 	if err != nil || p == nil {
 		return err
 	}
-	in, err := readPasskey(r)
-	if err != nil {
-		return err
-	}
-	to, err := l.bridge.Return.Parse(in.ReturnTo)
+	in, to, err := l.readSignature(r)
 	if err != nil {
 		return err
 	}
@@ -516,4 +501,12 @@ func readPasskey(r *http.Request) (in passkeyInput, err error) {
 		return in, fmt.Errorf("the body is not the JSON of our script: %w", sso.RequestMalformed)
 	}
 	return in, nil
+}
+
+// readSignature reads a passkey's signature, and where its person goes on then.
+func (l *live) readSignature(r *http.Request) (in passkeyInput, to string, err error) {
+	if in, err = readPasskey(r); err == nil {
+		to, err = l.bridge.Return.Parse(in.ReturnTo)
+	}
+	return in, to, err
 }

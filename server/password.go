@@ -303,18 +303,11 @@ func (s *Server) handlePasswordPage(c echo.Context) error {
 // withPassword returns who is signed in; nil once it has sent someone to sign in. Who has no password finds nothing here:
 // accounts of an identity provider cannot get one (SECURITY E3).
 func (s *Server) withPassword(c echo.Context, l *live) (*sso.Principal, error) {
-	p, err := s.principal(c.Request(), l)
-	switch {
-	case err != nil:
-		return nil, err
-	case p == nil && c.Request().Method == http.MethodGet:
-		return nil, c.Redirect(http.StatusFound, "/login?return_to="+c.Request().URL.Path)
-	case p == nil:
-		return nil, sso.NotSignedIn
-	case !p.Account.HasPassword:
+	p, err := s.mustSignIn(c, l, "/login?return_to="+c.Request().URL.Path)
+	if p != nil && !p.Account.HasPassword {
 		return nil, fmt.Errorf("account %d has no password: %w", p.Account.ID, sso.NotFound)
 	}
-	return p, nil
+	return p, err
 }
 
 // handlePasswordChange is POST /auth/password. The old password is the proof that SECURITY G3 asks for; all other sessions

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -486,4 +488,17 @@ func (s *Server) principalOf(ctx context.Context, hash sso.SessionHash) (*sso.Pr
 		return nil, nil
 	}
 	return p, err
+}
+
+// mustSignIn returns who a request acts for; nil once it has sent someone who wants a page to sign in. Other requests of no
+// one get [sso.NotSignedIn].
+func (s *Server) mustSignIn(c echo.Context, l *live, signIn string) (*sso.Principal, error) {
+	p, err := s.principal(c.Request(), l)
+	switch {
+	case err != nil || p != nil:
+		return p, err
+	case c.Request().Method == http.MethodGet:
+		return nil, c.Redirect(http.StatusFound, signIn)
+	}
+	return nil, sso.NotSignedIn
 }

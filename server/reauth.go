@@ -86,12 +86,9 @@ func (s *Server) keepForm(ctx context.Context, id string, f keptForm) error {
 // handleResume is GET /auth/confirm/resume: the form that was kept, as it was typed, to be sent with one press.
 func (s *Server) handleResume(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	p, err := s.principal(r, l)
-	switch {
-	case err != nil:
+	p, err := s.mustSignIn(c, l, "/login")
+	if err != nil || p == nil {
 		return err
-	case p == nil:
-		return c.Redirect(http.StatusFound, "/login")
 	}
 	id := c.QueryParam("form")
 	data, err := s.Store.TakeHandoff(r.Context(), "form:"+id)
@@ -124,13 +121,11 @@ func (s *Server) handleConfirmPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.principal(r, l)
-	switch {
-	case err != nil:
+	p, err := s.mustSignIn(c, l, "/login?return_to="+url.QueryEscape(to))
+	if err != nil || p == nil {
 		return err
-	case p == nil:
-		return c.Redirect(http.StatusFound, "/login?return_to="+url.QueryEscape(to))
-	case s.recent(p):
+	}
+	if s.recent(p) {
 		return c.Redirect(http.StatusFound, to)
 	}
 	page, err := s.confirmPage(r, l, p, to)
@@ -167,12 +162,9 @@ func (s *Server) handleConfirm(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.principal(r, l)
-	switch {
-	case err != nil:
+	p, err := s.mustSignIn(c, l, "/login")
+	if err != nil || p == nil {
 		return err
-	case p == nil:
-		return sso.NotSignedIn
 	}
 	known, err := s.provePassword(r, l, p.Account.Email, values.Get("password"), "to confirm who it is")
 	if err == nil && known.account.ID != p.Account.ID { // the e-mail has become another account's meanwhile

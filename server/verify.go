@@ -175,12 +175,7 @@ var (
 // 403 in none of the named groups. It reads no header about the original request, and does no more work than a look into
 // memory.
 func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h["Cache-Control"], h["Vary"], h["X-Content-Type-Options"] = noStore, varyOnWho, nosniff
-	h["X-Request-Id"] = []string{newRequestID()}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.Set("Allow", "GET, HEAD")
-		s.answerVerify(w, http.StatusMethodNotAllowed)
+	if !s.beginVerify(w, r) {
 		return
 	}
 	l := s.live.Load()
@@ -195,8 +190,21 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s.setIdentity(h, e)
+	s.setIdentity(w.Header(), e)
 	s.answerVerify(w, http.StatusOK)
+}
+
+// beginVerify writes what every answer to a proxy has. False: the request was no GET and is answered.
+func (s *Server) beginVerify(w http.ResponseWriter, r *http.Request) bool {
+	h := w.Header()
+	h["Cache-Control"], h["Vary"], h["X-Content-Type-Options"] = noStore, varyOnWho, nosniff
+	h["X-Request-Id"] = []string{newRequestID()}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	h.Set("Allow", "GET, HEAD")
+	s.answerVerify(w, http.StatusMethodNotAllowed)
+	return false
 }
 
 // check returns the entry of the session that a request presents.
