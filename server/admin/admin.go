@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -108,9 +109,9 @@ func (a *Admin) Mount(e *echo.Echo) {
 	for _, o := range a.operations() {
 		e.Add(o.method, apiPrefix+echoPath(o.path), a.handler(o.run))
 	}
-	document := a.openAPI()
+	document := sync.OnceValue(a.openAPI) // few bridges are ever asked for it
 	e.GET(OpenAPIPath, func(c echo.Context) error {
-		return c.JSONBlob(http.StatusOK, document)
+		return c.JSONBlob(http.StatusOK, document())
 	})
 }
 

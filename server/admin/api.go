@@ -177,5 +177,5 @@ func setParameter(v reflect.Value, text string) error {
 
 // echoPath writes {name} as :name.
 func echoPath(path string) string {
-	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+	return strings.ReplaceAll(strings.ReplaceAll(path, "{", ":"), "}", "")
 }
