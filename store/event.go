@@ -97,7 +97,7 @@ func (s *Store) keepEvents(ctx context.Context, events []sso.Event) error {
 
 // A recorder is one goroutine that writes all events which wait in one transaction, and answers each.
 type recorder struct {
-	queue   chan waiting
+	queue   chan *waiting // pointers: there is room for many, and hardly ever more than one
 	keep    func(context.Context, []sso.Event) error
 	dropped atomic.Int64
 	mu      sync.RWMutex // held for reading while an event is put into the queue
@@ -117,13 +117,13 @@ const (
 )
 
 func startRecorder(keep func(context.Context, []sso.Event) error) *recorder {
-	r := &recorder{queue: make(chan waiting, recorderQueue), keep: keep, done: make(chan struct{})}
+	r := &recorder{queue: make(chan *waiting, recorderQueue), keep: keep, done: make(chan struct{})}
 	go r.run()
 	return r
 }
 
 func (r *recorder) record(ctx context.Context, e sso.Event) error {
-	w := waiting{e, make(chan error, 1)}
+	w := &waiting{e, make(chan error, 1)}
 	if !r.enqueue(w) {
 		r.dropped.Add(1)
 		return fmt.Errorf("too many events wait to be recorded: %w", sso.StoreUnavailable)
@@ -139,7 +139,7 @@ func (r *recorder) record(ctx context.Context, e sso.Event) error {
 	}
 }
 
-func (r *recorder) enqueue(w waiting) bool {
+func (r *recorder) enqueue(w *waiting) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.closed {
@@ -156,7 +156,7 @@ func (r *recorder) enqueue(w waiting) bool {
 func (r *recorder) run() {
 	defer close(r.done)
 	for first := range r.queue {
-		batch := []waiting{first}
+		batch := []*waiting{first}
 		for len(batch) < recorderBatch && len(r.queue) > 0 { // the only reader: what is there stays there
 			batch = append(batch, <-r.queue)
 		}
@@ -164,7 +164,7 @@ func (r *recorder) run() {
 	}
 }
 
-func (r *recorder) write(batch []waiting) {
+func (r *recorder) write(batch []*waiting) {
 	ctx, cancel := context.WithTimeout(context.Background(), recorderTimeout)
 	defer cancel()
 	events := make([]sso.Event, len(batch))
