@@ -250,14 +250,16 @@ func TestCPUOf(t *testing.T) {
 	}
 }
 
-func TestResidentOf(t *testing.T) {
-	for text, want := range map[string]int64{
-		"Name:\tx\nVmHWM:\t  9 kB\nVmRSS:\t   1024 kB\n": 1 << 20,
-		"Name:\tx\n":      0,
-		"VmRSS:\t-4 kB\n": 0,
+func TestMemoryOf(t *testing.T) {
+	for text, want := range map[string]memory{
+		"Name:\tx\nVmHWM:\t  9 kB\nVmRSS:\t   1024 kB\nRssAnon:\t     4 kB\n": {1 << 20, 4 << 10},
+		"VmRSS:\t1024 kB\n":                 {1 << 20, 0}, // an old kernel
+		"Name:\tx\n":                        {},
+		"VmRSS:\t-4 kB\n":                   {},
+		"VmRSS:\t1024 kB\nRssAnon:\tmuch\n": {},
 	} {
-		if got, err := residentOf(text); got != want || (err == nil) != (want > 0) {
-			t.Errorf("residentOf(%q): got %d, %v; want %d", text, got, err, want)
+		if got, err := memoryOf(text); got != want || (err == nil) != (want.resident > 0) {
+			t.Errorf("memoryOf(%q): got %+v, %v; want %+v", text, got, err, want)
 		}
 	}
 }
@@ -320,7 +322,7 @@ func TestReportSaysWhatIsMissed(t *testing.T) {
 		got = append(got, strings.Join(strings.Fields(line), " "))
 	}
 	want := []string{
-		"verify", "per second p50 ms p99 ms CPU µs each resident MB CPU ÷ bare echo", "peer 1234 - - - - -", "",
+		"verify", "per second p50 ms p99 ms CPU µs each resident MB of it own CPU ÷ bare echo", "peer 1234 - - - - - -", "",
 		"target got wanted", "start 151.00 ms ≤ 150 ms missed", "memory 39.00 MB ≤ 40 MB met", "logins 0.49 ≥ 0.5 missed",
 		"never measured 0.00 ≤ 2 missed",
 	}

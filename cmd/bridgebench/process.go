@@ -114,26 +114,44 @@ func cpuOf(stat []byte) (time.Duration, error) {
 	return time.Duration(user+system) * tick, nil
 }
 
-// resident is the memory of the process that is in RAM now, in bytes (VmRSS).
-func (p *process) resident() (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
-	if err != nil {
-		return 0, err
-	}
-	return residentOf(string(text))
+// A memory is how much of a process is in RAM, in bytes. What is not its own are pages of files, its program above all,
+// which the system takes away and reads again as it likes.
+type memory struct {
+	resident, own int64
 }
 
-func residentOf(status string) (int64, error) {
-	for line := range strings.Lines(status) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			if err != nil || kib < 0 || kib > 1<<40 {
-				return 0, fmt.Errorf("/proc/PID/status: VmRSS %q", strings.TrimSpace(rest))
-			}
-			return kib << 10, nil
-		}
+// memory reads how much of the process is in RAM now.
+func (p *process) memory() (memory, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	if err != nil {
+		return memory{}, err
 	}
-	return 0, errors.New("/proc/PID/status has no VmRSS")
+	return memoryOf(string(text))
+}
+
+// memoryOf reads /proc/PID/status (proc(5)): VmRSS and RssAnon.
+func memoryOf(status string) (m memory, err error) {
+	for line := range strings.Lines(status) {
+		name, value, _ := strings.Cut(line, ":")
+		var field *int64
+		switch name {
+		case "VmRSS":
+			field = &m.resident
+		case "RssAnon":
+			field = &m.own
+		default:
+			continue
+		}
+		kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		if err != nil || kib < 0 || kib > 1<<40 {
+			return memory{}, fmt.Errorf("/proc/PID/status: %s %q", name, strings.TrimSpace(value))
+		}
+		*field = kib << 10
+	}
+	if m.resident == 0 {
+		return memory{}, errors.New("/proc/PID/status has no VmRSS")
+	}
+	return m, nil
 }
 
 // listener finds the process that listens on a TCP port of this machine, or nil: it runs elsewhere, or as another user.

@@ -8,11 +8,11 @@ import (
 
 // A contender is one thing that is measured beside others.
 type contender struct {
-	name     string
-	proc     *process // nil: its times cannot be read
-	run      func(ctx context.Context, d time.Duration) (sample, error)
-	rounds   []round
-	resident int64 // bytes, the most that was seen after a round; 0: unknown
+	name   string
+	proc   *process // nil: its times cannot be read
+	run    func(ctx context.Context, d time.Duration) (sample, error)
+	rounds []round
+	memory memory // the most that was seen after a round; 0: unknown
 }
 
 // A round is what one turn of a contender gave.
@@ -70,11 +70,13 @@ func (c *contender) turn(ctx context.Context, d time.Duration) error {
 		cpu:       float64((after - before).Microseconds()) / float64(s.requests),
 	})
 	if c.proc != nil {
-		resident, err := c.proc.resident()
+		m, err := c.proc.memory()
 		if err != nil {
 			return err
 		}
-		c.resident = max(c.resident, resident)
+		if m.resident > c.memory.resident {
+			c.memory = m
+		}
 	}
 	return nil
 }
