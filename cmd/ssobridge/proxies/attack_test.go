@@ -75,6 +75,12 @@ func attacks() []attack {
 		{name: "two slashes", target: "//public/page", maybe: true},
 		{name: "slashes inside", target: "/x//../public/../page", maybe: true},
 		{name: "%00", target: "/public/%00", maybe: true},
+		{name: "overlong UTF-8", target: "/public/%c0%ae%c0%ae/page", maybe: true},
+		{name: "%u002e", target: "/public/%u002e%u002e/page", maybe: true},
+		{name: "..;", target: "/public/..;/page", maybe: true},
+		{name: "a dot at the end", target: "/public./page"},
+		{name: "another method", method: "POST", target: "/things", headers: []string{"Content-Length: 0", "X-HTTP-Method-Override: DELETE"}, maybe: true},
+		{name: "another method, other words", method: "POST", target: "/things", headers: []string{"Content-Length: 0", "X_HTTP_Method: DELETE", "Connection: close, X_HTTP_Method"}, maybe: true},
 		{name: "another case", target: "/PUBLIC/page"},
 		{name: "a prefix of a name", target: "/publicity"},
 		{name: "in the query", target: "/page?/public/"},
@@ -233,6 +239,8 @@ func TestCredentialsStayHere(t *testing.T) {
 				{[]string{"Cookie: a=1; ssobridge=" + id + "; b=2; c=\"3 4\""}, "a=1; b=2; c=\"3 4\"", ""},
 				{[]string{"Cookie: a=1;ssobridge=" + id + ";b=2"}, "a=1;b=2", ""},
 				{[]string{"Cookie: notssobridge=1; ssobridge=" + id}, "notssobridge=1", ""},
+				{[]string{"Cookie: a=1; __Host-ssobridge=" + id + "; b=2; ssobridge=" + id + "; c=3"}, "a=1; b=2; c=3", ""},
+				{[]string{"Cookie: ssobridge=" + id + "; __Secure-ssobridge=" + id}, "", ""},
 				{[]string{"Cookie: ssobridge=" + id, "Authorization: Basic YTpi"}, "", "Basic YTpi"},
 				{[]string{"Cookie: a=1", "Authorization: Bearer " + id}, "a=1", ""},
 				{[]string{"Cookie: a=1", "Authorization: bearer " + id}, "a=1", ""},
@@ -249,6 +257,13 @@ func TestCredentialsStayHere(t *testing.T) {
 				}
 				if strings.Contains(resp.body, id) {
 					t.Errorf("%q: the session reached the app: %s", tt.headers, resp.body)
+				}
+			}
+			// More than one of our name are nobody's, but a public page is everyone's.
+			for _, target := range []string{"/public/x", "/page"} {
+				resp := s.send("GET", target, "Cookie: a=1; ssobridge="+id+"; __Host-ssobridge="+id+"; __Secure-ssobridge="+id+"; ssobridge="+id+"; ssobridge=x")
+				if strings.Contains(resp.body, id) || resp.StatusCode == 200 && (target == "/page" || !s.proxy.rules) {
+					t.Errorf("%s with many sessions: got %s %s", target, resp.Status, resp.body)
 				}
 			}
 		})
@@ -303,6 +318,14 @@ func TestCourse(t *testing.T) {
 			}
 			if resp := s.send("GET", "/sales/x", cookie); s.proxy.rules && resp.StatusCode != 403 {
 				t.Errorf("not in the group: got %s, want 403", resp.Status)
+			}
+			for header, want := range map[string]int{"X-A: b": 200, "X-HTTP-Method-Override: DELETE": 403, "x-method-override: DELETE": 403} { // SECURITY H4
+				if resp := s.send("POST", "/things", cookie, header, "Content-Length: 0"); s.proxy.rules && resp.StatusCode != want {
+					t.Errorf("%s: got %s, want %d", header, resp.Status, want)
+				}
+			}
+			if resp := s.send("GET", "/public/caf%C3%A9/a%20b", "Accept: text/html"); s.proxy.rules && resp.StatusCode != 200 {
+				t.Errorf("a public page: got %s %s, want 200", resp.Status, resp.body)
 			}
 			s.webSocket(cookie)
 			if resp := s.send("POST", "/auth/logout", cookie, "Content-Length: 0"); resp.StatusCode != 303 && resp.StatusCode != 302 && resp.StatusCode != 200 {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -36,23 +37,21 @@ type proxy struct {
 	signed bool
 	// command prepares dir, where the documented files are, and returns what runs the proxy there.
 	command func(t *testing.T, dir string) *exec.Cmd
+	// variant is the documented file of a location that takes the place of another in nginx.conf; "": none.
+	variant string
 }
 
 func proxies() []proxy {
 	all := []proxy{
-		{"nginx", false, false, func(t *testing.T, dir string) *exec.Cmd {
-			path := ssotest.Need(t, "nginx", "apt-get install nginx")
-			return nginx(t, path, dir)
-		}},
-		{"caddy of Debian", true, false, func(t *testing.T, dir string) *exec.Cmd {
+		{name: "nginx", command: nginx},
+		{name: "nginx with rules", rules: true, command: nginx, variant: "nginx-rules.conf"},
+		{name: "caddy of Debian", rules: true, command: func(t *testing.T, dir string) *exec.Cmd {
 			return caddy(t, ssotest.Need(t, "caddy", "apt-get install caddy"), dir)
 		}},
-		{"caddy 2.11", true, false, func(t *testing.T, dir string) *exec.Cmd {
-			return caddy(t, caddy2(t), dir)
-		}},
+		{name: "caddy 2.11", rules: true, command: func(t *testing.T, dir string) *exec.Cmd { return caddy(t, caddy2(t), dir) }},
 	}
 	if path := os.Getenv("SSOBRIDGE_TEST_TRAEFIK"); path != "" {
-		all = append(all, proxy{"traefik", true, false, func(*testing.T, string) *exec.Cmd { return exec.Command(path, "--configFile=traefik.yml") }})
+		all = append(all, proxy{name: "traefik", rules: true, command: func(*testing.T, string) *exec.Cmd { return exec.Command(path, "--configFile=traefik.yml") }})
 	}
 	return all
 }
@@ -68,8 +67,9 @@ func caddy2(t *testing.T) string {
 }
 
 // nginx runs the documented file as a package's nginx.conf includes it, but with everything it writes in dir.
-func nginx(t *testing.T, path, dir string) *exec.Cmd {
+func nginx(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
+	path := ssotest.Need(t, "nginx", "apt-get install nginx")
 	conf := "daemon off; master_process off; error_log stderr; pid " + dir + "/nginx.pid; events {}\nhttp { access_log off;\n"
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		conf += kind + "_temp_path " + dir + "/" + kind + ";\n"
@@ -120,14 +120,35 @@ func start(t *testing.T, p proxy) *stack {
 		`":8080"`, `"`+s.addr+`"`, "listen 8080", "listen "+s.addr, ":8080 {", s.addr[strings.LastIndex(s.addr, ":"):]+" {",
 		"127.0.0.1:3000", bridge, "127.0.0.1:8000", s.app.addr)
 	for _, name := range []string{"nginx.conf", "Caddyfile", "traefik.yml", "dynamic.yml"} {
-		text, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			t.Fatal(err)
+		text := documented(t, name)
+		if name == "nginx.conf" && p.variant != "" {
+			text = withLocation(t, text, documented(t, p.variant))
 		}
-		write(t, filepath.Join(dir, name), names.Replace(string(text)))
+		write(t, filepath.Join(dir, name), names.Replace(text))
 	}
 	s.run(cmd, dir)
 	return s
+}
+
+func documented(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// withLocation is a configuration of nginx in which variant stands in place of the location of its name.
+func withLocation(t *testing.T, conf, variant string) string {
+	t.Helper()
+	location := regexp.MustCompile(`(?ms)^    location [^{]*\{.*?^    \}\n`)
+	name, _, _ := strings.Cut(location.FindString(variant), "{")
+	begin := strings.Index(conf, name)
+	if name == "" || begin < 0 {
+		t.Fatalf("no location %q to replace", name)
+	}
+	return conf[:begin] + variant + conf[begin+len(location.FindString(conf[begin:])):]
 }
 
 func (s *stack) run(cmd *exec.Cmd, dir string) {
@@ -157,7 +178,7 @@ func (s *stack) startBridge(provider string) string {
 		"SITE_URL": s.site(), "TRUSTED_PROXIES": "127.0.0.1",
 		"DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "bridge.db"), "SECRET_KEY": secret,
 		"JWT_IDENTITY_PROVIDER_URI": provider, "JWT_SHARED_SECRET": secret,
-		"ACCESS_RULES": `[{"path":"/public","allow":"public"},{"path":"/sales","allow":["Sales"]}]`,
+		"ACCESS_RULES": `[{"path":"/public","allow":"public"},{"path":"/sales","allow":["Sales"]},{"path":"/things","methods":["DELETE"],"allow":["Sales"]}]`,
 	}, nil)
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	ctx, st := bridgetest.Open(t, cfg, time.Now, log)
