@@ -109,8 +109,7 @@ func TestProxyStripsEarlierCookies(t *testing.T) {
 	}
 }
 
-// SECURITY L2: a form of another site is kept until its browser comes back. Anyone can post one; only tokens that somebody
-// signed are kept in any number.
+// SECURITY L2: a form of another site is kept until its browser comes back. Anyone can post one.
 func TestHandoffsOfNobodyAreFew(t *testing.T) {
 	b := start(t)
 	c, forged := b.browser(), b.token(nil)+"A"
@@ -132,6 +131,64 @@ func TestHandoffsOfNobodyAreFew(t *testing.T) {
 	b.pass(time.Second)
 	if resp := c.send("POST", "/auth/sso", form("jwt", forged), crossPost...); resp.StatusCode != 303 {
 		t.Errorf("a second later: got %d, want 303", resp.StatusCode)
+	}
+}
+
+// SECURITY L2: nor does one token that somebody signed, however old, fill the disk, nor do forms without a token; and neither
+// keeps other people out.
+func TestHandoffsOfOneAreFew(t *testing.T) {
+	b := start(t, "TRUSTED_PROXIES=127.0.0.1")
+	c := b.browser()
+	post := func(from string, fields ...string) int {
+		t.Helper()
+		resp := c.send("POST", "/auth/sso", form(fields...), append([]string{"X-Forwarded-For: " + from}, crossPost...)...)
+		if resp.StatusCode == 429 && resp.Header.Get("Retry-After") == "" {
+			t.Error("429 without Retry-After")
+		}
+		return resp.StatusCode
+	}
+	fill := func(most int, from string, fields ...string) {
+		t.Helper()
+		for i := range most {
+			if got := post(from, fields...); got != 303 {
+				t.Fatalf("form %d: got %d, want 303", i+1, got)
+			}
+		}
+		if got := post(from, fields...); got != 429 {
+			t.Errorf("form %d: got %d, want 429", most+1, got)
+		}
+	}
+	for name, tok := range map[string]string{"good": b.token(nil), "long expired": b.token(claims{"exp": 1})} {
+		t.Run(name, func(t *testing.T) {
+			fill(20, "192.0.2.1", "jwt", tok)
+			if got := post("198.51.100.1", "jwt", tok); got != 429 {
+				t.Errorf("from another network: got %d, want 429", got)
+			}
+			if got := post("192.0.2.1", "jwt", b.token(claims{"n": name})); got != 303 {
+				t.Errorf("another token: got %d, want 303", got)
+			}
+			b.pass(2*time.Minute + time.Second)
+			if got := post("192.0.2.1", "jwt", tok); got != 303 {
+				t.Errorf("later: got %d, want 303", got)
+			}
+		})
+	}
+	fill(600, "192.0.2.1", "code", "x", "state", "y")
+	for _, fields := range [][]string{{"error", "access_denied"}, {"state", "y"}} {
+		if got := post("192.0.2.77", fields...); got != 429 { // the same network
+			t.Errorf("%v: got %d, want 429", fields, got)
+		}
+	}
+	if got := post("198.51.100.1", "code", "x", "state", "y"); got != 303 {
+		t.Errorf("another network: got %d, want 303", got)
+	}
+	b.pass(time.Minute + time.Second)
+	if got := post("192.0.2.1", "code", "x", "state", "y"); got != 429 {
+		t.Errorf("a minute later: got %d, want 429", got)
+	}
+	b.pass(time.Minute)
+	if got := post("192.0.2.1", "code", "x", "state", "y"); got != 303 {
+		t.Errorf("two minutes later: got %d, want 303", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -32,6 +33,11 @@ const (
 	// and no one else. Without a limit anyone could fill the disk.
 	unsignedRate  = 10
 	unsignedBurst = 100
+
+	// How many forms are kept, within one to two handoffLifetimes, with one token that somebody did sign, which signs in once
+	// at most; and without a token, from one network: nobody can tell a good code from another before it is spent.
+	tokenForms   = 20
+	networkForms = 600
 )
 
 // handoff is what a form of another site posted.
@@ -73,7 +79,7 @@ func (s *Server) keepHandoff(c echo.Context, l *live, in params) error {
 			return err
 		}
 	}
-	if err := s.mayKeep(c.Request().Context(), l, in); err != nil {
+	if err := s.mayKeep(c.Request(), l, in); err != nil {
 		return err
 	}
 	data, err := json.Marshal(handoff{in.jwt, in.code, in.state, in.returnTo, in.idpError})
@@ -100,22 +106,60 @@ func (s *Server) keepHandoff(c echo.Context, l *live, in params) error {
 	return s.page(c.Response(), http.StatusOK, templates.Continue{Layout: s.layout(l), URL: next})
 }
 
-// mayKeep looks at a token before it is written down, which anyone may ask for. It decides nothing else: whether the token
+// mayKeep looks at a form before it is written down, which anyone may ask for: without limits whoever has one token, or
+// none, could fill the disk and keep the database from sign-ins (SECURITY L2). It decides nothing else: whether the token
 // signs in is judged when the browser comes back with its cookies.
-func (s *Server) mayKeep(ctx context.Context, l *live, in params) error {
-	p := l.bridge.Provider
-	switch {
-	case p == nil:
+func (s *Server) mayKeep(r *http.Request, l *live, in params) error {
+	p, now := l.bridge.Provider, s.Now()
+	if p == nil {
 		return sso.Disabled
-	case in.jwt == "":
+	}
+	if in.jwt == "" {
+		from := network(l.peer(r))
+		if !s.forms.add("network:"+from, networkForms, now) {
+			return fmt.Errorf("too many forms without a token from %s: %w", from, sso.Throttled)
+		}
 		return nil
 	}
-	x := &sso.Exam{Now: s.Now()}
-	p.Verifier.Verify(ctx, in.jwt, x)
-	if x.Proof.Key == "" && !s.unsigned.AllowN(x.Now, 1) {
+	x := &sso.Exam{Now: now}
+	p.Verifier.Verify(r.Context(), in.jwt, x)
+	switch {
+	case x.Proof.Key == "" && !s.unsigned.AllowN(now, 1):
 		return fmt.Errorf("too many forms with tokens whose signature does not fit (%s): %w", sso.Reason(x.Err), sso.Throttled)
+	case x.Proof.Key != "" && !s.forms.add("token:"+x.Proof.Key, tokenForms, now):
+		return fmt.Errorf("too many forms with the same token: %w", sso.Throttled)
 	}
 	return nil
+}
+
+// A tally counts by key. What was counted is forgotten after one to two handoffLifetimes. The zero tally has counted nothing.
+type tally struct {
+	mu           sync.Mutex
+	turned       time.Time // when recent was begun
+	recent, past map[string]int
+}
+
+// maxTallied bounds the keys that are told apart, some hundred bytes each; the rest share one.
+const maxTallied = 10_000
+
+// add counts one more, unless that would be over limit.
+func (t *tally) add(key string, limit int, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if age := now.Sub(t.turned); age < 0 || age >= handoffLifetime { // also after the clock went back
+		t.past, t.recent, t.turned = t.recent, map[string]int{}, now
+		if age >= 2*handoffLifetime {
+			t.past = nil
+		}
+	}
+	if _, known := t.recent[key]; !known && len(t.recent) >= maxTallied {
+		key = ""
+	}
+	if t.recent[key]+t.past[key] >= limit {
+		return false
+	}
+	t.recent[key]++
+	return true
 }
 
 func (s *Server) takeHandoff(r *http.Request, l *live, id string) (params, error) {

@@ -80,6 +80,7 @@ type Server struct {
 	metrics    *metrics
 	transport  *http.Transport // to UPSTREAM
 	unsigned   *rate.Limiter   // of handoffs
+	forms      tally           // the other handoffs
 }
 
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
