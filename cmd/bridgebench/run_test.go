@@ -45,12 +45,12 @@ func TestEveryPartGivesItsFigures(t *testing.T) {
 			t.Errorf("%s: got %d rows, want %d", table.Name, got, want)
 		}
 		for _, row := range table.Rows {
-			if row.PerSecond <= 0 || row.P50 <= 0 || row.P99 < row.P50 || row.Resident <= 0 {
+			if row.PerSecond <= 0 || row.P50 <= 0 || row.P99 < row.P50 || row.Resident <= 0 || row.Own <= 0 {
 				t.Errorf("%s: a figure is missing: %+v", table.Name, row)
 			}
 		}
 	}
-	if got, want := len(r.Targets), 7; got != want {
+	if got, want := len(r.Targets), 8; got != want {
 		t.Errorf("got %d targets, want %d", got, want)
 	}
 	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
