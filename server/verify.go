@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -39,14 +39,25 @@ const (
 // arrays, shared between requests: they must not be written to.
 type answer struct {
 	values     [valueCount]string
-	email      string // as it is; values are as headers have them
-	name       string
-	groups     []string
 	attributes string // JSON, for the assertion; made once, and smaller than a map
 
-	mu        sync.Mutex
-	assertion []string
-	renew     time.Time // when to sign a new one
+	assertion atomic.Pointer[signed] // nil until it is asked for
+	signing   sync.Mutex             // held while a new one is signed
+}
+
+// signed is an assertion. It is exchanged as a whole: a request may still be writing the one before.
+type signed struct {
+	value [1]string
+	at    int64 // unix microseconds
+}
+
+// good reports whether it can still be handed out. One that was signed later than now cannot: the clock went back.
+func (a *signed) good(now time.Time) bool {
+	if a == nil {
+		return false
+	}
+	age := now.Sub(time.UnixMicro(a.at))
+	return age >= 0 && age < assertionRenew
 }
 
 // fill makes the values, as parts of one text: of many sessions, the garbage collector sees few objects.
@@ -55,30 +66,36 @@ func (a *answer) fill(p *sso.Principal) {
 	for i, g := range p.Groups {
 		names[i] = headerValue(g.Name)
 	}
-	email, name := p.Account.Email, p.Account.CommonName()
 	attributes, _ := json.Marshal(p.Account.Attributes()) // a map of strings always encodes
-	parts := []string{headerValue(email), headerValue(name), strings.Join(names, ","), strconv.FormatInt(p.Account.ID, 10),
-		email, name, string(attributes)}
-	for _, g := range p.Groups {
-		parts = append(parts, g.Name)
+	parts := [valueCount]string{headerValue(p.Account.Email), headerValue(p.Account.CommonName()), strings.Join(names, ","),
+		strconv.FormatInt(p.Account.ID, 10)}
+	text := strings.Join(parts[:], "") + string(attributes)
+	for i, part := range parts {
+		a.values[i], text = text[:len(part)], text[len(part):]
 	}
-	text := strings.Join(parts, "")
-	next := func() (part string) {
-		part, text, parts = text[:len(parts[0])], text[len(parts[0]):], parts[1:]
-		return part
-	}
-	for i := range a.values {
-		a.values[i] = next()
-	}
-	a.email, a.name, a.attributes = next(), next(), next()
-	a.groups = make([]string, len(p.Groups))
-	for i := range a.groups {
-		a.groups[i] = next()
-	}
+	a.attributes = text
 }
 
-func (a *answer) same(b *answer) bool {
-	return a.values == b.values && a.attributes == b.attributes && slices.Equal(a.groups, b.groups)
+func (a *answer) same(b *answer) bool { return a.values == b.values && a.attributes == b.attributes }
+
+// in reports whether the session is in the group of this name.
+func (a *answer) in(name string) bool {
+	name = headerValue(name) // two names that differ are written differently
+	for group := range strings.SplitSeq(a.values[valueGroups], ",") {
+		if group == name {
+			return true
+		}
+	}
+	return false
+}
+
+// groups are the names of the groups as they are.
+func (a *answer) groups() []string {
+	names := strings.Split(a.values[valueGroups], ",")
+	for i, name := range names {
+		names[i] = fromHeader(name)
+	}
+	return names
 }
 
 // value is the header value at a place, without making a slice.
@@ -109,6 +126,15 @@ func headerValue(s string) string {
 	return b.String()
 }
 
+// fromHeader is the text that [headerValue] wrote as this value.
+func fromHeader(value string) string {
+	if value == noValue {
+		return ""
+	}
+	text, _ := url.PathUnescape(value) // headerValue writes nothing that is refused
+	return text
+}
+
 func plainByte(c byte) bool { return c >= ' ' && c < 0x7f && c != '%' && c != ',' }
 
 // setIdentity writes all identity headers, replacing whatever was there. A nil entry is anyone, on a public path.
@@ -134,30 +160,34 @@ func (s *Server) assertion(e *entry) []string {
 	if s.Signer == nil {
 		return []string{noValue}
 	}
-	now := s.Now()
-	e.answer.mu.Lock()
-	defer e.answer.mu.Unlock()
-	if now.Before(e.answer.renew) && !now.Before(e.answer.renew.Add(-assertionRenew)) { // also after the clock went back
-		return e.answer.assertion
+	a, now := &e.answer, s.Now()
+	if known := a.assertion.Load(); known.good(now) {
+		return known.value[:]
+	}
+	a.signing.Lock()
+	defer a.signing.Unlock()
+	if known := a.assertion.Load(); known.good(now) { // another request was first
+		return known.value[:]
 	}
 	site := string(s.live.Load().cfg.SiteURL)
-	signed, err := s.Signer.SignAssertion(map[string]any{
+	text, err := s.Signer.SignAssertion(map[string]any{
 		"iss":        site,
 		"aud":        site, // the apps behind one bridge share an audience, as they share the session
 		"sub":        strconv.FormatInt(e.account, 10),
 		"iat":        now.Unix(),
 		"exp":        now.Add(assertionLifetime).Unix(),
-		"email":      e.answer.email,
-		"name":       e.answer.name,
-		"groups":     e.answer.groups,
-		"attributes": json.RawMessage(e.answer.attributes),
+		"email":      fromHeader(a.values[valueEmail]),
+		"name":       fromHeader(a.values[valueName]),
+		"groups":     a.groups(),
+		"attributes": json.RawMessage(a.attributes),
 	})
 	if err != nil {
 		s.Log.Error("assertion not signed", "error", err)
 		return []string{noValue}
 	}
-	e.answer.assertion, e.answer.renew = []string{signed}, now.Add(assertionRenew)
-	return e.answer.assertion
+	made := &signed{[1]string{text}, now.UnixMicro()}
+	a.assertion.Store(made)
+	return made.value[:]
 }
 
 // Header values that the answers of the hot path share; read only.
