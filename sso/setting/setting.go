@@ -122,7 +122,7 @@ func appTable() []*Setting {
 			Help: "who may reach what with UPSTREAM and `/auth/forward`; the first rule that matches decides, the rest needs a sign-in: `[{\"path\":\"/health\",\"allow\":\"public\"},{\"host\":\"bi.example.com\",\"path\":\"/admin\",\"methods\":[\"POST\"],\"allow\":[\"Sales\"]}]`",
 			set:  field(func(c *Config) *accessRules { return &c.AccessRules }, parseAccessRules)},
 		{Name: "BEARER_HEADER", Section: SectionApp, Type: "header name", Default: "Authorization",
-			Help: "the header in which API clients send a session or service token, after `Bearer` or alone",
+			Help: "the header in which API clients send a session token, after `Bearer` or alone",
 			set:  field(func(c *Config) *string { return &c.BearerHeader }, bearerHeader)},
 		{Name: "BEARER_PARAMETER", Section: SectionApp, Type: "parameter name",
 			Help: "the URL parameter in which API clients may send it to UPSTREAM and `/auth/verify`; unset: none, which is safer, since URLs are logged on their way",
