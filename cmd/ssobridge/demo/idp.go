@@ -48,26 +48,12 @@ type idp struct {
 // clientID is the name under which the demo IdP knows the bridge.
 const clientID = "ssobridge-demo"
 
-// A loginRequest is what the bridge sends along with the browser. It crosses the login page in hidden fields, and back
-// goes what belongs to the login: return_to and state in the URL, nonce and code_challenge inside the signature. The form
-// has no action: it posts to the page's own address, and so browsers carry even the #fragment of a deep link through.
+// A loginRequest is what the bridge sends along with the browser, in the query. The form has no action: it posts to the
+// page's own address, which keeps the query without hidden fields, and so browsers carry even the #fragment of a deep link
+// through. Back goes what belongs to the login: return_to and state in the URL, nonce and code_challenge inside the signature.
 type loginRequest struct {
 	ReturnTo, State, Nonce                                                  string
 	ResponseType, ClientID, RedirectURI, CodeChallenge, CodeChallengeMethod string
-}
-
-// fields are the parameters by name, without the empty ones.
-func (r loginRequest) fields() map[string]string {
-	all := map[string]string{
-		"return_to": r.ReturnTo, "state": r.State, "nonce": r.Nonce, "response_type": r.ResponseType, "client_id": r.ClientID,
-		"redirect_uri": r.RedirectURI, "code_challenge": r.CodeChallenge, "code_challenge_method": r.CodeChallengeMethod,
-	}
-	for name, value := range all {
-		if value == "" {
-			delete(all, name)
-		}
-	}
-	return all
 }
 
 func (i *idp) handler() http.Handler {
@@ -82,7 +68,7 @@ func (i *idp) handler() http.Handler {
 		"; base-uri 'none'; frame-ancestors 'none'", mux)
 }
 
-// readRequest takes the parameters of the bridge from a query or a form. ok is false when they ask for something that
+// readRequest takes the parameters of the bridge from a query. ok is false when they ask for something that
 // this IdP does not do.
 func (i *idp) readRequest(q url.Values) (r loginRequest, ok bool) {
 	r = loginRequest{
@@ -101,15 +87,11 @@ func (i *idp) readRequest(q url.Values) (r loginRequest, ok bool) {
 }
 
 func (i *idp) showLogin(w http.ResponseWriter, req *http.Request) {
-	r, ok := i.readRequest(req.URL.Query())
-	if !ok {
+	if _, ok := i.readRequest(req.URL.Query()); !ok {
 		i.refuseRequest(w)
 		return
 	}
-	render(w, i.log, "login.html", struct {
-		People []person
-		Hidden map[string]string
-	}{people(), r.fields()})
+	render(w, i.log, "login.html", struct{ People []person }{people()})
 }
 
 // login is the moment in which the product vouches for a person.
@@ -119,7 +101,7 @@ func (i *idp) login(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "the form could not be read", http.StatusBadRequest)
 		return
 	}
-	r, ok := i.readRequest(req.PostForm)
+	r, ok := i.readRequest(req.URL.Query())
 	if !ok {
 		i.refuseRequest(w)
 		return

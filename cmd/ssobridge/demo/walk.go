@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -30,11 +29,11 @@ type walk struct {
 	jar   http.CookieJar
 	hops  int
 
-	location string            // where the last answer sends the browser
-	login    string            // address of the IdP's page, to which its form posts
-	form     map[string]string // the form's hidden fields
-	brought  string            // the address that signed the browser in
-	token    string            // "" when a code takes its place
+	location string     // where the last answer sends the browser
+	login    string     // address of the IdP's page, to which its form posts
+	asked    url.Values // what the bridge asks the IdP, in that address
+	brought  string     // the address that signed the browser in
+	token    string     // "" when a code takes its place
 }
 
 func newWalk(w *world, out io.Writer) *walk {
@@ -113,19 +112,19 @@ func (w *walk) showLogin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.form = hiddenFields(resp.body)
+	page, err := url.Parse(w.login)
+	if err != nil {
+		return err
+	}
+	w.asked = page.Query()
 	want := map[sso.Binding]string{sso.BindingOff: "return_to", sso.BindingState: "state", sso.BindingPKCE: "code_challenge"}[w.binding()]
-	return w.check(resp.status == http.StatusOK && w.form[want] != "",
-		"the page keeps what it was sent, such as %s, in hidden fields of its form", want)
+	return w.check(resp.status == http.StatusOK && w.asked.Get(want) != "" && strings.Contains(resp.body, `<form method="post">`),
+		"its form has no action, so it posts to this address, and what the bridge sent, such as %s, comes along", want)
 }
 
 func (w *walk) pickPerson(ctx context.Context) error {
 	w.title("The person signs in there, as Ada Lovelace.")
-	form := url.Values{"person": {"ada"}}
-	for name, value := range w.form {
-		form.Set(name, value)
-	}
-	resp, err := w.post(ctx, w.login, form)
+	resp, err := w.post(ctx, w.login, url.Values{"person": {"ada"}})
 	if err != nil {
 		return err
 	}
@@ -134,7 +133,7 @@ func (w *walk) pickPerson(ctx context.Context) error {
 		return err
 	}
 	q := back.Query()
-	sent := resp.status == http.StatusSeeOther && strings.HasPrefix(w.location, w.world.site+"/auth/sso?") && q.Get("state") == w.form["state"]
+	sent := resp.status == http.StatusSeeOther && strings.HasPrefix(w.location, w.world.site+"/auth/sso?") && q.Get("state") == w.asked.Get("state")
 	if w.binding() == sso.BindingPKCE {
 		return w.check(sent && q.Get("code") != "" && !q.Has("jwt"),
 			"the identity provider sends the browser back with a code, good once and for a minute, and the state; no token")
@@ -144,7 +143,7 @@ func (w *walk) pickPerson(ctx context.Context) error {
 	if w.binding() == sso.BindingState {
 		what = "the state"
 	}
-	if err := w.check(sent && w.token != "" && q.Get("return_to") == w.form["return_to"],
+	if err := w.check(sent && w.token != "" && q.Get("return_to") == w.asked.Get("return_to"),
 		"the identity provider signs a token and sends the browser back with it and with %s", what); err != nil {
 		return err
 	}
@@ -155,7 +154,7 @@ func (w *walk) pickPerson(ctx context.Context) error {
 // explain has the bridge judge the token as it will in the next hop, and change nothing.
 func (w *walk) explain(ctx context.Context) error {
 	w.title("What the bridge checks when the token arrives (as ssobridge explain shows it).")
-	e := w.world.runtime.Live().Bridge.Explain(ctx, sso.Callback{Token: w.token, ReturnTo: w.form["return_to"], State: w.form["state"], Whole: true})
+	e := w.world.runtime.Live().Bridge.Explain(ctx, sso.Callback{Token: w.token, ReturnTo: w.asked.Get("return_to"), State: w.asked.Get("state"), Whole: true})
 	for _, c := range e.Checks {
 		mark := "✓"
 		if !c.OK {
@@ -353,7 +352,6 @@ func (w *walk) do(ctx context.Context, method, address string, form url.Values) 
 }
 
 var (
-	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 	cookieValue = regexp.MustCompile(`^([^=]*)=[^;]*`)
 	longValue   = regexp.MustCompile(`(jwt|state|nonce|code|code_challenge)=([^&]{8})([^&]{8,})`)
 )
@@ -364,14 +362,6 @@ func shorten(address string) string {
 		m := longValue.FindStringSubmatch(s)
 		return fmt.Sprintf("%s=%s…[%d characters]", m[1], m[2], len(m[2])+len(m[3]))
 	})
-}
-
-func hiddenFields(page string) map[string]string {
-	fields := map[string]string{}
-	for _, m := range hiddenField.FindAllStringSubmatch(page, -1) {
-		fields[html.UnescapeString(m[1])] = html.UnescapeString(m[2])
-	}
-	return fields
 }
 
 // payload is what a token says, for people to read; it is verified elsewhere.
