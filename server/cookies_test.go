@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
@@ -155,4 +156,118 @@ func TestSignOutClearsOtherDomains(t *testing.T) {
 	if all := local.browser().send("POST", "/auth/logout", form(), "Cookie: ssobridge=x; ssobridge=y").Cookies(); len(all) != 1 || all[0].Domain != "" {
 		t.Errorf("of an address: got %v", all)
 	}
+}
+
+// SECURITY D1, D3: what browsers do not take for white space is a part of the name. "\u2000__Host-ssobridge" has no prefix
+// for them, so a sibling site may set it for all of the domain.
+func TestOnlyTheExactNameIsTheSession(t *testing.T) {
+	for _, site := range []struct {
+		name     string
+		settings []string
+	}{
+		{"ssobridge", nil},
+		{"__Host-ssobridge", []string{"SITE_URL=https://auth.example.com"}},
+		{"__Secure-ssobridge", []string{"SITE_URL=https://auth.example.com", "COOKIE_DOMAIN=example.com"}},
+	} {
+		b := start(t, append(site.settings, "TRUSTED_PROXIES=127.0.0.1")...)
+		planted := signedInAs(b, site.name)
+		for _, name := range almost(site.name) {
+			for _, header := range []string{name + "=" + planted, "a=1;" + name + "=" + planted, "a=1; " + name + "=" + planted + "; b=2"} {
+				for path, more := range map[string][]string{"/auth/verify": nil, "/auth/forward": asked(b, "GET", "/"), "/api/user/current": nil} {
+					resp := b.browser().get(path, append(more, "Cookie: "+header)...)
+					if resp.StatusCode != 401 || resp.Header.Get("Remote-User") != "" {
+						t.Errorf("%s: %q: got %d as %q, want 401", path, header, resp.StatusCode, resp.Header.Get("Remote-User"))
+					}
+				}
+			}
+			// Nor does it stand in the way of the true one.
+			resp := b.browser().get("/auth/verify", "Cookie: "+name+"=x; "+site.name+"="+planted)
+			if resp.StatusCode != 200 {
+				t.Errorf("beside %q: got %d, want 200", name, resp.StatusCode)
+			}
+		}
+		for _, header := range []string{"a=1;" + site.name + "=" + planted, "a=1;\t " + site.name + "=" + planted + " \t;b=2"} {
+			if got := b.browser().get("/auth/verify", "Cookie: "+header).StatusCode; got != 200 {
+				t.Errorf("%q: got %d, want 200", header, got)
+			}
+		}
+	}
+}
+
+// signedInAs returns the session of a new sign-in, whatever the name of its cookie.
+func signedInAs(b *bridge, name string) string {
+	b.t.Helper()
+	for _, c := range b.browser().signIn(nil).Cookies() {
+		if c.Name == name && c.Value != "" {
+			return c.Value
+		}
+	}
+	b.t.Fatalf("no cookie %s", name)
+	return ""
+}
+
+// almost are names that some program or other takes for name. HTTP has no more control characters than the tab.
+func almost(name string) []string {
+	all := []string{strings.ToUpper(name), name + " ", name + "\t", "\"" + name + "\"", name + "%20", "%20" + name, "$" + name, "\xa0" + name, "\x85" + name, "\xff" + name}
+	for _, space := range []rune("\u0085\u00a0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff") {
+		all = append(all, string(space)+name, " "+string(space)+name, name+string(space))
+	}
+	return all
+}
+
+// SECURITY D1, C4: the cookie of a login that has begun is ours under its exact name only, too.
+func TestOnlyTheExactNameIsTheFlow(t *testing.T) {
+	b := start(t, "SITE_URL=https://auth.example.com", "JWT_BINDING=state")
+	began := b.browser().get("/auth/sso")
+	to, err := url.Parse(began.Header.Get("Location"))
+	if err != nil || len(began.Cookies()) != 1 {
+		t.Fatalf("got %v, %v", began.Header, err)
+	}
+	flow, state := began.Cookies()[0], to.Query().Get("state")
+	path := "/auth/sso?" + url.Values{"jwt": {b.token(nil)}, "state": {state}}.Encode()
+	for _, name := range almost(flow.Name) {
+		resp := b.browser().get(path, "Cookie: "+name+"="+flow.Value)
+		if resp.StatusCode != 401 || b.sessions() != 0 {
+			t.Errorf("%q: got %d, want 401", name, resp.StatusCode)
+		}
+	}
+	b.browser().get(path, "Cookie: "+flow.Name+"="+flow.Value).want(t, 302, "/")
+}
+
+// SECURITY H6: whatever an app may read as a cookie of ours stays here.
+func TestNothingLikeOursReachesTheApp(t *testing.T) {
+	behind := app(t)
+	b := start(t, "UPSTREAM="+behind.URL, "TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=true")
+	c := b.browser()
+	c.signIn(nil)
+	id, secret := c.cookie(), sso.NewSessionID()
+	check := func(name, want string, headers ...string) {
+		t.Helper()
+		headers = append(headers, "X-Metabase-Session: "+id)
+		forwarded := b.browser().get("/auth/forward?with=cookies", append(asked(b, "GET", "/"), headers...)...)
+		passed := b.browser().get("/page", headers...)
+		var got http.Header
+		if err := json.Unmarshal([]byte(passed.body), &got); err != nil || forwarded.StatusCode != 200 {
+			t.Fatalf("%q: %d %s, %d", name, passed.StatusCode, passed.body, forwarded.StatusCode)
+		}
+		for way, h := range map[string]http.Header{"/auth/forward": forwarded.Header, "UPSTREAM": got} {
+			if all := fmt.Sprint(h); h.Get("Cookie") != want || strings.Contains(all, secret) || strings.Contains(all, id) {
+				t.Errorf("%s: %q: got %q of %s, want %q", way, name, h.Get("Cookie"), all, want)
+			}
+		}
+	}
+	for _, ours := range []string{"__Secure-ssobridge", "__Host-ssobridge-flow-0", "ssobridge-flow-1", "__Host-ssobridge-device"} {
+		for _, name := range append(almost(ours), ours) {
+			if strings.ContainsAny(name, "%$") {
+				continue
+			}
+			check(name, "", "Cookie: "+name+"="+secret)
+			check(name, "a=1; b=2", "Cookie: a=1;"+name+"="+secret+";b=2")
+			check(name, "a=1; b=2", "Cookie: a=1; "+name+"="+secret+"; "+name+"="+secret, "Cookie: "+ours+"=x; b=2")
+		}
+	}
+	for _, theirs := range []string{"notssobridge", "ssobridge2", "my-ssobridge-flow-1", "__Host-", "_ssobridge"} {
+		check(theirs, theirs+"=1", "Cookie: "+theirs+"=1")
+	}
+	check("two bearers", "", "Authorization: Bearer "+secret, "Authorization: bearer "+secret)
 }

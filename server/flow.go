@@ -32,10 +32,14 @@ const (
 
 func (l *live) flowCookieName(state string) string {
 	sum := sha256.Sum256([]byte(state))
+	return l.flowCookiePrefix() + hex.EncodeToString(sum[:6])
+}
+
+func (l *live) flowCookiePrefix() string {
 	if l.cookie.secure {
-		return flowCookieHost + hex.EncodeToString(sum[:6])
+		return flowCookieHost
 	}
-	return flowCookiePlain + hex.EncodeToString(sum[:6])
+	return flowCookiePlain
 }
 
 func (s *Server) setFlowCookie(c echo.Context, l *live, f *sso.Flow) error {
@@ -77,10 +81,10 @@ func (l *live) flowCookie(name, value string, maxAge int) *http.Cookie {
 }
 
 // flowCookies are the names and sizes of the flow cookies that a request brings, the oldest first: browsers send them in
-// that order (RFC 6265 §5.4).
-func flowCookies(r *http.Request) (names []string, sizes []int) {
+// that order (RFC 6265 §5.4). On https those without __Host- do not count: a sibling site may have planted them.
+func (l *live) flowCookies(r *http.Request) (names []string, sizes []int) {
 	for _, cookie := range r.Cookies() {
-		if strings.HasPrefix(cookie.Name, flowCookieHost) || strings.HasPrefix(cookie.Name, flowCookiePlain) {
+		if strings.HasPrefix(cookie.Name, l.flowCookiePrefix()) {
 			names, sizes = append(names, cookie.Name), append(sizes, len(cookie.Name)+len(cookie.Value))
 		}
 	}
@@ -89,7 +93,7 @@ func flowCookies(r *http.Request) (names []string, sizes []int) {
 
 // dropOldFlows takes away the oldest flow cookies when there are too many beside the next one.
 func (s *Server) dropOldFlows(c echo.Context, l *live, next int) {
-	names, sizes := flowCookies(c.Request())
+	names, sizes := l.flowCookies(c.Request())
 	total := next
 	for _, size := range sizes {
 		total += size
@@ -130,7 +134,7 @@ func (s *Server) flowOf(r *http.Request, l *live, state string) (*sso.Flow, erro
 
 // noFlow tells a browser that has begun other logins from one that has begun none.
 func noFlow(r *http.Request, l *live) error {
-	if names, _ := flowCookies(r); len(names) > 0 {
+	if names, _ := l.flowCookies(r); len(names) > 0 {
 		return fmt.Errorf("wrong state: this browser has begun %d logins, and none with the state that came back: the identity "+
 			"provider sent back another one, or the login is over or was begun in another browser: %w", len(names), sso.FlowMismatch)
 	}

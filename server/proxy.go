@@ -171,7 +171,11 @@ func (l *live) stripCredentials(h http.Header) {
 			delete(h, "Cookie")
 		}
 	}
-	if _, ours := bearerSession(h, "Authorization"); ours {
+	h["Authorization"] = slices.DeleteFunc(slices.Clone(h["Authorization"]), func(v string) bool { // two are none, and both go
+		_, ours := bearerSession(http.Header{"Authorization": {v}}, "Authorization")
+		return ours
+	})
+	if len(h["Authorization"]) == 0 {
 		delete(h, "Authorization")
 	}
 	if l.cfg.BearerHeader != "Authorization" {
@@ -196,20 +200,27 @@ func (l *live) withoutBearer(rawQuery string) string {
 }
 
 // withoutCookies writes the cookies again without ours: the session, also one of before SITE_URL or COOKIE_DOMAIN changed,
-// and all whose names begin with "ssobridge-".
+// and all whose names begin with "ssobridge-". Unlike [eachCookie] it is generous about names: what any app may take for
+// one of ours goes (SECURITY H6).
 func withoutCookies(lines []string) string {
 	var kept []string
 	for _, line := range lines {
 		for part := range strings.SplitSeq(line, ";") {
-			part = strings.TrimSpace(part)
 			name, _, _ := strings.Cut(part, "=")
-			name = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(name), "__Host-"), "__Secure-")
-			if part != "" && name != "ssobridge" && !strings.HasPrefix(name, "ssobridge-") {
+			if part = strings.Trim(part, " \t"); part != "" && !oursToSomeone(name) {
 				kept = append(kept, part)
 			}
 		}
 	}
 	return strings.Join(kept, "; ")
+}
+
+// oursToSomeone reports whether some app may read the name of a cookie as one of ours: without what is no visible ASCII
+// around it, quotes and whatever case.
+func oursToSomeone(name string) bool {
+	name = strings.ToLower(strings.TrimFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' }))
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "__host-"), "__secure-")
+	return name == "ssobridge" || strings.HasPrefix(name, "ssobridge-")
 }
 
 // reverseProxy answers for the app behind UPSTREAM: who may pass, passes; a browser that is not signed in is sent to sign
@@ -224,6 +235,9 @@ func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodTrace || r.Method == http.MethodConnect { // RFC 9110 §9.3.8: TRACE would show what we added
 		err = sso.MethodNotAllowed
+	}
+	if err == nil {
+		err = l.checkTarget(r.URL)
 	}
 	var e *entry
 	if err == nil {

@@ -96,12 +96,16 @@ func domainsOf(site sso.Origin) []string {
 }
 
 // eachCookie calls yield with each value of a cookie, in the order of the request.
+//
+// It is exact about the name: spaces and tabs around a cookie go, and nothing else does (RFC 6265 §5.2). Whoever trims
+// what Unicode calls white space reads U+2000 and "__Host-ssobridge" as ours, where browsers see a name without a prefix:
+// a sibling site may set that for the whole domain (SECURITY D1, D3). [withoutCookies] is the generous one.
 func eachCookie(lines []string, name string, yield func(value string)) {
 	for _, line := range lines {
 		for line != "" {
 			var part string
 			part, line, _ = strings.Cut(line, ";")
-			if k, v, found := strings.Cut(strings.TrimSpace(part), "="); found && k == name {
+			if k, v, found := strings.Cut(strings.Trim(part, " \t"), "="); found && k == name {
 				yield(v)
 			}
 		}
