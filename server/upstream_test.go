@@ -1,0 +1,64 @@
+package server_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// behindPath is behind for an app at a path of its server.
+func behindPath(t *testing.T, path string, h http.HandlerFunc, settings ...string) *bridge {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return start(t, append([]string{"UPSTREAM=" + s.URL + path}, settings...)...)
+}
+
+// SECURITY H4: a path in UPSTREAM is a boundary. What the app's server might read as a way out of it does not arrive, whoever
+// asks, nor does a target that is no path.
+func TestUpstreamPathIsABoundary(t *testing.T) {
+	var got string
+	handler := func(w http.ResponseWriter, r *http.Request) { got = r.RequestURI }
+	for _, upstream := range []string{"/app", "/app/", ""} {
+		b := behindPath(t, upstream, handler)
+		c := b.browser()
+		c.signIn(nil)
+		ask := func(target, cookie string) int {
+			t.Helper()
+			got = ""
+			resp, conn, _ := b.raw("GET %s HTTP/1.1\nHost: x\nCookie: ssobridge=%s\nAccept: text/html\n\n", target, cookie)
+			conn.Close()
+			return resp.StatusCode
+		}
+		for _, target := range []string{
+			"/../secret", "/%2e%2e/secret", "/.%2E/secret", "/..;/secret", "/..;x=1/secret", "/%2e%2e%3bx/secret", "/x/../../secret", "/..", "/x/..", "/./x", "/%2e/",
+			`/..\secret`, "/..%5csecret", "/..%2fsecret", "/%2e%2e%2fsecret", "/x%2f..%2f..%2fsecret", "/%252e%252e/secret", "/%25252e%25252e/secret", "/%2525252525252e./secret",
+			"/%c0%ae%c0%ae/secret", "/..%c0%afsecret", "/..%e0%80%afsecret", "/..%00/secret", "/..%00.css", "/..%20/secret", "/%09../secret", "/..%3f/secret", "/..%23/secret", "/.../secret",
+			"http://any.example/../secret",
+		} {
+			for who, cookie := range map[string]string{"signed in": c.cookie(), "signed out": "x"} {
+				want := 400
+				if upstream == "" {
+					want = map[string]int{"signed in": 200, "signed out": 302}[who]
+				}
+				if status := ask(target, cookie); status != want || status == 400 && got != "" {
+					t.Errorf("UPSTREAM with %q, %s, %s: got %d, and the app %q; want %d", upstream, target, who, status, got, want)
+				}
+			}
+		}
+		for _, target := range []string{"secret:x", "secret:../x", "*", "http:secret", "http://any.example"} {
+			if status := ask(target, c.cookie()); status != 400 || got != "" {
+				t.Errorf("UPSTREAM with %q, %s: got %d, and the app %q; want 400", upstream, target, status, got)
+			}
+		}
+		for target, want := range map[string]string{
+			"/": "/", "/a..b/..c/d../.e": "/a..b/..c/d../.e", "/a%2Fb;v=1/100%25": "/a%2Fb;v=1/100%25", "/a?b=/../c": "/a?b=/../c", "//x//": "//x//",
+			"/caf%C3%A9/caf%E9/%20": "/caf%C3%A9/caf%E9/%20", `/a\b`: "/a%5Cb", "/100%25zz": "/100%25zz",
+		} {
+			if status := ask(target, c.cookie()); status != 200 || got != strings.TrimSuffix(upstream, "/")+want {
+				t.Errorf("UPSTREAM with %q, %s: got %d, and the app %q", upstream, target, status, got)
+			}
+		}
+	}
+}
