@@ -15,7 +15,7 @@ import (
 // SECURITY D3, D6: of two cookies of the session's name nobody can tell which was planted, so no one is signed in by them:
 // whichever comes first, and whatever else the request brings. RFC 6265 §4.2.2 warns of relying on the order.
 func TestTwoSessionCookiesAreNobodys(t *testing.T) {
-	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1")
+	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=true")
 	ann, mallory := b.browser(), b.browser()
 	ann.signIn(nil)
 	mallory.signIn(claims{"email": "mallory@example.com"})
@@ -270,4 +270,18 @@ func TestNothingLikeOursReachesTheApp(t *testing.T) {
 		check(theirs, theirs+"=1", "Cookie: "+theirs+"=1")
 	}
 	check("two bearers", "", "Authorization: Bearer "+secret, "Authorization: bearer "+secret)
+}
+
+// SECURITY H4, H6: with UPSTREAM a trusted proxy is what does TLS, and hands on whatever X-Forwarded-… a script of the app
+// sets. Such a script learns nothing that is kept from it.
+func TestForwardIsNotForScriptsOfTheApp(t *testing.T) {
+	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1")
+	c := b.browser()
+	c.signIn(nil)
+	for _, query := range []string{"", "?with=cookies", "?with=sign_in"} {
+		resp := b.browser().get("/auth/forward"+query, asked(b, "GET", "/", "Cookie: hidden=from-scripts; ssobridge="+c.cookie(), "Sec-Fetch-Mode: cors")...)
+		if all := fmt.Sprint(resp.Header); resp.StatusCode != 403 || strings.Contains(all, "from-scripts") || strings.Contains(all, "Remote-") {
+			t.Errorf("%q: got %d %v, want 403", query, resp.StatusCode, resp.Header)
+		}
+	}
 }

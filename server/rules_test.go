@@ -21,7 +21,7 @@ func doors(b *bridge, c *browser) map[string]func(method, target string, headers
 
 // SECURITY H4: a path that apps read in several ways is denied, signed in or not, and the others are the page they name.
 func TestAmbiguousPaths(t *testing.T) {
-	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1",
+	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=true",
 		`ACCESS_RULES=[{"path":"/public","allow":"public"},{"path":"/wiki/open","allow":"signed_in"},{"path":"/wiki","allow":["Administrators"]}]`)
 	ann, anyone := b.browser(), b.browser()
 	ann.signIn(nil)
@@ -80,7 +80,7 @@ func TestAmbiguousPaths(t *testing.T) {
 // SECURITY H4: a rule for one method is not passed by a header that makes the app take another.
 func TestMethodOverride(t *testing.T) {
 	settings := `ACCESS_RULES=[{"path":"/things","methods":["DELETE","PUT"],"allow":["Administrators"]},{"path":"/read","methods":["GET"],"allow":"public"},{"path":"/open","allow":"public"}]`
-	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1", settings)
+	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=true", settings)
 	ann, anyone := b.browser(), b.browser()
 	ann.signIn(nil)
 	for _, tt := range []struct {

@@ -388,6 +388,18 @@ func TestAppSettings(t *testing.T) {
 	if c := mustResolve(t, Inputs{}); c.BearerHeader != "Authorization" || c.BearerParameter != "" || c.ForwardAuth {
 		t.Errorf("defaults: got %q, %q, %v", c.BearerHeader, c.BearerParameter, c.ForwardAuth)
 	}
+	for name, tt := range map[string]struct {
+		environ []string
+		want    bool
+	}{
+		"proxies":            {[]string{"SSOBRIDGE_TRUSTED_PROXIES=127.0.0.1"}, true},
+		"proxies, upstream":  {[]string{"SSOBRIDGE_TRUSTED_PROXIES=127.0.0.1", "SSOBRIDGE_UPSTREAM=http://127.0.0.1:8000"}, false},
+		"both, and asked to": {[]string{"SSOBRIDGE_TRUSTED_PROXIES=127.0.0.1", "SSOBRIDGE_UPSTREAM=http://127.0.0.1:8000", "SSOBRIDGE_FORWARD_AUTH=true"}, true},
+	} {
+		if got := mustResolve(t, Inputs{Environ: tt.environ}).ForwardAuth; got != tt.want {
+			t.Errorf("%s: FORWARD_AUTH is %v, want %v", name, got, tt.want)
+		}
+	}
 	for _, e := range c.Effective() {
 		if e.Setting.Name == "FORWARD_AUTH" && e.Value != "true" {
 			t.Errorf("FORWARD_AUTH is shown as %q", e.Value)

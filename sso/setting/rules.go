@@ -18,7 +18,9 @@ func (c *Config) derive(broken map[string]bool) []Fault {
 	}
 	c.deriveEnabled()
 	if c.Text("FORWARD_AUTH") == "" {
-		c.ForwardAuth = len(c.TrustedProxies) > 0
+		// With UPSTREAM TRUSTED_PROXIES name what does TLS. It hands on X-Forwarded-Uri as scripts of the app set it, and
+		// with=cookies would tell them what is kept from scripts (SECURITY H4).
+		c.ForwardAuth = len(c.TrustedProxies) > 0 && c.Upstream == nil
 	}
 	j := &judge{c: c, broken: broken}
 	j.process()

@@ -116,7 +116,7 @@ func appTable() []*Setting {
 			Help: "the app behind the bridge: with it the bridge is the reverse proxy in front of the app",
 			set:  field(func(c *Config) *urlPtr { return &c.Upstream }, optional(upstreamURL))},
 		{Name: "FORWARD_AUTH", Section: SectionApp, Type: "`true` or `false`",
-			Help: "`/auth/forward` answers the proxies of TRUSTED_PROXIES; unset: on once TRUSTED_PROXIES is set",
+			Help: "`/auth/forward` answers the proxies of TRUSTED_PROXIES; unset: on once TRUSTED_PROXIES is set, without UPSTREAM",
 			set:  field(func(c *Config) *bool { return &c.ForwardAuth }, optional(boolean))},
 		{Name: "ACCESS_RULES", Section: SectionApp, Type: "list of rules",
 			Help: "who may reach what with UPSTREAM and `/auth/forward`; the first rule that matches decides, the rest needs a sign-in: `[{\"path\":\"/health\",\"allow\":\"public\"},{\"host\":\"bi.example.com\",\"path\":\"/admin\",\"methods\":[\"POST\"],\"allow\":[\"Sales\"]}]`",
