@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func verifiers() map[string]func(t *testing.T, dir string) *exec.Cmd {
 		return path
 	}
 	return map[string]func(t *testing.T, dir string) *exec.Cmd{
-		"Go, go-jose": func(t *testing.T, dir string) *exec.Cmd {
+		"Go, our package": func(t *testing.T, dir string) *exec.Cmd {
 			app := filepath.Join(dir, "app")
 			if out, err := exec.Command("go", "build", "-o", app, source(t, "app.go")).CombinedOutput(); err != nil {
 				t.Fatalf("go build: %v\n%s", err, out)
@@ -69,11 +70,11 @@ func TestAppsVerifyTheAssertion(t *testing.T) {
 			t.Parallel()
 			appPort, port := ssotest.FreePort(t), ssotest.FreePort(t)
 			appAddr, site := "127.0.0.1:"+appPort, "http://127.0.0.1:"+port
-			startVerifier(t, command(t, t.TempDir()), appPort, site)
+			startVerifier(t, command(t, t.TempDir()), appPort, site+"/", &ssotest.Buffer{})
 			b := startBridgeAt(t, port, "https://idp.example.com/login", "SSOBRIDGE_SITE_URL="+site, "SSOBRIDGE_UPSTREAM=http://"+appAddr)
 			cookie, login := signInAnn(t, b)
 
-			const hello = "hello ann@example.com of R&D"
+			const hello = "hello Ann Lee, ann@example.com"
 			wantHello := func(what string) {
 				t.Helper()
 				if status, body := ask(t, site, "Cookie", cookie.Name+"="+cookie.Value); status != 200 || body != hello {
@@ -99,9 +100,24 @@ func TestAppsVerifyTheAssertion(t *testing.T) {
 				t.Errorf("keys rotate: %v\n%s", err, out)
 			}
 			wantHello("after a rotation")
+
+			// 127.0.0.1 is not localhost, and the log says what is wrong.
+			otherPort, log := ssotest.FreePort(t), &ssotest.Buffer{}
+			startVerifier(t, command(t, t.TempDir()), otherPort, "http://localhost:"+port, log)
+			if status, body := ask(t, "http://127.0.0.1:"+otherPort, "Remote-Assertion", assertion); status != http.StatusUnauthorized {
+				t.Errorf("an app of another SITE_URL: got %d %q, want 401", status, body)
+			}
+			for wait := time.Now().Add(5 * time.Second); !issuerMismatch.MatchString(log.String()); time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(wait) {
+					t.Fatalf("an app of another SITE_URL says nothing about the issuer:\n%s", log)
+				}
+			}
 		})
 	}
 }
+
+// issuerMismatch is what an app logs that expects the assertions of http://localhost.
+var issuerMismatch = regexp.MustCompile(`(?i)(issuer|"iss"|of the bridge ".*").*http://localhost:`)
 
 // An assertion is no login token and no session (SECURITY J1, A12), nor is a login token either of the others.
 func TestTokensDoNotStandInForOneAnother(t *testing.T) {
@@ -245,10 +261,10 @@ func notAssertions(t *testing.T, assertion, login string) map[string]string {
 }
 
 // startVerifier runs an app that listens on port and trusts the bridge at site.
-func startVerifier(t *testing.T, cmd *exec.Cmd, port, site string) {
+func startVerifier(t *testing.T, cmd *exec.Cmd, port, site string, log *ssotest.Buffer) {
 	t.Helper()
-	cmd.Env = append(os.Environ(), "BRIDGE="+site, "PORT="+port)
-	ssotest.Process{Cmd: cmd, Log: &ssotest.Buffer{}, Ready: func() error {
+	cmd.Env = append(os.Environ(), "BRIDGE_URL="+site, "PORT="+port, "PYTHONUNBUFFERED=1")
+	ssotest.Process{Cmd: cmd, Log: log, Ready: func() error {
 		c, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
 			c.Close()

@@ -1,26 +1,23 @@
-# An app behind ssobridge that believes signed assertions only: pip install 'pyjwt[crypto]'; BRIDGE=http://localhost:3000 PORT=8000 python3 app.py
-import os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+# An app behind ssobridge that believes signed assertions only: pip install 'pyjwt[crypto]' && BRIDGE_URL=http://localhost:3000 python3 app.py
+import os, sys
+from wsgiref.simple_server import make_server
 import jwt
 
-bridge = os.environ["BRIDGE"]
+bridge = os.environ["BRIDGE_URL"].rstrip("/")  # the same host name and port as SITE_URL
 keys = jwt.PyJWKClient(bridge + "/.well-known/jwks.json")  # keeps them, and reads them again when they change
 
-class App(BaseHTTPRequestHandler):
-    def do_GET(self):
-        try:
-            token = self.headers.get("Remote-Assertion", "")
-            if jwt.get_unverified_header(token)["typ"] != "assertion+jwt":
-                raise jwt.InvalidTokenError("another kind of token")
-            key = keys.get_signing_key_from_jwt(token).key
-            person = jwt.decode(token, key, algorithms=["ES256"], issuer=bridge, audience=bridge, leeway=5)
-            self.answer(200, f"hello {person['email']} of {person['attributes']['department']}")
-        except Exception:
-            self.answer(401, "no valid assertion")
+def app(request, start):
+    try:
+        token = request.get("HTTP_REMOTE_ASSERTION", "")
+        if jwt.get_unverified_header(token).get("typ") != "assertion+jwt":
+            raise jwt.InvalidTokenError("another kind of token")
+        who = jwt.decode(token, keys.get_signing_key_from_jwt(token).key, ["ES256"], issuer=bridge, audience=bridge,
+                         leeway=5, options={"require": ["exp", "iss", "aud"]})
+    except jwt.PyJWTError as err:
+        print(f"{err}; expected the assertion of {bridge}", file=sys.stderr)
+        start("401 Unauthorized", [])
+        return [b"no valid assertion"]
+    start("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+    return [f"hello {who['name']}, {who['email']}".encode()]
 
-    def answer(self, status, text):
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), App).serve_forever()
+make_server("127.0.0.1", int(os.environ.get("PORT", 8000)), app).serve_forever()
