@@ -35,6 +35,7 @@ func ownPath(path string) bool {
 // proxied is what reverseProxy hands to the proxy's functions.
 type proxied struct {
 	entry  *entry // nil: anyone, on a public path
+	public bool   // the path is everyone's
 	live   *live
 	server *Server
 }
@@ -60,11 +61,12 @@ func newTransport() *http.Transport {
 // removes hop-by-hop headers before Rewrite, so that "Connection: Remote-User" removes nothing of ours (SECURITY H5).
 func newProxy(upstream *url.URL, transport http.RoundTripper, errorLog *log.Logger) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
-		Transport:     transport,
-		ErrorLog:      errorLog,
-		Rewrite:       func(pr *httputil.ProxyRequest) { rewrite(pr, upstream) },
-		ErrorHandler:  upstreamFailed,
-		FlushInterval: -1, // server-sent events and other streams arrive as they are sent
+		Transport:      transport,
+		ErrorLog:       errorLog,
+		Rewrite:        func(pr *httputil.ProxyRequest) { rewrite(pr, upstream) },
+		ModifyResponse: mendAnswer,
+		ErrorHandler:   upstreamFailed,
+		FlushInterval:  -1, // server-sent events and other streams arrive as they are sent
 	}
 }
 
@@ -282,7 +284,7 @@ func (l *live) signInPath(r *http.Request) string {
 
 // pass hands a request to the app, for as long as its session lasts.
 func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry, rule sso.AccessRule) {
-	ctx := context.WithValue(r.Context(), proxiedKey{}, proxied{e, l, s})
+	ctx := context.WithValue(r.Context(), proxiedKey{}, proxied{e, rule.Public, l, s})
 	if e != nil {
 		var done func()
 		ctx, done = s.principals.watch(ctx, e, rule.Groups)

@@ -62,3 +62,66 @@ func TestUpstreamPathIsABoundary(t *testing.T) {
 		}
 	}
 }
+
+// SECURITY H6: what one person got is not given to another by a cache, whatever the app says.
+func TestUpstreamAnswersStayPrivate(t *testing.T) {
+	app := func(w http.ResponseWriter, r *http.Request) {
+		for name, values := range r.Header {
+			if name, ok := strings.CutPrefix(name, "X-Answer-"); ok {
+				w.Header()[name] = values
+			}
+		}
+	}
+	rules := `ACCESS_RULES=[{"path":"/public","allow":"public"}]`
+	b, keyed := behind(t, app, rules), behind(t, app, rules, "BEARER_HEADER=X-Api-Key")
+	people := map[string]*browser{"": b.browser(), ", X-Api-Key": keyed.browser()} // by what else Vary has
+	for _, c := range people {
+		c.signIn(nil)
+	}
+	for _, tt := range []struct {
+		headers       []string
+		control, vary string
+	}{
+		{nil, "private", "Cookie, Authorization"},
+		{[]string{"Cache-Control: public, max-age=600", "Vary: Accept-Encoding"}, "private, max-age=600", "Accept-Encoding, Cookie, Authorization"},
+		{[]string{"Cache-Control: Public,S-MaxAge=5 , max-age=600, immutable"}, "private, max-age=600, immutable", "Cookie, Authorization"},
+		{[]string{"Cache-Control: max-age=600", "Cache-Control: public"}, "private, max-age=600", "Cookie, Authorization"},
+		{[]string{"Cache-Control: private, max-age=5", "Vary: cookie"}, "private, max-age=5", "cookie, Authorization"},
+		{[]string{"Cache-Control: no-store"}, "no-store", "Cookie, Authorization"},
+		{[]string{"Cache-Control: no-cache"}, "no-cache", "Cookie, Authorization"},
+		{[]string{"Cache-Control: PRIVATE"}, "PRIVATE", "Cookie, Authorization"},
+		{[]string{`Cache-Control: private="Set-Cookie", max-age=9`}, "private, max-age=9", "Cookie, Authorization"},
+		{[]string{`Cache-Control: no-cache="a, no-store", max-age="9"`}, `private, no-cache="a, no-store", max-age="9"`, "Cookie, Authorization"},
+		{[]string{`Cache-Control: x="\", private, ", max-age=9`}, `private, x="\", private, ", max-age=9`, "Cookie, Authorization"},
+		{[]string{"Vary: *", "CDN-Cache-Control: max-age=5", "X-Accel-Expires: 600", "Surrogate-Control: max-age=5", "Cloudflare-CDN-Cache-Control: max-age=5"}, "private", "*"},
+	} {
+		for more, c := range people {
+			var headers []string
+			for _, h := range tt.headers {
+				headers = append(headers, "X-Answer-"+h)
+			}
+			vary := tt.vary
+			if vary != "*" {
+				vary += more
+			}
+			h := c.get("/page", headers...).Header
+			if got := strings.Join(h["Cache-Control"], " | "); got != tt.control {
+				t.Errorf("%q: got Cache-Control %q, want %q", tt.headers, got, tt.control)
+			}
+			if got := strings.Join(h["Vary"], " | "); got != vary {
+				t.Errorf("%q: got Vary %q, want %q", tt.headers, got, vary)
+			}
+			for _, name := range []string{"CDN-Cache-Control", "X-Accel-Expires", "Surrogate-Control", "Cloudflare-CDN-Cache-Control"} {
+				if got := h.Get(name); got != "" {
+					t.Errorf("%q: got %s: %s", tt.headers, name, got)
+				}
+			}
+		}
+	}
+	for _, c := range []*browser{b.browser(), people[""]} {
+		h := c.get("/public/x", "X-Answer-Cache-Control: public, max-age=9", "X-Answer-CDN-Cache-Control: max-age=5").Header
+		if h.Get("Cache-Control") != "public, max-age=9" || h.Get("Vary") != "" || h.Get("CDN-Cache-Control") == "" {
+			t.Errorf("a public page: got %v", h)
+		}
+	}
+}
