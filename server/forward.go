@@ -52,20 +52,23 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 		s.refuseForward(w, r, l, want, err)
 		return
 	}
-	q, err := url.ParseQuery(r.URL.RawQuery)
+	asked, err := l.readAsks(r, "cookies", "sign_in")
 	if err != nil {
-		s.refuseForward(w, r, l, want, fmt.Errorf("the query of /auth/forward cannot be read: %w", sso.ProxyRefused))
+		if _, query, _ := strings.Cut(want.uri, "?"); query == r.URL.RawQuery {
+			err = fmt.Errorf("the proxy hands on the query of the page (in a Caddyfile: write uri /auth/forward? with the question mark): %w", err)
+		}
+		s.logAsks(r, l, err)
+		s.refuseForward(w, r, l, want, err)
 		return
 	}
-	with := q.Get("with")
 	e, err := (*entry)(nil), error(sso.NotSignedIn)
-	if with != "sign_in" {
-		e, err = s.admitForward(r, l, want, q["group"])
+	if asked.with != "sign_in" {
+		e, err = s.admitForward(r, l, want, asked.groups)
 	}
 	switch {
 	case err == nil:
 		s.setIdentity(w.Header(), e)
-		if with == "cookies" {
+		if asked.with == "cookies" {
 			l.returnCredentials(w.Header(), r.Header)
 		}
 		s.answerVerify(w, http.StatusOK)

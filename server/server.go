@@ -81,13 +81,14 @@ type Server struct {
 	transport  *http.Transport // to UPSTREAM
 	unsigned   *rate.Limiter   // of handoffs
 	forms      tally           // the other handoffs
+	misasked   *rate.Limiter   // of log lines about questions of a proxy
 }
 
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
 func New(o Options, l Live) (*Server, error) {
 	s := &Server{
 		Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics(), transport: newTransport(),
-		unsigned: rate.NewLimiter(unsignedRate, unsignedBurst),
+		unsigned: rate.NewLimiter(unsignedRate, unsignedBurst), misasked: rate.NewLimiter(rate.Every(10*time.Second), 5),
 	}
 	s.principals.reload = o.SettingsChanged
 	var err error

@@ -202,23 +202,30 @@ var (
 )
 
 // verify answers GET /auth/verify for nginx auth_request and the like: 200 with the identity headers, 401 not signed in,
-// 403 in none of the named groups. It reads no header about the original request, and does no more work than a look into
-// memory.
+// 403 in none of the named groups, or asked in a way that is not understood. It reads no header about the original request,
+// and does no more work than a look into memory.
 func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 	if !s.beginVerify(w, r) {
 		return
 	}
 	l := s.live.Load()
+	var asked asks
+	if r.URL.RawQuery != "" {
+		var err error
+		if asked, err = l.readAsks(r); err != nil {
+			s.logAsks(r, l, err)
+			s.answerVerify(w, http.StatusForbidden)
+			return
+		}
+	}
 	e, err := s.check(r, l)
 	switch {
 	case err != nil:
 		s.denyVerify(w, r, err)
 		return
-	case r.URL.RawQuery != "":
-		if groups, ok := requiredGroups(r.URL.RawQuery); !ok || len(groups) > 0 && !e.inAny(groups) {
-			s.answerVerify(w, http.StatusForbidden)
-			return
-		}
+	case len(asked.groups) > 0 && !e.inAny(asked.groups):
+		s.answerVerify(w, http.StatusForbidden)
+		return
 	}
 	s.setIdentity(w.Header(), e)
 	s.answerVerify(w, http.StatusOK)
@@ -246,15 +253,6 @@ func (s *Server) check(r *http.Request, l *live) (*entry, error) {
 		}
 	}
 	return s.principals.find(r.Context(), hash)
-}
-
-// requiredGroups reads ?group=A&group=B. ok is false when the query cannot be read: then no one is in the groups.
-func requiredGroups(rawQuery string) (groups []string, ok bool) {
-	q, err := url.ParseQuery(rawQuery)
-	if err != nil {
-		return nil, false
-	}
-	return q["group"], true
 }
 
 // denyVerify answers what is no 2xx, and fails closed: without the database no one is signed in (SECURITY L4).

@@ -31,6 +31,13 @@ func (b *Buffer) String() string {
 	return b.b.String()
 }
 
+// Reset forgets what was written so far.
+func (b *Buffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Reset()
+}
+
 // FreePort returns a port of 127.0.0.1 that is free now. Another program could take it before the test does; none has
 // been seen to.
 func FreePort(t testing.TB) string {

@@ -1,0 +1,97 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// SECURITY H1, H4: a requirement that is misspelt lets nobody in, rather than everybody; the log says what is wrong.
+func TestProxyAsksOddly(t *testing.T) {
+	b := start(t, "JWT_GROUP_SYNC=true", "TRUSTED_PROXIES=127.0.0.1", "BEARER_PARAMETER=access_token", `ACCESS_RULES=[{"path":"/public","allow":"public"}]`)
+	if _, err := b.store.EnsureGroups(t.Context(), []string{"Sales"}, sso.Event{Actor: "cli"}); err != nil {
+		t.Fatal(err)
+	}
+	ann, anyone := b.browser(), b.browser()
+	ann.signIn(claims{"groups": []string{"Sales"}})
+	id := ann.cookie()
+	const groups = "groups are asked for as ?group=A&group=B"
+	for _, tt := range []struct {
+		query           string
+		verify, forward int // as Ann
+		logged          string
+	}{
+		{"", 200, 200, ""},
+		{"?", 200, 200, ""},
+		{"?group=Sales", 200, 200, ""},
+		{"?group=Other&group=Sales", 200, 200, ""},
+		{"?access_token=" + id, 200, 200, ""},
+		{"?group=Sales&access_token=" + id, 200, 200, ""},
+		{"?with=cookies", 403, 200, ""},
+		{"?groups=Sales", 403, 403, "groups is no parameter of /auth/"},
+		{"?groups=Sales", 403, 403, groups},
+		{"?Group=Sales", 403, 403, "Group is no parameter"},
+		{"?group[]=Sales", 403, 403, "group[] is no parameter"},
+		{"?allowed_groups=Sales", 403, 403, "allowed_groups is no parameter"},
+		{"?group=Sales&groups=Other", 403, 403, "groups is no parameter"},
+		{"?rd=/x", 403, 403, "rd is no parameter"},
+		{"?Access_token=" + id, 403, 403, "Access_token is no parameter"},
+		{"?=Sales", 403, 403, "odd name"},
+		{"?" + id, 403, 403, "one with an odd name is no parameter"}, // SECURITY K1
+		{"?group=", 403, 403, "parameter group is empty"},
+		{"?group", 403, 403, "parameter group is empty"},
+		{"?group=Sales&group=", 403, 403, "parameter group is empty"},
+		{"?group=Sales,Other", 403, 403, "no comma"},
+		{"?group=%20Sales", 403, 403, "no group's name"},
+		{"?group=%zz", 403, 403, "cannot be read"},
+		{"?group=Sales;x", 403, 403, "cannot be read"},
+		{"?with=cookie", 403, 403, ""},
+		{"?with=signin", 403, 403, ""},
+		{"?with=", 403, 403, ""},
+		{"?with=cookies&with=sign_in", 403, 403, ""},
+		{"?with=cookies&with=cookies", 403, 403, ""},
+		{"?With=cookies", 403, 403, "With is no parameter"},
+	} {
+		for route, want := range map[string]int{"/auth/verify": tt.verify, "/auth/forward": tt.forward} {
+			b.log.Reset()
+			b.pass(1e10) // between two of these lines
+			resp := ann.get(route+tt.query, asked(b, "GET", "/page")...)
+			if resp.StatusCode != want {
+				t.Errorf("%s%s: got %d, want %d", route, tt.query, resp.StatusCode, want)
+			}
+			if log := b.log.String(); want == 403 && (!strings.Contains(log, "level=ERROR") || !strings.Contains(log, tt.logged) || strings.Contains(log, id)) {
+				t.Errorf("%s%s: logged %s, want %q at error", route, tt.query, log, tt.logged)
+			}
+			for _, name := range identityHeaders {
+				if want == 403 && resp.Header.Get(name) != "" {
+					t.Errorf("%s%s: answered with %s", route, tt.query, name)
+				}
+			}
+			if want == 403 { // whoever asks, and whatever for
+				if got := anyone.get(route+tt.query, asked(b, "GET", "/public")...).StatusCode; got != 403 {
+					t.Errorf("%s%s, signed out: got %d, want 403", route, tt.query, got)
+				}
+			}
+		}
+	}
+	if ann.get("/auth/forward?with=signin", asked(b, "GET", "/")...); !strings.Contains(b.log.String(), "one of cookies, sign_in") {
+		t.Errorf("logged %s", b.log)
+	}
+	// A Caddyfile that says "uri /auth/forward" hands on what clients ask for.
+	b.pass(1e10)
+	if ann.get("/auth/forward?tab=2", asked(b, "GET", "/page?tab=2")...); !strings.Contains(b.log.String(), "write uri /auth/forward? with the question mark") {
+		t.Errorf("logged %s", b.log)
+	}
+	b.log.Reset()
+	for range 50 {
+		anyone.get("/auth/verify?groups=x")
+	}
+	if n := strings.Count(b.log.String(), "level=ERROR"); n > 5 {
+		t.Errorf("got %d lines of what anyone may ask, want 5 at most", n)
+	}
+	if got := ann.send(http.MethodHead, "/auth/verify?groups=x", "").StatusCode; got != 403 {
+		t.Errorf("HEAD: got %d, want 403", got)
+	}
+}
