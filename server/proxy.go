@@ -85,7 +85,7 @@ func rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 	p.server.setIdentity(h, p.entry)
 	if len(pr.In.Trailer) > 0 {
 		pr.Out.Body = &trailing{pr.Out.Body, pr.In.Trailer, pr.Out.Trailer}
-		cleanForUpstream(pr.Out.Trailer)
+		p.live.cleanTrailer(pr.Out.Trailer)
 	}
 }
 
@@ -101,7 +101,7 @@ func keepWebSocketOnly(h http.Header) {
 }
 
 // trailing hands a request's trailers on, which are known once its body is read. The library has copied their names
-// before, and only those that cleanForUpstream left get a value.
+// before, and only those that cleanTrailer left get a value.
 type trailing struct {
 	io.ReadCloser
 	from, to http.Header
@@ -137,6 +137,26 @@ func cleanForUpstream(h http.Header) {
 			delete(h, name)
 		}
 	}
+}
+
+// cleanTrailer removes what some server takes from a trailer as if it had been a header: an identity, or a credential. No
+// trailer is either of them (RFC 9110 §6.5.1), not even the app's own.
+func (l *live) cleanTrailer(trailer http.Header) {
+	cleanForUpstream(trailer)
+	for name := range trailer {
+		if l.credentialHeader(plainName(name)) {
+			delete(trailer, name)
+		}
+	}
+}
+
+// credentialHeader reports whether sessions come in a header of that plain name.
+func (l *live) credentialHeader(plain string) bool {
+	switch plain {
+	case "cookie", "authorization", "x-metabase-session", plainName(l.cfg.BearerHeader):
+		return true
+	}
+	return false
 }
 
 // identityHeader reports whether a header could pass for one of ours, or for what a proxy says: Remote-User,

@@ -360,7 +360,7 @@ func TestProxyLargeUpload(t *testing.T) {
 	}
 }
 
-// Trailers go both ways, and none of them is an identity.
+// Trailers go both ways, and none of them is an identity (SECURITY H3) or a credential (SECURITY H6).
 func TestProxyTrailers(t *testing.T) {
 	got := make(chan http.Header, 1)
 	b := behind(t, func(w http.ResponseWriter, r *http.Request) {
@@ -369,15 +369,23 @@ func TestProxyTrailers(t *testing.T) {
 		w.Header().Set("Trailer", "X-Sum")
 		io.WriteString(w, "body")
 		w.Header().Set("X-Sum", "42")
-	})
+	}, "BEARER_HEADER=X-Api-Key")
 	c := b.browser()
 	c.signIn(nil)
 	req, _ := http.NewRequest("POST", b.url+"/x", io.MultiReader(strings.NewReader("some"), strings.NewReader("thing")))
-	req.Trailer = http.Header{"X-Check": {"ok"}, "Remote-User": {"root"}, "Remote_groups": {"root"}}
+	req.Trailer = http.Header{"X-Check": {"ok"}}
+	for _, name := range []string{"Remote-User", "Remote_groups", "Cookie", "Authorization", "X-Metabase-Session", "X_metabase_session", "X-Api-Key", "X_api.key", "X-Forwarded-For"} {
+		req.Trailer[name] = []string{"ssobridge=" + c.cookie()}
+	}
 	resp := c.do(req)
 	if resp.StatusCode != 200 || resp.Trailer.Get("X-Sum") != "42" {
 		t.Errorf("answer: got %d, trailer %v", resp.StatusCode, resp.Trailer)
 	}
+	if h := <-got; len(h) != 1 || h.Get("X-Check") != "ok" {
+		t.Errorf("the app got the trailers %v", h)
+	}
+	// Not announced.
+	b.raw("POST / HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\nTrailer: X-Check\nCookie: ssobridge=%s\n\n0\nX-Check: ok\nCookie: ssobridge=%[1]s\nRemote-User: root\n\n", c.cookie())
 	if h := <-got; len(h) != 1 || h.Get("X-Check") != "ok" {
 		t.Errorf("the app got the trailers %v", h)
 	}
