@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -93,5 +94,33 @@ func TestProxyAsksOddly(t *testing.T) {
 	}
 	if got := ann.send(http.MethodHead, "/auth/verify?groups=x", "").StatusCode; got != 403 {
 		t.Errorf("HEAD: got %d, want 403", got)
+	}
+}
+
+// Whoever is kept out by a group is in the log, whichever way the group is asked for; who is signed out is not.
+func TestOutsiderIsLogged(t *testing.T) {
+	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=true", `ACCESS_RULES=[{"path":"/sales","allow":["Sales","Support"]}]`)
+	ann, anyone := b.browser(), b.browser()
+	ann.signIn(nil)
+	account := fmt.Sprintf("account=%v", ann.who()["id"])
+	for _, target := range []string{"/auth/verify?group=Sales&group=Support", "/auth/forward?group=Sales&group=Support", "/auth/forward", "/sales"} {
+		b.log.Reset()
+		resp := ann.get(target, asked(b, "GET", "/sales")...)
+		line := b.log.String()
+		if resp.StatusCode != 403 || strings.Count(line, "\n") != 1 {
+			t.Errorf("%s: got %d, logged %q, want 403 and one line", target, resp.StatusCode, line)
+		}
+		for _, want := range []string{"level=INFO", "msg=refused", "code=forbidden", "status=403", account, `[\"Sales\" \"Support\"]`, "request_id=" + resp.Header.Get("X-Request-Id"), "peer=127.0.0.1"} {
+			if !strings.Contains(line, want) {
+				t.Errorf("%s: logged %s, want %s in it", target, line, want)
+			}
+		}
+		if strings.Contains(line, ann.cookie()) || strings.Contains(line, "ann@") { // SECURITY K1
+			t.Errorf("%s: logged %s", target, line)
+		}
+	}
+	b.log.Reset()
+	if anyone.get("/auth/verify?group=Sales"); b.log.String() != "" {
+		t.Errorf("signed out: logged %s", b.log)
 	}
 }

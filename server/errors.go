@@ -262,6 +262,10 @@ func (s *Server) logRefusal(r *http.Request, status int, code sso.Code, ref, id 
 	if status >= 500 {
 		level = s.Log.ErrorContext
 	}
-	level(r.Context(), "refused", "code", code, "reference", ref, "status", status, "reason", sso.Reason(err),
-		"method", r.Method, "path", r.URL.Path, "peer", s.live.Load().peer(r), "request_id", id)
+	fields := []any{"code", code, "reference", ref, "status", status, "reason", sso.Reason(err),
+		"method", r.Method, "path", r.URL.Path, "peer", s.live.Load().peer(r), "request_id", id}
+	if o, ok := errors.AsType[*outsider](err); ok {
+		fields = append(fields, "account", o.account)
+	}
+	level(r.Context(), "refused", fields...)
 }

@@ -92,7 +92,7 @@ func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []st
 	}
 	e, err := s.admit(r, l, rule)
 	if err == nil && len(groups) > 0 && !e.inAny(groups) {
-		return nil, notIn(groups)
+		return nil, notIn(e, groups)
 	}
 	return e, err
 }
@@ -130,14 +130,24 @@ func (s *Server) admit(r *http.Request, l *live, rule sso.AccessRule) (*entry, e
 	case err != nil:
 		return nil, err
 	case len(rule.Groups) > 0 && !e.inAny(rule.Groups):
-		return nil, notIn(rule.Groups)
+		return nil, notIn(e, rule.Groups)
 	}
 	return e, nil
 }
 
-func notIn(groups []string) error {
-	return fmt.Errorf("in none of the groups %q: %w", groups, sso.Forbidden)
+// outsider is the error of an account that is in none of the groups, which are of a rule or of the proxy's own query.
+type outsider struct {
+	account int64
+	groups  []string
 }
+
+func notIn(e *entry, groups []string) error { return &outsider{e.account, groups} }
+
+func (o *outsider) Error() string {
+	return fmt.Sprintf("in none of the groups %s: %v", sso.Truncate(fmt.Sprintf("%q", o.groups), 500), sso.Forbidden)
+}
+
+func (o *outsider) Unwrap() error { return sso.Forbidden }
 
 // forwarded reads what a proxy says that it was asked for. It is believed from trusted proxies only, and only when each
 // header is there once, in one spelling: a second one is a client's (SECURITY H4, CVE-2026-40575).

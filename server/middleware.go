@@ -51,7 +51,7 @@ func (s *Server) signedIn(r *http.Request, groups []string) (*entry, *sso.Princi
 		return nil, nil, err
 	}
 	if len(groups) > 0 && !e.inAny(groups) {
-		return nil, nil, notIn(groups)
+		return nil, nil, notIn(e, groups)
 	}
 	p, err := s.principals.whole(r.Context(), e)
 	return e, p, err

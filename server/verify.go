@@ -224,6 +224,9 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 		s.denyVerify(w, r, err)
 		return
 	case len(asked.groups) > 0 && !e.inAny(asked.groups):
+		// The proxy shows a page of its own, which says nothing: the id of the answer is the reference.
+		id := w.Header()["X-Request-Id"][0]
+		s.logRefusal(r, http.StatusForbidden, sso.Forbidden, id, id, notIn(e, asked.groups))
 		s.answerVerify(w, http.StatusForbidden)
 		return
 	}
