@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -38,6 +39,8 @@ type proxied struct {
 	public bool   // the path is everyone's
 	live   *live
 	server *Server
+	asked  *http.Request // as it came
+	upload *upload       // its body; nil: none
 }
 
 type proxiedKey struct{}
@@ -117,16 +120,34 @@ func (t *trailing) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// upload is the body of a request, of which it notes that the client did it wrong: too little of it, or what is no chunk.
+type upload struct {
+	io.ReadCloser
+	failed atomic.Bool
+}
+
+func (u *upload) Read(b []byte) (int, error) {
+	n, err := u.ReadCloser.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, http.ErrBodyReadAfterClose) {
+		u.failed.Store(true)
+	}
+	return n, err
+}
+
 func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 	p := r.Context().Value(proxiedKey{}).(proxied)
 	switch {
 	case errors.Is(context.Cause(r.Context()), errSessionOver):
-		p.server.serveRefusal(w, r, sso.NotSignedIn)
+		err = sso.NotSignedIn
 	case errors.Is(err, context.Canceled): // the client went away
+		return
+	case p.upload != nil && p.upload.failed.Load(): // err may quote the client (SECURITY K1)
+		err = fmt.Errorf("the body of the request is cut off or malformed: %w", sso.RequestMalformed)
 	default:
 		p.server.Log.Error("upstream does not answer", "error", err)
-		p.server.serveRefusal(w, r, sso.UpstreamDown)
+		err = sso.UpstreamDown
 	}
+	p.server.serveRefusal(w, p.asked, err) // r has the app's path, and credentials removed
 }
 
 // cleanForUpstream removes what a client sent in our name, in every spelling that some server reads as the same header
@@ -304,7 +325,13 @@ func (l *live) signInPath(r *http.Request) string {
 
 // pass hands a request to the app, for as long as its session lasts.
 func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry, rule sso.AccessRule) {
-	ctx := context.WithValue(r.Context(), proxiedKey{}, proxied{e, rule.Public, l, s})
+	p := proxied{entry: e, public: rule.Public, live: l, server: s, asked: r}
+	body := r.Body
+	if r.ContentLength != 0 && body != nil {
+		p.upload = &upload{ReadCloser: body}
+		body = p.upload
+	}
+	ctx := context.WithValue(r.Context(), proxiedKey{}, p)
 	if e != nil {
 		var done func()
 		ctx, done = s.principals.watch(ctx, e, rule.Groups)
@@ -316,7 +343,9 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry,
 			}
 		})()
 	}
-	l.proxy.ServeHTTP(w, r.WithContext(ctx))
+	r = r.WithContext(ctx)
+	r.Body = body
+	l.proxy.ServeHTTP(w, r)
 }
 
 // wantsPage reports whether a browser is loading a page, as against an API client, a script or an image: only a page may

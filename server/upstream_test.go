@@ -1,6 +1,9 @@
 package server_test
 
 import (
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -123,5 +126,36 @@ func TestUpstreamAnswersStayPrivate(t *testing.T) {
 		if h.Get("Cache-Control") != "public, max-age=9" || h.Get("Vary") != "" || h.Get("CDN-Cache-Control") == "" {
 			t.Errorf("a public page: got %v", h)
 		}
+	}
+}
+
+// A client that breaks off, or sends what is no body, is not told that the app is down, nor is the log.
+func TestBrokenUploads(t *testing.T) {
+	b := behindPath(t, "/app", func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+	c := b.browser()
+	c.signIn(nil)
+	for _, body := range []string{"2\nab\n0\n\n", "2\r\nab\r\nx\r\n", "2\r\nabc\r\n0\r\n\r\n", "2\r\nab\r\n0\r\nno trailer\r\n\r\n"} {
+		resp, conn, answers := b.raw("POST /upload HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\nCookie: ssobridge=%s\n\n%sGET /auth/login HTTP/1.1\nHost: x\n\n",
+			c.cookie(), body)
+		io.Copy(io.Discard, resp.Body)
+		if resp.StatusCode != 400 || !strings.Contains(lastLine(b), "level=INFO") || !strings.Contains(lastLine(b), "path=/upload") {
+			t.Errorf("%q: got %d, and logged %s", body, resp.StatusCode, lastLine(b))
+		}
+		if _, err := http.ReadResponse(answers, nil); err == nil {
+			t.Errorf("%q: what came behind it was answered, too", body)
+		}
+		conn.Close()
+	}
+	// Whoever hangs up reads no answer.
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "POST /gone HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nCookie: ssobridge=%s\r\n\r\nhalf", c.cookie())
+	conn.(*net.TCPConn).CloseWrite()
+	io.Copy(io.Discard, conn)
+	conn.Close()
+	if log := b.log.String(); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "path=/gone") {
+		t.Errorf("logged %s", log)
 	}
 }
