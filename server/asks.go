@@ -79,3 +79,10 @@ func (s *Server) logAsks(r *http.Request, l *live, err error) {
 		s.Log.Error("a proxy's question is not understood, so no one is let in: correct its configuration", "reason", sso.Reason(err), "peer", l.peer(r))
 	}
 }
+
+// logDeaf says once, until the settings change, that rules are not followed where somebody may think they are.
+func (s *Server) logDeaf(r *http.Request, l *live) {
+	if l.deaf.CompareAndSwap(false, true) {
+		s.Log.Error("ACCESS_RULES are not followed by /auth/verify, which is not told the page: have the proxy ask /auth/forward", "peer", l.peer(r))
+	}
+}

@@ -103,6 +103,7 @@ func TestOutsiderIsLogged(t *testing.T) {
 	ann, anyone := b.browser(), b.browser()
 	ann.signIn(nil)
 	account := fmt.Sprintf("account=%v", ann.who()["id"])
+	ann.get("/auth/verify") // see TestVerifyIsDeafToRules
 	for _, target := range []string{"/auth/verify?group=Sales&group=Support", "/auth/forward?group=Sales&group=Support", "/auth/forward", "/sales"} {
 		b.log.Reset()
 		resp := ann.get(target, asked(b, "GET", "/sales")...)
@@ -122,5 +123,30 @@ func TestOutsiderIsLogged(t *testing.T) {
 	b.log.Reset()
 	if anyone.get("/auth/verify?group=Sales"); b.log.String() != "" {
 		t.Errorf("signed out: logged %s", b.log)
+	}
+}
+
+// /auth/verify does not know which page is wanted: that rules have no effect there is said once.
+func TestVerifyIsDeafToRules(t *testing.T) {
+	const said = "ACCESS_RULES are not followed by /auth/verify"
+	b := start(t, "TRUSTED_PROXIES=127.0.0.1", `ACCESS_RULES=[{"path":"/sales","allow":["Sales"]}]`)
+	c := b.browser()
+	c.signIn(nil)
+	c.get("/auth/forward", asked(b, "GET", "/page")...)
+	if strings.Contains(b.log.String(), said) {
+		t.Error("said though nobody asked /auth/verify")
+	}
+	for range 3 {
+		if got := c.get("/auth/verify").StatusCode; got != 200 {
+			t.Errorf("got %d, want 200", got)
+		}
+	}
+	if n := strings.Count(b.log.String(), said); n != 1 || !strings.Contains(b.log.String(), "level=ERROR") {
+		t.Errorf("said %d times, want once: %s", n, b.log)
+	}
+	plain := start(t)
+	plain.browser().get("/auth/verify")
+	if strings.Contains(plain.log.String(), said) {
+		t.Error("said without rules")
 	}
 }

@@ -209,6 +209,9 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l := s.live.Load()
+	if len(l.cfg.AccessRules) > 0 && !l.deaf.Load() {
+		s.logDeaf(r, l)
+	}
 	var asked asks
 	if r.URL.RawQuery != "" {
 		var err error
