@@ -1,13 +1,19 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
-// mendAnswer changes the app's answer where the bridge in front of it has to.
+// mendAnswer changes the app's answer where the bridge in front of it has to, or refuses to hand it on.
 func mendAnswer(resp *http.Response) error {
+	if resp.StatusCode < 100 { // "099" is read as three digits, and written by no server (RFC 9110 §15)
+		return fmt.Errorf("the app answered with status %q", sso.Truncate(resp.Status, 20))
+	}
 	p := resp.Request.Context().Value(proxiedKey{}).(proxied)
 	if !p.public && resp.StatusCode != http.StatusSwitchingProtocols {
 		p.live.keepPrivate(resp.Header)

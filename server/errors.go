@@ -163,6 +163,9 @@ func echoError(he *echo.HTTPError) error {
 	return fmt.Errorf("%v: %w", he.Message, sso.Internal)
 }
 
+// aboutBody are headers of an answer that did not come about and that would be wrong about ours.
+var aboutBody = [...]string{"Content-Length", "Content-Encoding", "Content-Range", "Etag", "Last-Modified"}
+
 // serveRefusal answers an error: log line, status, and words in the form that the client reads.
 func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error) {
 	code := sso.CodeOf(err)
@@ -175,6 +178,9 @@ func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error)
 	s.logRefusal(r, v.status, code, ref, h.Get("X-Request-Id"), err)
 	s.metrics.refused(code)
 
+	for _, name := range aboutBody {
+		h.Del(name)
+	}
 	setPrivate(h)
 	if h.Get("Content-Security-Policy") == "" { // the same
 		s.securityHeaders(h, s.live.Load())

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -157,5 +158,60 @@ func TestBrokenUploads(t *testing.T) {
 	conn.Close()
 	if log := b.log.String(); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "path=/gone") {
 		t.Errorf("logged %s", log)
+	}
+}
+
+// sayer is an app that answers everything with these bytes.
+func sayer(t *testing.T, answer string) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					io.WriteString(conn, answer)
+				}
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+// An answer that is none is the app's fault, told in our own words (SECURITY L5, K3).
+func TestUpstreamAnswersNonsense(t *testing.T) {
+	for _, status := range []string{"099 x", "000 x", "+12 x", "1 x", "1000 x", "abc x", "-01 x", "101 x", "", "200 OK\r\nContent-Length: 1\r\nContent-Length: 2"} {
+		b := start(t, "UPSTREAM="+sayer(t, "HTTP/1.1 "+status+"\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\nSet-Cookie: app=1\r\nCache-Control: public\r\nConnection: close\r\n\r\nhello"))
+		c := b.browser()
+		c.signIn(nil)
+		resp := c.get("/x")
+		if resp.StatusCode != 502 || resp.body != "The app behind this page does not answer" || resp.ContentLength != int64(len(resp.body)) {
+			t.Errorf("%q: got %s, %d bytes: %s", status, resp.Status, resp.ContentLength, resp.body)
+		}
+		if h := resp.Header; h.Get("Set-Cookie") != "" || h.Get("Content-Encoding") != "" || h.Get("Cache-Control") != "no-store" {
+			t.Errorf("%q: got %v", status, h)
+		}
+		if log := b.log.String(); strings.Contains(log, "panic") {
+			t.Errorf("%q: logged %s", status, log)
+		}
+	}
+}
+
+// What was said about another answer is not said about a refusal.
+func TestRefusalHasItsOwnLength(t *testing.T) {
+	w := httptest.NewRecorder()
+	w.Header().Set("Content-Length", "5")
+	w.Header().Set("Content-Encoding", "gzip")
+	start(t, "UPSTREAM="+app(t).URL).srv.ServeHTTP(w, httptest.NewRequest("GET", "/x", nil))
+	if h := w.Header(); w.Code != 401 || h.Get("Content-Length") != "" || h.Get("Content-Encoding") != "" {
+		t.Errorf("got %d %v", w.Code, h)
 	}
 }
