@@ -75,16 +75,35 @@ func TestGoCommands(t *testing.T) {
 	}
 }
 
-// The settings of the first steps are good, as variables and as a file.
-func TestFirstSettings(t *testing.T) {
+// The settings of the first steps are good, without a proxy and behind one: for the terminal that writes them, and for
+// another one that reads them.
+func TestFirstVariables(t *testing.T) {
 	ssotest.Need(t, "openssl", "apt-get install openssl")
-	dir := t.TempDir()
-	sh := exec.Command("sh", "-e", "-c", marked(t, "settings: env").code+`"$0" check --json`, program.Path(t))
-	sh.Dir, sh.Env = dir, environ()
-	if out, err := sh.CombinedOutput(); err != nil || !strings.Contains(string(out), `"ok": true`) || strings.Contains(string(out), `"warnings": ["`) {
-		t.Errorf("the variables: %v\n%s", err, out)
+	for mark, site := range map[string]string{"settings: env": "http://localhost:3000", "settings: proxy": "http://localhost:8080"} {
+		dir := t.TempDir()
+		sh := func(script string) (string, error) {
+			cmd := exec.Command("sh", "-e", "-c", script, program.Path(t))
+			cmd.Dir, cmd.Env = dir, environ()
+			out, err := cmd.CombinedOutput()
+			return string(out), err
+		}
+		if out, err := sh(marked(t, mark).code + `"$0" check --json`); err != nil || !strings.Contains(out, `"ok": true`) || strings.Contains(out, `"warnings": ["`) {
+			t.Errorf("%s: %v\n%s", mark, err, out)
+		}
+		out, err := sh(`. ./sso.env; "$0" tokens login --email ada@example.com; echo "$BRIDGE_URL $SSO_SECRET"`)
+		if err != nil || !strings.HasPrefix(out, site+"/auth/sso?jwt=") || !regexp.MustCompile(`\n`+site+` [0-9a-f]{64}\n$`).MatchString(out) {
+			t.Errorf("%s, in another terminal: %v\n%s", mark, err, out)
+		}
+		info, err := os.Stat(filepath.Join(dir, "sso.secret"))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: sso.secret: %v, %v", mark, info, err)
+		}
 	}
+}
 
+// The settings of the first steps are good as a file, with the rules that are shown further below.
+func TestFirstFile(t *testing.T) {
+	dir := t.TempDir()
 	yaml := strings.ReplaceAll(marked(t, "settings: yaml").code, "/etc/ssobridge/secret", filepath.Join(dir, "secret"))
 	for name, text := range map[string]string{"ssobridge.yaml": yaml + marked(t, "settings: rules").code, "secret": secret + "\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
