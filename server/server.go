@@ -160,6 +160,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelDebug), // broken clients, not ours
 	}
+	hs.DisableGeneralOptionsHandler = true // "OPTIONS *" is ours to answer, with our headers
 	failed := make(chan error, 1)
 	go func() { failed <- hs.Serve(l) }()
 	select {

@@ -215,3 +215,25 @@ func TestRefusalHasItsOwnLength(t *testing.T) {
 		t.Errorf("got %d %v", w.Code, h)
 	}
 }
+
+// SECURITY H1, L1: "OPTIONS *" is answered like any request of no one, by us and not by the library.
+func TestOptionsOfTheServer(t *testing.T) {
+	for _, tt := range []struct {
+		settings []string
+		want     int
+	}{
+		{[]string{"UPSTREAM=" + app(t).URL}, 400},
+		{[]string{"UPSTREAM=" + app(t).URL, `ACCESS_RULES=[{"path":"/","allow":"public"}]`}, 403},
+		{nil, 404},
+	} {
+		b := start(t, tt.settings...)
+		c := b.browser()
+		c.signIn(nil)
+		for _, cookie := range []string{"x", c.cookie()} {
+			resp, _, _ := b.raw("OPTIONS * HTTP/1.1\nHost: x\nCookie: ssobridge=%s\n\n", cookie)
+			if resp.StatusCode != tt.want || resp.Header.Get("X-Request-Id") == "" || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("%q: got %d %v, want %d", tt.settings, resp.StatusCode, resp.Header, tt.want)
+			}
+		}
+	}
+}
