@@ -1,4 +1,5 @@
-// A Go app with the bridge inside: go get github.com/ssobridge/ssobridge && SECRET_KEY=$(openssl rand -hex 32) go run app.go
+// A Go app with the bridge inside:
+// go mod init app && go get github.com/ssobridge/ssobridge && SECRET_KEY=$(openssl rand -hex 32) go run app.go
 package main
 
 import (

@@ -1,4 +1,5 @@
-// An app behind ssobridge that believes signed assertions only: go get github.com/ssobridge/ssobridge && BRIDGE_URL=http://localhost:3000 go run app.go
+// An app behind ssobridge that believes signed assertions only:
+// go mod init app && go get github.com/ssobridge/ssobridge && BRIDGE_URL=http://localhost:3000 go run app.go
 package main
 
 import (
