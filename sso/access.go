@@ -1,11 +1,7 @@
 package sso
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,83 +15,11 @@ type AccessRules []AccessRule
 
 // An AccessRule is one line of [AccessRules]. Empty Host, Path and Methods match everything.
 type AccessRule struct {
-	Host    string   // exactly, without case and without port
+	Host    string   // exactly, without case, port and final dot
 	Path    string   // begins with "/": this path and all below it, whole segments
 	Methods []string // upper case; GET stands for HEAD, too (RFC 9110 §9.3.2)
 	Public  bool     // anyone, signed in or not
 	Groups  []string // who is in one of these groups; empty: who is signed in
-}
-
-// ParseAccessRules reads JSON such as
-//
-//	[{"path":"/health","allow":"public"},{"host":"bi.example.com","path":"/admin","methods":["POST"],"allow":["Sales"]}]
-//
-// where allow is "public", "signed_in", or a list of group names. The error names the rule, counted from 1.
-func ParseAccessRules(text string) (AccessRules, error) {
-	if strings.TrimSpace(text) == "" {
-		return nil, nil
-	}
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.DisallowUnknownFields()
-	var raw []struct {
-		Host    string          `json:"host"`
-		Path    string          `json:"path"`
-		Methods []string        `json:"methods"`
-		Allow   json.RawMessage `json:"allow"`
-	}
-	if err := dec.Decode(&raw); err != nil {
-		return nil, fmt.Errorf(`not a JSON list of rules such as [{"path":"/public","allow":"public"}]: %w`, err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is text after the list")
-	}
-	var rules AccessRules
-	for i, r := range raw {
-		rule := AccessRule{Host: strings.ToLower(r.Host), Path: r.Path}
-		for _, m := range r.Methods {
-			rule.Methods = append(rule.Methods, strings.ToUpper(m))
-		}
-		if err := rule.readAllow(r.Allow); err != nil {
-			return nil, fmt.Errorf("rule %d: %w", i+1, err)
-		}
-		if err := rule.check(); err != nil {
-			return nil, fmt.Errorf("rule %d: %w", i+1, err)
-		}
-		rules = append(rules, rule)
-	}
-	return rules, nil
-}
-
-func (r *AccessRule) readAllow(allow json.RawMessage) error {
-	var word string
-	if json.Unmarshal(allow, &word) == nil {
-		switch word {
-		case "public":
-			r.Public = true
-			return nil
-		case "signed_in":
-			return nil
-		}
-	}
-	if bytes.HasPrefix(allow, []byte("[")) && json.Unmarshal(allow, &r.Groups) == nil && len(r.Groups) > 0 {
-		return nil
-	}
-	return errors.New(`"allow" is "public", "signed_in", or a list of group names`)
-}
-
-func (r *AccessRule) check() error {
-	if r.Host != "" && !plainHost(r.Host) {
-		return fmt.Errorf("host %q is not a plain host name: it has no port, and no wildcard", r.Host)
-	}
-	if r.Path != "" && !plainPath(r.Path) {
-		return fmt.Errorf("path %q does not begin with one slash, or has escapes, dots or other parts that are read in several ways", r.Path)
-	}
-	for _, g := range r.Groups {
-		if err := CheckGroupName(g); err != nil {
-			return fmt.Errorf("group %q: %w", g, err)
-		}
-	}
-	return nil
 }
 
 // Decide returns the rule for a request. host is without port; escapedPath is the path as it was sent, without query.

@@ -141,18 +141,114 @@ func TestAccessRules(t *testing.T) {
 	}
 }
 
+// SECURITY H4: a rule that would protect nothing is refused, and the message says which one and why.
 func TestAccessRulesRefuse(t *testing.T) {
-	for _, text := range []string{
-		`{}`, `[{}]`, `[{"allow":"everyone"}]`, `[{"allow":[]}]`, `[{"allow":[""]}]`, `[{"allow":"public","pth":"/a"}]`, `[{"allow":"public","path":"a"}]`,
-		`[{"allow":"public","path":"/a/../b"}]`, `[{"allow":"public","path":"/a%2f"}]`, `[{"allow":"public","path":"/a*;"}]`,
-		`[{"allow":"public","host":"*.example.com"}]`, `[{"allow":"public","host":"a:80"}]`, `[{"allow":"public"}] x`, `[`, `[{"allow":["a,b"]}]`, `[{"allow":null}]`,
+	for _, tt := range []struct{ text, want string }{
+		{`{}`, "write [ and ] around it"},
+		{`{"path":"/a","allow":["Sales"]}`, "write [ and ] around it"},
+		{`"public"`, "not a JSON list of rules"},
+		{`[`, "not a JSON list of rules"},
+		{`[{"allow":"public"}] x`, "not a JSON list of rules"},
+		{`["/a"]`, "rule 1: not a JSON object"},
+		{`[null]`, "rule 1: not a JSON object"},
+		{`[{}]`, `"allow" is not there`},
+		{`[{"allow":"everyone"}]`, `"allow" is not understood`},
+		{`[{"allow":"Sales"}]`, `["Sales"]`},
+		{`[{"allow":[]}]`, `"allow" is not understood`},
+		{`[{"allow":[""]}]`, `"allow" is not understood`},
+		{`[{"allow":["Sales",7]}]`, `"allow" is not understood`},
+		{`[{"allow":null}]`, `"allow" is not understood`},
+		{`[{"allow":["a,b"]}]`, "no comma"},
+		{`[{"allow":"public","pth":"/a"}]`, `"pth" is none of the keys of a rule`},
+		{`[{"allow":"public"},{"allow":"public","PATH":"/a"}]`, `rule 2: "PATH" is none of the keys`},
+		{`[{"path":"/a","Allow":["Sales"],"allow":"signed_in"}]`, `"Allow" is none of the keys`},
+		{`[{"allow":"public","":"/a"}]`, `"" is none of the keys`},
+		{`[{"allow":["Sales"],"path":"/a","allow":"signed_in"}]`, `"allow" stands there twice`},
+		{`[{"allow":["Sales"],"path":"/a","\u0070ath":"/b"}]`, `"path" stands there twice`},
+		{`[{"allow":"public","path":"a"}]`, "does not begin with one slash"},
+		{`[{"allow":"public","path":""}]`, `"path" is empty: leave it out`},
+		{`[{"allow":"public","path":null}]`, `"path" is no text`},
+		{`[{"allow":"public","path":7}]`, `"path" is no text`},
+		{`[{"allow":"public","path":"/a/../b"}]`, "read in several ways"},
+		{`[{"allow":"public","path":"/a%2f"}]`, "has escapes"},
+		{`[{"allow":["Sales"],"path":"/a/*"}]`, "has a *: a path is a prefix and no pattern"},
+		{`[{"allow":["Sales"],"path":"/{id}/a"}]`, "has a {: a path is a prefix"},
+		{`[{"allow":["Sales"],"path":"/a}"}]`, "prefix"},
+		{`[{"allow":["Sales"],"path":"/a[0-9]"}]`, "prefix"},
+		{`[{"allow":["Sales"],"path":"/a]"}]`, "prefix"},
+		{`[{"allow":["Sales"],"path":"^/a"}]`, "prefix"},
+		{`[{"allow":["Sales"],"path":"/a$"}]`, "prefix"},
+		{`[{"allow":["Sales"],"path":"/<id>"}]`, "prefix"},
+		{`[{"allow":["Sales"],"path":"/(a|b)"}]`, "prefix"},
+		{`[{"allow":["Sales"],"path":"/users/:id"}]`, "prefix"},
+		{`[{"allow":["Sales"],"path":"/a?b=c"}]`, "query or a fragment"},
+		{`[{"allow":["Sales"],"path":"/a#b"}]`, "query or a fragment"},
+		{`[{"allow":["Sales"],"methods":["GTE"]}]`, `method "GTE" is not known`},
+		{`[{"allow":["Sales"],"methods":["POST, PUT"]}]`, `write each for itself`},
+		{`[{"allow":["Sales"],"methods":["*"]}]`, `method "*" is not known`},
+		{`[{"allow":["Sales"],"methods":[]}]`, `"methods" is no list`},
+		{`[{"allow":["Sales"],"methods":"POST"}]`, `"methods" is no list`},
+		{`[{"allow":["Sales"],"methods":[""]}]`, `"methods" is no list`},
+		{`[{"allow":["Sales"],"methods":null}]`, `"methods" is no list`},
+		{`[{"allow":"public","host":"*.example.com"}]`, "no wildcards"},
+		{`[{"allow":"public","host":".example.com"}]`, "no wildcards"},
+		{`[{"allow":"public","host":"a:80"}]`, "has a port"},
+		{`[{"allow":"public","host":"https://bi.example.com"}]`, "has a scheme"},
+		{`[{"allow":"public","host":"bi.example.com/x"}]`, "has a scheme or a path"},
+		{`[{"allow":"public","host":"bücher.example"}]`, "xn--"},
+		{`[{"allow":"public","host":"bi.example.com.."}]`, "not a plain name"},
+		{`[{"allow":"public","host":""}]`, `"host" is empty`},
+		{`[{"allow":"public","path":"a"},{"allow":"public"},{"allow":"all"}]`, "; rule 3: "}, // every fault at once
 	} {
-		if rules, err := sso.ParseAccessRules(text); err == nil {
-			t.Errorf("%s: got %v, want an error", text, rules)
+		rules, err := sso.ParseAccessRules(tt.text)
+		if err == nil {
+			t.Errorf("%s: got %v, want an error", tt.text, rules)
+			continue
+		}
+		if msg := err.Error(); !strings.Contains(msg, tt.want) || strings.Contains(msg, "Go ") || strings.ContainsAny(msg, "\n") {
+			t.Errorf("%s: got %q, want %q in it", tt.text, msg, tt.want)
 		}
 	}
-	if rules, err := sso.ParseAccessRules("  "); err != nil || rules != nil {
-		t.Errorf("nothing: got %v, %v", rules, err)
+	for _, text := range []string{"  ", "null", "[]"} {
+		if rules, err := sso.ParseAccessRules(text); err != nil || rules != nil {
+			t.Errorf("%q: got %v, %v", text, rules, err)
+		}
+	}
+	rules, err := sso.ParseAccessRules(`[{"host":"BI.example.com.","path":"/a b/café/(1)","methods":["get","PROPFIND"],"allow":["Sales"]},{"host":"::1","allow":"signed_in"}]`)
+	if err != nil || rules[0].Host != "bi.example.com" || !slices.Equal(rules[0].Methods, []string{"GET", "PROPFIND"}) || rules[1].Host != "::1" {
+		t.Errorf("got %v, %v", rules, err)
+	}
+}
+
+func TestAccessRulesShadowed(t *testing.T) {
+	for _, tt := range []struct {
+		earlier, later string
+		want           bool
+	}{
+		{`"path":"/a"`, `"path":"/a"`, true},
+		{`"path":"/a"`, `"path":"/a/b"`, true},
+		{`"path":"/a"`, `"path":"/a/"`, true},
+		{`"path":"/a/"`, `"path":"/a"`, false}, // /a itself
+		{`"path":"/a"`, `"path":"/ab"`, false},
+		{`"path":"/a/b"`, `"path":"/a"`, false},
+		{`"path":"/A"`, `"path":"/a"`, false},
+		{`"path":"/"`, `"host":"h","path":"/a","methods":["GET"]`, true},
+		{`"path":"/"`, `"methods":["GET"]`, true},
+		{`"host":"h"`, `"path":"/a"`, false},
+		{`"host":"h"`, `"host":"H.","path":"/a"`, true},
+		{`"host":"h"`, `"host":"i","path":"/a"`, false},
+		{`"methods":["GET"]`, `"path":"/a"`, false},
+		{`"methods":["GET"]`, `"path":"/a","methods":["HEAD","get"]`, true},
+		{`"methods":["GET"]`, `"path":"/a","methods":["GET","POST"]`, false},
+	} {
+		rules, err := sso.ParseAccessRules(`[{"path":"/other","allow":"public"},{` + tt.earlier + `,"allow":"signed_in"},{` + tt.later + `,"allow":["Sales"]}]`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		by, got := rules.Shadowed()[2]
+		if got != tt.want || got && by != 1 {
+			t.Errorf("%s, then %s: got %v, by %d, want %v", tt.earlier, tt.later, got, by, tt.want)
+		}
 	}
 }
 
@@ -206,6 +302,12 @@ func FuzzAccessRules(f *testing.F) {
 		}
 		if rule.Public && plain != rule.Path && !strings.HasPrefix(plain, strings.TrimSuffix(rule.Path, "/")+"/") {
 			t.Errorf("%q is public by %q", sent, rule.Path)
+		}
+		for i := range parsed.Shadowed() {
+			without := slices.Delete(slices.Clone(parsed), i, i+1)
+			if other, _, err := without.Decide("a", "GET", sent); err != nil || other.Public != rule.Public || !slices.Equal(other.Groups, rule.Groups) {
+				t.Errorf("%q: rule %d is said never to act, and without it %v becomes %v", sent, i+1, rule, other)
+			}
 		}
 	})
 }
