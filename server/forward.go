@@ -98,10 +98,15 @@ func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []st
 }
 
 // decide returns the rule for a request. Where that hangs on the method, a request that names another one besides is
-// refused: to an app that honours it, it is that other one (SECURITY H4).
+// refused: to an app that honours it, it is that other one (SECURITY H4). So is "post": methods have a case (RFC 9110 §9.1),
+// which some apps do not look at.
 func (l *live) decide(host, method, path string, h http.Header) (sso.AccessRule, error) {
 	rule, byMethod, err := l.cfg.AccessRules.Decide(host, method, path)
 	if err == nil && byMethod {
+		if method != strings.ToUpper(method) {
+			return sso.AccessRule{}, fmt.Errorf("ACCESS_RULES name methods for this path, and the app may take %q for another: %w",
+				sso.Truncate(method, 20), sso.Forbidden)
+		}
 		for name := range h {
 			if overridesMethod(name) {
 				return sso.AccessRule{}, fmt.Errorf("ACCESS_RULES name methods for this path, and %s may make the app take another than %q: %w",

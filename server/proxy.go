@@ -81,6 +81,7 @@ func rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 	h := pr.Out.Header
 	keepWebSocketOnly(h)
 	cleanForUpstream(h)
+	p.live.dropSpellings(h)
 	p.live.stripCredentials(h)
 	h.Set("X-Forwarded-For", p.live.peer(pr.In))
 	h.Set("X-Forwarded-Host", pr.In.Host)
@@ -164,11 +165,37 @@ func cleanForUpstream(h http.Header) {
 // trailer is either of them (RFC 9110 §6.5.1), not even the app's own.
 func (l *live) cleanTrailer(trailer http.Header) {
 	cleanForUpstream(trailer)
+	l.dropSpellings(trailer)
 	for name := range trailer {
 		if l.credentialHeader(plainName(name)) {
 			delete(trailer, name)
 		}
 	}
+}
+
+// dropSpellings removes other spellings of headers that we read or that say where a message ends: X_Metabase_Session,
+// Content_Length. CGI and what came of it (WSGI, Rack) make one variable of both, and the app would take a session that is
+// no one's here, or begin the next request where we do not (SECURITY H3, H6). All other names with "_" and "." are the
+// app's own.
+func (l *live) dropSpellings(h http.Header) {
+	for name := range h {
+		if !strings.ContainsAny(name, "_.") {
+			continue
+		}
+		if plain := plainName(name); framingHeader(plain) || l.credentialHeader(plain) {
+			delete(h, name)
+		}
+	}
+}
+
+// framingHeader reports whether a header of that plain name is about the message or the connection as such. Those without
+// a "-" have one spelling.
+func framingHeader(plain string) bool {
+	switch plain {
+	case "content-length", "transfer-encoding", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "http2-settings":
+		return true
+	}
+	return false
 }
 
 // credentialHeader reports whether sessions come in a header of that plain name.
@@ -276,7 +303,8 @@ func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 		err = fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
 			sso.Truncate(host, 100), sso.ProxyRefused)
 	}
-	if r.Method == http.MethodTrace || r.Method == http.MethodConnect { // RFC 9110 §9.3.8: TRACE would show what we added
+	switch strings.ToUpper(r.Method) { // apps take "trace" for TRACE
+	case http.MethodTrace, "TRACK", http.MethodConnect: // RFC 9110 §9.3.8: TRACE would show what we added, and so would IIS's TRACK
 		err = sso.MethodNotAllowed
 	}
 	if err == nil {

@@ -237,3 +237,59 @@ func TestOptionsOfTheServer(t *testing.T) {
 		}
 	}
 }
+
+// SECURITY L1, H4: no spelling of TRACE reaches the app, and no method that rules and app may take for two.
+func TestUpstreamMethods(t *testing.T) {
+	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=true",
+		`ACCESS_RULES=[{"path":"/read","methods":["GET"],"allow":"public"},{"path":"/public","allow":"public"},{"path":"/things","methods":["DELETE"],"allow":["Administrators"]}]`)
+	free := start(t, "UPSTREAM="+app(t).URL)
+	ann, anns, anyone := b.browser(), free.browser(), b.browser()
+	ann.signIn(nil)
+	anns.signIn(nil)
+	for _, method := range []string{"TRACE", "trace", "Trace", "TRACK", "track", "CONNECT", "connect"} {
+		for _, c := range []*browser{ann, anyone, anns} {
+			resp, _, _ := c.b.raw("%s /public HTTP/1.1\nHost: x\nCookie: ssobridge=%s\n\n", method, c.cookie())
+			if resp.StatusCode != 405 {
+				t.Errorf("%s: got %s, want 405", method, resp.Status)
+			}
+		}
+	}
+	for _, tt := range []struct {
+		method, target string
+		ann, anyone    int
+	}{
+		{"GET", "/read", 200, 200}, {"get", "/read", 403, 403}, {"Get", "/read", 403, 403}, {"HEAD", "/read", 200, 200}, {"head", "/READ", 403, 403},
+		{"GET", "/things", 200, 401}, {"delete", "/things", 403, 403}, {"get", "/things", 403, 403},
+		{"get", "/public", 200, 200}, {"get", "/page", 200, 401}, {"BREW", "/things", 200, 401},
+	} {
+		for who, c := range map[string]*browser{"signed in": ann, "signed out": anyone} {
+			want := map[string]int{"signed in": tt.ann, "signed out": tt.anyone}[who]
+			for name, door := range doors(b, c) {
+				if got := door(tt.method, tt.target); got != want {
+					t.Errorf("%s %s of %s, %s: got %d, want %d", tt.method, tt.target, name, who, got, want)
+				}
+			}
+		}
+	}
+}
+
+// SECURITY H3, H6: apps that make one variable of "-" and "_" (CGI, WSGI, Rack) get no second header of a name that says where a
+// message ends or in which we take credentials; the rest is between client and app.
+func TestUpstreamUnderscores(t *testing.T) {
+	b := start(t, "UPSTREAM="+app(t).URL, "BEARER_HEADER=X-Api-Key")
+	c := b.browser()
+	c.signIn(nil)
+	for _, name := range []string{
+		"Content_Length", "content.length", "Transfer_Encoding", "TRANSFER_ENCODING", "Proxy_Connection", "Keep_Alive", "Proxy_Authorization", "HTTP2_Settings",
+		"X_Metabase_Session", "X_METABASE-SESSION", "X_Api_Key", "x.api-key", "Remote_User", "X_Forwarded_For", "X_Real_IP",
+	} {
+		if resp := c.get("/x", name+": planted"); resp.StatusCode != 200 || strings.Contains(resp.body, "planted") {
+			t.Errorf("%s: got %d, and the app %s", name, resp.StatusCode, resp.body)
+		}
+	}
+	for _, name := range []string{"Access_token", "X_request_id", "Content-Type", "X.y"} {
+		if resp := c.get("/x", name+": theirs"); !strings.Contains(resp.body, "theirs") {
+			t.Errorf("%s did not reach the app: %s", name, resp.body)
+		}
+	}
+}
