@@ -1,5 +1,5 @@
-// A Go app with the bridge inside:
-// go mod init app && go get github.com/ssobridge/ssobridge && SECRET_KEY=$(openssl rand -hex 32) go run app.go
+// A Go app with the bridge inside. Once: go mod init app && go get github.com/ssobridge/ssobridge && openssl rand -hex 32 >app.key
+// Then, with SSO_SECRET set: SECRET_KEY=$(cat app.key) go run app.go
 package main
 
 import (
