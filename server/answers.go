@@ -15,10 +15,54 @@ func mendAnswer(resp *http.Response) error {
 		return fmt.Errorf("the app answered with status %q", sso.Truncate(resp.Status, 20))
 	}
 	p := resp.Request.Context().Value(proxiedKey{}).(proxied)
+	p.server.keepOurCookies(resp.Header)
 	if !p.public && resp.StatusCode != http.StatusSwitchingProtocols {
 		p.live.keepPrivate(resp.Header)
 	}
 	return nil
+}
+
+// keepOurCookies lets the app neither set nor clear a cookie of the bridge's name: who is signed in is not the app's to say,
+// and a second cookie of the name signs people out (SECURITY D3, D6).
+func (s *Server) keepOurCookies(h http.Header) {
+	if lines := h["Set-Cookie"]; slices.ContainsFunc(lines, setsOurs) {
+		s.appCookie.Do(func() {
+			s.Log.Warn("the app sets cookies named ssobridge…, or wants them cleared; they are the bridge's and do not get through")
+		})
+		h["Set-Cookie"] = slices.DeleteFunc(slices.Clone(lines), setsOurs)
+	}
+	if lines, ok := h["Clear-Site-Data"]; ok {
+		h["Clear-Site-Data"] = []string{withoutClearingCookies(strings.Join(lines, ","))}
+		if h["Clear-Site-Data"][0] == "" {
+			delete(h, "Clear-Site-Data")
+		}
+	}
+}
+
+// setsOurs reads a Set-Cookie as browsers do (RFC 6265bis §5.6): blanks around the name do not count, and of a cookie
+// without a name they send the value alone, so that "=ssobridge=x" comes back as ours.
+func setsOurs(line string) bool {
+	pair, _, _ := strings.Cut(line, ";")
+	name, _, _ := strings.Cut(strings.TrimLeft(pair, " \t="), "=")
+	return oursToSomeone(name)
+}
+
+// withoutClearingCookies is a Clear-Site-Data that leaves the cookies: browsers would clear all of the domain, and our
+// session with them. "*" becomes what else there is to clear. No name has a comma in it, and browsers split at each
+// (W3C Clear Site Data §3.1).
+func withoutClearingCookies(text string) string {
+	var kept []string
+	for _, kind := range strings.Split(text, ",") {
+		switch kind = strings.Trim(kind, " \t"); strings.ToLower(kind) {
+		case "", `"cookies"`:
+		case `"*"`:
+			kept = append(kept, `"cache"`, `"storage"`, `"executionContexts"`)
+		default:
+			kept = append(kept, kind)
+		}
+	}
+	slices.Sort(kept)
+	return strings.Join(slices.Compact(kept), ", ")
 }
 
 // keepPrivate has no cache give one person's page to another (SECURITY H6): an app without a sign-in of its own may call

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,6 +80,7 @@ type Server struct {
 	flows      *seal.Box
 	metrics    *metrics
 	transport  *http.Transport // to UPSTREAM
+	appCookie  sync.Once       // the warning about an app that sets our cookies
 	unsigned   *rate.Limiter   // of handoffs
 	forms      tally           // the other handoffs
 	misasked   *rate.Limiter   // of log lines about questions of a proxy

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -291,5 +292,58 @@ func TestUpstreamUnderscores(t *testing.T) {
 		if resp := c.get("/x", name+": theirs"); !strings.Contains(resp.body, "theirs") {
 			t.Errorf("%s did not reach the app: %s", name, resp.body)
 		}
+	}
+}
+
+// SECURITY D3: the app signs nobody in or out here, on no page: it sets none of our cookies and clears none.
+func TestUpstreamLeavesOurCookiesAlone(t *testing.T) {
+	b := behind(t, func(w http.ResponseWriter, r *http.Request) {
+		for name, values := range r.Header {
+			if name, ok := strings.CutPrefix(name, "X-Answer-"); ok {
+				w.Header()[name] = values
+			}
+		}
+	}, `ACCESS_RULES=[{"path":"/public","allow":"public"}]`)
+	c := b.browser()
+	c.signIn(nil)
+	api := b.browser() // no jar that drops cookies by itself
+	api.Jar = nil
+	for _, tt := range []struct{ sent, want string }{ // Set-Cookie
+		{"app=1; Path=/", "app=1; Path=/"},
+		{"ssobridge=x; Path=/; HttpOnly", ""},
+		{" \tssobridge\t = x", ""},
+		{"__Host-ssobridge=x; Secure; Path=/", ""},
+		{"__Secure-ssobridge=; Max-Age=0; Secure", ""},
+		{"ssobridge-flow-abc=x", ""},
+		{"__Host-ssobridge-flow-abc=x; Secure; Path=/", ""},
+		{"=ssobridge=x", ""}, // without a name, and browsers send the value alone
+		{"= ssobridge=x", ""},
+		{"ssobridge", ""},
+		{"ssobridges=1", "ssobridges=1"},
+		{"my-ssobridge=1; Path=/ssobridge", "my-ssobridge=1; Path=/ssobridge"},
+		{"a=ssobridge=1", "a=ssobridge=1"},
+	} {
+		for _, path := range []string{"/page", "/public"} {
+			h := api.get(path, "Cookie: ssobridge="+c.cookie(), "X-Answer-Set-Cookie: first=1", "X-Answer-Set-Cookie: "+tt.sent, "X-Answer-Set-Cookie: last=1").Header
+			want := []string{"first=1", "last=1"}
+			if tt.want != "" {
+				want = []string{"first=1", tt.want, "last=1"}
+			}
+			if got := h["Set-Cookie"]; !slices.Equal(got, want) {
+				t.Errorf("%s, Set-Cookie: %s: got %q", path, tt.sent, got)
+			}
+		}
+	}
+	for sent, want := range map[string]string{ // Clear-Site-Data
+		`"cookies"`: "", `"cache"`: `"cache"`, `"cache", "cookies", "storage"`: `"cache", "storage"`, `"COOKIES"`: "", `"a, "cookies"`: `"a`,
+		`"*"`: `"cache", "executionContexts", "storage"`, `"cache","*"`: `"cache", "executionContexts", "storage"`,
+	} {
+		h := api.get("/public", "X-Answer-Clear-Site-Data: "+sent).Header
+		if got := h.Get("Clear-Site-Data"); got != want {
+			t.Errorf("Clear-Site-Data: %s: got %s, want %s", sent, got, want)
+		}
+	}
+	if n := strings.Count(b.log.String(), "level=WARN"); n != 1 || strings.Contains(b.log.String(), "=x") {
+		t.Errorf("warned %d times, want once, without a value: %s", n, b.log.String())
 	}
 }
