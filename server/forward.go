@@ -87,6 +87,10 @@ func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []st
 	if err != nil {
 		return nil, err
 	}
+	if !l.knowsHost(want.host) { // the proxy may send all hosts to one app
+		return nil, fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
+			sso.Truncate(want.host, 100), sso.ProxyRefused)
+	}
 	if len(groups) > 0 {
 		rule.Public = false // the proxy asks for more
 	}

@@ -198,7 +198,9 @@ func TestForwardFollowsAccessRules(t *testing.T) {
 		{"GET", "/admin-pages", "", "", 200, 401},
 		{"POST", "/admin-pages", "", "", 403, 401},
 		{"GET", "/page", "", "open.example:8080", 200, 200},
-		{"GET", "/page", "", "notopen.example", 200, 401},
+		{"GET", "/page", "", "OPEN.example.", 200, 200},
+		{"GET", "/page", "", "notopen.example", 403, 403}, // some proxies send all hosts to one app
+		{"GET", "/sales", "", "notopen.example", 403, 403},
 	} {
 		headers := asked(b, tt.method, tt.uri)
 		if tt.host != "" {

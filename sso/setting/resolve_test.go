@@ -233,6 +233,7 @@ func TestRules(t *testing.T) {
 	strict := []string{"SSOBRIDGE_JWT_PROFILE=strict", "SSOBRIDGE_JWT_ISSUER=i", "SSOBRIDGE_JWT_AUDIENCE=a", "SSOBRIDGE_JWT_BINDING=state"}
 	without := func(i int) []string { return slices.Delete(slices.Clone(strict), i, i+1) }
 	https := "SSOBRIDGE_SITE_URL=https://app.example.com"
+	bosses := `SSOBRIDGE_ACCESS_RULES=[{"host":"bi.example.com","path":"/admin-x","allow":["Bosses"]}]`
 	tests := []struct {
 		name, fault, want string // fault "": all is well
 		environ           []string
@@ -261,6 +262,13 @@ func TestRules(t *testing.T) {
 		{"forward-auth without proxies", "FORWARD_AUTH", "believes headers", []string{"SSOBRIDGE_FORWARD_AUTH=true"}},
 		{"forward-auth", "", "", []string{"SSOBRIDGE_FORWARD_AUTH=true", "SSOBRIDGE_TRUSTED_PROXIES=127.0.0.1"}},
 		{"forward-auth off without proxies", "", "", []string{"SSOBRIDGE_FORWARD_AUTH=false"}},
+		// SECURITY H4: one app has no hosts to tell apart
+		{"a host of several with upstream", "ACCESS_RULES", "under each of bi.example.com, auth.example.com", []string{"SSOBRIDGE_SITE_URL=https://auth.example.com",
+			"SSOBRIDGE_ALLOWED_ORIGINS=https://bi.example.com", "SSOBRIDGE_UPSTREAM=http://127.0.0.1:8000", bosses}},
+		{"a host with upstream", "ACCESS_RULES", "leave host out", []string{https, "SSOBRIDGE_UPSTREAM=http://127.0.0.1:8000", bosses}},
+		{"the one host with upstream", "", "", []string{"SSOBRIDGE_SITE_URL=https://bi.example.com", "SSOBRIDGE_ALLOWED_ORIGINS=https://bi.example.com:8443",
+			"SSOBRIDGE_UPSTREAM=http://127.0.0.1:8000", bosses}},
+		{"a host of several behind a proxy", "", "", []string{https, "SSOBRIDGE_TRUSTED_PROXIES=127.0.0.1", bosses}},
 		{"one port for two", "METRICS_LISTEN", "same as LISTEN", []string{"SSOBRIDGE_METRICS_LISTEN=127.0.0.1:3000"}},
 		{"a broken value is one fault", "JWT_PROFILE", "none of metabase", []string{"SSOBRIDGE_JWT_PROFILE=harsh", "SSOBRIDGE_JWT_BINDING=off"}},
 		{"a broken secret is one fault", "JWT_SHARED_SECRET", "JSON list", []string{"SSOBRIDGE_JWT_SHARED_SECRET=[x", "MB_JWT_ENABLED=true", "MB_JWT_IDENTITY_PROVIDER_URI=" + testURI}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -110,9 +111,24 @@ func (j *judge) app() {
 		j.fault("FORWARD_AUTH", "is true, but TRUSTED_PROXIES is not set: /auth/forward believes headers, and must know from whom",
 			"set TRUSTED_PROXIES to the address of the proxy, such as 127.0.0.1", "TRUSTED_PROXIES")
 	}
+	if hosts := j.hosts(); c.Upstream != nil && c.AccessRules.Hosts() != nil && len(hosts) > 1 { // SECURITY H4
+		j.fault("ACCESS_RULES", "names a host, and UPSTREAM is one app under each of "+strings.Join(hosts, ", ")+": who asks for it under another would slip past the rule",
+			"leave host out, so that the rule is about the app under all its names", "UPSTREAM", "SITE_URL", "ALLOWED_ORIGINS")
+	}
 	if len(c.AccessRules) > 0 && !c.ForwardAuth && c.Upstream == nil {
 		j.warn("ACCESS_RULES has no effect: it acts on UPSTREAM and on /auth/forward, and neither is set up; /auth/verify is not told the path")
 	}
+}
+
+// hosts are those under which the bridge is known.
+func (j *judge) hosts() []string {
+	hosts := j.c.AccessRules.Hosts()
+	for _, o := range append([]sso.Origin{j.c.SiteURL}, j.c.AllowedOrigins...) {
+		if _, host := splitOrigin(o); !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }
 
 // listensHereOnly reports whether only this machine can reach the bridge.

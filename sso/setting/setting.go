@@ -119,7 +119,7 @@ func appTable() []*Setting {
 			Help: "`/auth/forward` answers the proxies of TRUSTED_PROXIES; unset: on once TRUSTED_PROXIES is set, without UPSTREAM",
 			set:  field(func(c *Config) *bool { return &c.ForwardAuth }, optional(boolean))},
 		{Name: "ACCESS_RULES", Section: SectionApp, Type: "list of rules",
-			Help: "who may reach what with UPSTREAM and `/auth/forward`; the first rule that matches decides, the rest needs a sign-in: `[{\"path\":\"/health\",\"allow\":\"public\"},{\"host\":\"bi.example.com\",\"path\":\"/admin\",\"methods\":[\"POST\"],\"allow\":[\"Sales\"]}]`",
+			Help: "who may reach what with UPSTREAM and `/auth/forward`; the first rule that matches decides, the rest needs a sign-in: `[{\"path\":\"/health\",\"allow\":\"public\"},{\"path\":\"/reports\",\"methods\":[\"POST\"],\"allow\":[\"Sales\"]}]`",
 			set:  field(func(c *Config) *accessRules { return &c.AccessRules }, parseAccessRules)},
 		{Name: "BEARER_HEADER", Section: SectionApp, Type: "header name", Default: "Authorization",
 			Help: "the header in which API clients send a session token, after `Bearer` or alone",
