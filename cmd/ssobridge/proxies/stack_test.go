@@ -2,17 +2,24 @@ package proxies
 
 import (
 	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -31,27 +38,53 @@ const secret = "Zt4xQm9vLw2cRk7yBn5pHs8dFg3jTa6eUo1iKxNqWvE"
 // A proxy is one of the documented ones. Traefik takes many minutes to build, so it is tried only where
 // SSOBRIDGE_TEST_TRAEFIK names it, and its absence is no skip.
 type proxy struct {
-	name  string
-	rules bool // its configuration asks /auth/forward, where ACCESS_RULES act
-	// signed: the bridge behind it signs Remote-Assertion.
-	signed bool
+	name string
 	// command prepares dir, where the documented files are, and returns what runs the proxy there.
-	command func(t *testing.T, dir string) *exec.Cmd
-	// variant is the documented file of a location that takes the place of another in nginx.conf; "": none.
-	variant string
+	command func(t *testing.T, p proxy, dir string) *exec.Cmd
+	place   place
+	// settings are of the bridge, "NAME=value", beside those that the documented files ask for.
+	settings []string
+	// http is what an nginx.conf has beside the documented file.
+	http string
+	// edit changes a documented file as its comments say; nil: none is changed.
+	edit func(text string) string
+}
+
+// A place is where browsers find the app and the bridge.
+type place int
+
+const (
+	plain  place = iota // both at http://localhost:PORT
+	secure              // both at https://localhost:PORT
+	apart               // at https://app.example.com and https://auth.example.com, by documented files of their own
+)
+
+// at returns the proxies that have documented files for a place.
+func at(where place) []proxy {
+	var all []proxy
+	for _, p := range proxies() {
+		if p.place = where; where != apart || p.name != "traefik" {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// cookieName is the name of the session's cookie.
+func (p proxy) cookieName() string {
+	return [...]string{plain: "ssobridge", secure: "__Host-ssobridge", apart: "__Secure-ssobridge"}[p.place]
 }
 
 func proxies() []proxy {
 	all := []proxy{
 		{name: "nginx", command: nginx},
-		{name: "nginx with rules", rules: true, command: nginx, variant: "nginx-rules.conf"},
-		{name: "caddy of Debian", rules: true, command: func(t *testing.T, dir string) *exec.Cmd {
+		{name: "caddy of Debian", command: func(t *testing.T, _ proxy, dir string) *exec.Cmd {
 			return caddy(t, ssotest.Need(t, "caddy", "apt-get install caddy"), dir)
 		}},
-		{name: "caddy 2.11", rules: true, command: func(t *testing.T, dir string) *exec.Cmd { return caddy(t, caddy2(t), dir) }},
+		{name: "caddy 2.11", command: func(t *testing.T, _ proxy, dir string) *exec.Cmd { return caddy(t, caddy2(t), dir) }},
 	}
 	if path := os.Getenv("SSOBRIDGE_TEST_TRAEFIK"); path != "" {
-		all = append(all, proxy{name: "traefik", rules: true, command: func(*testing.T, string) *exec.Cmd { return exec.Command(path, "--configFile=traefik.yml") }})
+		all = append(all, proxy{name: "traefik", command: func(*testing.T, proxy, string) *exec.Cmd { return exec.Command(path, "--configFile=traefik.yml") }})
 	}
 	return all
 }
@@ -67,20 +100,20 @@ func caddy2(t *testing.T) string {
 }
 
 // nginx runs the documented file as a package's nginx.conf includes it, but with everything it writes in dir.
-func nginx(t *testing.T, dir string) *exec.Cmd {
+func nginx(t *testing.T, p proxy, dir string) *exec.Cmd {
 	t.Helper()
 	path := ssotest.Need(t, "nginx", "apt-get install nginx")
 	conf := "daemon off; master_process off; error_log stderr; pid " + dir + "/nginx.pid; events {}\nhttp { access_log off;\n"
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		conf += kind + "_temp_path " + dir + "/" + kind + ";\n"
 	}
-	write(t, filepath.Join(dir, "main.conf"), conf+"include "+dir+"/nginx.conf; }\n")
+	write(t, filepath.Join(dir, "main.conf"), conf+p.http+"\ninclude "+dir+"/nginx.conf; }\n")
 	return exec.Command(path, "-p", dir, "-e", "stderr", "-c", dir+"/main.conf")
 }
 
 func caddy(t *testing.T, path, dir string) *exec.Cmd {
 	t.Helper()
-	write(t, filepath.Join(dir, "main"), "{\n\tadmin off\n\tdefault_bind 127.0.0.1\n}\nimport Caddyfile\n")
+	write(t, filepath.Join(dir, "main"), "{\n\tadmin off\n\tdefault_bind 127.0.0.1\n\tauto_https disable_redirects\n}\nimport Caddyfile\n")
 	cmd := exec.Command(path, "run", "--adapter", "caddyfile", "--config", "main")
 	cmd.Env = []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
 	return cmd
@@ -103,9 +136,42 @@ type stack struct {
 	log   *ssotest.Buffer
 }
 
+// site is the origin of the app.
 func (s *stack) site() string {
 	_, port, _ := net.SplitHostPort(s.addr)
-	return "http://localhost:" + port
+	return [...]string{plain: "http://localhost:" + port, secure: "https://localhost:" + port, apart: "https://app.example.com"}[s.proxy.place]
+}
+
+// bridgeSite is SITE_URL.
+func (s *stack) bridgeSite() string {
+	return strings.Replace(s.site(), "app.", "auth.", 1)
+}
+
+// dial opens a connection to the proxy, as clients of a site do.
+func (s *stack) dial(site string) (net.Conn, error) {
+	if s.proxy.place == plain {
+		return net.Dial("tcp", s.addr)
+	}
+	u, err := url.Parse(site)
+	if err != nil {
+		return nil, err
+	}
+	return tls.Dial("tcp", s.addr, &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: true})
+}
+
+// client reaches every site through the proxy. It keeps cookies, and follows no redirect by itself.
+func (s *stack) client() *http.Client {
+	c := bridgetest.NewClient()
+	dial := func(site string) func(context.Context, string, string) (net.Conn, error) {
+		return func(_ context.Context, _, addr string) (net.Conn, error) {
+			if strings.HasPrefix(addr, "127.0.0.1:") { // the identity provider
+				return net.Dial("tcp", addr)
+			}
+			return s.dial(site + addr)
+		}
+	}
+	c.Transport = &http.Transport{DisableKeepAlives: true, DialContext: dial("http://"), DialTLSContext: dial("https://")}
+	return c
 }
 
 // start runs a stack on free ports. A port could be taken by another process before the proxy has it; then the proxy
@@ -114,20 +180,64 @@ func start(t *testing.T, p proxy) *stack {
 	t.Helper()
 	s := &stack{t: t, proxy: p, addr: "127.0.0.1:" + ssotest.FreePort(t), app: startApp(t), log: &ssotest.Buffer{}}
 	dir := t.TempDir()
-	cmd := p.command(t, dir) // skips before anything is started
-	bridge := s.startBridge("http://" + startProvider(t) + "/?site=" + url.QueryEscape(s.site()))
-	names := strings.NewReplacer(
-		`":8080"`, `"`+s.addr+`"`, "listen 8080", "listen "+s.addr, ":8080 {", s.addr[strings.LastIndex(s.addr, ":"):]+" {",
-		"127.0.0.1:3000", bridge, "127.0.0.1:8000", s.app.addr)
-	for _, name := range []string{"nginx.conf", "Caddyfile", "traefik.yml", "dynamic.yml"} {
-		text := documented(t, name)
-		if name == "nginx.conf" && p.variant != "" {
-			text = withLocation(t, text, documented(t, p.variant))
+	cmd := p.command(t, p, dir) // skips before anything is started
+	bridge := s.startBridge("http://" + startProvider(t) + "/?site=" + url.QueryEscape(s.bridgeSite()))
+	names := s.names(dir, bridge)
+	for _, name := range []string{"nginx.conf", "ssobridge-app.conf", "ssobridge-ask.conf", "Caddyfile", "ssobridge.caddy", "traefik.yml", "dynamic.yml"} {
+		from := name
+		if p.place == apart {
+			from = strings.NewReplacer("nginx.conf", "nginx-hosts.conf", "Caddyfile", "Caddyfile-hosts").Replace(name)
+		}
+		text := documented(t, from)
+		if p.edit != nil {
+			text = p.edit(text)
 		}
 		write(t, filepath.Join(dir, name), names.Replace(text))
 	}
 	s.run(cmd, dir)
 	return s
+}
+
+// names puts this stack's addresses in place of the documented ones, and where there is TLS, a certificate.
+func (s *stack) names(dir, bridge string) *strings.Replacer {
+	port := s.addr[strings.LastIndex(s.addr, ":"):]
+	all := []string{"127.0.0.1:3000", bridge, "127.0.0.1:8000", s.app.addr}
+	if s.proxy.place == plain {
+		return strings.NewReplacer(append(all, `":8080"`, `"`+s.addr+`"`, "listen 8080", "listen "+s.addr, ":8080 {", port+" {")...)
+	}
+	cert, key := certificate(s.t, dir)
+	caddyTLS := "\n\ttls " + cert + " " + key + "\n"
+	return strings.NewReplacer(append(all,
+		"listen 8080;", "listen "+s.addr+" ssl; ssl_certificate "+cert+"; ssl_certificate_key "+key+";",
+		"listen 443", "listen "+s.addr, "/etc/ssl/example.com.pem", cert, "/etc/ssl/example.com.key", key,
+		":8080 {", "https://localhost"+port+" {"+caddyTLS,
+		"\nauth.example.com {", "\nhttps://auth.example.com"+port+" {"+caddyTLS, "\napp.example.com {", "\nhttps://app.example.com"+port+" {"+caddyTLS,
+		`":8080"`, `"`+s.addr+`"`+"\n    http:\n      tls: {}")...)
+}
+
+// certificate makes one for the names of the documented files, signed by itself.
+func certificate(t *testing.T, dir string) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost", "*.example.com"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	write(t, cert, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	write(t, key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})))
+	return cert, key
 }
 
 func documented(t *testing.T, name string) string {
@@ -139,25 +249,13 @@ func documented(t *testing.T, name string) string {
 	return string(text)
 }
 
-// withLocation is a configuration of nginx in which variant stands in place of the location of its name.
-func withLocation(t *testing.T, conf, variant string) string {
-	t.Helper()
-	location := regexp.MustCompile(`(?ms)^    location [^{]*\{.*?^    \}\n`)
-	name, _, _ := strings.Cut(location.FindString(variant), "{")
-	begin := strings.Index(conf, name)
-	if name == "" || begin < 0 {
-		t.Fatalf("no location %q to replace", name)
-	}
-	return conf[:begin] + variant + conf[begin+len(location.FindString(conf[begin:])):]
-}
-
 func (s *stack) run(cmd *exec.Cmd, dir string) {
 	t := s.t
 	t.Helper()
 	cmd.Dir = dir
 	// Ready is who lets the bridge answer: Traefik listens before it has its routes. It may end late, with streams open.
 	ssotest.Process{Cmd: cmd, Log: s.log, Grace: 5 * time.Second, Ready: func() error {
-		resp, err := http.Get(s.site() + "/.well-known/jwks.json")
+		resp, err := s.client().Get(s.bridgeSite() + "/.well-known/jwks.json")
 		if err != nil {
 			return err
 		}
@@ -174,23 +272,25 @@ func (s *stack) startBridge(provider string) string {
 	t := s.t
 	t.Helper()
 	l, address := bridgetest.Listen(t)
-	cfg := bridgetest.Config(t, map[string]string{
-		"SITE_URL": s.site(), "TRUSTED_PROXIES": "127.0.0.1",
+	base := map[string]string{
+		"SITE_URL": s.bridgeSite(), "TRUSTED_PROXIES": "127.0.0.1",
 		"DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "bridge.db"), "SECRET_KEY": secret,
 		"JWT_IDENTITY_PROVIDER_URI": provider, "JWT_SHARED_SECRET": secret,
 		"ACCESS_RULES": `[{"path":"/public","allow":"public"},{"path":"/sales","allow":["Sales"]},{"path":"/things","methods":["DELETE"],"allow":["Sales"]}]`,
-	}, nil)
+	}
+	if s.proxy.place == apart {
+		base["COOKIE_DOMAIN"], base["ALLOWED_ORIGINS"] = "example.com", s.site()
+	}
+	cfg := bridgetest.Config(t, base, s.proxy.settings)
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	ctx, st := bridgetest.Open(t, cfg, time.Now, log)
 	b, _, err := wire.Bridge(ctx, cfg, st, time.Now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var signer server.Signer
-	if s.proxy.signed {
-		if signer, err = wire.NewSigner(ctx, st, time.Now, log); err != nil {
-			t.Fatal(err)
-		}
+	signer, err := wire.NewSigner(ctx, st, time.Now, log)
+	if err != nil {
+		t.Fatal(err)
 	}
 	srv, err := server.New(server.Options{
 		Signer: signer, Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: time.Now, Log: log,
@@ -246,6 +346,7 @@ type app struct {
 type report struct {
 	Method, URI, Host string
 	Header            http.Header
+	Size              int64 // of the body
 }
 
 func startApp(t *testing.T) *app {
@@ -266,8 +367,8 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			r.Header.Get("Remote-Groups"), strings.ReplaceAll(r.RequestURI, "&", "&amp;"))
 		return
 	}
-	io.Copy(io.Discard, r.Body)
-	json.NewEncoder(w).Encode(report{r.Method, r.RequestURI, r.Host, r.Header})
+	size, _ := io.Copy(io.Discard, r.Body)
+	json.NewEncoder(w).Encode(report{r.Method, r.RequestURI, r.Host, r.Header, size})
 }
 
 // echo is a WebSocket, or whatever was asked for, as far as proxies look.
@@ -290,13 +391,19 @@ type answer struct {
 // send writes a request byte by byte as given: no library mends it. Each header is one line without its end.
 func (s *stack) send(method, target string, headers ...string) answer {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", s.addr)
+	return s.sendTo(s.site(), method, target, headers...)
+}
+
+func (s *stack) sendTo(site, method, target string, headers ...string) answer {
+	s.t.Helper()
+	conn, err := s.dial(site)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
-	head := method + " " + target + " HTTP/1.1\r\nHost: " + strings.TrimPrefix(s.site(), "http://") + "\r\n"
+	_, host, _ := strings.Cut(site, "://")
+	head := method + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\n"
 	if !strings.Contains(strings.ToLower(strings.Join(headers, "\n")), "connection:") {
 		head += "Connection: close\r\n"
 	}
@@ -320,9 +427,9 @@ func (s *stack) signIn(with map[string]any) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	resp := s.send("GET", "/auth/sso?jwt="+signed)
+	resp := s.sendTo(s.bridgeSite(), "GET", "/auth/sso?jwt="+signed)
 	for _, c := range resp.Cookies() {
-		if c.Name == "ssobridge" && c.Value != "" {
+		if c.Name == s.proxy.cookieName() && c.Value != "" {
 			return c.Value
 		}
 	}
