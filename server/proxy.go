@@ -97,7 +97,7 @@ func rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 // a tunnel in which a client sends the app requests of its own, with whatever identity headers it likes. That the app is
 // not asked to upgrade is what any server in between may decide (RFC 9110 §7.8).
 func keepWebSocketOnly(h http.Header) {
-	if !strings.EqualFold(h.Get("Upgrade"), "websocket") {
+	if !webSocket(h) {
 		for _, name := range []string{"Connection", "Upgrade", "Http2-Settings"} {
 			delete(h, name)
 		}
@@ -297,23 +297,7 @@ func oursToSomeone(name string) bool {
 // in and comes back to the page it wanted, and anything else gets 401.
 func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 	l := s.live.Load()
-	host := withoutPort(r.Host)
-	rule, err := l.decide(host, r.Method, r.URL.EscapedPath(), r.Header)
-	if err == nil && !l.knowsHost(host) {
-		err = fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
-			sso.Truncate(host, 100), sso.ProxyRefused)
-	}
-	switch strings.ToUpper(r.Method) { // apps take "trace" for TRACE
-	case http.MethodTrace, "TRACK", http.MethodConnect: // RFC 9110 §9.3.8: TRACE would show what we added, and so would IIS's TRACK
-		err = sso.MethodNotAllowed
-	}
-	if err == nil {
-		err = l.checkTarget(r.URL)
-	}
-	var e *entry
-	if err == nil {
-		e, err = s.admit(r, l, rule)
-	}
+	e, rule, err := s.letIn(r, l)
 	switch {
 	case err == nil:
 		s.pass(w, r, l, e, rule)
@@ -324,6 +308,33 @@ func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.serveRefusal(w, r, err)
 	}
+}
+
+// letIn decides whether a request may pass to the app, for whom and by which rule. A nil entry without an error is anyone,
+// on a public path.
+func (s *Server) letIn(r *http.Request, l *live) (e *entry, rule sso.AccessRule, err error) {
+	switch strings.ToUpper(r.Method) { // apps take "trace" for TRACE
+	case http.MethodTrace, "TRACK", http.MethodConnect: // RFC 9110 §9.3.8: TRACE would show what we added, and so would IIS's TRACK
+		return nil, rule, sso.MethodNotAllowed
+	}
+	host := withoutPort(r.Host)
+	if rule, err = l.decide(host, r.Method, r.URL.EscapedPath(), r.Header); err != nil {
+		return nil, rule, err
+	}
+	if !l.knowsHost(host) {
+		return nil, rule, fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
+			sso.Truncate(host, 100), sso.ProxyRefused)
+	}
+	if err = l.checkTarget(r.URL); err != nil {
+		return nil, rule, err
+	}
+	if e, err = s.admit(r, l, rule); e == nil {
+		return nil, rule, err
+	}
+	if err = l.checkOrigin(r); err != nil && rule.Public {
+		return nil, rule, nil
+	}
+	return e, rule, err
 }
 
 // knowsHost reports whether the rules may be relied on for a host. Of an app that does not look at Host, a client could

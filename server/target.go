@@ -2,7 +2,9 @@ package server
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -21,6 +23,39 @@ func (l *live) checkTarget(u *url.URL) error {
 	}
 	return nil
 }
+
+// checkOrigin refuses a WebSocket that a page of another site opens (RFC 6455 §10.2). Browsers send a cookie along where
+// SameSite is none or the other site a sibling, and hand the page what comes back; no CORS is asked. A program sends no
+// Origin.
+func (l *live) checkOrigin(r *http.Request) error {
+	lines, sent := r.Header["Origin"]
+	if !sent || !webSocket(r.Header) {
+		return nil
+	}
+	if len(lines) == 1 && l.ownOrigin(lines[0], r.Host) {
+		return nil
+	}
+	return fmt.Errorf("a page of %q opens a WebSocket, and is neither of SITE_URL nor of ALLOWED_ORIGINS: %w",
+		sso.Truncate(strings.Join(lines, ", "), 100), sso.CrossOrigin)
+}
+
+// ownOrigin reports whether pages of an origin are ours: of SITE_URL, of ALLOWED_ORIGINS, or of the very host of the
+// request. Of that they must come over TLS where we do: anyone on the way can make an http page.
+func (l *live) ownOrigin(text, host string) bool {
+	origin, err := sso.ParseOrigin(text)
+	if err != nil {
+		return false
+	}
+	if origin == l.cfg.SiteURL || slices.Contains(l.cfg.AllowedOrigins, origin) {
+		return true
+	}
+	scheme, _, _ := strings.Cut(string(origin), "://")
+	own, err := sso.ParseOrigin(scheme + "://" + host)
+	return err == nil && origin == own && (https(origin) || !l.cookie.secure)
+}
+
+// webSocket reports whether a request asks for a WebSocket.
+func webSocket(h http.Header) bool { return strings.EqualFold(h.Get("Upgrade"), "websocket") }
 
 // escapeLayers is how often a path is decoded in search of dots. More layers are no one's honest path.
 const escapeLayers = 3

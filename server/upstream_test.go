@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -346,4 +347,92 @@ func TestUpstreamLeavesOurCookiesAlone(t *testing.T) {
 	if n := strings.Count(b.log.String(), "level=WARN"); n != 1 || strings.Contains(b.log.String(), "=x") {
 		t.Errorf("warned %d times, want once, without a value: %s", n, b.log.String())
 	}
+}
+
+// SECURITY H1, G1: a page of another site opens no WebSocket with somebody's session (RFC 6455 §10.2). Browsers send the
+// cookie along with SameSite=None and from siblings, and no CORS keeps the answers from the page.
+func TestForeignWebSockets(t *testing.T) {
+	var who string
+	app := func(w http.ResponseWriter, r *http.Request) {
+		who = r.Header.Get("Remote-User")
+		if r.Header.Get("Upgrade") == "" {
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	}
+	const upgrade = "Connection: Upgrade\nUpgrade: websocket\n"
+	plain := behind(t, app, "SITE_URL=http://bridge.localhost:$PORT", "ALLOWED_ORIGINS=https://app.example.com", `ACCESS_RULES=[{"path":"/public","allow":"public"}]`)
+	secure := behind(t, app, "SITE_URL=https://bridge.example.com", "SESSION_COOKIE_SAMESITE=none")
+	pc, sc := plain.browser(), secure.browser()
+	pc.signIn(nil)
+	session := secure.apiSession(sc)
+	_, port, _ := strings.Cut(strings.TrimPrefix(plain.url, "http://"), ":")
+	for _, tt := range []struct {
+		b           *bridge
+		path, lines string // $C is the session
+		want        int
+	}{
+		{plain, "/ws", upgrade, 101}, // no browser
+		{plain, "/ws", upgrade + "Origin: http://bridge.localhost:" + port + "\n", 101},
+		{plain, "/ws", upgrade + "Origin: HTTP://Bridge.Localhost:" + port + "\n", 101},
+		{plain, "/ws", upgrade + "Origin: https://app.example.com\n", 101},
+		{plain, "/ws", upgrade + "Origin: https://app.example.com:443\n", 101},
+		{plain, "/ws", upgrade + "Origin: http://own.example:81\n", 101}, // as Host says
+		{plain, "/ws", upgrade + "Origin: https://own.example:81\n", 101},
+		{plain, "/ws", upgrade + "Origin: http://own.example\n", 403},
+		{plain, "/ws", upgrade + "Origin: http://app.example.com\n", 403},
+		{plain, "/ws", upgrade + "Origin: https://app.example.com.evil.example\n", 403},
+		{plain, "/ws", upgrade + "Origin: https://sibling.example.com\n", 403},
+		{plain, "/ws", upgrade + "Origin: null\n", 403},
+		{plain, "/ws", upgrade + "Origin:\n", 403},
+		{plain, "/ws", upgrade + "Origin: https://app.example.com\nOrigin: https://evil.example\n", 403},
+		{plain, "/ws", upgrade + "Origin: https://app.example.com, https://evil.example\n", 403},
+		{plain, "/ws", "Connection: upgrade\nUpgrade: WebSocket\nOrigin: https://evil.example\n", 403},
+		{plain, "/ws", "Origin: https://evil.example\n", 200}, // CORS is the app's
+		{plain, "/public/ws", upgrade + "Origin: https://evil.example\n", 101},
+		{secure, "/ws", upgrade, 101},
+		{secure, "/ws", upgrade + "Origin: https://bridge.example.com\n", 101},
+		{secure, "/ws", upgrade + "Origin: https://own.example:81\n", 101},
+		{secure, "/ws", upgrade + "Origin: http://own.example:81\n", 403}, // who can fake that page reads no https
+		{secure, "/ws", upgrade + "Origin: http://bridge.example.com\n", 403},
+		{secure, "/ws", upgrade + "Origin: https://sibling.example.com\n", 403},
+	} {
+		cookie, want := "ssobridge="+pc.cookie(), "ann@example.com"
+		if tt.b == secure {
+			cookie = "__Host-ssobridge=" + session
+		}
+		if tt.path == "/public/ws" {
+			want = "-" // as for anyone
+		}
+		who = ""
+		resp, conn, _ := tt.b.raw("GET %s HTTP/1.1\nHost: own.example:81\nCookie: %s\n%s\n", tt.path, cookie, strings.ReplaceAll(tt.lines, "\n", "\r\n"))
+		conn.Close()
+		if resp.StatusCode != tt.want || resp.StatusCode == 403 && (who != "" || !strings.Contains(lastLine(tt.b), "ALLOWED_ORIGINS")) || resp.StatusCode != 403 && who != want {
+			t.Errorf("%s %q: got %s, and the app %q; want %d", tt.path, tt.lines, resp.Status, who, tt.want)
+		}
+		if tt.want != 403 {
+			continue
+		}
+		resp, conn, _ = tt.b.raw("GET %s HTTP/1.1\nHost: own.example:81\nAuthorization: Bearer %s\n%s\n", tt.path, cookie[strings.Index(cookie, "=")+1:], strings.ReplaceAll(tt.lines, "\n", "\r\n"))
+		conn.Close()
+		if resp.StatusCode != 403 {
+			t.Errorf("bearer, %q: got %s, want 403", tt.lines, resp.Status)
+		}
+	}
+}
+
+// apiSession signs in as a program does, and returns the session.
+func (b *bridge) apiSession(c *browser) string {
+	b.t.Helper()
+	var got struct{ ID string }
+	resp := c.get("/auth/sso?jwt="+b.token(nil), "Accept: application/json")
+	if err := json.Unmarshal([]byte(resp.body), &got); err != nil || got.ID == "" {
+		b.t.Fatalf("got %d %s", resp.StatusCode, resp.body)
+	}
+	return got.ID
 }
