@@ -362,18 +362,23 @@ func TestWarnings(t *testing.T) {
 		want    string
 		environ []string
 	}{
-		{"JWT_SHARED_SECRET is not: sign-in", []string{"MB_JWT_IDENTITY_PROVIDER_URI=" + testURI}},
-		{"SITE_URL is not set", []string{"SSOBRIDGE_LISTEN=:3000"}},
-		{"JWT_GROUP_SYNC is off", []string{`MB_JWT_GROUP_MAPPINGS={"a":[3]}`}},
-		{"no one can sign in", []string{"MB_ENABLE_PASSWORD_LOGIN=false"}},
-		{"ACCESS_RULES has no effect", []string{`SSOBRIDGE_ACCESS_RULES=[{"path":"/a","allow":"public"}]`}},
-		{"JWT_TOKEN_URI has no effect", []string{"SSOBRIDGE_JWT_TOKEN_URI=https://p.example/token"}},
+		{"is off: set JWT_IDENTITY_PROVIDER_URI, or as administrator at /admin/sign-in; and JWT_SHARED_SECRET, or as administrator at /admin/key", nil},
+		{"JWT_SHARED_SECRET is not: sign-in through the identity provider is off; set JWT_SHARED_SECRET, or as administrator at /admin/key", []string{"MB_JWT_IDENTITY_PROVIDER_URI=" + testURI}},
+		{"JWT_IDENTITY_PROVIDER_URI is not: sign-in", []string{"MB_JWT_SHARED_SECRET=" + testSecret}},
+		{"SITE_URL is not set", metabase("SSOBRIDGE_LISTEN=:3000")},
+		{"JWT_GROUP_SYNC is off", metabase(`MB_JWT_GROUP_MAPPINGS={"a":[3]}`)},
+		{"no one can sign in", metabase("MB_JWT_ENABLED=false", "MB_ENABLE_PASSWORD_LOGIN=false")},
+		{"ACCESS_RULES has no effect", metabase(`SSOBRIDGE_ACCESS_RULES=[{"path":"/a","allow":"public"}]`)},
+		{"JWT_TOKEN_URI has no effect", metabase("SSOBRIDGE_JWT_TOKEN_URI=https://p.example/token")},
 	}
 	for _, tt := range tests {
 		c := mustResolve(t, Inputs{Environ: tt.environ})
 		if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], tt.want) {
 			t.Errorf("%q: got warnings %q, want one with %q", tt.environ, c.Warnings, tt.want)
 		}
+	}
+	if c := mustResolve(t, Inputs{Environ: []string{"MB_JWT_ENABLED=false"}}); len(c.Warnings) > 0 {
+		t.Errorf("off on purpose: got warnings %q", c.Warnings)
 	}
 }
 

@@ -147,12 +147,16 @@ func (j *judge) provider() {
 		if !secret {
 			j.fault("JWT_SHARED_SECRET", "is not set, but JWT_ENABLED is true", `set it to what "openssl rand -hex 32" prints, here and at the identity provider`, "JWT_ENABLED")
 		}
-	} else if uri != secret && c.Text("JWT_ENABLED") == "" && !j.broken["JWT_SHARED_SECRET"] && !j.broken["JWT_IDENTITY_PROVIDER_URI"] {
-		set, missing := "JWT_IDENTITY_PROVIDER_URI", "JWT_SHARED_SECRET"
-		if secret {
-			set, missing = missing, set
+	} else if c.Text("JWT_ENABLED") == "" && !j.broken["JWT_SHARED_SECRET"] && !j.broken["JWT_IDENTITY_PROVIDER_URI"] {
+		const off, page, key = "sign-in through the identity provider is off", "JWT_IDENTITY_PROVIDER_URI, or as administrator at /admin/sign-in", "JWT_SHARED_SECRET, or as administrator at /admin/key"
+		switch {
+		case !uri && !secret:
+			j.warn("%s: set %s; and %s", off, page, key)
+		case !uri:
+			j.warn("JWT_SHARED_SECRET is set and JWT_IDENTITY_PROVIDER_URI is not: %s; set %s", off, page)
+		default:
+			j.warn("JWT_IDENTITY_PROVIDER_URI is set and JWT_SHARED_SECRET is not: %s; set %s", off, key)
 		}
-		j.warn("%s is set and %s is not: sign-in through the identity provider is off", set, missing)
 	}
 	if c.JWTProfile == sso.Strict {
 		const because = "is not set, and JWT_PROFILE strict needs it"
