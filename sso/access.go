@@ -71,6 +71,19 @@ func (rules AccessRules) Hosts() []string {
 	return hosts
 }
 
+// GroupNames are the groups that rules ask for.
+func (rules AccessRules) GroupNames() []string {
+	var names []string
+	for _, r := range rules {
+		for _, g := range r.Groups {
+			if !slices.Contains(names, g) {
+				names = append(names, g)
+			}
+		}
+	}
+	return names
+}
+
 func (r AccessRule) about(method string) bool {
 	return len(r.Methods) == 0 || slices.Contains(r.Methods, method) ||
 		method == "HEAD" && slices.Contains(r.Methods, "GET")

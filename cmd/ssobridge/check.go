@@ -7,6 +7,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
 	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/store"
 )
 
 // check changes nothing, and never shows a secret.
@@ -22,6 +23,15 @@ func check(ctx context.Context, p *program, c *command, args []string) error {
 	}
 	if len(faults) == 0 {
 		faults = append(faults, judgeProvider(ctx, p, cfg)...)
+	}
+	if len(faults) == 0 && !isFresh(cfg) {
+		if err := f.reading(ctx, cfg, func(st *store.Store) error {
+			missing, err := wire.MissingGroups(ctx, cfg, st)
+			cfg.Warnings = append(cfg.Warnings, missing...)
+			return err
+		}); err != nil {
+			return databaseError(err)
+		}
 	}
 	if *asJSON {
 		err = p.printJSON(checkReport(cfg, faults))

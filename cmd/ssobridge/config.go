@@ -180,20 +180,29 @@ func (f *flags) look(ctx context.Context) (*setting.Config, []setting.Fault, err
 	return cfg, faults, nil
 }
 
-func (f *flags) readSaved(ctx context.Context, cfg *setting.Config) (map[string]string, error) {
+func (f *flags) readSaved(ctx context.Context, cfg *setting.Config) (saved map[string]string, err error) {
+	err = f.reading(ctx, cfg, func(st *store.Store) error {
+		saved, err = savedSettings(ctx, st)
+		return err
+	})
+	return saved, err
+}
+
+// reading calls read with a database that is there, and changes nothing.
+func (f *flags) reading(ctx context.Context, cfg *setting.Config, read func(*store.Store) error) error {
 	key, err := secretKey(cfg, false)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	st, err := store.Open(ctx, cfg.DatabaseURL, store.Options{Now: f.p.now, Secret: key, Log: f.p.logger(cfg)})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer st.Close()
 	if err := st.Ready(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	return savedSettings(ctx, st)
+	return read(st)
 }
 
 // sound is look for commands that cannot go on with a fault.

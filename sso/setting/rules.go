@@ -2,6 +2,7 @@ package setting
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -114,6 +115,10 @@ func (j *judge) app() {
 	if hosts := j.hosts(); c.Upstream != nil && c.AccessRules.Hosts() != nil && len(hosts) > 1 { // SECURITY H4
 		j.fault("ACCESS_RULES", "names a host, and UPSTREAM is one app under each of "+strings.Join(hosts, ", ")+": who asks for it under another would slip past the rule",
 			"leave host out, so that the rule is about the app under all its names", "UPSTREAM", "SITE_URL", "ALLOWED_ORIGINS")
+	}
+	shadowed := c.AccessRules.Shadowed()
+	for _, i := range slices.Sorted(maps.Keys(shadowed)) {
+		j.warn("ACCESS_RULES: rule %d never acts: rule %d stands before it and decides all that it is about", i+1, shadowed[i]+1)
 	}
 	if len(c.AccessRules) > 0 && !c.ForwardAuth && c.Upstream == nil {
 		j.warn("ACCESS_RULES has no effect: it acts on UPSTREAM and on /auth/forward, and neither is set up; /auth/verify is not told the path")

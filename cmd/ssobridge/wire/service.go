@@ -34,7 +34,12 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range runtime.Live().Config.Warnings {
+	inForce := runtime.Live().Config
+	missing, err := MissingGroups(ctx, inForce, st)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range slices.Concat(inForce.Warnings, missing) {
 		log.Warn(w)
 	}
 	signer, err := NewSigner(ctx, st, now, log)

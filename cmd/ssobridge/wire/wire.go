@@ -38,6 +38,7 @@ func Bridge(ctx context.Context, cfg *setting.Config, st Store, now func() time.
 	if b.Provider, warnings, err = provider(cfg); err != nil {
 		return nil, nil, err
 	}
+	warnings = append(warnings, ownPaths(cfg)...)
 	if names := cfg.JWTGroupMappings.Names(); len(names) > 0 {
 		made, err := st.EnsureGroups(ctx, names, sso.Event{At: now(), Kind: sso.EventGroup, Actor: "JWT_GROUP_MAPPINGS"})
 		if err != nil {
