@@ -8,15 +8,19 @@ import (
 )
 
 // Mount returns a handler that answers the bridge's own paths (/auth/…, /login, /admin/… and the like; see
-// [Server.Routes]) and hands everything else to next, for anyone. Put it in front of all of a program's routes, with
-// [Server.RequireSignIn] before those that are not for everyone. The path / stays next's.
+// [Server.Routes]) and hands everything else to next, for anyone, without what clients send under the names of the identity
+// headers. Put it in front of all of a program's routes, with [Server.RequireSignIn] before those that are not for everyone.
+// The path / stays next's.
 func (s *Server) Mount(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ownPath(r.URL.Path) {
+		switch {
+		case ownPath(r.URL.Path):
 			s.ServeHTTP(w, r)
-			return
+		case s.letInBefore(r) != nil: // RequireSignIn stands in front, and the identity is ours
+			next.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, withoutIdentity(r))
 		}
-		next.ServeHTTP(w, r)
 	})
 }
 
@@ -24,7 +28,8 @@ func (s *Server) Mount(next http.Handler) http.Handler {
 // them; [PrincipalFrom] tells next who that is. A browser that is not signed in is sent to sign in and comes back to the
 // page it wanted; other clients get 401, those in none of the groups 403, everyone 503 while it cannot be told.
 //
-// The context of a request that runs ends when its session does, or loses the groups.
+// Next gets the request as an app behind UPSTREAM does: with the identity headers, and without the bridge's cookies and
+// tokens. The context of a request that runs ends when its session does, or loses the groups.
 func (s *Server) RequireSignIn(groups ...string) func(next http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -34,7 +39,7 @@ func (s *Server) RequireSignIn(groups ...string) func(next http.Handler) http.Ha
 				ctx, done := s.principals.watch(r.Context(), e, groups)
 				defer done()
 				setPrivate(w.Header())
-				next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, principalKey{}, p)))
+				next.ServeHTTP(w, s.handOn(ctx, r, e, p))
 			case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(r.Method, r.Header):
 				setPrivate(w.Header())
 				http.Redirect(w, r, s.live.Load().signInPath(r), http.StatusFound)
@@ -45,23 +50,103 @@ func (s *Server) RequireSignIn(groups ...string) func(next http.Handler) http.Ha
 	}
 }
 
-func (s *Server) signedIn(r *http.Request, groups []string) (*entry, *sso.Principal, error) {
-	e, err := s.check(r, s.live.Load())
+func (s *Server) signedIn(r *http.Request, groups []string) (e *entry, p *sso.Principal, err error) {
+	if before := s.letInBefore(r); before != nil {
+		e, err = s.principals.find(r.Context(), before.hash)
+	} else {
+		e, err = s.check(r, s.live.Load())
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(groups) > 0 && !e.inAny(groups) {
 		return nil, nil, notIn(e, groups)
 	}
-	p, err := s.principals.whole(r.Context(), e)
+	p, err = s.principals.whole(r.Context(), e)
 	return e, p, err
 }
 
 type principalKey struct{}
 
+// guest is what RequireSignIn leaves in the context of a request.
+type guest struct {
+	by        *Server
+	hash      sso.SessionHash
+	principal *sso.Principal
+	sent      http.Header // as it came, with the credentials
+}
+
+// letInBefore returns what this server's RequireSignIn left in r; nil: it was not asked.
+func (s *Server) letInBefore(r *http.Request) *guest {
+	if in, ok := r.Context().Value(principalKey{}).(*guest); ok && in.by == s {
+		return in
+	}
+	return nil
+}
+
+// handOn is r as a handler behind RequireSignIn gets it (SECURITY H3, H6). X-Forwarded-For and the like stay: they are
+// between the program and the proxy in front of it.
+func (s *Server) handOn(ctx context.Context, r *http.Request, e *entry, p *sso.Principal) *http.Request {
+	in := &guest{by: s, hash: e.hash, principal: p, sent: r.Header}
+	if before := s.letInBefore(r); before != nil {
+		in.sent = before.sent
+	}
+	l := s.live.Load()
+	r = r.WithContext(context.WithValue(ctx, principalKey{}, in))
+	r.Header = r.Header.Clone()
+	dropIdentity(r.Header)
+	l.dropSpellings(r.Header)
+	l.stripCredentials(r.Header)
+	s.setIdentity(r.Header, e)
+	if query := l.withoutBearer(r.URL.RawQuery); query != r.URL.RawQuery {
+		to := *r.URL
+		to.RawQuery = query
+		r.URL, r.RequestURI = &to, to.RequestURI()
+	}
+	return r
+}
+
+// asSent is r with the credentials that handOn took away, for the bridge's own pages behind RequireSignIn.
+func (s *Server) asSent(r *http.Request) *http.Request {
+	if before := s.letInBefore(r); before != nil {
+		r = r.WithContext(r.Context())
+		r.Header = before.sent
+	}
+	return r
+}
+
+// withoutIdentity is r without identity headers.
+func withoutIdentity(r *http.Request) *http.Request {
+	for name := range r.Header {
+		if claimsIdentity(name) {
+			r = r.WithContext(r.Context())
+			r.Header = r.Header.Clone()
+			dropIdentity(r.Header)
+			return r
+		}
+	}
+	return r
+}
+
+func dropIdentity(h http.Header) {
+	for name := range h {
+		if claimsIdentity(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// claimsIdentity reports whether a header could pass for an identity header, in any spelling.
+func claimsIdentity(name string) bool {
+	const prefix = "remote-"
+	return len(name) >= len(prefix) && name[0]|0x20 == 'r' && plainName(name[:len(prefix)]) == prefix
+}
+
 // PrincipalFrom returns whom a request acts for, after [Server.RequireSignIn]; nil elsewhere. It is shared with other
 // requests: do not change it.
 func PrincipalFrom(ctx context.Context) *sso.Principal {
-	p, _ := ctx.Value(principalKey{}).(*sso.Principal)
-	return p
+	if in, ok := ctx.Value(principalKey{}).(*guest); ok {
+		return in.principal
+	}
+	return nil
 }

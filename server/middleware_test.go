@@ -3,6 +3,8 @@ package server_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,5 +96,78 @@ func TestMount(t *testing.T) {
 		if w.Code != want {
 			t.Errorf("%s: got %d, want %d", path, w.Code, want)
 		}
+	}
+}
+
+// SECURITY H3, H6: what a client says about itself does not arrive, in any spelling, and our credentials stay with us; what
+// arrives is the truth, as with UPSTREAM.
+func TestMiddlewareCleansRequests(t *testing.T) {
+	b := start(t, "BEARER_HEADER=X-Api-Key", "BEARER_PARAMETER=access_token")
+	c := b.browser()
+	c.signIn(nil)
+	id := c.cookie()
+	var got *http.Request
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r })
+	signedIn, board := b.srv.RequireSignIn(), b.srv.RequireSignIn("All Users")
+	for name, h := range map[string]http.Handler{
+		"signed in": b.srv.Mount(signedIn(handler)),
+		"nested":    signedIn(b.srv.Mount(board(handler))),
+		"anyone":    b.srv.Mount(handler),
+	} {
+		for _, by := range []string{"Cookie", "X-Api-Key", "X-Metabase-Session", "query"} {
+			target := "/page?a=1&b=%zz"
+			if by == "query" {
+				target = "/page?a=1&access_token=" + id + "&b=2"
+			}
+			r := httptest.NewRequest("GET", target, nil)
+			r.Header = http.Header{
+				"Remote-User": {"root", "root"}, "Remote_user": {"root"}, "remote.groups": {"root"}, "Remote-Password": {"root"}, "Remote-Assertion": {"root"},
+				"Cookie": {"a=1; b=2"}, "Authorization": {"Basic YTpi"}, "X-Forwarded-For": {"192.0.2.1"}, "X-Other": {"theirs"}, "X_metabase_session": {id},
+			}
+			switch by {
+			case "Cookie":
+				r.Header.Set("Cookie", "a=1; ssobridge="+id+"; __Host-ssobridge=x; b=2")
+			case "X-Api-Key", "X-Metabase-Session":
+				r.Header.Set(by, id)
+			}
+			sent := r.Header.Clone()
+			got = nil
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			if got == nil {
+				t.Errorf("%s by %s: not let in", name, by)
+				continue
+			}
+			if !reflect.DeepEqual(r.Header, sent) {
+				t.Errorf("%s by %s: the request of those in front was changed to %v", name, by, r.Header)
+			}
+			if name == "anyone" {
+				for header := range got.Header {
+					if strings.HasPrefix(strings.ToLower(header), "remote") {
+						t.Errorf("anyone: got %s", header)
+					}
+				}
+				continue
+			}
+			want := http.Header{
+				"Remote-User": {"ann@example.com"}, "Remote-Email": {"ann@example.com"}, "Remote-Name": {"Ann Lee"}, "Remote-Groups": {"All Users"}, "Remote-Id": {"1"}, "Remote-Assertion": {"-"},
+				"Cookie": {"a=1; b=2"}, "Authorization": {"Basic YTpi"}, "X-Forwarded-For": {"192.0.2.1"}, "X-Other": {"theirs"},
+			}
+			if !reflect.DeepEqual(got.Header, want) {
+				t.Errorf("%s by %s: got %v, want %v", name, by, got.Header, want)
+			}
+			if q := strings.Replace(target, "access_token="+id+"&", "", 1); got.URL.RequestURI() != q || got.RequestURI != q {
+				t.Errorf("%s by %s: got %s and %s, want %s", name, by, got.URL.RequestURI(), got.RequestURI, q)
+			}
+			if p := server.PrincipalFrom(got.Context()); p == nil || p.Account.Email != "ann@example.com" {
+				t.Errorf("%s by %s: got %v", name, by, p)
+			}
+		}
+	}
+	// The bridge's own pages know who it is, wherever they are mounted.
+	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/auth/logout", nil)
+	r.Header.Set("Cookie", "ssobridge="+id)
+	signedIn(b.srv.Mount(handler)).ServeHTTP(w, r)
+	if b.sessions() != 0 {
+		t.Errorf("signed out behind the middleware: got %d, and the session goes on", w.Code)
 	}
 }

@@ -116,6 +116,7 @@ func (s *Server) Apply(l Live) {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.recovered(w, r)
+	r = s.asSent(r)
 	switch {
 	case r.URL.Path == "/auth/verify":
 		s.verify(w, r)
