@@ -15,6 +15,11 @@ type Origin string
 // ParseOrigin reads an origin such as https://app.example.com or http://localhost:3000. Path, query, user or a scheme
 // other than http and https are errors, and so is a host that browsers would write differently (RFC 6454 §4).
 func ParseOrigin(text string) (Origin, error) {
+	if !strings.Contains(text, "://") {
+		if o, err := ParseOrigin("https://" + text); err == nil {
+			return "", fmt.Errorf("%q lacks the scheme: write %s", text, o.likely())
+		}
+	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return "", fmt.Errorf("%q is not a URL", text)
@@ -23,6 +28,19 @@ func ParseOrigin(text string) (Origin, error) {
 		return "", fmt.Errorf("%q has more than scheme, host and port", text)
 	}
 	return originOf(u)
+}
+
+// likely is a https origin as it was probably meant: on this machine plain http is usual.
+func (o Origin) likely() Origin {
+	host := strings.TrimPrefix(string(o), "https://")
+	name := host
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		name = host[:i]
+	}
+	if a, err := netip.ParseAddr(strings.Trim(name, "[]")); name == "localhost" || err == nil && a.IsLoopback() {
+		return Origin("http://" + host)
+	}
+	return o
 }
 
 func originOf(u *url.URL) (Origin, error) {

@@ -283,12 +283,20 @@ func domain(text string) (string, error) {
 
 // webURL reads an http or https URL with a host. Errors do not repeat it: it may hold a password.
 func webURL(text string) (*url.URL, error) {
+	return urlLike(text, "https://product.example.com/login")
+}
+
+func urlLike(text, example string) (*url.URL, error) {
 	u, err := url.Parse(text)
+	scheme, _, _ := strings.Cut(example, "//")
+	_, hostErr := sso.ParseOrigin("http://" + text)
 	switch {
+	case hostErr == nil && strings.ContainsAny(text, ".:"): // host and port and no secret in the wrong place, so it may be repeated
+		return nil, fmt.Errorf("lacks the scheme: write %s//%s", scheme, text)
 	case err != nil || text != sso.CleanText(text) || strings.ContainsAny(text, " \\"):
-		return nil, errors.New("is not a URL such as https://product.example.com/login")
+		return nil, errors.New("is not a URL such as " + example)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("does not begin with http:// or https://")
+		return nil, errors.New("does not begin with http:// or https://, such as " + example)
 	case u.Hostname() == "":
 		return nil, errors.New("names no host")
 	case u.User != nil:
@@ -338,7 +346,7 @@ func tokenURL(text string) (*url.URL, error) {
 }
 
 func upstreamURL(text string) (*url.URL, error) {
-	u, err := webURL(text)
+	u, err := urlLike(text, "http://127.0.0.1:8000")
 	if err == nil && strings.ContainsAny(text, "?#") {
 		return nil, errors.New("has a query or fragment; scheme, host, port and path are enough")
 	}

@@ -257,6 +257,10 @@ func TestRules(t *testing.T) {
 		{"another domain", "COOKIE_DOMAIN", "does not cover", []string{"SSOBRIDGE_COOKIE_DOMAIN=example.org", https}},
 		{"half a label", "COOKIE_DOMAIN", "does not cover", []string{"SSOBRIDGE_COOKIE_DOMAIN=ample.com", https}},
 		{"domain below", "COOKIE_DOMAIN", "does not cover", []string{"SSOBRIDGE_COOKIE_DOMAIN=x.app.example.com", https}},
+		{"a public suffix", "COOKIE_DOMAIN", "is co.uk, under which anyone may have a name", []string{"SSOBRIDGE_COOKIE_DOMAIN=co.uk", "SSOBRIDGE_SITE_URL=https://example.co.uk"}},
+		{"a public suffix of a provider", "COOKIE_DOMAIN", "github.io", []string{"SSOBRIDGE_COOKIE_DOMAIN=github.io", "SSOBRIDGE_SITE_URL=https://ann.github.io"}},
+		{"below a public suffix", "", "", []string{"SSOBRIDGE_COOKIE_DOMAIN=example.co.uk", "SSOBRIDGE_SITE_URL=https://bi.example.co.uk"}},
+		{"a domain of one's own making", "", "", []string{"SSOBRIDGE_COOKIE_DOMAIN=corp.internal", "SSOBRIDGE_SITE_URL=https://bi.corp.internal"}},
 		{"upstream is the bridge", "UPSTREAM", "for ever", []string{"SSOBRIDGE_UPSTREAM=http://localhost:3000"}},
 		// SECURITY H4: headers are believed from named proxies only
 		{"forward-auth without proxies", "FORWARD_AUTH", "believes headers", []string{"SSOBRIDGE_FORWARD_AUTH=true"}},
@@ -287,6 +291,69 @@ func TestRules(t *testing.T) {
 				t.Errorf("got %d faults %v, want 1", len(faults), faults)
 			}
 		})
+	}
+}
+
+// UPSTREAM at the bridge's own listener is found, however it is written; only names that would have to be looked up are not.
+func TestUpstreamIsTheBridge(t *testing.T) {
+	for _, tt := range []struct {
+		listen, upstream string
+		fault            bool
+	}{
+		{"127.0.0.1:3000", "http://127.0.0.1:3000", true},
+		{":3000", "http://127.0.0.1:3000/app", true},
+		{":3000", "http://[::1]:3000", true},
+		{"0.0.0.0:3000", "http://localhost:3000", true},
+		{"[::]:3000", "http://127.0.0.9:3000", true},
+		{"localhost:3000", "http://127.0.0.1:3000", true},
+		{"127.0.0.1:3000", "http://LOCALHOST:3000", true},
+		{"127.0.0.1:80", "http://127.0.0.1", true},
+		{"127.0.0.1:443", "https://127.0.0.1", true},
+		{"10.0.0.5:3000", "http://10.0.0.5:3000", true},
+		{"127.0.0.1:3000", "http://0.0.0.0:3000", true},
+		{"127.0.0.1:3000", "http://[::ffff:127.0.0.1]:3000", true},
+		{"bridge.internal:3000", "http://bridge.internal:3000", true},
+		{"127.0.0.1:3000", "http://127.0.0.2:3000", false},
+		{"127.0.0.1:3000", "http://[::1]:3000", false},
+		{"10.0.0.5:3000", "http://127.0.0.1:3000", false},
+		{":3000", "http://app.internal:3000", false},
+		{":3000", "http://10.0.0.5:3000", false},
+		{"127.0.0.1:3000", "http://127.0.0.1:3001", false},
+	} {
+		_, faults := Resolve(Inputs{Environ: []string{"SSOBRIDGE_SITE_URL=https://bi.example.com", "SSOBRIDGE_LISTEN=" + tt.listen, "SSOBRIDGE_UPSTREAM=" + tt.upstream}})
+		if tt.fault {
+			wantFault(t, faults, "UPSTREAM", "is LISTEN: the bridge would ask itself for ever")
+		}
+		if len(faults) > 1 || len(faults) == 1 && !tt.fault {
+			t.Errorf("LISTEN %s, UPSTREAM %s: got faults %v", tt.listen, tt.upstream, faults)
+		}
+	}
+}
+
+// What was meant is said: a scheme that lacks is no "more than scheme, host and port".
+func TestSchemeLacks(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"ALLOWED_ORIGINS", "app.example.com", "\"app.example.com\" lacks the scheme: write https://app.example.com"},
+		{"ALLOWED_ORIGINS", "app.example.com:8443", "lacks the scheme: write https://app.example.com:8443"},
+		{"ALLOWED_ORIGINS", "app.example.com/x", "has more than scheme, host and port"},
+		{"ALLOWED_ORIGINS", "javascript:alert(1)", "javascript"},
+		{"SITE_URL", "localhost:3000", "write http://localhost:3000"},
+		{"SITE_URL", "127.0.0.1:3000", "write http://127.0.0.1:3000"},
+		{"SITE_URL", "[::1]:3000", "write http://[::1]:3000"},
+		{"SITE_URL", "[::1]", "write http://[::1]"},
+		{"SITE_URL", "bi.example.com", "write https://bi.example.com"},
+		{"UPSTREAM", "127.0.0.1:8000", "lacks the scheme: write http://127.0.0.1:8000"},
+		{"UPSTREAM", "app:8000", "write http://app:8000"},
+		{"UPSTREAM", "app/x", "such as http://127.0.0.1:8000"},
+		{"JWT_IDENTITY_PROVIDER_URI", "product.example.com", "write https://product.example.com"},
+		{"JWT_IDENTITY_PROVIDER_URI", "product.example.com/login", "such as https://product.example.com/login"},
+	} {
+		_, faults := Resolve(Inputs{Environ: []string{"SSOBRIDGE_" + tt.name + "=" + tt.text}})
+		wantFault(t, faults, tt.name, tt.want)
+	}
+	_, faults := Resolve(Inputs{Environ: []string{"SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=" + testSecret}}) // SECURITY K1: in the wrong place
+	if len(faults) != 1 || strings.Contains(faults[0].String(), testSecret) {
+		t.Errorf("got %v", faults)
 	}
 }
 

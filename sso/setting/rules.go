@@ -1,13 +1,17 @@
 package setting
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/publicsuffix"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -104,8 +108,11 @@ func (j *judge) process() {
 func (j *judge) app() {
 	c := j.c
 	if c.Upstream != nil {
+		const forEver, hint = "the bridge would ask itself for ever", "name the address of the app behind it"
 		if up, err := sso.ParseOrigin(c.Upstream.Scheme + "://" + c.Upstream.Host); err == nil && up == c.SiteURL {
-			j.fault("UPSTREAM", "is SITE_URL: the bridge would ask itself for ever", "name the address of the app behind it", "SITE_URL")
+			j.fault("UPSTREAM", "is SITE_URL: "+forEver, hint, "SITE_URL")
+		} else if listensAt(c.Listen, c.Upstream) {
+			j.fault("UPSTREAM", "is LISTEN: "+forEver, hint, "LISTEN")
 		}
 	}
 	if c.ForwardAuth && len(c.TrustedProxies) == 0 { // SECURITY H4: anyone could say what they asked for
@@ -123,6 +130,28 @@ func (j *judge) app() {
 	if len(c.AccessRules) > 0 && !c.ForwardAuth && c.Upstream == nil {
 		j.warn("ACCESS_RULES has no effect: it acts on UPSTREAM and on /auth/forward, and neither is set up; /auth/verify is not told the path")
 	}
+}
+
+// listensAt reports whether a URL leads to a listener, as far as that can be told without looking names up.
+func listensAt(listen string, u *url.URL) bool {
+	host, port, _ := net.SplitHostPort(listen)
+	to := strings.ToLower(u.Hostname())
+	if cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme]) != port {
+		return false
+	}
+	here := strings.ToLower(host)
+	at, _ := netip.ParseAddr(here)
+	asked, _ := netip.ParseAddr(to)
+	at, asked = at.Unmap(), asked.Unmap()
+	switch all := here == "" || at.IsUnspecified(); {
+	case here == to || at.IsValid() && at == asked:
+		return true
+	case asked.IsUnspecified(): // the system takes it for this machine
+		return all || loopback(here)
+	case all, !at.IsValid(): // a name such as localhost may be any address of this machine
+		return loopback(to) && (all || loopback(here))
+	}
+	return at.IsLoopback() && !asked.IsValid() && loopback(to)
 }
 
 // hosts are those under which the bridge is known.
@@ -206,6 +235,9 @@ func (j *judge) cookies() {
 	}
 	if c.CookieDomain == "" {
 		return
+	}
+	if suffix, _ := publicsuffix.PublicSuffix(c.CookieDomain); suffix == c.CookieDomain { // RFC 6265 §5.3, step 5
+		j.fault("COOKIE_DOMAIN", "is "+suffix+", under which anyone may have a name: browsers keep no shared cookie for it", "name your own domain below it", "SITE_URL")
 	}
 	if scheme != "https" {
 		j.fault("COOKIE_DOMAIN", "needs a SITE_URL with https", "", "SITE_URL")
