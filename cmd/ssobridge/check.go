@@ -83,10 +83,15 @@ func checkReport(cfg *setting.Config, faults []setting.Fault) any {
 	return report
 }
 
+// printCheck ends with what matters most, where a terminal shows it. Of a configuration with faults it shows
+// what was set and no defaults: 40 lines of them would stand above the fault that somebody looks for.
 func (p *program) printCheck(cfg *setting.Config, faults []setting.Fault) error {
 	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	section := ""
 	for _, e := range cfg.Effective() {
+		if len(faults) > 0 && e.Source.Kind == setting.FromDefault {
+			continue
+		}
 		if e.Setting.Section != section {
 			section = e.Setting.Section
 			fmt.Fprintf(t, "# %s\t\t\n", section) // with all cells, so that the columns go on
