@@ -39,7 +39,8 @@ const secret = "Zt4xQm9vLw2cRk7yBn5pHs8dFg3jTa6eUo1iKxNqWvE"
 // SSOBRIDGE_TEST_TRAEFIK names it, and its absence is no skip.
 type proxy struct {
 	name string
-	// command prepares dir, where the documented files are, and returns what runs the proxy there.
+	// command prepares dir, where the documented files are, and returns what runs the proxy there; nil: the bridge is the
+	// proxy, with UPSTREAM.
 	command func(t *testing.T, p proxy, dir string) *exec.Cmd
 	place   place
 	// settings are of the bridge, "NAME=value", beside those that the documented files ask for.
@@ -69,6 +70,9 @@ func at(where place) []proxy {
 	}
 	return all
 }
+
+// doors returns the proxies and, beside them, the bridge with UPSTREAM: each is a way to the app.
+func doors() []proxy { return append(proxies(), proxy{name: "UPSTREAM", place: plain}) }
 
 // cookieName is the name of the session's cookie.
 func (p proxy) cookieName() string {
@@ -178,10 +182,18 @@ func (s *stack) client() *http.Client {
 // says so and the test fails.
 func start(t *testing.T, p proxy) *stack {
 	t.Helper()
-	s := &stack{t: t, proxy: p, addr: "127.0.0.1:" + ssotest.FreePort(t), app: startApp(t), log: &ssotest.Buffer{}}
+	s := &stack{t: t, proxy: p, app: startApp(t), log: &ssotest.Buffer{}}
+	if p.command == nil {
+		var l net.Listener
+		l, s.addr = bridgetest.Listen(t)
+		s.startBridge(l)
+		return s
+	}
+	s.addr = "127.0.0.1:" + ssotest.FreePort(t)
 	dir := t.TempDir()
 	cmd := p.command(t, p, dir) // skips before anything is started
-	bridge := s.startBridge("http://" + startProvider(t) + "/?site=" + url.QueryEscape(s.bridgeSite()))
+	l, bridge := bridgetest.Listen(t)
+	s.startBridge(l)
 	names := s.names(dir, bridge)
 	for _, name := range []string{"nginx.conf", "ssobridge-app.conf", "ssobridge-ask.conf", "Caddyfile", "ssobridge.caddy", "traefik.yml", "dynamic.yml"} {
 		from := name
@@ -267,16 +279,19 @@ func (s *stack) run(cmd *exec.Cmd, dir string) {
 	}}.Start(t)
 }
 
-// startBridge runs a bridge configured as the documented files ask, and returns its address.
-func (s *stack) startBridge(provider string) string {
+// startBridge runs a bridge configured as the documented files ask, or with UPSTREAM.
+func (s *stack) startBridge(l net.Listener) {
 	t := s.t
 	t.Helper()
-	l, address := bridgetest.Listen(t)
+	provider := "http://" + startProvider(t) + "/?site=" + url.QueryEscape(s.bridgeSite())
 	base := map[string]string{
 		"SITE_URL": s.bridgeSite(), "TRUSTED_PROXIES": "127.0.0.1",
 		"DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "bridge.db"), "SECRET_KEY": secret,
 		"JWT_IDENTITY_PROVIDER_URI": provider, "JWT_SHARED_SECRET": secret,
 		"ACCESS_RULES": `[{"path":"/public","allow":"public"},{"path":"/sales","allow":["Sales"]},{"path":"/things","methods":["DELETE"],"allow":["Sales"]}]`,
+	}
+	if s.proxy.command == nil {
+		base["UPSTREAM"], base["TRUSTED_PROXIES"] = "http://"+s.app.addr, ""
 	}
 	if s.proxy.place == apart {
 		base["COOKIE_DOMAIN"], base["ALLOWED_ORIGINS"] = "example.com", s.site()
@@ -299,7 +314,6 @@ func (s *stack) startBridge(provider string) string {
 		t.Fatal(err)
 	}
 	s.stop = bridgetest.Serve(t, srv, l)
-	return address
 }
 
 // startProvider runs an identity provider where everyone is Ann, and returns the address of its sign-in page.
