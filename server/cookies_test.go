@@ -209,7 +209,7 @@ func signedInAs(b *bridge, name string) string {
 // almost are names that some program or other takes for name. HTTP has no more control characters than the tab.
 func almost(name string) []string {
 	all := []string{strings.ToUpper(name), name + " ", name + "\t", "\"" + name + "\"", name + "%20", "%20" + name, "$" + name, "\xa0" + name, "\x85" + name, "\xff" + name}
-	for _, space := range []rune("\u0085\u00a0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff") {
+	for _, space := range "\u0085\u00a0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff" {
 		all = append(all, string(space)+name, " "+string(space)+name, name+string(space))
 	}
 	return all
