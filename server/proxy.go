@@ -140,10 +140,10 @@ func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(context.Cause(r.Context()), errSessionOver):
 		err = sso.NotSignedIn
-	case errors.Is(err, context.Canceled): // the client went away
-		return
 	case p.upload != nil && p.upload.failed.Load(): // err may quote the client (SECURITY K1)
 		err = fmt.Errorf("the body of the request is cut off or malformed: %w", sso.RequestMalformed)
+	case errors.Is(err, context.Canceled): // the client went away, or it closed its half: an empty 200 would be a lie
+		panic(http.ErrAbortHandler)
 	default:
 		p.server.Log.Error("upstream does not answer", "error", err)
 		err = sso.UpstreamDown
