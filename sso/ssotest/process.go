@@ -2,9 +2,11 @@ package ssotest
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -38,17 +40,19 @@ func (b *Buffer) Reset() {
 	b.b.Reset()
 }
 
-// FreePort returns a port of 127.0.0.1 that is free now. Another program could take it before the test does; none has
-// been seen to.
+// FreePort returns a port of 127.0.0.1 that is free now. It lies below those that Linux gives to connections by itself
+// (32768 and above): one of those may be a connection's before the server of the test has it.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := strconv.Itoa(20000 + rand.IntN(12000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Fatal("no port of 127.0.0.1 is free")
+	return ""
 }
 
 // A Process is a server that a test runs.
