@@ -45,6 +45,7 @@ func startBridgeIn(ctx context.Context, program, dir, database string) (*bridge,
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir,
 		"SSOBRIDGE_LISTEN=" + addr,
 		"SSOBRIDGE_SITE_URL=http://" + addr,
+		"SSOBRIDGE_TRUSTED_PROXIES=127.0.0.1", // for /auth/forward
 		"SSOBRIDGE_DATABASE_URL=" + database,
 		"SSOBRIDGE_SECRET_KEY=" + secret,
 		"SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=http://127.0.0.1:9/sign-in",

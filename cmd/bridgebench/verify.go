@@ -64,7 +64,8 @@ func benchVerify(ctx context.Context, o options) (table, []target, error) {
 	bareNetHTTP := o.verifier("bare net/http", netHTTP, netHTTPAddr, single)
 	withOne := o.verifier("/auth/verify, 1 session", one.process, one.addr, single)
 	withMany := o.verifier(fmt.Sprintf("/auth/verify, %d sessions", o.sessions), many.process, many.addr, cookies)
-	contenders := []*contender{bareNetHTTP, bareEcho, withOne, withMany}
+	forwarding := o.asker(fmt.Sprintf("/auth/forward, %d sessions", o.sessions), many.process, many.addr, cookies, forward)
+	contenders := []*contender{bareNetHTTP, bareEcho, withOne, withMany, forwarding}
 	for _, p := range o.peers {
 		contenders = append(contenders, p.contender(o.conns))
 	}
@@ -95,11 +96,22 @@ func benchVerify(ctx context.Context, o options) (table, []target, error) {
 // verify is the request of a proxy that asks who a cookie's owner is.
 func verify(host, cookie string) []byte { return get(host, "/auth/verify", "Cookie: "+cookie) }
 
+// forward is the same question as nginx asks it: with the request that it is about, and for the cookies that the app may see.
+func forward(host, cookie string) []byte {
+	return get(host, "/auth/forward?with=cookies", "Cookie: "+cookie+"; theme=dark", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Method: GET",
+		"X-Forwarded-Proto: http", "X-Forwarded-Host: "+host, "X-Forwarded-Uri: /reports/7?tab=2")
+}
+
 // verifier loads a server with /auth/verify, cookie after cookie.
 func (o options) verifier(name string, p *process, addr string, cookies []string) *contender {
+	return o.asker(name, p, addr, cookies, verify)
+}
+
+// asker loads a server with one question, cookie after cookie.
+func (o options) asker(name string, p *process, addr string, cookies []string, question func(host, cookie string) []byte) *contender {
 	requests := make([][]byte, len(cookies))
 	for i, cookie := range cookies {
-		requests[i] = verify(addr, cookie)
+		requests[i] = question(addr, cookie)
 	}
 	l := load{addr: addr, conns: o.conns, want: 200, next: func(n int64, buf []byte) []byte {
 		return append(buf, requests[n%int64(len(requests))]...)
