@@ -453,6 +453,10 @@ func passkeyError(err error) error {
 	return fmt.Errorf("%s: %w", sso.Truncate(sso.CleanText(text), 300), sso.PasskeyRefused)
 }
 
+// networkSignatures is how many signatures are looked at that come from one network, within one to two minutes: each writes
+// a line into the database, and anyone may send one (SECURITY L2).
+const networkSignatures = 120
+
 // beginCeremony answers with options, and keeps what was begun in the browser.
 func (s *Server) beginCeremony(c echo.Context, l *live, cer ceremony, options any) error {
 	cer.Until = s.Now().Add(ceremonyLifetime)
@@ -467,6 +471,9 @@ func (s *Server) endCeremony(c echo.Context, l *live, account int64) (ceremony, 
 	name := l.cookieName("passkey")
 	if !s.openCookie(c.Request(), name, &cer) || !s.Now().Before(cer.Until) || cer.Account != account {
 		return ceremony{}, fmt.Errorf("this browser began nothing of the kind, or more than %v ago: %w", ceremonyLifetime, sso.PasskeyRefused)
+	}
+	if from := network(l.peer(c.Request())); account == 0 && !s.forms.add("passkey:"+from, networkSignatures, s.Now()) {
+		return ceremony{}, fmt.Errorf("too many passkeys tried from %s: %w", from, sso.Throttled)
 	}
 	http.SetCookie(c.Response(), l.sealedCookie(name, "", -1))
 	err := s.Store.KeepHandoff(c.Request().Context(), "passkey:"+cer.Session.Challenge, []byte("spent"), cer.Until)

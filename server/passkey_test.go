@@ -325,6 +325,29 @@ func TestPasskeyChallenge(t *testing.T) {
 	}
 }
 
+// Anyone may send signatures that fit nothing, and each writes a line: there is a limit for a network. SECURITY L2
+func TestPasskeyFlood(t *testing.T) {
+	b, owner := passkeyBridge(t)
+	k := &softKey{}
+	if resp := owner.addPasskey(k, spoil{}); resp.StatusCode != 200 {
+		t.Fatalf("add: got %d %s", resp.StatusCode, resp.body)
+	}
+	got := map[int]int{}
+	for range 130 {
+		c := b.browser()
+		c.options("/auth/passkeys/ask")
+		resp, _ := c.json(signInPath, map[string]any{"credential": map[string]any{}})
+		got[resp.StatusCode]++
+	}
+	if got[401] != 120 || got[429] != 10 {
+		t.Errorf("130 signatures of no one: got %v, want 120 times 401 and 10 times 429", got)
+	}
+	b.pass(3 * time.Minute)
+	if resp := b.browser().usePasskey(k, signInPath, spoil{}); resp.StatusCode != 200 {
+		t.Errorf("later: got %d %s, want 200", resp.StatusCode, resp.body)
+	}
+}
+
 // A counter that goes back means two copies of what cannot be copied: refused, and administrators are warned.
 func TestPasskeyClone(t *testing.T) {
 	b, owner := passkeyBridge(t)
