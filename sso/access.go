@@ -27,7 +27,7 @@ type AccessRule struct {
 //
 // While there are rules, a path that servers read in several ways is [Forbidden]: /public/..%2fadmin is public to one and
 // an administrator's to another (SECURITY H4). Two readings are left, since they are how whole kinds of apps work: as
-// it is written, and without case and ends. The one that asks for more decides.
+// it is written, and without case and ends. The one that asks for more decides; of two that ask for groups, both.
 func (rules AccessRules) Decide(host, method, escapedPath string) (rule AccessRule, byMethod bool, err error) {
 	if len(rules) == 0 {
 		return AccessRule{}, false, nil
@@ -40,10 +40,25 @@ func (rules AccessRules) Decide(host, method, escapedPath string) (rule AccessRu
 	method = strings.ToUpper(method) // apps do (Werkzeug): "post" must not slip past a rule for POST
 	written, byMethod := rules.first(host, method, path, AccessRule.covers)
 	lax, byMethodToo := rules.first(host, method, laxPath(path), AccessRule.coversLax)
-	if written.asks() > lax.asks() {
-		lax = written
+	rule, err = written.and(lax)
+	return rule, byMethod || byMethodToo, err
+}
+
+// and is the rule for who may pass by both. Of different groups those count that are in both: where there are none, no one
+// may pass.
+func (r AccessRule) and(o AccessRule) (AccessRule, error) {
+	switch {
+	case r.asks() > o.asks():
+		return r, nil
+	case r.asks() < o.asks() || len(r.Groups) == 0:
+		return o, nil
 	}
-	return lax, byMethod || byMethodToo, nil
+	o.Groups = slices.DeleteFunc(slices.Clone(o.Groups), func(g string) bool { return !slices.Contains(r.Groups, g) })
+	if len(o.Groups) == 0 {
+		return AccessRule{}, fmt.Errorf("rules for %q and %q ask for different groups, and some apps take these paths for the same: %w",
+			r.Path, o.Path, Forbidden)
+	}
+	return o, nil
 }
 
 // first returns the first rule that matches, and whether one that names methods was looked at.
@@ -121,8 +136,9 @@ func laxPath(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// foldCase makes all letters the same that differ in case alone: K and U+212A are k.
+// foldCase makes all letters the same that differ in case alone: K and U+212A are k, and so are i and, to Java, U+0131.
 func foldCase(r rune) rune {
+	r = unicode.ToUpper(r)
 	first := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
 		first = min(first, f)

@@ -1,6 +1,7 @@
 package sso_test
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"slices"
@@ -138,6 +139,40 @@ func TestAccessRules(t *testing.T) {
 	}
 	if rule, _, err := sso.AccessRules(nil).Decide("a", "GET", "/a//b/../c"); err != nil || rule.Public {
 		t.Errorf("without rules: got %v, %v", rule, err)
+	}
+}
+
+// SECURITY H4: where the two readings of a path end at rules for different groups, neither rule is skipped.
+func TestAccessRulesForBothReadings(t *testing.T) {
+	for _, tt := range []struct{ rules, path, want string }{
+		{`[{"path":"/reports","allow":["All Users"]},{"path":"/Reports","allow":["Administrators"]}]`, "/Reports", "denied"},
+		{`[{"path":"/reports","allow":["All Users"]},{"path":"/Reports","allow":["Administrators"]}]`, "/reports", "[All Users]"},
+		{`[{"path":"/reports","allow":["Sales","HR"]},{"path":"/Reports","allow":["HR","Bosses"]}]`, "/Reports/1", "[HR]"},
+		{`[{"path":"/d/abC","allow":["Sales"]},{"path":"/d/aBc","allow":["HR"]}]`, "/d/aBc", "denied"},
+		{`[{"path":"/a/","allow":["Sales"]},{"path":"/a","allow":["HR"]}]`, "/a", "denied"},
+		{`[{"path":"/a/","allow":["Sales"]},{"path":"/a","allow":["HR"]}]`, "/a/b", "[Sales]"},
+		{`[{"path":"/admin","allow":["HR"]}]`, "/adm%C4%B1n", "[HR]"}, // a dotless i, which Java takes for an i
+		{`[{"path":"/x","allow":"signed_in"},{"path":"/X","allow":["HR"]}]`, "/X", "[HR]"},
+		{`[{"path":"/x","allow":["HR"]},{"path":"/X","allow":"public"}]`, "/X", "[HR]"},
+	} {
+		parsed, err := sso.ParseAccessRules(tt.rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule, _, err := parsed.Decide("a.example", "GET", tt.path)
+		got := fmt.Sprint(rule.Groups)
+		if sso.CodeOf(err) == sso.Forbidden {
+			got = "denied"
+		}
+		if got != tt.want {
+			t.Errorf("%s with %s: got %s, %v; want %s", tt.path, tt.rules, got, err, tt.want)
+		}
+		if doubled := len(parsed.Doubled()) > 0; doubled != (len(parsed) > 1) {
+			t.Errorf("%s: doubled: got %v", tt.rules, parsed.Doubled())
+		}
+	}
+	if parsed, _ := sso.ParseAccessRules(rules); len(parsed.Doubled()) > 0 {
+		t.Errorf("of the usual rules: got doubled %v", parsed.Doubled())
 	}
 }
 

@@ -231,6 +231,22 @@ func (rules AccessRules) Shadowed() map[int]int {
 	return by
 }
 
+// Doubled returns each rule, counted from 0, with an earlier one that some apps take to be for the same path, being for
+// another as it is written, and that lets others pass: only who may pass by both gets in.
+func (rules AccessRules) Doubled() map[int]int {
+	of := map[int]int{}
+	for i, r := range rules {
+		j := slices.IndexFunc(rules[:i], func(e AccessRule) bool {
+			return (e.Host == "" || r.Host == "" || e.Host == r.Host) && !e.covers(cmp.Or(r.Path, "/")) && e.coversLax(laxPath(cmp.Or(r.Path, "/"))) &&
+				(e.Public != r.Public || !slices.Equal(e.Groups, r.Groups))
+		})
+		if j >= 0 {
+			of[i] = j
+		}
+	}
+	return of
+}
+
 // shadows reports whether whatever r matches, e matches too. What holds of paths as they are written holds of them as the
 // laxest app reads them.
 func (e AccessRule) shadows(r AccessRule) bool {

@@ -127,6 +127,11 @@ func (j *judge) app() {
 	for _, i := range slices.Sorted(maps.Keys(shadowed)) {
 		j.warn("ACCESS_RULES: rule %d never acts: rule %d stands before it and decides all that it is about", i+1, shadowed[i]+1)
 	}
+	doubled := c.AccessRules.Doubled()
+	for _, i := range slices.Sorted(maps.Keys(doubled)) {
+		j.warn("ACCESS_RULES: to some apps rules %d and %d are for the same path (they do not look at case or at the end of a name): "+
+			"only who may pass by both gets in", doubled[i]+1, i+1)
+	}
 	if len(c.AccessRules) > 0 && !c.ForwardAuth && c.Upstream == nil {
 		j.warn("ACCESS_RULES has no effect: it acts on UPSTREAM and on /auth/forward, and neither is set up; /auth/verify is not told the path")
 	}
