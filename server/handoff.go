@@ -116,7 +116,7 @@ func (s *Server) mayKeep(r *http.Request, l *live, in params) error {
 	}
 	if in.jwt == "" {
 		from := network(l.peer(r))
-		if !s.forms.add("network:"+from, networkForms, now) {
+		if !s.networks.add("form:"+from, networkForms, now) {
 			return fmt.Errorf("too many forms without a token from %s: %w", from, sso.Throttled)
 		}
 		return nil
@@ -126,7 +126,7 @@ func (s *Server) mayKeep(r *http.Request, l *live, in params) error {
 	switch {
 	case x.Proof.Key == "" && !s.unsigned.AllowN(now, 1):
 		return fmt.Errorf("too many forms with tokens whose signature does not fit (%s): %w", sso.Reason(x.Err), sso.Throttled)
-	case x.Proof.Key != "" && !s.forms.add("token:"+x.Proof.Key, tokenForms, now):
+	case x.Proof.Key != "" && !s.tokens.add(x.Proof.Key, tokenForms, now):
 		return fmt.Errorf("too many forms with the same token: %w", sso.Throttled)
 	}
 	return nil
@@ -134,12 +134,14 @@ func (s *Server) mayKeep(r *http.Request, l *live, in params) error {
 
 // A tally counts by key. What was counted is forgotten after one to two handoffLifetimes. The zero tally has counted nothing.
 type tally struct {
+	open bool // when there are too many keys new ones pass uncounted, as nobody can make them up; else they share one count
+
 	mu           sync.Mutex
 	turned       time.Time // when recent was begun
 	recent, past map[string]int
 }
 
-// maxTallied bounds the keys that are told apart, some hundred bytes each; the rest share one.
+// maxTallied bounds the keys that are told apart, some hundred bytes each.
 const maxTallied = 10_000
 
 // add counts one more, unless that would be over limit.
@@ -153,6 +155,9 @@ func (t *tally) add(key string, limit int, now time.Time) bool {
 		}
 	}
 	if _, known := t.recent[key]; !known && len(t.recent) >= maxTallied {
+		if t.open {
+			return true
+		}
 		key = ""
 	}
 	if t.recent[key]+t.past[key] >= limit {

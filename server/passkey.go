@@ -472,7 +472,7 @@ func (s *Server) endCeremony(c echo.Context, l *live, account int64) (ceremony, 
 	if !s.openCookie(c.Request(), name, &cer) || !s.Now().Before(cer.Until) || cer.Account != account {
 		return ceremony{}, fmt.Errorf("this browser began nothing of the kind, or more than %v ago: %w", ceremonyLifetime, sso.PasskeyRefused)
 	}
-	if from := network(l.peer(c.Request())); account == 0 && !s.forms.add("passkey:"+from, networkSignatures, s.Now()) {
+	if from := network(l.peer(c.Request())); account == 0 && !s.networks.add("passkey:"+from, networkSignatures, s.Now()) {
 		return ceremony{}, fmt.Errorf("too many passkeys tried from %s: %w", from, sso.Throttled)
 	}
 	http.SetCookie(c.Response(), l.sealedCookie(name, "", -1))

@@ -82,7 +82,8 @@ type Server struct {
 	transport  *http.Transport // to UPSTREAM
 	appCookie  sync.Once       // the warning about an app that sets our cookies
 	unsigned   *rate.Limiter   // of handoffs
-	forms      tally           // the other handoffs
+	tokens     tally           // handoffs with a token, by token
+	networks   tally           // what else anyone may have kept, by network
 	misasked   *rate.Limiter   // of log lines about questions of a proxy
 }
 
@@ -90,7 +91,7 @@ type Server struct {
 func New(o Options, l Live) (*Server, error) {
 	s := &Server{
 		Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics(), transport: newTransport(),
-		unsigned: rate.NewLimiter(unsignedRate, unsignedBurst), misasked: rate.NewLimiter(rate.Every(10*time.Second), 5),
+		unsigned: rate.NewLimiter(unsignedRate, unsignedBurst), misasked: rate.NewLimiter(rate.Every(10*time.Second), 5), tokens: tally{open: true},
 	}
 	s.principals.reload = o.SettingsChanged
 	var err error
