@@ -67,6 +67,9 @@ func CheckSecret(secret string) error {
 	if published(secret) {
 		return refuse("the shared secret is an example that anyone can read")
 	}
+	if placeholder(secret) {
+		return refuse("the shared secret is a text that stands for one: what should have put the secret in its place has not")
+	}
 	if strength.Bits(secret, words()...) < needed(secret) {
 		return refuse("the shared secret is guessable: it repeats, or is made of words, names or keyboard rows")
 	}
@@ -84,9 +87,42 @@ func published(secret string) bool {
 		"a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
 		"qwertyuiopasdfghjklzxcvbnm123456",                                 // jwt.io, earlier
 		"404E635266556A586E3272357538782F413F4428472B4B6250645367566B5970", // Java tutorials
+		"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7", // FastAPI's tutorial
+		"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf", // Flask's documentation
+		"your-super-secret-jwt-token-with-at-least-32-characters-long",     // Supabase
+		"550e8400-e29b-41d4-a716-446655440000",                             // examples of UUIDs
+		"123e4567-e89b-12d3-a456-426614174000",
+		"d41d8cd98f00b204e9800998ecf8427e", // MD5, SHA-1 and SHA-256 of nothing, and of "password" and "secret"
+		"da39a3ee5e6b4b0d3255bfef95601890afd80709",
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+		"5f4dcc3b5aa765d61d8327deb882cf99",
+		"5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8",
+		"5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
+		"5ebe2294ecd0e0f08eab7690d2a6ee69",
+		"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b",
 		"the quick brown fox jumps over the lazy dog",
 	} {
 		if strings.Contains(strings.ToLower(secret), strings.ToLower(known)) {
+			return true
+		}
+	}
+	return false
+}
+
+// placeholder reports whether secret is a text that a shell, a template or a person should have replaced.
+func placeholder(secret string) bool {
+	plain := strings.ToLower(secret)
+	for begin, end := range map[string]string{"${": "}", "$(": ")", "{{": "}}"} {
+		if strings.HasPrefix(plain, begin) && strings.Contains(plain, end) {
+			return true
+		}
+	}
+	if strings.HasPrefix(plain, "<") && strings.HasSuffix(plain, ">") {
+		return true
+	}
+	plain = strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(plain)
+	for _, part := range []string{"changeme", "changethis", "replaceme", "replacethis", "replacewith", "insertyour", "putyour", "yoursecret"} {
+		if strings.Contains(plain, part) {
 			return true
 		}
 	}

@@ -24,6 +24,11 @@ func TestWeakSecretsAreRefused(t *testing.T) {
 		"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", // RFC 7515 A.1
 		"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",                                            // RFC 7520 3.5
 		"the quick brown fox jumps over the lazy dog",
+		"your-super-secret-jwt-token-with-at-least-32-characters-long",     // Supabase
+		"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7", // FastAPI's tutorial
+		"E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", // SHA-256 of nothing
+		"${JWT_SHARED_SECRET:?set it in the environment}", "$(openssl rand -hex 32) $(openssl rand", "{{ .Values.ssobridge.jwtSharedSecret }}",
+		"<paste-the-32-byte-secret-from-admin-here>", "REPLACE_ME_WITH_OPENSSL_RAND_HEX_32!!", "Xk-Change.This.ssobridge.9fK2-q0ZzR7-wLm4",
 	} {
 		err := token.CheckSecret(weak)
 		if sso.CodeOf(err) != sso.Invalid || !strings.Contains(sso.Reason(err), "openssl rand -hex 32") {
@@ -44,7 +49,7 @@ func TestRandomSecretsPass(t *testing.T) {
 			h[:32], h[:64], strings.ToUpper(h[:64]), h, string(b),
 			base64.StdEncoding.EncodeToString(b[:24]), base64.StdEncoding.EncodeToString(b[:32]), base64.RawURLEncoding.EncodeToString(b),
 			fmt.Sprintf("%s-%s-4%s-a%s-%s", h[:8], h[8:12], h[13:16], h[17:20], h[20:32]), rand.Text() + rand.Text(),
-			h[:64] + h[:64], "prod-" + h[:40],
+			h[:64] + h[:64], "prod-" + h[:40], "<" + h[:40], "${" + h[:40],
 		} {
 			if err := token.CheckSecret(s); err != nil {
 				t.Errorf("%q: got %v, want no error", s, err)

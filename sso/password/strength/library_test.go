@@ -38,8 +38,8 @@ func TestBesideLibrary(t *testing.T) {
 	}{
 		{"words", func() string { return word() + word() + word() }, 5},
 		{"words apart", func() string { return word() + "-" + word() + "-" + word() + "-" + word() }, 5},
-		{"words and a year", func() string { return word() + word() + pick("1987", "2024", "2001") }, 3},
-		{"a word and a number", func() string { return word() + word() + number() + pick("!", "?", "") }, 10},
+		{"words and a year", func() string { return word() + word() + pick("1987", "2024", "2001") + pick("", "!", "!!") }, 6},
+		{"a word and a number", func() string { return word() + word() + number() + pick("!", "?", "") }, 11},
 		{"a date", func() string { return word() + pick("12/05/1987", "1.5.2024", "2024-01-31", "19870512") }, 3},
 		{"the keyboard", func() string { return pick("qwertyuiop", "asdfghjkl", "1qaz2wsx", "zxcvbnm") + number() + word() }, 9},
 		{"repeated", func() string { return strings.Repeat(word(), 3) + "1" }, 10},

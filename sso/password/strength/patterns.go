@@ -168,17 +168,25 @@ func (t *text) findDates() {
 					bits += math.Log2(365) + 2 // the order
 				}
 				t.add(from, to, bits)
+				const apart = 2 // bits of "-2026" and "-2026-"
+				if from > 0 && separates(t.runes[from-1]) {
+					t.add(from-1, to, bits+apart)
+					if to < len(t.runes) && separates(t.runes[to]) {
+						t.add(from-1, to+1, bits+apart+1)
+					}
+				}
 			}
 		}
 	}
 }
 
+func separates(r rune) bool { return strings.ContainsRune("-./_ \\", r) }
+
 // dashed writes a date's separators as "-".
 func dashed(runes []rune) string {
 	out := make([]rune, len(runes))
 	for i, r := range runes {
-		switch r {
-		case '.', '/', '_', ' ', '\\':
+		if separates(r) {
 			r = '-'
 		}
 		out[i] = r
@@ -186,10 +194,12 @@ func dashed(runes []rune) string {
 	return string(out)
 }
 
-// findEnd finds the sign at the end that rules for passwords have taught everyone.
+// findEnd finds the sign at the end, once or more often, that rules for passwords have taught everyone.
 func (t *text) findEnd() {
 	const bits = 3
-	if last := len(t.runes) - 1; last > 0 && strings.ContainsRune("!?.*#$", t.runes[last]) {
-		t.add(last, last+1, bits)
+	from := len(t.runes)
+	for from > 1 && strings.ContainsRune("!?.*#$", t.runes[from-1]) && t.runes[from-1] == t.runes[len(t.runes)-1] {
+		from--
+		t.add(from, len(t.runes), bits+math.Log2(float64(len(t.runes)-from)))
 	}
 }
