@@ -103,8 +103,12 @@ func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []st
 
 // decide returns the rule for a request. Where that hangs on the method, a request that names another one besides is
 // refused: to an app that honours it, it is that other one (SECURITY H4). So is "post": methods have a case (RFC 9110 §9.1),
-// which some apps do not look at.
+// which some apps do not look at. TRACE, and TRACK of IIS, would show what we added (RFC 9110 §9.3.8).
 func (l *live) decide(host, method, path string, h http.Header) (sso.AccessRule, error) {
+	switch strings.ToUpper(method) { // apps take "trace" for TRACE
+	case http.MethodTrace, "TRACK", http.MethodConnect:
+		return sso.AccessRule{}, sso.MethodNotAllowed
+	}
 	rule, byMethod, err := l.cfg.AccessRules.Decide(host, method, path)
 	if err == nil && byMethod {
 		if method != strings.ToUpper(method) {
@@ -252,7 +256,11 @@ func (s *Server) sendToSignIn(w http.ResponseWriter, r *http.Request, l *live, w
 		s.refuseForward(w, r, l, want, err)
 		return
 	}
-	to, err := l.bridge.Return.Parse(string(want.origin) + want.uri)
+	path, query, asks := strings.Cut(want.uri, "?")
+	if query = l.withoutBearer(query); asks && query != "" { // SECURITY B5
+		path += "?" + query
+	}
+	to, err := l.bridge.Return.Parse(string(want.origin) + path)
 	if err != nil {
 		s.refuseForward(w, r, l, want, err)
 		return

@@ -155,6 +155,21 @@ func TestForwardSendsBrowsersToSignIn(t *testing.T) {
 		}
 	}
 
+	// SECURITY B5: a token in the page's query goes into no URL of ours.
+	bearer := start(t, "TRUSTED_PROXIES=127.0.0.1", "BEARER_PARAMETER=access_token")
+	for uri, want := range map[string]string{
+		"/a?access_token=old&x=1": "%2Fa%3Fx%3D1", "/a?access_token=old": "%2Fa", "/a?access%5Ftoken=old&y=%2F": "%2Fa%3Fy%3D%252F", "/a?": "%2Fa",
+	} {
+		bearer.browser().get("/auth/forward", asked(bearer, "GET", uri, acceptPage)...).want(t, 302, bearer.url+"/auth/sso?redirect="+want)
+	}
+	// SECURITY L1, H4: an app that answers TRACE shows the assertion that was added.
+	c.signIn(nil)
+	for _, method := range []string{"TRACE", "trace", "TRACK", "CONNECT"} {
+		if resp := c.get("/auth/forward", asked(b, method, "/")...); resp.StatusCode != 405 || resp.Header.Get("Remote-Assertion") != "" {
+			t.Errorf("%s: got %d, want 405 and no identity", method, resp.StatusCode)
+		}
+	}
+
 	domain := start(t, "SITE_URL=https://auth.example.com", "COOKIE_DOMAIN=example.com", "TRUSTED_PROXIES=127.0.0.1",
 		"ALLOWED_ORIGINS=https://app.example.com,https://example.com,https://app.badexample.com")
 	for host, want := range map[string]string{

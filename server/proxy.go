@@ -313,10 +313,6 @@ func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 // letIn decides whether a request may pass to the app, for whom and by which rule. A nil entry without an error is anyone,
 // on a public path.
 func (s *Server) letIn(r *http.Request, l *live) (e *entry, rule sso.AccessRule, err error) {
-	switch strings.ToUpper(r.Method) { // apps take "trace" for TRACE
-	case http.MethodTrace, "TRACK", http.MethodConnect: // RFC 9110 §9.3.8: TRACE would show what we added, and so would IIS's TRACK
-		return nil, rule, sso.MethodNotAllowed
-	}
 	host := withoutPort(r.Host)
 	if rule, err = l.decide(host, r.Method, r.URL.EscapedPath(), r.Header); err != nil {
 		return nil, rule, err

@@ -26,10 +26,13 @@ func (l *live) checkTarget(u *url.URL) error {
 
 // checkOrigin refuses a WebSocket that a page of another site opens (RFC 6455 §10.2). Browsers send a cookie along where
 // SameSite is none or the other site a sibling, and hand the page what comes back; no CORS is asked. A program sends no
-// Origin.
+// Origin, and no page comes by a token in a header.
 func (l *live) checkOrigin(r *http.Request) error {
 	lines, sent := r.Header["Origin"]
 	if !sent || !webSocket(r.Header) {
+		return nil
+	}
+	if _, cookies := soleCookie(r.Header["Cookie"], l.cookie.name); cookies == 0 {
 		return nil
 	}
 	if len(lines) == 1 && l.ownOrigin(lines[0], r.Host) {
