@@ -410,14 +410,20 @@ func (s *stack) send(method, target string, headers ...string) answer {
 
 func (s *stack) sendTo(site, method, target string, headers ...string) answer {
 	s.t.Helper()
+	_, host, _ := strings.Cut(site, "://")
+	return s.sendLines(site, method+" "+target+" HTTP/1.1", append([]string{"Host: " + host}, headers...)...)
+}
+
+// sendLines is sendTo where the request line is the caller's, and so is Host.
+func (s *stack) sendLines(site, line string, headers ...string) answer {
+	s.t.Helper()
 	conn, err := s.dial(site)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
-	_, host, _ := strings.Cut(site, "://")
-	head := method + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\n"
+	head := line + "\r\n"
 	if !strings.Contains(strings.ToLower(strings.Join(headers, "\n")), "connection:") {
 		head += "Connection: close\r\n"
 	}
@@ -425,6 +431,7 @@ func (s *stack) sendTo(site, method, target string, headers ...string) answer {
 		head += h + "\r\n"
 	}
 	go io.WriteString(conn, head+"\r\n") // a proxy may answer, and stop reading, in the middle
+	method, _, _ := strings.Cut(line, " ")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
 		return answer{&http.Response{StatusCode: 0, Status: err.Error(), Header: http.Header{}}, ""} // cut off
