@@ -49,6 +49,8 @@ type Verifier struct {
 	read  time.Time // when keys were read
 	tried time.Time // when it was tried last
 	err   error     // what came of it
+
+	reading chan struct{} // closed when they have been read; nil: nobody is reading
 }
 
 // A Person is whom the bridge says a request comes from.
@@ -124,25 +126,44 @@ func (v *Verifier) now() time.Time {
 }
 
 // keysFor returns the bridge's keys. They are read again when they are old, and when none has this kid: after
-// "keys rotate --compromised" a new one signs at once.
+// "keys rotate --compromised" a new one signs at once. Nobody waits for that who has keys that will do: a bridge that does
+// not answer must not stop the app.
 func (v *Verifier) keysFor(ctx context.Context, kid string) (jose.JSONWebKeySet, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := v.now()
-	if known := len(v.keys.Key(kid)) > 0; (!known || now.Sub(v.read) >= fresh) && now.Sub(v.tried) >= pause {
-		v.tried = now
-		set, err := v.fetch(context.WithoutCancel(ctx)) // others wait for it, too
-		if v.err = err; err == nil {
-			v.keys, v.read = set, now
+	known, age := len(v.keys.Key(kid)) > 0, now.Sub(v.read)
+	if v.reading == nil && (!known || age >= fresh) && now.Sub(v.tried) >= pause {
+		v.tried, v.reading = now, make(chan struct{})
+		go v.refresh(context.WithoutCancel(ctx), now, v.reading)
+	}
+	if done := v.reading; done != nil && (!known || age >= stale || age >= 2*fresh && v.err == nil) {
+		v.mu.Unlock()
+		select {
+		case <-done:
+		case <-ctx.Done():
 		}
+		v.mu.Lock()
 	}
 	switch {
 	case len(v.keys.Key(kid)) == 0:
-		return jose.JSONWebKeySet{}, cmp.Or(v.err, errors.New("its key is not one of the bridge's"))
+		return jose.JSONWebKeySet{}, cmp.Or(v.err, ctx.Err(), errors.New("its key is not one of the bridge's"))
 	case v.err != nil && now.Sub(v.read) >= stale:
 		return jose.JSONWebKeySet{}, v.err
 	}
 	return v.keys, nil
+}
+
+// refresh reads the keys, and closes done.
+func (v *Verifier) refresh(ctx context.Context, now time.Time, done chan struct{}) {
+	set, err := v.fetch(ctx)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.err = err; err == nil {
+		v.keys, v.read = set, now
+	}
+	v.reading = nil
+	close(done)
 }
 
 func (v *Verifier) fetch(ctx context.Context) (set jose.JSONWebKeySet, err error) {

@@ -200,6 +200,44 @@ func TestKeysChange(t *testing.T) {
 	wantErr("when it is back", person(next), "")
 }
 
+// A bridge that takes connections and does not answer does not stop the app.
+func TestBridgeHangs(t *testing.T) {
+	b := newBridge(t)
+	now := start
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	v := &assertion.Verifier{Bridge: b.URL, Now: func() time.Time { return now }, Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if now.After(start) {
+			<-hang
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})}}
+	for _, after := range []time.Duration{0, 6 * time.Minute} {
+		now = start.Add(after)
+		c := claims(b.URL)
+		c["iat"], c["exp"] = now.Unix(), now.Add(5*time.Minute).Unix()
+		for range 3 {
+			answered := make(chan error, 1)
+			go func() {
+				_, err := v.Person(request(sign(t, (*b.keys.Load())[0], c, "assertion+jwt")))
+				answered <- err
+			}()
+			select {
+			case err := <-answered:
+				if err != nil {
+					t.Errorf("after %v: got %v, want the person", after, err)
+				}
+			case <-time.After(time.Minute):
+				t.Fatalf("after %v: waits for the bridge", after)
+			}
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // What is no key set believes nobody, and is not followed elsewhere.
 func TestKeySetsThatAreNone(t *testing.T) {
 	elsewhere := newBridge(t)
