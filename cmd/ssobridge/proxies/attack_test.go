@@ -307,6 +307,11 @@ func TestCredentialsStayHere(t *testing.T) {
 			{[]string{"Cookie: NAME=ID; a=1", "Authorization: Bearer ID"}, "a=1", ""},
 			{[]string{"Cookie: a=1", "Authorization: Bearer ID"}, "a=1", ""},
 			{[]string{"Cookie: a=1", "Authorization: bearer ID"}, "a=1", ""},
+			{[]string{"Cookie: NAME=ID", "Authorization: Bearer abc.def-_.ghi"}, "", "Bearer abc.def-_.ghi"}, // of the app
+			{[]string{"Cookie: NAME=ID", "Authorization: Bearer x"}, "", "Bearer x"},
+			{[]string{"Cookie: NAME=ID", "Authorization: Bearer " + strings.Repeat("A", 44)}, "", "Bearer " + strings.Repeat("A", 44)},
+			{[]string{"Cookie: NAME=ID", "Authorization: Token x"}, "", "Token x"},
+			{[]string{"Cookie: NAME=ID", "Authorization: Bearer " + strings.Repeat("A", 43)}, "", ""}, // as a session looks
 			{[]string{"Cookie: a=1", "X-Metabase-Session: ID"}, "a=1", ""},
 			{[]string{"X-Metabase-Session: ID"}, "", ""},
 		} {
@@ -326,6 +331,11 @@ func TestCredentialsStayHere(t *testing.T) {
 			}
 			if strings.Contains(resp.body, id) {
 				t.Errorf("%q: the session reached the app: %s", tt.headers, resp.body)
+			}
+		}
+		for _, two := range [][]string{{"Authorization: Basic YTpi", "Authorization: Bearer ID"}, {"Authorization: Bearer ID", "Authorization: Bearer x"}} {
+			if resp := s.send("GET", "/page", fill.Replace("Cookie: NAME=ID"), fill.Replace(two[0]), fill.Replace(two[1])); strings.Contains(resp.body, id) {
+				t.Errorf("%q: the session reached the app: %s", two, resp.body)
 			}
 		}
 		// More than one of our name are nobody's, but a public page is everyone's.
