@@ -407,6 +407,34 @@ func TestChecksAreNotForClients(t *testing.T) {
 	})
 }
 
+// How the bridge does is for who watches it, and no client's to know: at its own host name, too.
+func TestMetricsAreNotForClients(t *testing.T) {
+	everywhere(t, func(t *testing.T, p proxy) {
+		if p.command == nil {
+			p.settings = []string{"METRICS_LISTEN=127.0.0.1:0"} // as the README asks; serve listens there, which this bridge is not
+		}
+		s := start(t, p)
+		cookie := "Cookie: " + p.cookieName() + "=" + s.signIn(nil)
+		for _, target := range []string{
+			"/metrics", "/metrics?x", "/metrics/", "/%6detrics", "//metrics", "/./metrics", "/auth/../metrics", "/METRICS", "/metrics;x", "/metrics%3f",
+			s.bridgeSite() + "/metrics", "/readyz", "/%72eadyz", "//readyz", "/auth/../readyz", s.bridgeSite() + "/readyz",
+		} {
+			if p.command == nil && strings.Contains(target, "readyz") {
+				continue // for a balancer
+			}
+			for _, site := range []string{s.site(), s.bridgeSite()} {
+				for _, more := range []string{"Accept: */*", cookie} {
+					before := s.app.got.Load()
+					resp := s.sendTo(site, "GET", target, more)
+					if strings.Contains(resp.body, "ssobridge_") || resp.StatusCode == 200 && s.app.got.Load() == before && resp.body != "" {
+						t.Errorf("%s%s: got %s %.300s", site, target, resp.Status, resp.body)
+					}
+				}
+			}
+		}
+	})
+}
+
 // A browser is sent to sign in and back to the very page; the rest gets 401; groups count; a session that ended ends
 // here; without a bridge no one gets in.
 func TestCourse(t *testing.T) {
