@@ -92,7 +92,7 @@ func vocabulary(code sso.Code) words {
 	case sso.NotSignedIn:
 		return words{401, "Unauthenticated", "Please sign in", "You are not signed in, or your session is over."}
 	case sso.Forbidden:
-		return words{403, "You don't have permissions to do that.", "You may not see this", "Your account is not in a group that may. Ask your administrator."}
+		return words{403, "You don't have permissions to do that.", "You may not see this", "Your account is not in a group that may, or the address is written in an odd way, such as with two slashes. Ask your administrator."}
 	case sso.NotFound:
 		return words{404, "Not found", "There is nothing here", "Check the address, or begin at the start page."}
 	case sso.MethodNotAllowed:
