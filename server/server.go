@@ -90,7 +90,7 @@ type Server struct {
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
 func New(o Options, l Live) (*Server, error) {
 	s := &Server{
-		Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics(), transport: newTransport(),
+		Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics(o.Now()), transport: newTransport(),
 		unsigned: rate.NewLimiter(unsignedRate, unsignedBurst), misasked: rate.NewLimiter(rate.Every(10*time.Second), 5), tokens: tally{open: true},
 	}
 	s.principals.reload = o.SettingsChanged
