@@ -33,15 +33,15 @@ func (o wanted) path() string {
 	return path
 }
 
-// forward answers GET /auth/forward for Traefik's forwardAuth and Caddy's forward_auth: as /auth/verify does, but by
+// forward answers GET /auth/forward for nginx, Traefik's forwardAuth and Caddy's forward_auth: as /auth/verify does, but by
 // ACCESS_RULES too, and a browser that is not signed in is sent to sign in and comes back to the page it wanted.
 //
 // With ?with=cookies a 2xx also carries Cookie and Authorization as the app may see them, without what is ours: for
-// proxies that can take headers from the answer and cannot edit them (Traefik). A proxy that lets clients call this route
+// proxies that can take headers from the answer and cannot edit them well (nginx, Traefik). A proxy that lets clients call this route
 // themselves should not: scripts of its pages could read cookies that are kept from them.
 //
-// With ?with=sign_in the answer is as for no one, whatever ACCESS_RULES say: for proxies that asked /auth/verify first
-// (nginx, whose auth_request knows no redirect).
+// With ?with=sign_in the answer is as for no one, whatever ACCESS_RULES say: for nginx, whose auth_request knows no redirect,
+// once its first question got 401.
 func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 	if !s.beginVerify(w, r) {
 		return
@@ -87,10 +87,6 @@ func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []st
 	if err != nil {
 		return nil, err
 	}
-	if !l.knowsHost(want.host) { // the proxy may send all hosts to one app
-		return nil, fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
-			sso.Truncate(want.host, 100), sso.ProxyRefused)
-	}
 	if len(groups) > 0 {
 		rule.Public = false // the proxy asks for more
 	}
@@ -104,13 +100,19 @@ func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []st
 // decide returns the rule for a request. Where that hangs on the method, a request that names another one besides is
 // refused: to an app that honours it, it is that other one (SECURITY H4). So is "post": methods have a case (RFC 9110 §9.1),
 // which some apps do not look at. TRACE, and TRACK of IIS, would show what we added (RFC 9110 §9.3.8).
+//
+// While rules name hosts, one that is not known is refused: of an app that gets all hosts, or does not look at Host, a
+// client could name any other to slip past a rule that names one.
 func (l *live) decide(host, method, path string, h http.Header) (sso.AccessRule, error) {
 	switch strings.ToUpper(method) { // apps take "trace" for TRACE
 	case http.MethodTrace, "TRACK", http.MethodConnect:
 		return sso.AccessRule{}, sso.MethodNotAllowed
 	}
 	rule, byMethod, err := l.cfg.AccessRules.Decide(host, method, path)
-	if err == nil && byMethod {
+	if err != nil {
+		return sso.AccessRule{}, err
+	}
+	if byMethod {
 		if method != strings.ToUpper(method) {
 			return sso.AccessRule{}, fmt.Errorf("ACCESS_RULES name methods for this path, and the app may take %q for another: %w",
 				sso.Truncate(method, 20), sso.Forbidden)
@@ -122,7 +124,11 @@ func (l *live) decide(host, method, path string, h http.Header) (sso.AccessRule,
 			}
 		}
 	}
-	return rule, err
+	if l.hosts != nil && !slices.Contains(l.hosts, strings.TrimSuffix(strings.ToLower(host), ".")) {
+		return sso.AccessRule{}, fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
+			sso.Truncate(host, 100), sso.ProxyRefused)
+	}
+	return rule, nil
 }
 
 // overridesMethod reports whether some apps take the method from a header of that name, rather than from the request.

@@ -23,7 +23,7 @@ type live struct {
 	bridge *sso.Bridge
 	cookie cookieSpec
 	proxy  *httputil.ReverseProxy // nil: no UPSTREAM
-	hosts  []string               // those that UPSTREAM is reached under; nil: any
+	hosts  []string               // those under which ACCESS_RULES know the app; nil: any
 	csp    string
 	peer   echo.IPExtractor
 	// deaf: it was said that /auth/verify is asked, which does not follow the rules.
@@ -42,7 +42,7 @@ type cookieSpec struct {
 func newLive(l Live, transport http.RoundTripper, errorLog *log.Logger) *live {
 	n := &live{cfg: l.Config, bridge: l.Bridge, peer: peerExtractor(l.Config.TrustedProxies)}
 	n.cookie = newCookieSpec(l.Config)
-	n.hosts = knownHosts(l.Config)
+	n.hosts = l.Config.RuleHosts()
 	n.csp = contentSecurityPolicy(l)
 	if l.Config.Upstream != nil {
 		n.proxy = newProxy(l.Config.Upstream, transport, errorLog)

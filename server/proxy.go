@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 // ownPath reports whether the bridge answers a path itself, in front of an UPSTREAM.
@@ -313,13 +312,8 @@ func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 // letIn decides whether a request may pass to the app, for whom and by which rule. A nil entry without an error is anyone,
 // on a public path.
 func (s *Server) letIn(r *http.Request, l *live) (e *entry, rule sso.AccessRule, err error) {
-	host := withoutPort(r.Host)
-	if rule, err = l.decide(host, r.Method, r.URL.EscapedPath(), r.Header); err != nil {
+	if rule, err = l.decide(withoutPort(r.Host), r.Method, r.URL.EscapedPath(), r.Header); err != nil {
 		return nil, rule, err
-	}
-	if !l.knowsHost(host) {
-		return nil, rule, fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
-			sso.Truncate(host, 100), sso.ProxyRefused)
 	}
 	if err = l.checkTarget(r.URL); err != nil {
 		return nil, rule, err
@@ -331,24 +325,6 @@ func (s *Server) letIn(r *http.Request, l *live) (e *entry, rule sso.AccessRule,
 		return nil, rule, nil
 	}
 	return e, rule, err
-}
-
-// knowsHost reports whether the rules may be relied on for a host. Of an app that does not look at Host, a client could
-// name any other to slip past a rule that names one.
-func (l *live) knowsHost(host string) bool {
-	return l.hosts == nil || slices.Contains(l.hosts, strings.TrimSuffix(strings.ToLower(host), "."))
-}
-
-// knownHosts is nil where the rules name no host.
-func knownHosts(cfg *setting.Config) []string {
-	hosts := cfg.AccessRules.Hosts()
-	if hosts == nil {
-		return nil
-	}
-	for _, o := range append([]sso.Origin{cfg.SiteURL}, cfg.AllowedOrigins...) {
-		hosts = append(hosts, hostName(string(o)))
-	}
-	return hosts
 }
 
 // signInPath begins a sign-in that ends where r was to go, without a token that was in it (SECURITY B5).

@@ -119,7 +119,7 @@ func (j *judge) app() {
 		j.fault("FORWARD_AUTH", "is true, but TRUSTED_PROXIES is not set: /auth/forward believes headers, and must know from whom",
 			"set TRUSTED_PROXIES to the address of the proxy, such as 127.0.0.1", "TRUSTED_PROXIES")
 	}
-	if hosts := j.hosts(); c.Upstream != nil && c.AccessRules.Hosts() != nil && len(hosts) > 1 { // SECURITY H4
+	if hosts := c.RuleHosts(); c.Upstream != nil && len(hosts) > 1 { // SECURITY H4
 		j.fault("ACCESS_RULES", "names a host, and UPSTREAM is one app under each of "+strings.Join(hosts, ", ")+": who asks for it under another would slip past the rule",
 			"leave host out, so that the rule is about the app under all its names", "UPSTREAM", "SITE_URL", "ALLOWED_ORIGINS")
 	}
@@ -159,10 +159,14 @@ func listensAt(listen string, u *url.URL) bool {
 	return at.IsLoopback() && !asked.IsValid() && loopback(to)
 }
 
-// hosts are those under which the bridge is known.
-func (j *judge) hosts() []string {
-	hosts := j.c.AccessRules.Hosts()
-	for _, o := range append([]sso.Origin{j.c.SiteURL}, j.c.AllowedOrigins...) {
+// RuleHosts are the hosts under which ACCESS_RULES know the app: those that rules name, and those of SITE_URL and
+// ALLOWED_ORIGINS, each once. nil where no rule names a host.
+func (c *Config) RuleHosts() []string {
+	hosts := c.AccessRules.Hosts()
+	if hosts == nil {
+		return nil
+	}
+	for _, o := range append([]sso.Origin{c.SiteURL}, c.AllowedOrigins...) {
 		if _, host := splitOrigin(o); !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}
