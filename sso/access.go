@@ -129,7 +129,11 @@ func (r AccessRule) coversLax(path string) bool {
 // laxPath is a path as the laxest app reads it: without case (Express, ASP.NET), and without dots and spaces at the end of a
 // segment (Windows) or spaces at its beginning (Spring).
 func laxPath(path string) string {
-	segments := strings.Split(strings.Map(foldCase, path), "/")
+	path = strings.Map(foldCase, path)
+	if !strings.ContainsFunc(path, dotOrSpace) { // most: each request is held against each rule
+		return path
+	}
+	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		segments[i] = strings.TrimRightFunc(strings.TrimLeftFunc(s, unicode.IsSpace), dotOrSpace)
 	}
@@ -138,6 +142,9 @@ func laxPath(path string) string {
 
 // foldCase makes all letters the same that differ in case alone: K and U+212A are k, and so are i and, to Java, U+0131.
 func foldCase(r rune) rune {
+	if r < utf8.RuneSelf {
+		return unicode.ToLower(r) // which is what the rest comes to
+	}
 	r = unicode.ToUpper(r)
 	first := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
