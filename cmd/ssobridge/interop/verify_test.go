@@ -3,7 +3,6 @@ package interop
 import (
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -280,14 +280,6 @@ func ask(t *testing.T, url, name, value string) (status int, body string) {
 		t.Fatal(err)
 	}
 	req.Header.Set(name, value)
-	resp, err := stay.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	resp, body := bridgetest.Do(t, stay, req)
+	return resp.StatusCode, body
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 )
 
 // Each header that says what a client wanted, and under which name, is the proxy's or nobody's: apps build addresses and
@@ -177,16 +179,7 @@ func TestTwoHosts(t *testing.T) {
 					t.Fatal(err)
 				}
 				req.Header.Set("Accept", "text/html")
-				resp, err := c.Do(req)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer resp.Body.Close()
-				body, err := io.ReadAll(resp.Body)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return resp, string(body)
+				return bridgetest.Do(t, c, req)
 			}
 			const page = "https://app.example.com/question/1?x=1&y=%2F%2F"
 			resp, _ := get(page, false)

@@ -3,7 +3,6 @@ package readme
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
@@ -178,14 +178,6 @@ func visit(t *testing.T, browser *http.Client, method, address string, form url.
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	resp, err := browser.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return visited{resp.StatusCode, resp.Request.URL.String(), string(body)}
+	resp, body := bridgetest.Do(t, browser, req)
+	return visited{resp.StatusCode, resp.Request.URL.String(), body}
 }
