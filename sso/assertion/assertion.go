@@ -148,8 +148,8 @@ func (v *Verifier) keysFor(ctx context.Context, kid string) (jose.JSONWebKeySet,
 	switch {
 	case len(v.keys.Key(kid)) == 0:
 		return jose.JSONWebKeySet{}, cmp.Or(v.err, ctx.Err(), errors.New("its key is not one of the bridge's"))
-	case v.err != nil && now.Sub(v.read) >= stale:
-		return jose.JSONWebKeySet{}, v.err
+	case now.Sub(v.read) >= stale: // whoever stopped waiting for new ones included
+		return jose.JSONWebKeySet{}, cmp.Or(v.err, ctx.Err(), errors.New("the keys of the bridge are too old"))
 	}
 	return v.keys, nil
 }

@@ -1,6 +1,7 @@
 package assertion_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -231,6 +232,37 @@ func TestBridgeHangs(t *testing.T) {
 				t.Fatalf("after %v: waits for the bridge", after)
 			}
 		}
+	}
+}
+
+// Old keys are believed no longer because a request ends before new ones come.
+func TestOldKeysAndAnImpatientRequest(t *testing.T) {
+	b := newBridge(t)
+	now := start
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	v := &assertion.Verifier{Bridge: b.URL, Now: func() time.Time { return now }, Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if b.asked.Load() > 0 {
+			<-hang
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})}}
+	for _, tt := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {2 * time.Hour, false}} {
+		now = start.Add(tt.after)
+		c := claims(b.URL)
+		c["iat"], c["exp"] = now.Unix(), now.Add(5*time.Minute).Unix()
+		ctx, cancel := context.WithCancel(t.Context())
+		if !tt.want {
+			cancel()
+		}
+		_, err := v.Person(request(sign(t, (*b.keys.Load())[0], c, "assertion+jwt")).WithContext(ctx))
+		if got := err == nil; got != tt.want {
+			t.Errorf("after %v: got %v, want the person: %t", tt.after, err, tt.want)
+		}
+		cancel()
 	}
 }
 
