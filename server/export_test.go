@@ -5,15 +5,7 @@ import (
 	"strings"
 
 	"github.com/go-webauthn/webauthn/protocol"
-
-	"github.com/ssobridge/ssobridge/sso"
 )
-
-// Words shows the vocabulary to tests.
-func Words(code sso.Code) (int, string) {
-	w := vocabulary(code)
-	return w.status, w.message
-}
 
 // ParsePasskey reads a body as both kinds of answers that a passkey gives.
 func ParsePasskey(body string) []error {

@@ -219,10 +219,9 @@ func (s *Server) shownProblem(c echo.Context, err error) (shown, bool) {
 	if formOf(r) != formPage || code != sso.PasswordRefused && code != sso.Throttled {
 		return shown{}, false
 	}
-	v := vocabulary(code)
-	s.logRefusal(r, v.status, code, reference(r), requestID(r), err)
+	s.logRefusal(r, code.Status(), code, reference(r), requestID(r), err)
 	if code == sso.Throttled {
 		c.Response().Header().Set("Retry-After", fmt.Sprint(int(throttleWindow.Seconds())))
 	}
-	return shown{v.status, v.message + "."}, true
+	return shown{code.Status(), sso.Message(err) + "."}, true
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -385,15 +384,5 @@ func TestHealth(t *testing.T) {
 	}
 	if got := c.get("/auth/verify", "Authorization: Bearer "+sso.NewSessionID()).StatusCode; got != 503 {
 		t.Errorf("verify without a database: got %d, want 503", got)
-	}
-}
-
-// Each code has words, and each refusal a status of its kind.
-func TestVocabulary(t *testing.T) {
-	for _, code := range sso.Codes() {
-		status, message := server.Words(code)
-		if status < 400 || message == "" || code != sso.Internal && message == "Something went wrong" {
-			t.Errorf("%s: got %d %q", code, status, message)
-		}
 	}
 }

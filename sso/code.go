@@ -9,8 +9,8 @@ import (
 //
 //	fmt.Errorf("kid %q: %w", kid, sso.KeyUnknown)
 //
-// The text around it goes to the log and to [Bridge.Explain]; a person outside sees only the sentence that package
-// server keeps for the code. The names are part of the contract: other programs compare them.
+// The text around it goes to the log and to [Bridge.Explain]; a person outside sees only the sentence that the code's row
+// in reason.go has for it. The names are part of the contract: other programs compare them.
 type Code string
 
 // The codes of a refused login.
@@ -62,20 +62,6 @@ const (
 	ProxyRefused     Code = "proxy_refused" // what a proxy in front sent, or did not, cannot be relied on; the log says what to set
 	Internal         Code = "internal"
 )
-
-// Codes lists every code there is.
-func Codes() []Code {
-	return []Code{
-		Disabled, ReturnToRefused, RequestMalformed, TokenMalformed, TokenSignature, KeyUnknown, TokenExpired,
-		TokenNotYetValid, TokenTooOld, TokenFromFuture, TokenUnbounded, TokenIssuer, TokenAudience, TokenType,
-		TokenReplayed, TokenIDMissing, TokenSubjectMissing, TokenEmailMissing, TokenEmailInvalid, ProvisioningOff,
-		AccountDisabled, LinkRefused, FlowMissing, FlowMismatch, CodeExchangeFailed, ProviderRefused, Throttled,
-		StoreUnavailable, ProviderUnavailable,
-		NotSignedIn, Forbidden, NotFound, MethodNotAllowed, CrossOrigin, PasswordRefused, PasskeyRefused,
-		ProofNeeded, Conflict, Invalid,
-		UpstreamDown, ProxyRefused, Internal,
-	}
-}
 
 // Error returns the code's name.
 func (c Code) Error() string { return string(c) }

@@ -44,20 +44,6 @@ func TestEveryEventKindHasWords(t *testing.T) {
 	}
 }
 
-func TestEveryCodeWithAdviceHasWords(t *testing.T) {
-	seen := map[string]sso.Code{}
-	for _, c := range sso.Codes() {
-		words := c.Words()
-		if c.Advice() != "" && (words == string(c) || strings.HasSuffix(words, ".")) {
-			t.Errorf("%s: got %q, want words without a full stop", c, words)
-		}
-		if other, twice := seen[words]; twice {
-			t.Errorf("%s: got the words of %s", c, other)
-		}
-		seen[words] = c
-	}
-}
-
 func TestCheckAttributes(t *testing.T) {
 	many := map[string]string{}
 	for i := range 101 {

@@ -78,7 +78,7 @@ func eventOf(e sso.Event) event {
 		Reference: e.Reference, Person: e.AccountID, Email: e.Email, Actor: e.Actor, Provider: e.Provider, Peer: e.Peer, KeyID: e.KeyID,
 	}
 	if e.Code != "" {
-		out.Why, out.Advice = e.Code.Words(), e.Code.Advice()
+		out.Why, out.Advice = e.Code.Label(), e.Code.Advice()
 	}
 	return out
 }

@@ -118,8 +118,8 @@ func kindOptions(chosen string) []templates.AdminOption {
 func codeOptions(chosen string) []templates.AdminOption {
 	all := []templates.AdminOption{{Label: "for any reason, or not at all"}}
 	for _, c := range sso.Codes() {
-		if words := c.Words(); words != string(c) {
-			all = append(all, templates.AdminOption{Value: string(c), Label: words})
+		if label := c.Label(); label != string(c) {
+			all = append(all, templates.AdminOption{Value: string(c), Label: label})
 		}
 	}
 	return options(chosen, all...)

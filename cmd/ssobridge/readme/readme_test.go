@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
@@ -94,7 +93,7 @@ func prose(t testing.TB) string {
 }
 
 func TestTables(t *testing.T) {
-	for name, want := range map[string]string{"settings": setting.Markdown(), "refusals": server.RefusalsMarkdown()} {
+	for name, want := range map[string]string{"settings": setting.Markdown(), "refusals": sso.ReasonsMarkdown()} {
 		begin, end := "<!-- begin: "+name+" -->\n", "<!-- end: "+name+" -->\n"
 		before, rest, found := strings.Cut(text(t), begin)
 		got, after, ended := strings.Cut(rest, end)
