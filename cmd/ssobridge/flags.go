@@ -37,7 +37,7 @@ func (p *program) newSettingFlags(c *command) *flags {
 	f.settings = map[string]string{}
 	f.StringVar(&f.config, "config", "", "the YAML `file` with settings; also "+setting.ConfigEnv)
 	for _, s := range setting.Table() {
-		f.Var(&settingFlag{name: s.Flag(), into: f.settings, boolean: strings.HasPrefix(s.Type, "`true`")}, s.Flag(), s.Help)
+		f.Var(&settingFlag{name: s.Flag(), into: f.settings, boolean: s.Boolean()}, s.Flag(), s.Help)
 		if s.Secret {
 			f.Var(&settingFlag{name: s.Flag() + "-file", into: f.settings}, s.Flag()+"-file", "the file that holds "+s.Name)
 		}

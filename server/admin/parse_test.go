@@ -7,21 +7,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/setting"
 )
-
-func TestEverySettingHasALabel(t *testing.T) {
-	known := labels()
-	for _, s := range setting.Table() {
-		if onPage(s) && known[s.Name] == "" {
-			t.Errorf("%s: got no label, want one", s.Name)
-		}
-		delete(known, s.Name)
-	}
-	for name := range known {
-		t.Errorf("%s: got a label of a setting that there is not", name)
-	}
-}
 
 // Where a path is written so that some server reads it as ours, the guard does, too.
 //

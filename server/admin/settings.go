@@ -138,46 +138,6 @@ func newAdministrators(before, next sso.Mappings) []string {
 	return all
 }
 
-// labels name the settings for people who know no environment variables.
-func labels() map[string]string {
-	return map[string]string{
-		"SITE_NAME":                     "Name of this site",
-		"JWT_ENABLED":                   "Sign-in through the identity provider",
-		"JWT_IDENTITY_PROVIDER_URI":     "Sign-in page of your product",
-		"JWT_ATTRIBUTE_EMAIL":           "Claim with the e-mail",
-		"JWT_ATTRIBUTE_FIRSTNAME":       "Claim with the first name",
-		"JWT_ATTRIBUTE_LASTNAME":        "Claim with the last name",
-		"JWT_ATTRIBUTE_GROUPS":          "Claim with the groups",
-		"JWT_ATTRIBUTE_SUBJECT":         "Claim that identifies a person for ever",
-		"JWT_USER_PROVISIONING_ENABLED": "Make accounts at the first sign-in",
-		"LINK_PASSWORD_ACCOUNTS":        "Tokens may sign in to accounts with a password",
-		"JWT_PROFILE":                   "How strictly tokens are judged",
-		"JWT_MAX_AGE":                   "Greatest age of a token",
-		"JWT_LEEWAY":                    "Difference of clocks that is forgiven",
-		"JWT_MAX_LIFETIME":              "Longest life of a token",
-		"JWT_ISSUER":                    "Issuer (iss)",
-		"JWT_AUDIENCE":                  "Audience (aud)",
-		"JWT_BINDING":                   "Tie sign-ins to the browser that began them",
-		"JWT_TOKEN_URI":                 "Token endpoint",
-		"JWT_CLIENT_ID":                 "Client id",
-		"JWT_LOGOUT_URI":                "Page after signing out",
-		"ENABLE_PASSWORD_LOGIN":         "Sign-in with a password",
-		"SESSION_COOKIES":               "End sessions with the browser",
-		"SESSION_COOKIE_SAMESITE":       "Requests from other sites carry the session",
-		"SESSION_TIMEOUT":               "End sessions that are not used",
-		"MAX_SESSION_AGE":               "End sessions after",
-		"CORS_ORIGINS":                  "Sites whose scripts may sign people in",
-		"ACCESS_RULES":                  "Who may reach which paths",
-	}
-}
-
-func label(name string) string {
-	if l := labels()[name]; l != "" {
-		return l
-	}
-	return name
-}
-
 // sectionLabel is the heading over a setting. Of the process itself, only what people see of it can change while it runs.
 func sectionLabel(s *setting.Setting) string {
 	if s.Section == setting.SectionProcess {
@@ -187,26 +147,7 @@ func sectionLabel(s *setting.Setting) string {
 }
 
 // onPage reports whether a setting stands on the page of settings.
-func onPage(s *setting.Setting) bool {
-	return s.Changeable && !s.Secret && s.Name != groupSync && s.Name != groupMappings
-}
-
-// choices are the values of a setting that has few; nil: it is text.
-func choices(s *setting.Setting) []string {
-	if !strings.HasPrefix(s.Type, "`") {
-		return nil
-	}
-	var all []string
-	for i, part := range strings.Split(s.Type, "`") {
-		if i%2 == 1 {
-			all = append(all, part)
-		}
-	}
-	if s.Default == "" {
-		all = append([]string{""}, all...)
-	}
-	return all
-}
+func onPage(s *setting.Setting) bool { return s.Changeable && s.Page == "" }
 
 func (a *Admin) settingsPage(c *call) error {
 	cfg, version, err := a.Settings.Current(c.Request().Context())
@@ -249,21 +190,19 @@ func (a *Admin) settingsForm(c *call, cfg *setting.Config, version int64, typed 
 
 func settingField(s *setting.Setting, cfg *setting.Config) templates.AdminSetting {
 	f := templates.AdminSetting{
-		Name: s.Name, Label: label(s.Name), Help: strings.ReplaceAll(s.Help, "`", ""), Value: cfg.Text(s.Name), Was: cfg.Text(s.Name),
+		Name: s.Name, Label: s.Label, Help: strings.ReplaceAll(s.Help, "`", ""), Value: cfg.Text(s.Name), Was: cfg.Text(s.Name),
 		Default: s.Default, Long: strings.Contains(s.Type, "JSON"),
 	}
 	if source := cfg.Source(s.Name); source.Fixed() {
 		f.Source = source.String()
 	}
-	for _, choice := range choices(s) {
+	if s.Choices != nil && s.Default == "" {
+		f.Options = append(f.Options, templates.AdminOption{Label: "automatic"})
+	}
+	for _, choice := range s.Choices {
 		text := choice
-		switch choice {
-		case "":
-			text = "automatic"
-		case "true":
-			text = "on"
-		case "false":
-			text = "off"
+		if s.Boolean() {
+			text = map[string]string{"true": "on", "false": "off"}[choice]
 		}
 		f.Options = append(f.Options, templates.AdminOption{Value: choice, Label: text})
 	}

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -139,11 +138,11 @@ type Effective struct {
 
 // Effective returns every setting with its value in force and where that comes from, in the order of [Table].
 func (c *Config) Effective() []Effective {
-	var all []Effective
-	for _, s := range Table() {
-		all = append(all, Effective{s, c.shown(s), c.Source(s.Name)})
+	var shown []Effective
+	for _, s := range all.rows {
+		shown = append(shown, Effective{s, c.shown(s), c.Source(s.Name)})
 	}
-	return all
+	return shown
 }
 
 // masked says that there is a secret, and nothing about it (SECURITY F3).
@@ -152,16 +151,10 @@ const masked = "********"
 func (c *Config) shown(s *Setting) string {
 	text := c.Text(s.Name)
 	switch {
-	case s.Name == "DATABASE_URL":
-		return maskDatabaseURL(text)
+	case s.show != nil:
+		return s.show(c, text)
 	case s.Secret && text != "":
 		return masked
-	case s.Name == "SITE_URL":
-		return string(c.SiteURL)
-	case s.Name == "JWT_ENABLED" && text == "":
-		return strconv.FormatBool(c.JWTEnabled)
-	case s.Name == "FORWARD_AUTH" && text == "":
-		return strconv.FormatBool(c.ForwardAuth)
 	}
 	return text
 }

@@ -9,7 +9,7 @@ import (
 func Markdown() string {
 	var b strings.Builder
 	section := ""
-	for _, s := range Table() {
+	for _, s := range all.rows {
 		if s.Section != section {
 			if section != "" {
 				b.WriteByte('\n')

@@ -60,9 +60,9 @@ func Resolve(in Inputs) (*Config, []Fault) {
 	if in.ReadFile == nil {
 		in.ReadFile = os.ReadFile
 	}
-	r := &resolver{in: in, env: environ(in.Environ), table: Table()}
+	r := &resolver{in: in, env: environ(in.Environ)}
 	c := &Config{in: in, values: map[string]value{}}
-	for _, s := range r.table {
+	for _, s := range all.rows {
 		r.setting(c, s)
 	}
 	r.unknown()
@@ -74,20 +74,19 @@ func Resolve(in Inputs) (*Config, []Fault) {
 type resolver struct {
 	in     Inputs
 	env    map[string]string
-	table  []*Setting
 	faults []Fault
 }
 
 // setting finds one setting's value and puts it into c. A broken value counts as given, so that its source is shown, and
 // leaves the default in force.
 func (r *resolver) setting(c *Config, s *Setting) {
-	_ = s.set(c, s.Default) // a test holds that every default parses
+	_ = s.set(s, c, s.Default) // a test holds that every default parses
 	v, ok := r.find(s)
 	if !ok {
 		return
 	}
 	c.values[s.Name] = v
-	if err := s.set(c, v.text); err != nil {
+	if err := s.set(s, c, v.text); err != nil {
 		r.fault(s.Name, v.source.String(), err.Error(), "") // each parser says what it wants
 	}
 }
@@ -319,7 +318,7 @@ func (r *resolver) unknown() {
 
 func (r *resolver) names() (envs, keys, flags []string) {
 	envs = []string{ConfigEnv}
-	for _, s := range r.table {
+	for _, s := range all.rows {
 		envs, keys, flags = append(envs, s.Env()), append(keys, s.Key()), append(flags, s.Flag())
 		if s.Secret {
 			envs = append(envs, s.Env()+fileSuffix)

@@ -2,6 +2,7 @@ package setting
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,8 +44,17 @@ func TestTable(t *testing.T) {
 		if err := s.Parse(s.Default); err != nil {
 			t.Errorf("%s: the default %q: got %v, want no error", s.Name, s.Default, err)
 		}
-		if Find(s.Name) == nil {
-			t.Errorf("Find(%q): got nothing", s.Name)
+		checkPage(t, s)
+		for _, choice := range s.Choices {
+			if err := s.Parse(choice); err != nil {
+				t.Errorf("%s: the choice %q: got %v, want no error", s.Name, choice, err)
+			}
+		}
+		if s.Default != "" && s.Choices != nil && !slices.Contains(s.Choices, s.Default) {
+			t.Errorf("%s: the default %q is none of %q", s.Name, s.Default, s.Choices)
+		}
+		if Find(s.Name) != s {
+			t.Errorf("Find(%q): got another setting", s.Name)
 		}
 		if !strings.Contains(Markdown(), "`"+s.Name+"`") {
 			t.Errorf("Markdown: got no %s", s.Name)
@@ -52,6 +62,26 @@ func TestTable(t *testing.T) {
 	}
 	if Find("LISTN") != nil {
 		t.Error("Find(LISTN): got a setting, want none")
+	}
+}
+
+// checkPage: an administrator sees a label of what can be changed. What only the start can set has no column for pages.
+func checkPage(t *testing.T, s *Setting) {
+	t.Helper()
+	switch {
+	case s.Changeable && s.Label == "":
+		t.Errorf("%s: got no label", s.Name)
+	case !s.Changeable && (s.Label != "" || s.Page != "" || s.WithoutProof || s.LetsIn):
+		t.Errorf("%s: cannot be changed, and yet has something for the page where that is done", s.Name)
+	case s.Changeable && s.Secret && s.Page == "":
+		t.Errorf("%s: a secret would be typed among the other settings", s.Name)
+	}
+}
+
+// Find is asked at each login.
+func TestFindCostsNothing(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() { Find("JWT_SHARED_SECRET") }); n > 0 {
+		t.Errorf("got %v allocations, want none", n)
 	}
 }
 

@@ -125,7 +125,7 @@ func (r *Runtime) make(ctx context.Context, saved map[string]string, st Store) (
 	}
 	cfg.Warnings = append(cfg.Warnings, warnings...)
 	if b.Provider != nil {
-		b.Provider.Mark = func(keyID string) string { return r.mark(cfg, keyID) }
+		b.Provider.Mark = r.marker(cfg)
 	}
 	return &server.Live{Config: cfg, Bridge: b}, nil
 }
@@ -257,26 +257,29 @@ func (r *Runtime) marks(cfg *setting.Config) []string {
 	return all
 }
 
-// mark is the one that a login by this key leaves. Key ids are those of token.NewSecrets; of other keys the id must do.
-func (r *Runtime) mark(cfg *setting.Config, keyID string) string {
-	for i, secret := range cfg.JWTSharedSecrets {
-		if keyID == token.SecretID(i, len(cfg.JWTSharedSecrets)) {
-			return r.markOf(cfg, secret)
-		}
+// marker returns what says which mark a login by a key leaves. Logins are many: the marks are made once.
+func (r *Runtime) marker(cfg *setting.Config) func(keyID string) string {
+	byKey, all := map[string]string{}, r.marks(cfg)
+	for i := range all {
+		byKey[token.SecretID(i, len(all))] = all[i] // as token.NewSecrets names them
 	}
-	return r.markOf(cfg, "key "+keyID)
+	return func(keyID string) string {
+		if mark, ok := byKey[keyID]; ok {
+			return mark
+		}
+		return r.markOf(cfg, "key "+keyID) // of another kind of key its id must do
+	}
 }
 
 // markOf names what decides whether a person with a token of this key gets in. Keyed, so that a copy of the database does
 // not help to guess the secret.
 func (r *Runtime) markOf(cfg *setting.Config, secret string) string {
 	h := hmac.New(sha256.New, r.key)
-	for _, name := range []string{
-		"JWT_IDENTITY_PROVIDER_URI", "JWT_ATTRIBUTE_EMAIL", "JWT_ATTRIBUTE_SUBJECT", "JWT_PROFILE", "JWT_MAX_AGE", "JWT_LEEWAY",
-		"JWT_MAX_LIFETIME", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_BINDING", "JWT_TOKEN_URI", "JWT_CLIENT_ID", "LINK_PASSWORD_ACCOUNTS",
-	} {
-		text := cfg.Text(name)
-		fmt.Fprintf(h, "%s %d %s\n", name, len(text), text)
+	for _, s := range setting.Table() {
+		if s.LetsIn {
+			text := cfg.Text(s.Name)
+			fmt.Fprintf(h, "%s %d %s\n", s.Name, len(text), text)
+		}
 	}
 	h.Write([]byte(secret))
 	return hex.EncodeToString(h.Sum(nil)[:16])

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/admin"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -174,5 +176,36 @@ func TestSweepForgets(t *testing.T) {
 		if err != nil || len(events) != tt.want {
 			t.Errorf("EVENT_RETENTION=%s: got %d events, %v, want %d", tt.days, len(events), err, tt.want)
 		}
+	}
+}
+
+// A login leaves the mark of what let it in: of each setting that does, and of the key; of nothing else.
+//
+// SECURITY G4
+func TestMark(t *testing.T) {
+	given := func(name, text string) string {
+		all := map[string]string{"JWT_IDENTITY_PROVIDER_URI": "https://idp.example/login", "JWT_CLIENT_ID": "bridge", name: text}
+		all["JWT_SHARED_SECRET"] = cmp.Or(all["JWT_SHARED_SECRET"], "vX9qLk2nRz7pTb4mYc8wHs3dJf6gKa1eUo5iQrWxNyE")
+		var environ []string
+		for name, text := range all {
+			environ = append(environ, "SSOBRIDGE_"+name+"="+text)
+		}
+		r, _, _ := runtime(t, nil, environ...)
+		return r.Live().Bridge.Provider.Mark(token.SecretID(0, 1))
+	}
+	before := given("JWT_CLIENT_ID", "bridge")
+	other := map[string]string{
+		"JWT_IDENTITY_PROVIDER_URI": "https://other.example/", "JWT_SHARED_SECRET": "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM", "JWT_PROFILE": "metabase",
+		"JWT_BINDING": "state", "LINK_PASSWORD_ACCOUNTS": "true", "JWT_MAX_AGE": "10s", "JWT_LEEWAY": "1s", "JWT_MAX_LIFETIME": "60s",
+	}
+	for _, s := range setting.Table() {
+		if text := cmp.Or(other[s.Name], "https://idp.example/x"); s.LetsIn || s.Name == "JWT_SHARED_SECRET" {
+			if given(s.Name, text) == before {
+				t.Errorf("%s=%s: got the same mark, want another", s.Name, text)
+			}
+		}
+	}
+	if given("SITE_NAME", "Acme") != before {
+		t.Error("SITE_NAME: got another mark, want the same: it lets nobody in")
 	}
 }

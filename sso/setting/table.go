@@ -1,0 +1,252 @@
+package setting
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// all is the table: made once, the same for ever.
+var all = newTable()
+
+// A table has the settings in the order in which they are shown, and by name.
+type table struct {
+	rows   []*Setting
+	byName map[string]*Setting
+}
+
+func newTable() table {
+	t := table{byName: map[string]*Setting{}}
+	for _, s := range slices.Concat(processSettings(), appSettings(), providerSettings(), sessionSettings()) {
+		if s.Choices != nil {
+			s.Type = inWords(s.Choices)
+		}
+		t.rows = append(t.rows, &s)
+		t.byName[s.Name] = &s
+	}
+	return t
+}
+
+// inWords writes choices as `a`, `b` or `c`.
+func inWords(choices []string) string {
+	last := len(choices) - 1
+	return "`" + strings.Join(choices[:last], "`, `") + "` or `" + choices[last] + "`"
+}
+
+func onOff() []string { return []string{"true", "false"} }
+
+func processSettings() []Setting {
+	return []Setting{
+		{Name: "LISTEN", Section: SectionProcess, Type: "address and port", Default: "127.0.0.1:3000",
+			Help: "where the bridge listens; `:3000` listens on all addresses, port 0 takes a free one",
+			set:  field(func(c *Config) *string { return &c.Listen }, listenAddress)},
+		{Name: "SITE_URL", Alias: "MB_SITE_URL", Section: SectionProcess, Type: "origin",
+			Help: "how browsers reach the bridge: scheme, host and port, https except on this machine; unset: `http://localhost:` and the port of LISTEN",
+			show: func(c *Config, _ string) string { return string(c.SiteURL) },
+			set:  field(func(c *Config) *origin { return &c.SiteURL }, optional(originURL))},
+		{Name: "SITE_NAME", Alias: "MB_SITE_NAME", Section: SectionProcess, Type: "text", Default: "ssobridge", Changeable: true, WithoutProof: true,
+			Label: "Name of this site",
+			Help:  "the name of the site, as pages and messages call it",
+			set:   field(func(c *Config) *string { return &c.SiteName }, nonEmpty(plainText))},
+		{Name: "DATABASE_URL", Section: SectionProcess, Type: "URL", Default: "sqlite:ssobridge.db", Secret: true,
+			Help: "where everything is kept: `sqlite:PATH` or `postgres://…`",
+			show: func(_ *Config, text string) string { return maskDatabaseURL(text) },
+			set:  field(func(c *Config) *string { return &c.DatabaseURL }, databaseURL)},
+		{Name: "SECRET_KEY", Section: SectionProcess, Type: "text of 32 bytes or more", Secret: true,
+			Help: "encrypts keys at rest and signs cookies; its text is used as it is. Unset with SQLite: generated once into a file beside the database; needed with PostgreSQL",
+			set:  field(func(c *Config) *[]byte { return &c.SecretKey }, secretKey)},
+		{Name: "TRUSTED_PROXIES", Section: SectionProcess, Type: "list of networks",
+			Help: "the proxies whose X-Forwarded-… headers are believed, such as `10.0.0.0/8, ::1`",
+			set:  field(func(c *Config) *prefixes { return &c.TrustedProxies }, networks)},
+		{Name: "ALLOWED_ORIGINS", Section: SectionProcess, Type: "list of origins",
+			Help: "where `return_to` may lead besides SITE_URL",
+			set:  field(func(c *Config) *origins { return &c.AllowedOrigins }, originList)},
+		{Name: "COOKIE_DOMAIN", Section: SectionProcess, Type: "domain",
+			Help: "shares the session with sub-domains, such as `example.com`; unset: the cookie is for SITE_URL's host alone, which is safer",
+			set:  field(func(c *Config) *string { return &c.CookieDomain }, optional(domain))},
+		{Name: "LOG_LEVEL", Section: SectionProcess, Choices: []string{"debug", "info", "warn", "error"}, Default: "info",
+			Help: "what is worth a line in the log",
+			set:  field(func(c *Config) *level { return &c.LogLevel }, logLevel)},
+		{Name: "LOG_FORMAT", Section: SectionProcess, Choices: []string{LogAuto, LogText, LogJSON}, Default: LogAuto,
+			Help: "`auto` is text on a terminal and JSON elsewhere",
+			set:  choice(func(c *Config) *string { return &c.LogFormat })},
+		{Name: "ADMIN_EMAIL", Section: SectionProcess, Type: "e-mail address",
+			Help: "the administrator who is made at the start, with ADMIN_PASSWORD, if there is no account of that address; an account that is there stays as it is",
+			set:  field(func(c *Config) *string { return &c.AdminEmail }, optional(emailAddress))},
+		{Name: "ADMIN_PASSWORD", Section: SectionProcess, Type: "text of 15 characters or more", Secret: true,
+			Help: "that administrator's first password; it is changed at `/auth/password`, and here it may go once the account is made",
+			set:  field(func(c *Config) *string { return &c.AdminPassword }, optional(anyText))},
+		// Not Changeable: an administrator could make the trail forget what administrators did.
+		{Name: "EVENT_RETENTION", Section: SectionProcess, Type: "days, or time", Default: "400",
+			Help: "how long the trail of events is kept, at least a day; `0` is for ever. The numbers for each day stay",
+			set:  field(func(c *Config) *duration { return &c.EventRetention }, retention)},
+		{Name: "METRICS_LISTEN", Section: SectionProcess, Type: "address and port",
+			Help: "a listener of its own for `/metrics`; unset: it is served with the rest",
+			set:  field(func(c *Config) *string { return &c.MetricsListen }, optional(listenAddress))},
+	}
+}
+
+// None of these is Changeable: who may reach the app, and whose word counts, is for whoever runs the bridge.
+func appSettings() []Setting {
+	return []Setting{
+		{Name: "UPSTREAM", Section: SectionApp, Type: "URL",
+			Help: "the app behind the bridge: with it the bridge is the reverse proxy in front of the app",
+			set:  field(func(c *Config) *urlPtr { return &c.Upstream }, optional(upstreamURL))},
+		{Name: "FORWARD_AUTH", Section: SectionApp, Choices: onOff(),
+			Help: "`/auth/forward` answers the proxies of TRUSTED_PROXIES; unset: on once TRUSTED_PROXIES is set, without UPSTREAM",
+			show: func(c *Config, text string) string { return cmp.Or(text, strconv.FormatBool(c.ForwardAuth)) },
+			set:  field(func(c *Config) *bool { return &c.ForwardAuth }, optional(boolean))},
+		{Name: "ACCESS_RULES", Section: SectionApp, Type: "list of rules",
+			Help: "who may reach what with UPSTREAM and `/auth/forward`; the first rule that matches decides, the rest needs a sign-in: `[{\"path\":\"/health\",\"allow\":\"public\"},{\"path\":\"/reports\",\"methods\":[\"POST\"],\"allow\":[\"Sales\"]}]`",
+			set:  field(func(c *Config) *accessRules { return &c.AccessRules }, parseAccessRules)},
+		{Name: "BEARER_HEADER", Section: SectionApp, Type: "header name", Default: "Authorization",
+			Help: "the header in which API clients send a session token, after `Bearer` or alone",
+			set:  field(func(c *Config) *string { return &c.BearerHeader }, bearerHeader)},
+		{Name: "BEARER_PARAMETER", Section: SectionApp, Type: "parameter name",
+			Help: "the URL parameter in which API clients may send it to UPSTREAM and `/auth/verify`; unset: none, which is safer, since URLs are logged on their way",
+			set:  field(func(c *Config) *string { return &c.BearerParameter }, optional(parameterName))},
+	}
+}
+
+func providerSettings() []Setting {
+	return []Setting{
+		{Name: "JWT_ENABLED", Alias: "MB_JWT_ENABLED", Section: SectionProvider, Choices: onOff(), Changeable: true,
+			Label: "Sign-in through the identity provider",
+			Help:  "sign-in through the identity provider; unset: on once JWT_IDENTITY_PROVIDER_URI and JWT_SHARED_SECRET are set",
+			show:  func(c *Config, text string) string { return cmp.Or(text, strconv.FormatBool(c.JWTEnabled)) },
+			set:   field(func(c *Config) *bool { return &c.JWTEnabled }, optional(boolean))},
+		{Name: "JWT_IDENTITY_PROVIDER_URI", Alias: "MB_JWT_IDENTITY_PROVIDER_URI", Section: SectionProvider, Type: "URL", Changeable: true, LetsIn: true,
+			Label: "Sign-in page of your product",
+			Help:  "the page of your product where people sign in",
+			set:   field(func(c *Config) *urlPtr { return &c.JWTIdentityProviderURI }, optional(providerURL))},
+		{Name: "JWT_SHARED_SECRET", Alias: "MB_JWT_SHARED_SECRET", Section: SectionProvider, Type: "text, or a JSON list of texts", Secret: true, Changeable: true, Page: PageKey,
+			Label: "Shared secret",
+			Help:  "signs the tokens; the bytes of its text are the key (hexadecimal is not decoded). Of a list all verify, for a change of secret, and the first is current",
+			set:   field(func(c *Config) *[]string { return &c.JWTSharedSecrets }, sharedSecrets)},
+		{Name: "JWT_ATTRIBUTE_EMAIL", Alias: "MB_JWT_ATTRIBUTE_EMAIL", Section: SectionPeople, Type: "claim", Default: "email", Changeable: true, LetsIn: true,
+			Label: "Claim with the e-mail",
+			Help:  "the claim with the e-mail address",
+			set:   field(func(c *Config) *string { return &c.JWTClaims.Email }, nonEmpty(plainText))},
+		{Name: "JWT_ATTRIBUTE_FIRSTNAME", Alias: "MB_JWT_ATTRIBUTE_FIRSTNAME", Section: SectionPeople, Type: "claim", Default: "first_name", Changeable: true,
+			Label: "Claim with the first name",
+			Help:  "the claim with the first name",
+			set:   field(func(c *Config) *string { return &c.JWTClaims.FirstName }, plainText)},
+		{Name: "JWT_ATTRIBUTE_LASTNAME", Alias: "MB_JWT_ATTRIBUTE_LASTNAME", Section: SectionPeople, Type: "claim", Default: "last_name", Changeable: true,
+			Label: "Claim with the last name",
+			Help:  "the claim with the last name",
+			set:   field(func(c *Config) *string { return &c.JWTClaims.LastName }, plainText)},
+		{Name: "JWT_ATTRIBUTE_GROUPS", Alias: "MB_JWT_ATTRIBUTE_GROUPS", Section: SectionPeople, Type: "claim", Default: "groups", Changeable: true,
+			Label: "Claim with the groups",
+			Help:  "the claim with the groups: a list of names, or one name",
+			set:   field(func(c *Config) *string { return &c.JWTClaims.Groups }, plainText)},
+		{Name: "JWT_ATTRIBUTE_SUBJECT", Section: SectionPeople, Type: "claim", Changeable: true, LetsIn: true,
+			Label: "Claim that identifies a person for ever",
+			Help:  "the claim that identifies a person for ever, such as `sub`; unset: the e-mail address does",
+			set:   field(func(c *Config) *string { return &c.JWTClaims.Subject }, plainText)},
+		{Name: "JWT_GROUP_SYNC", Alias: "MB_JWT_GROUP_SYNC", Section: SectionPeople, Choices: onOff(), Default: "false", Changeable: true, Page: PageMapping,
+			Label: "Groups from the identity provider",
+			Help:  "each sign-in sets the person's groups from the token",
+			set:   field(func(c *Config) *bool { return &c.JWTGroupSync }, boolean)},
+		{Name: "JWT_GROUP_MAPPINGS", Alias: "MB_JWT_GROUP_MAPPINGS", Section: SectionPeople, Type: "JSON object", Default: "{}", Changeable: true, Page: PageMapping,
+			Label: "Mapping of groups",
+			Help:  "group of the identity provider → groups of the bridge, by id or name: `{\"extHR\":[7],\"extSales\":[\"Sales\",4]}`; empty: groups are matched by name",
+			set:   field(func(c *Config) *mappings { return &c.JWTGroupMappings }, parseMappings)},
+		{Name: "JWT_USER_PROVISIONING_ENABLED", Alias: "MB_JWT_USER_PROVISIONING_ENABLED", Section: SectionPeople, Choices: onOff(), Default: "true", Changeable: true,
+			Label: "Make accounts at the first sign-in",
+			Help:  "a first sign-in makes an account",
+			set:   field(func(c *Config) *bool { return &c.JWTUserProvisioningEnabled }, boolean)},
+		{Name: "LINK_PASSWORD_ACCOUNTS", Section: SectionPeople, Choices: onOff(), Default: "false", Changeable: true, LetsIn: true,
+			Label: "Tokens may sign in to accounts with a password",
+			Help:  "a token may sign in to an account that has a password: only if the identity provider has verified every e-mail address",
+			set:   field(func(c *Config) *bool { return &c.LinkPasswordAccounts }, boolean)},
+		{Name: "JWT_PROFILE", Section: SectionToken, Choices: []string{"metabase", "standard", "strict"}, Default: "standard", Changeable: true, LetsIn: true,
+			Label: "How strictly tokens are judged",
+			Help:  "how strictly tokens are judged",
+			set:   field(func(c *Config) *profile { return &c.JWTProfile }, parseProfile)},
+		{Name: "JWT_MAX_AGE", Section: SectionToken, Type: "time", Default: "180s", Changeable: true, LetsIn: true,
+			Label: "Greatest age of a token",
+			Help:  "how old a token's `iat` may be",
+			set:   field(func(c *Config) *duration { return &c.JWTMaxAge }, seconds(secondsMin, day))},
+		{Name: "JWT_LEEWAY", Section: SectionToken, Type: "time", Default: "30s", Changeable: true, LetsIn: true,
+			Label: "Difference of clocks that is forgiven",
+			Help:  "how far clocks may differ, at most 60s; the profile `metabase` has none",
+			set:   field(func(c *Config) *duration { return &c.JWTLeeway }, seconds(0, maxLeeway))},
+		{Name: "JWT_MAX_LIFETIME", Section: SectionToken, Type: "time", Default: "10m", Changeable: true, LetsIn: true,
+			Label: "Longest life of a token",
+			Help:  "how far ahead `exp` may be in a token without `iat`",
+			set:   field(func(c *Config) *duration { return &c.JWTMaxLifetime }, seconds(secondsMin, day))},
+		{Name: "JWT_ISSUER", Section: SectionToken, Type: "text", Changeable: true, LetsIn: true,
+			Label: "Issuer (iss)",
+			Help:  "what `iss` must be; unset: not checked",
+			set:   field(func(c *Config) *string { return &c.JWTIssuer }, plainText)},
+		{Name: "JWT_AUDIENCE", Section: SectionToken, Type: "text", Changeable: true, LetsIn: true,
+			Label: "Audience (aud)",
+			Help:  "what `aud` must contain; unset: not checked",
+			set:   field(func(c *Config) *string { return &c.JWTAudience }, plainText)},
+		{Name: "JWT_BINDING", Section: SectionBinding, Choices: []string{"off", "state", "pkce"}, Default: "off", Changeable: true, LetsIn: true,
+			Label: "Tie sign-ins to the browser that began them",
+			Help:  "how a sign-in is tied to the browser that began it",
+			set:   field(func(c *Config) *binding { return &c.JWTBinding }, parseBinding)},
+		{Name: "JWT_TOKEN_URI", Section: SectionBinding, Type: "URL", Changeable: true, LetsIn: true,
+			Label: "Token endpoint",
+			Help:  "where the bridge exchanges a code for a token (binding `pkce`); https except on this machine",
+			set:   field(func(c *Config) *urlPtr { return &c.JWTTokenURI }, optional(tokenURL))},
+		{Name: "JWT_CLIENT_ID", Section: SectionBinding, Type: "text", Changeable: true, LetsIn: true,
+			Label: "Client id",
+			Help:  "how the identity provider knows the bridge (binding `pkce`)",
+			set:   field(func(c *Config) *string { return &c.JWTClientID }, plainText)},
+		{Name: "JWT_LOGOUT_URI", Section: SectionBinding, Type: "URL", Changeable: true,
+			Label: "Page after signing out",
+			Help:  "where a browser goes after signing out, to sign out of your product too",
+			set:   field(func(c *Config) *urlPtr { return &c.JWTLogoutURI }, optional(webURL))},
+	}
+}
+
+func sessionSettings() []Setting {
+	return []Setting{
+		{Name: "ENABLE_PASSWORD_LOGIN", Alias: "MB_ENABLE_PASSWORD_LOGIN", Section: SectionSession, Choices: onOff(), Default: "true", Changeable: true,
+			Label: "Sign-in with a password",
+			Help:  "people who have a password may sign in with it",
+			set:   field(func(c *Config) *bool { return &c.EnablePasswordLogin }, boolean)},
+		{Name: "SESSION_COOKIES", Alias: "MB_SESSION_COOKIES", Section: SectionSession, Choices: onOff(), Default: "false", Changeable: true,
+			Label: "End sessions with the browser",
+			Help:  "the session's cookie goes when the browser is closed",
+			set:   field(func(c *Config) *bool { return &c.SessionCookies }, boolean)},
+		{Name: "SESSION_COOKIE_SAMESITE", Alias: "MB_SESSION_COOKIE_SAMESITE", Section: SectionSession, Choices: []string{SameSiteLax, SameSiteStrict, SameSiteNone}, Default: SameSiteLax, Changeable: true,
+			Label: "Requests from other sites carry the session",
+			Help:  "whether requests from other sites carry the session: `none` is for apps shown in frames of other sites, and needs https",
+			set:   choice(func(c *Config) *string { return &c.SessionCookieSameSite })},
+		{Name: "SESSION_TIMEOUT", Alias: "MB_SESSION_TIMEOUT", Section: SectionSession, Type: "time, or `{\"amount\":120,\"unit\":\"minutes\"}`", Changeable: true,
+			Label: "End sessions that are not used",
+			Help:  "a session ends when it was not used for so long, at least 60s; unset: it does not",
+			set:   field(func(c *Config) *duration { return &c.SessionTimeout }, optional(idleTimeout))},
+		// Metabase reads this one without its prefix.
+		{Name: "MAX_SESSION_AGE", Alias: "MAX_SESSION_AGE", Section: SectionSession, Type: "minutes, or time", Default: "20160", Changeable: true,
+			Label: "End sessions after",
+			Help:  "a session ends so long after the sign-in, whatever happens; a plain number is minutes",
+			set:   field(func(c *Config) *duration { return &c.MaxSessionAge }, sessionAge)},
+		{Name: "CORS_ORIGINS", Section: SectionSession, Type: "list of origins", Changeable: true,
+			Label: "Sites whose scripts may sign people in",
+			Help:  "the sites whose scripts may call the JSON sign-in of embedding clients",
+			set:   field(func(c *Config) *origins { return &c.CORSOrigins }, originList)},
+	}
+}
+
+// field ties a parser to the place in Config that it fills. A value that cannot be parsed leaves the place alone.
+func field[T any](place func(*Config) *T, parse func(string) (T, error)) func(*Setting, *Config, string) error {
+	return func(_ *Setting, c *Config, text string) error {
+		v, err := parse(text)
+		if err == nil {
+			*place(c) = v
+		}
+		return err
+	}
+}
+
+// choice is field for one of the setting's Choices.
+func choice(place func(*Config) *string) func(*Setting, *Config, string) error {
+	return func(s *Setting, c *Config, text string) error {
+		return field(place, oneOf(s.Choices...))(s, c, text)
+	}
+}
