@@ -535,7 +535,7 @@ func TestHostileText(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// SECURITY E10: many groups are one login like any other.
+// SECURITY E12: many groups are one login like any other.
 func TestManyGroups(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
 		var all []string

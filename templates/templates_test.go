@@ -114,7 +114,7 @@ var hostile = []string{
 
 // Whatever stands in a field, the page has the same elements with the same attributes as with a harmless word.
 //
-// SECURITY E10, K3
+// SECURITY E12, K3
 func TestNothingButTextComesOfText(t *testing.T) {
 	p := newPages(t)
 	for _, s := range samples() {

@@ -30,7 +30,7 @@ func hostileName(of string) string { return of + hostile }
 // browser: nothing on the console, so nothing ran that we did not send and nothing that the policy blocks; nothing beyond
 // the edge at 360 px; with axe-core no violation.
 //
-// SECURITY E10, L1
+// SECURITY E12, L1
 func TestListsInABrowser(t *testing.T) {
 	chromium.Need(t)
 	mapping, err := json.Marshal(map[string][]string{hostileName("idp"): {hostileName("Synced")}})

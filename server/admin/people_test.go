@@ -362,7 +362,7 @@ func TestNewAdministratorNeedsAProof(t *testing.T) {
 
 // Whatever people and groups are called, it is text.
 //
-// SECURITY E10, K3
+// SECURITY E12, K3
 func TestNamesAreText(t *testing.T) {
 	const evil = `"><script>alert(1)</script>`
 	b := start(t, "JWT_GROUP_SYNC=true")

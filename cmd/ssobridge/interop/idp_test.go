@@ -20,7 +20,7 @@ import (
 // deep is a page behind the bridge; its fragment never leaves the browser unless someone passes it on.
 const deep = "/question/1?x=1&y=%2F%2F"
 
-// startExample runs one of the identity providers of testdata/idp, which the README shows, and returns its origin.
+// startExample runs one of the identity providers of testdata/idp, which the documents show, and returns its origin.
 func startExample(t testing.TB, file, bridge string) string {
 	t.Helper()
 	source, err := filepath.Abs(filepath.Join("testdata/idp", file))
@@ -158,7 +158,7 @@ func (v *visitor) who(b *bridge) string {
 	return text
 }
 
-// TestExamples holds the README's identity providers to their word: each signs in with its binding, and only as it says.
+// TestExamples holds the documents' identity providers to their word: each signs in with its binding, and only as it says.
 func TestExamples(t *testing.T) {
 	for _, file := range []string{"off.go", "off.mjs", "state.go", "state.mjs", "pkce.go", "pkce.mjs"} {
 		t.Run(file, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			if lines := bytes.Count(source, []byte("\n")); lines >= 60 {
-				t.Errorf("%d lines; the README promises fewer than 60", lines)
+				t.Errorf("%d lines; the documents promise fewer than 60", lines)
 			}
 			b, idp := startBound(t, file)
 			link := b.url("/auth/sso?redirect=" + url.QueryEscape(deep+"#f"))

@@ -10,7 +10,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
-// The README's Go program compiles as it is, serves the bridge's pages beside its own, and lets in whom it says.
+// The documents' Go program compiles as it is, serves the bridge's pages beside its own, and lets in whom it says.
 func TestGoProgram(t *testing.T) {
 	dir, port := t.TempDir(), ssotest.FreePort(t)
 	app := filepath.Join(dir, "app")

@@ -19,7 +19,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
-// verifiers are the README's apps that believe Remote-Assertion, and how to run each in a folder.
+// verifiers are the documents' apps that believe Remote-Assertion, and how to run each in a folder.
 func verifiers() map[string]func(t *testing.T, dir string) *exec.Cmd {
 	source := func(t *testing.T, name string) string {
 		t.Helper()
@@ -62,7 +62,7 @@ func verifiers() map[string]func(t *testing.T, dir string) *exec.Cmd {
 	}
 }
 
-// The README's apps know who is signed in by the assertion alone, before and after its key has changed, and believe
+// The documents' apps know who is signed in by the assertion alone, before and after its key has changed, and believe
 // nothing else that is signed. SECURITY F4, J1
 func TestAppsVerifyTheAssertion(t *testing.T) {
 	for name, command := range verifiers() {

@@ -411,7 +411,7 @@ func TestChecksAreNotForClients(t *testing.T) {
 func TestMetricsAreNotForClients(t *testing.T) {
 	everywhere(t, func(t *testing.T, p proxy) {
 		if p.command == nil {
-			p.settings = []string{"METRICS_LISTEN=127.0.0.1:0"} // as the README asks; serve listens there, which this bridge is not
+			p.settings = []string{"METRICS_LISTEN=127.0.0.1:0"} // as the documents ask; serve listens there, which this bridge is not
 		}
 		s := start(t, p)
 		cookie := "Cookie: " + p.cookieName() + "=" + s.signIn(nil)

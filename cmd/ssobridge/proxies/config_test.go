@@ -103,7 +103,7 @@ func TestGroups(t *testing.T) {
 			s.group("/page", 200)
 			s.group("/sales/report?x=1", 403)
 			s.group("/x/../sales/report", 403)
-			for _, target := range []string{"/Sales/report", "/sales;x/report"} { // as the README says: rules look more closely
+			for _, target := range []string{"/Sales/report", "/sales;x/report"} { // as the documents say: rules look more closely
 				s.group(target, 200)
 			}
 		})

@@ -252,9 +252,14 @@ func certificate(t *testing.T, dir string) (cert, key string) {
 	return cert, key
 }
 
+// documented is a file of the folder of its proxy, as an operator copies it.
 func documented(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", name))
+	found, err := filepath.Glob(filepath.Join("*", name))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s is in %q: %v; want one folder", name, found, err)
+	}
+	text, err := os.ReadFile(found[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"io/fs"
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The reasons that the README explains are those that the program gives.
+// The reasons that the documents explain are those that the program gives.
 func TestReasons(t *testing.T) {
 	source := sources(t)
 	table := regexp.MustCompile(`(?m)^\| (?:the reason begins with|the log says) \|.*\n\|.*\n((?:\|.*\n)+)`)

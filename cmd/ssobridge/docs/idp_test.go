@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"encoding/json"
@@ -16,50 +16,39 @@ import (
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
-// languages are the pages for identity providers that the README has. prepare writes the code to dir and returns what runs
-// it on a port of 127.0.0.1.
+// languages are the pages for products that the documents show. prepare returns what runs the page on a port of 127.0.0.1.
 var languages = []struct {
 	name    string
-	prepare func(t *testing.T, dir, code string) (run func(port string) *exec.Cmd)
+	page    string // in cmd/ssobridge/product
+	prepare func(t *testing.T, page string) (run func(port string) *exec.Cmd)
 }{
-	{"node", func(t *testing.T, dir, code string) func(string) *exec.Cmd {
+	{"node", "node/page.cjs", func(t *testing.T, page string) func(string) *exec.Cmd {
 		node, modules := ssotest.Need(t, "node", "apt-get install nodejs"), nodeModules(t, "express", "jsonwebtoken")
-		page := write(t, dir, "idp.cjs", code)
 		return func(string) *exec.Cmd {
 			cmd := exec.Command(node, page)
 			cmd.Env = []string{"NODE_PATH=" + modules}
 			return cmd
 		}
 	}},
-	{"python", func(t *testing.T, dir, code string) func(string) *exec.Cmd {
+	{"python", "python/page.py", func(t *testing.T, page string) func(string) *exec.Cmd {
 		const how = "apt-get install python3-jwt"
 		python := ssotest.Need(t, "/usr/bin/python3", how) // Debian's, which has Debian's modules
 		if exec.Command(python, "-c", "import jwt").Run() != nil {
 			ssotest.Missing(t, "python3-jwt", how)
 		}
-		page := write(t, dir, "idp.py", code)
 		return func(string) *exec.Cmd { return exec.Command(python, page) }
 	}},
-	{"php", func(t *testing.T, dir, code string) func(string) *exec.Cmd {
-		php, page := ssotest.Need(t, "php", "apt-get install php-cli"), write(t, dir, "idp.php", code)
+	{"php", "php/page.php", func(t *testing.T, page string) func(string) *exec.Cmd {
+		php := ssotest.Need(t, "php", "apt-get install php-cli")
 		return func(port string) *exec.Cmd { return exec.Command(php, "-S", "127.0.0.1:"+port, page) }
 	}},
-	{"go", func(t *testing.T, dir, code string) func(string) *exec.Cmd {
-		to := filepath.Join(dir, "idp")
-		if out, err := exec.Command("go", "build", "-o", to, write(t, dir, "idp.go", code)).CombinedOutput(); err != nil {
+	{"go", "go/main.go", func(t *testing.T, page string) func(string) *exec.Cmd {
+		to := filepath.Join(t.TempDir(), "page")
+		if out, err := exec.Command("go", "build", "-o", to, page).CombinedOutput(); err != nil {
 			t.Fatalf("go build: %v\n%s", err, out)
 		}
 		return func(string) *exec.Cmd { return exec.Command(to) }
 	}},
-}
-
-func write(t *testing.T, dir, name, code string) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, []byte(code), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // nodeModules finds a folder that has these npm packages.
@@ -75,7 +64,7 @@ func nodeModules(t *testing.T, packages ...string) string {
 	return dir
 }
 
-// What the README says that its pages are good for: everything, up to the strictest.
+// What the document says that its pages are good for: everything, up to the strictest.
 var demands = map[string][]string{
 	"metabase": {"SSOBRIDGE_JWT_PROFILE=metabase"},
 	"standard": nil,
@@ -85,12 +74,12 @@ var demands = map[string][]string{
 		"SSOBRIDGE_JWT_ISSUER=my-product", "SSOBRIDGE_JWT_AUDIENCE=$BRIDGE"},
 }
 
-// TestIdentityProviders signs people in through the pages of the README, with the real program.
+// TestIdentityProviders signs people in through the pages of the documents, with the real program.
 func TestIdentityProviders(t *testing.T) {
 	app := startApp(t)
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
-			run := l.prepare(t, t.TempDir(), marked(t, "idp: "+l.name).code)
+			run := l.prepare(t, filepath.Join(root, "cmd/ssobridge/product", filepath.FromSlash(l.page)))
 			for name, settings := range demands {
 				t.Run(name, func(t *testing.T) {
 					idpPort, site := ssotest.FreePort(t), "http://localhost:"+ssotest.FreePort(t)

@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"log/slog"
@@ -20,7 +20,7 @@ var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // at is a NumericDate so many seconds from now.
 func at(seconds int64) int64 { return now.Unix() + seconds }
 
-// TestProfiles holds the README's table of profiles, row by row: the code that a sign-in gets in metabase, standard and
+// TestProfiles holds the table of profiles, row by row: the code that a sign-in gets in metabase, standard and
 // strict; "" where it is accepted.
 func TestProfiles(t *testing.T) {
 	table := prose(t)

@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"os"
@@ -12,7 +12,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
-// A commandLine is one call of ssobridge that the README shows.
+// A commandLine is one call of ssobridge that a document shows.
 type commandLine struct {
 	text string
 	args []string
@@ -49,7 +49,7 @@ func commandLines(t testing.TB) (all []commandLine) {
 	return all
 }
 
-// Every command that the README shows exists, with these flags and as many arguments.
+// Every command that the documents show exists, with these flags and as many arguments.
 func TestCommands(t *testing.T) {
 	all := commandLines(t)
 	if len(all) < 10 {
@@ -68,9 +68,11 @@ func TestCommands(t *testing.T) {
 // The folders that go commands name exist.
 func TestGoCommands(t *testing.T) {
 	call := regexp.MustCompile(`go (?:run|build|test)[^\n]*?(\./[a-z./]*[a-z])`)
-	for _, m := range call.FindAllStringSubmatch(text(t), -1) {
-		if info, err := os.Stat(filepath.Join(root, m[1])); err != nil || !info.IsDir() {
-			t.Errorf("%s: %v", m[0], err)
+	for _, d := range documents(t) {
+		for _, m := range call.FindAllStringSubmatch(d.text, -1) {
+			if info, err := os.Stat(filepath.Join(root, m[1])); err != nil || !info.IsDir() {
+				t.Errorf("%s: %s: %v", d.name, m[0], err)
+			}
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"net/http"
@@ -11,7 +11,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
-// The paths and metrics that the README names are there.
+// The paths and metrics that the documents name are there.
 func TestEndpoints(t *testing.T) {
 	site := "http://localhost:" + ssotest.FreePort(t)
 	idp := "http://127.0.0.1:9/login"

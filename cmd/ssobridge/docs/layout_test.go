@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"os/exec"
@@ -9,7 +9,7 @@ import (
 
 const module = "github.com/ssobridge/ssobridge/"
 
-// mayImport says which rooms a room may know. It is the README's picture, read from left to right; cmd joins them all.
+// mayImport says which rooms a room may know. It is the picture of CONTRIBUTING.md, read from left to right; cmd joins them all.
 var mayImport = map[string][]string{
 	"sso":       {},
 	"sso/…":     {"sso"},
@@ -36,7 +36,7 @@ func TestRooms(t *testing.T) {
 		}
 		allowed, known := mayImport[rule]
 		if !known {
-			t.Errorf("%s is in no room of the README", name)
+			t.Errorf("%s is in no room of CONTRIBUTING.md", name)
 			continue
 		}
 		for _, imported := range words[1:] {
