@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,11 +22,24 @@ import (
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/store"
 )
 
 const secret = "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM"
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	postgres.Stop()
+	os.Exit(code)
+}
+
+// onEach runs a test on both databases. database is the setting for start: an empty one of the test's own.
+func onEach(t *testing.T, test func(t *testing.T, database string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, "DATABASE_URL=sqlite:"+filepath.Join(t.TempDir(), "bridge.db")) })
+	t.Run("postgres", func(t *testing.T) { test(t, "DATABASE_URL="+postgres.Database(t)) })
+}
 
 // bridge is a running server on a real port with a real database file. The test holds the clock.
 type bridge struct {
@@ -82,6 +96,7 @@ func startChanged(t *testing.T, other *bridge, change func(*server.Options), set
 		with[i] = strings.ReplaceAll(s, "$PORT", port)
 	}
 	cfg := bridgetest.Config(t, env, with)
+	b.db = cfg.DatabaseURL
 	if strings.HasPrefix(env["SITE_URL"], "http://localhost:") {
 		b.url = env["SITE_URL"]
 	}

@@ -2,11 +2,7 @@ package sso_test
 
 import (
 	"encoding/json"
-	"go/parser"
-	"go/token"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -129,31 +125,4 @@ func FuzzParseMappings(f *testing.F) {
 			t.Errorf("%s: written as %s, read as %v, %v", text, written, again, err)
 		}
 	})
-}
-
-// Package sso imports the standard library only.
-func TestImports(t *testing.T) {
-	files, err := os.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := 0
-	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
-			continue
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), f.Name(), nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, imp := range parsed.Imports {
-			seen++
-			if path, _ := strconv.Unquote(imp.Path.Value); strings.Contains(path, ".") {
-				t.Errorf("%s imports %s", f.Name(), path)
-			}
-		}
-	}
-	if seen == 0 {
-		t.Error("no imports seen")
-	}
 }

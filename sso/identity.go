@@ -48,7 +48,6 @@ const (
 
 // Limits of what an identity may hold. A token is at most 8 KiB, so these only bind for providers without that bound.
 const (
-	maxEmail      = 254 // RFC 5321 §4.5.3.1.3, less the angle brackets
 	maxName       = 254
 	maxSubject    = 255 // OpenID Connect Core §2
 	maxAttributes = 100
@@ -176,50 +175,6 @@ func scalar(claim any) (string, bool) {
 	}
 	return "", false
 }
-
-// CheckEmail refuses what is not one plain mailbox, or could be read as two: several "@", spaces, control characters,
-// and text of which another spelling looks or folds the same (SECURITY E1).
-func CheckEmail(email string) error {
-	at := strings.IndexByte(email, '@')
-	switch {
-	case len(email) > maxEmail:
-		return fmt.Errorf("an e-mail address has at most %d bytes", maxEmail)
-	case at < 1 || at == len(email)-1 || strings.Count(email, "@") != 1:
-		return fmt.Errorf("not an e-mail address: it needs one @ with something on both sides")
-	case !utf8.ValidString(email):
-		return fmt.Errorf("not an e-mail address: it is not UTF-8")
-	}
-	for _, r := range email {
-		switch {
-		case r <= ' ' || r == 0x7f || unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
-			return fmt.Errorf("not an e-mail address: it has a space, a control character or an invisible one")
-		case strings.ContainsRune(`",;:<>()[]\`, r):
-			return fmt.Errorf("not an e-mail address: it has the character %q", r)
-		case r == utf8.RuneError:
-			return fmt.Errorf("not an e-mail address: it has a character that was not valid Unicode")
-		case unicode.Is(unicode.Mn, r):
-			return fmt.Errorf("not an e-mail address we can compare: send composed characters (Unicode NFC)")
-		case r > unicode.MaxASCII && foldsToASCII(r):
-			return fmt.Errorf("not an e-mail address: %q folds to an ASCII letter", r)
-		}
-	}
-	return nil
-}
-
-// foldsToASCII finds the few letters (K for Kelvin, long s) whose other case is ASCII: with them two different texts
-// would be one mailbox.
-func foldsToASCII(r rune) bool {
-	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-		if f <= unicode.MaxASCII {
-			return true
-		}
-	}
-	return false
-}
-
-// EmailKey is the form in which e-mail addresses are compared: lower case, letter by letter (Unicode simple mapping).
-// It expects what [CheckEmail] accepts.
-func EmailKey(email string) string { return strings.ToLower(email) }
 
 // CleanText makes text fit to be kept and shown on one line: valid UTF-8; control characters (NUL, line ends) become
 // spaces; characters that turn the direction of what follows are removed; spaces around it go.

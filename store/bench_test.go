@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 )
 
 // benches runs a benchmark on both databases.
 func benches(b *testing.B, bench func(b *testing.B, db *testDB)) {
 	b.Run("sqlite", func(b *testing.B) { bench(b, open(b, "sqlite:"+b.TempDir()+"/test.db")) })
-	b.Run("postgres", func(b *testing.B) { bench(b, open(b, postgres.database(b))) })
+	b.Run("postgres", func(b *testing.B) { bench(b, open(b, postgres.Database(b))) })
 }
 
 const benchPeople = 1000

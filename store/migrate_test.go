@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -76,5 +77,5 @@ func TestMigrate(t *testing.T) {
 		}
 	}
 	t.Run("sqlite", func(t *testing.T) { try(t, "sqlite:"+t.TempDir()+"/test.db") })
-	t.Run("postgres", func(t *testing.T) { try(t, postgres.database(t)) })
+	t.Run("postgres", func(t *testing.T) { try(t, postgres.Database(t)) })
 }

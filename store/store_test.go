@@ -2,20 +2,12 @@ package store_test
 
 import (
 	"bytes"
-	"cmp"
-	"context"
 	"database/sql"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -33,7 +25,7 @@ func TestMain(m *testing.M) {
 		os.Exit(child())
 	}
 	code := m.Run()
-	postgres.stop()
+	postgres.Stop()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -51,7 +43,7 @@ func each(t *testing.T, test func(t *testing.T, db *testDB)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, open(t, postgres.database(t)))
+		test(t, open(t, postgres.Database(t)))
 	})
 }
 
@@ -115,118 +107,6 @@ func (db *testDB) raw(t testing.TB) *sql.DB {
 	}
 	t.Cleanup(func() { raw.Close() })
 	return raw
-}
-
-// cluster is a PostgreSQL server for this test process: the one of SSOBRIDGE_TEST_POSTGRES, or a throwaway one. Each test
-// gets a schema of its own.
-type cluster struct {
-	once sync.Once
-	url  string
-	dir  string
-	n    atomic.Int64
-	bin  string
-	run  func(name string, args ...string) *exec.Cmd
-}
-
-var postgres cluster
-
-func (p *cluster) database(t testing.TB) string {
-	t.Helper()
-	p.url = cmp.Or(p.url, os.Getenv("SSOBRIDGE_TEST_POSTGRES"))
-	if p.url == "" {
-		initdb := ssotest.Need(t, "initdb", "apt-get install postgresql, or set SSOBRIDGE_TEST_POSTGRES=postgres://…")
-		p.bin = filepath.Dir(initdb)
-	}
-	p.once.Do(func() {
-		if p.url == "" {
-			if err := p.start(); err != nil {
-				t.Logf("PostgreSQL did not start: %v", err)
-			}
-		}
-	})
-	if p.url == "" {
-		t.Fatal("PostgreSQL did not start; an earlier test says why")
-	}
-	return p.schema(t)
-}
-
-func (p *cluster) schema(t testing.TB) string {
-	t.Helper()
-	admin, err := sql.Open("pgx", p.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema := fmt.Sprintf("test_%d_%d", os.Getpid(), p.n.Add(1))
-	if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+schema); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := admin.ExecContext(context.Background(), "DROP SCHEMA "+schema+" CASCADE"); err != nil {
-			t.Error(err)
-		}
-		admin.Close()
-	})
-	u, err := url.Parse(p.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", schema)
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
-func (p *cluster) start() error {
-	dir, err := os.MkdirTemp("", "ssobridge-pg-")
-	if err != nil {
-		return err
-	}
-	p.dir = dir
-	p.run = exec.Command
-	if me, err := user.Current(); err == nil && me.Uid == "0" { // initdb refuses root
-		owner, err := user.Lookup("postgres")
-		if err != nil {
-			return err
-		}
-		uid, _ := strconv.Atoi(owner.Uid)
-		gid, _ := strconv.Atoi(owner.Gid)
-		if err := os.Chown(dir, uid, gid); err != nil {
-			return err
-		}
-		p.run = func(name string, args ...string) *exec.Cmd {
-			return exec.Command("runuser", append([]string{"-u", "postgres", "--", name}, args...)...)
-		}
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	for _, c := range []*exec.Cmd{
-		p.run(filepath.Join(p.bin, "initdb"), "-D", dir+"/d", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E", "UTF8", "--no-sync"),
-		p.run(filepath.Join(p.bin, "pg_ctl"), "-D", dir+"/d", "-l", dir+"/log", "-w", "-o",
-			fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=500", port, dir), "start"),
-	} {
-		c.Dir = dir
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("%v: %w\n%s", c.Args, err, out)
-		}
-	}
-	p.url = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
-	return nil
-}
-
-func (p *cluster) stop() {
-	if p.dir == "" {
-		return
-	}
-	c := p.run(filepath.Join(p.bin, "pg_ctl"), "-D", p.dir+"/d", "-m", "immediate", "stop")
-	c.Dir = p.dir
-	if out, err := c.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "PostgreSQL did not stop: %v\n%s", err, out)
-	}
-	os.RemoveAll(p.dir)
 }
 
 // Logins for tests.
