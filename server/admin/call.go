@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,14 +30,6 @@ func (a *Admin) handler(run func(*call) error) echo.HandlerFunc {
 			return sso.NotSignedIn
 		}
 		return run(&call{Context: c, a: a, who: who})
-	}
-}
-
-// event is a line of the audit trail for something that this administrator does.
-func (c *call) event(kind sso.EventKind, format string, args ...any) sso.Event {
-	return sso.Event{
-		At: c.a.Now(), Kind: kind, Actor: c.who.Account.Email, Peer: c.a.Host.Peer(c.Request()),
-		Reference: c.a.Host.Reference(c.Request()), Detail: fmt.Sprintf(format, args...),
 	}
 }
 
@@ -115,24 +106,4 @@ func (c *call) layout(section templates.AdminSection) templates.AdminLayout {
 		Section: section,
 		Notice:  notices()[c.QueryParam("done")],
 	}
-}
-
-// notRecent refuses what needs a recent proof of who the person is (SECURITY G3).
-func (c *call) notRecent() error {
-	if c.a.Host.Recent == nil || c.a.Host.Recent(c.Request()) {
-		return nil
-	}
-	return &Refusal{Err: fmt.Errorf("%w: %w", errNotRecent, sso.Forbidden)}
-}
-
-// errNotRecent is what pages answer by asking for the proof, and then sending the form again.
-var errNotRecent = errors.New("this needs a recent proof of who you are: sign in again, or confirm it at /auth/confirm, and repeat the request")
-
-// proveFirst answers a form that needs a recent proof: the form waits until the person has given one.
-func (c *call) proveFirst(form url.Values) error {
-	location, err := c.a.Host.KeepForm(c.Request(), form)
-	if err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, location)
 }

@@ -144,7 +144,11 @@ type newGroup struct {
 }
 
 func (a *Admin) createGroup(c *call, in newGroup) (group, error) {
-	made, err := a.Store.CreateGroup(c.Request().Context(), in.Name, c.event(sso.EventGroup, "group %q made", in.Name))
+	e, err := c.event(makeGroup, "group %q made", in.Name)
+	if err != nil {
+		return group{}, err
+	}
+	made, err := a.Store.CreateGroup(c.Request().Context(), in.Name, e)
 	return a.groupRow(made, nil), aboutName(err)
 }
 
@@ -166,8 +170,11 @@ func (a *Admin) renameGroup(c *call, in renamedGroup) (nothing, error) {
 	if err != nil {
 		return nothing{}, err
 	}
-	err = a.Store.RenameGroup(c.Request().Context(), in.ID, in.Name, c.event(sso.EventGroup, "group %d renamed: %q → %q", g.ID, g.Name, in.Name))
-	return nothing{}, aboutName(err)
+	e, err := c.event(renameGroup, "group %d renamed: %q → %q", g.ID, g.Name, in.Name)
+	if err != nil {
+		return nothing{}, err
+	}
+	return nothing{}, aboutName(a.Store.RenameGroup(c.Request().Context(), in.ID, in.Name, e))
 }
 
 func (a *Admin) deleteGroup(c *call, in byID) (nothing, error) {
@@ -175,7 +182,11 @@ func (a *Admin) deleteGroup(c *call, in byID) (nothing, error) {
 	if err != nil {
 		return nothing{}, err
 	}
-	return nothing{}, a.Store.DeleteGroup(c.Request().Context(), in.ID, c.event(sso.EventGroup, "group %d, %q, deleted", g.ID, g.Name))
+	e, err := c.event(deleteGroup, "group %d, %q, deleted", g.ID, g.Name)
+	if err != nil {
+		return nothing{}, err
+	}
+	return nothing{}, a.Store.DeleteGroup(c.Request().Context(), in.ID, e)
 }
 
 // changeable returns a group that may be renamed and deleted.
@@ -224,6 +235,9 @@ func (a *Admin) newGroupForm(c *call) error {
 	made, err := a.createGroup(c, newGroup{strings.TrimSpace(form.Get("name"))})
 	if err == nil {
 		return c.done(groupPath(made.ID), "group-made")
+	}
+	if sso.CodeOf(err) == sso.ProofNeeded {
+		return c.proveFirst(form)
 	}
 	fields, rest, status, ok := told(err)
 	if !ok {

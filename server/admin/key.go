@@ -156,7 +156,7 @@ func (a *Admin) keyForm(c *call) error {
 	default:
 		return fmt.Errorf("no such action: %w", sso.RequestMalformed)
 	}
-	if errors.Is(err, errNotRecent) {
+	if sso.CodeOf(err) == sso.ProofNeeded {
 		form.Del("secret") // a key waits nowhere
 		return c.proveFirst(form)
 	}

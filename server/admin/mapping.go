@@ -228,14 +228,22 @@ func (a *Admin) clearUnmapped(c *call, before sso.Mappings, in mappingChange, gr
 			}
 			why := fmt.Sprintf("the mapping of %q was removed", key)
 			if what == groupDelete {
-				if err := a.Store.DeleteGroup(c.Request().Context(), g.ID, c.event(sso.EventGroup, "group %q deleted: %s", g.Name, why)); err != nil {
+				e, err := c.event(deleteGroup, "group %q deleted: %s", g.Name, why)
+				if err != nil {
+					return err
+				}
+				if err := a.Store.DeleteGroup(c.Request().Context(), g.ID, e); err != nil {
 					return err
 				}
 				out.Deleted = append(out.Deleted, g.Name)
 				still[g.ID] = true
 				continue
 			}
-			n, err := a.Store.EmptyGroup(c.Request().Context(), g.ID, c.event(sso.EventGroup, "group %q emptied: %s", g.Name, why))
+			e, err := c.event(emptyGroup, "group %q emptied: %s", g.Name, why)
+			if err != nil {
+				return err
+			}
+			n, err := a.Store.EmptyGroup(c.Request().Context(), g.ID, e)
 			if err != nil {
 				return err
 			}

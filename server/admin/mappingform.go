@@ -281,7 +281,7 @@ func (a *Admin) mappingForm(c *call) error {
 	if err == nil {
 		return c.done("/mapping", "saved")
 	}
-	if errors.Is(err, errNotRecent) {
+	if sso.CodeOf(err) == sso.ProofNeeded {
 		return c.proveFirst(form)
 	}
 	return a.mappingAgain(c, t, cfg, err)

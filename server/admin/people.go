@@ -101,14 +101,13 @@ func (a *Admin) createPerson(c *call, in newPerson) (person, error) {
 			return person{}, invalid(field, "a name has at most %d bytes", maxNameBytes)
 		}
 	}
-	if slices.Contains(in.Groups, sso.Administrators) {
-		if err := c.notRecent(); err != nil {
-			return person{}, err
-		}
+	e, err := c.about(makeAccount, in.Email, "account made")
+	if err != nil {
+		return person{}, err
 	}
 	made, err := a.Store.CreateAccount(c.Request().Context(), sso.Account{
 		Email: in.Email, FirstName: in.FirstName, LastName: in.LastName, Active: true,
-	}, "", in.Groups, c.about(sso.EventAccount, in.Email, "account made"))
+	}, "", in.Groups, e)
 	switch sso.CodeOf(err) {
 	case sso.Invalid, sso.Conflict:
 		return person{}, atField("email", err)
@@ -116,13 +115,6 @@ func (a *Admin) createPerson(c *call, in newPerson) (person, error) {
 		return person{}, atField("groups", err)
 	}
 	return personOf(made), err
-}
-
-// about is a line of the audit trail about a person.
-func (c *call) about(kind sso.EventKind, email, format string, args ...any) sso.Event {
-	e := c.event(kind, format, args...)
-	e.Email = email
-	return e
 }
 
 // atField makes an error the refusal of a field.
@@ -212,12 +204,15 @@ type activeChange struct {
 }
 
 func (a *Admin) changePerson(c *call, in activeChange) (nothing, error) {
-	detail := "deactivated"
+	what, detail := deactivate, "deactivated"
 	if in.Active {
-		detail = "reactivated"
+		what, detail = reactivate, "reactivated"
 	}
-	err := a.Store.SetActive(c.Request().Context(), in.ID, in.Active, c.event(sso.EventAccount, "%s", detail))
-	return nothing{}, lastAdministrator(err)
+	e, err := c.event(what, "%s", detail)
+	if err != nil {
+		return nothing{}, err
+	}
+	return nothing{}, lastAdministrator(a.Store.SetActive(c.Request().Context(), in.ID, in.Active, e))
 }
 
 // lastAdministrator puts the one reason for which the store refuses to take an administrator away into words.
@@ -244,7 +239,11 @@ func (a *Admin) changeAttributes(c *call, in attributeChanges) (nothing, error) 
 	for _, name := range slices.Sorted(maps.Keys(in.Set)) {
 		changes = append(changes, fmt.Sprintf("attribute %q: %s → %s", name, valueOrNone(account.Own, name), quoted(in.Set[name])))
 	}
-	err = a.Store.ChangeOwnAttributes(ctx, in.ID, in.Set, in.Was, c.event(sso.EventAccount, "%s", strings.Join(changes, "; ")))
+	e, err := c.event(changeAttribute, "%s", strings.Join(changes, "; "))
+	if err != nil {
+		return nothing{}, err
+	}
+	err = a.Store.ChangeOwnAttributes(ctx, in.ID, in.Set, in.Was, e)
 	if sso.CodeOf(err) == sso.Invalid {
 		err = atField("set", err)
 	}
@@ -271,29 +270,28 @@ type member struct {
 }
 
 func (a *Admin) addMember(c *call, in member) (nothing, error) {
-	if in.Group == sso.Administrators {
-		if err := c.notRecent(); err != nil {
-			return nothing{}, err
-		}
-	}
-	return a.changeMember(c, in, "put into", func(ctx context.Context, e sso.Event) error {
+	return a.changeMember(c, in, addMember, "put into", func(ctx context.Context, e sso.Event) error {
 		return a.Store.AddMember(ctx, in.ID, in.Group, sso.MemberByAdmin, e)
 	})
 }
 
 func (a *Admin) removeMember(c *call, in member) (nothing, error) {
-	return a.changeMember(c, in, "taken out of", func(ctx context.Context, e sso.Event) error {
+	return a.changeMember(c, in, removeMember, "taken out of", func(ctx context.Context, e sso.Event) error {
 		return lastAdministrator(a.Store.RemoveMember(ctx, in.ID, in.Group, e))
 	})
 }
 
-func (a *Admin) changeMember(c *call, in member, done string, change func(context.Context, sso.Event) error) (nothing, error) {
+func (a *Admin) changeMember(c *call, in member, what action, done string, change func(context.Context, sso.Event) error) (nothing, error) {
 	ctx := c.Request().Context()
 	group, err := a.Store.Group(ctx, in.Group)
 	if err != nil {
 		return nothing{}, err
 	}
-	return nothing{}, change(ctx, c.event(sso.EventGroup, "%s %s", done, group.Name))
+	e, err := c.event(what, "%s %s", done, group.Name)
+	if err != nil {
+		return nothing{}, err
+	}
+	return nothing{}, change(ctx, e)
 }
 
 // accountOf finds a person by what was typed: an e-mail. The refusal is about the field.

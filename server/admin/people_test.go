@@ -353,10 +353,8 @@ func TestNewAdministratorNeedsAProof(t *testing.T) {
 	if resp := c.call("POST", "/api/v1/people", map[string]any{"email": "eve@example.com", "groups": []int64{2}}, nil); resp.StatusCode != 403 {
 		t.Errorf("a new account by the API: got %d, want 403", resp.StatusCode)
 	}
-	b.group("Sales")
-	c.form(fmt.Sprintf("/people/%d/groups", ann), "do", "add", "group", "Sales").want(t, 303, fmt.Sprintf("/admin/people/%d?done=member-added", ann))
-	if got := b.groupsOf("ann@example.com"); !slices.Equal(got, []string{"Sales"}) {
-		t.Errorf("groups: got %v", got)
+	if got := b.groupsOf("ann@example.com"); len(got) > 0 {
+		t.Errorf("groups: got %v, want none", got)
 	}
 }
 

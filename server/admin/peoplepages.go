@@ -179,7 +179,7 @@ func (a *Admin) newPersonForm(c *call) error {
 	if err == nil {
 		return c.done(personPath(made.ID), "person-made")
 	}
-	if errors.Is(err, errNotRecent) {
+	if sso.CodeOf(err) == sso.ProofNeeded {
 		return c.proveFirst(form)
 	}
 	fields, rest, status, ok := told(err)
@@ -327,7 +327,7 @@ func (c *call) rowForm(do func(id int64, form url.Values) (path, notice string, 
 	if err == nil {
 		return c.done(path, notice)
 	}
-	if errors.Is(err, errNotRecent) {
+	if sso.CodeOf(err) == sso.ProofNeeded {
 		return c.proveFirst(form)
 	}
 	fields, alert, status, ok := told(err)

@@ -1,45 +1,169 @@
 package admin_test
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
-// Who is let in, and who administers, is changed only by somebody who proved a short while ago who he is.
+// Each setting is set and unset through the API, the pages and the import of a mapping, by an administrator who signed in
+// an hour ago: the proof is asked for, and nothing changes. The table names the only exceptions.
 //
-// SECURITY G3
-func TestRecentProof(t *testing.T) {
+// SECURITY G3, G6
+func TestSettingsNeedProof(t *testing.T) {
 	b := start(t, bare...)
-	c := b.admin()
-	c.mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
-	old := b.signedIn("root@example.com", time.Hour)
-	for _, s := range []string{"JWT_IDENTITY_PROVIDER_URI=https://evil.example/", "JWT_SHARED_SECRET=" + otherSecret, "JWT_ATTRIBUTE_EMAIL=mail",
-		"LINK_PASSWORD_ACCOUNTS=true", `JWT_GROUP_MAPPINGS={"everyone":[2]}`} {
-		resp, p := old.save(s)
-		if resp.StatusCode != http.StatusForbidden || !strings.Contains(p.Detail, "recent proof") {
-			t.Errorf("%s: got %d %+v, want 403", s, resp.StatusCode, p)
+	b.admin().mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
+	c := b.signedIn("root@example.com", time.Hour)
+	var without []string
+	for _, s := range setting.Table() {
+		if !s.Changeable {
+			continue
+		}
+		if s.WithoutProof {
+			without = append(without, s.Name)
+			continue
+		}
+		for _, value := range []any{cmp.Or(s.Default, "x"), "", nil} {
+			var p problem
+			resp := c.call("PATCH", "/api/v1/settings", map[string]any{"version": c.version(), "values": map[string]any{s.Name: value}}, &p)
+			if resp.StatusCode != http.StatusForbidden || p.Code != "proof_needed" || !strings.Contains(p.Detail, "recent proof") {
+				t.Errorf("API, %s to %v: got %d %+v, want a proof asked for", s.Name, value, resp.StatusCode, p)
+			}
+		}
+		for _, text := range []string{"other", ""} {
+			if s.Page == "" {
+				b.asksFirst(t, c, "/admin/sign-in", url.Values{"version": {fmt.Sprint(c.version())}, s.Name: {text}, "was." + s.Name: {"else"}})
+			}
 		}
 	}
-	if resp, p := old.save("SITE_NAME=Acme", `JWT_GROUP_MAPPINGS={"everyone":["Staff"]}`); resp.StatusCode != http.StatusOK {
+	if !slices.Equal(without, []string{"SITE_NAME"}) {
+		t.Errorf("without a proof: got %q, want the name of the site alone", without)
+	}
+	version := fmt.Sprint(c.version())
+	for _, action := range []string{"generate", "paste"} {
+		b.asksFirst(t, c, "/admin/key", url.Values{"version": {version}, "action": {action}, "secret": {otherSecret}})
+	}
+	b.asksFirst(t, c, "/admin/mapping", url.Values{"version": {version}, "mode": {"automatic"}})
+	b.asksFirst(t, c, "/admin/mapping", url.Values{"version": {version}, "mode": {"manual"}, "idp.0": {"extHR"}, "groups.0": {"Staff"}})
+	form := formOf(t, c.get("/admin/mapping").body)
+	form.Set("action", "import")
+	form.Set("json", `{"extHR":["Staff"]}`)
+	imported := formOf(t, c.post("/admin/mapping", form).body)
+	if imported.Get("idp.0") != "extHR" {
+		t.Fatalf("import: got %v", imported)
+	}
+	b.asksFirst(t, c, "/admin/mapping", imported)
+	if got := fmt.Sprint(c.version()); got != version {
+		t.Errorf("version: got %s, want %s: nothing saved", got, version)
+	}
+	if resp, p := c.save("SITE_NAME=Acme"); resp.StatusCode != http.StatusOK {
 		t.Errorf("what needs no proof: got %d %+v", resp.StatusCode, p)
 	}
-	form := formOf(t, old.get("/admin/sign-in").body)
-	form.Set("JWT_IDENTITY_PROVIDER_URI", "https://other.example/login")
-	resp := old.post("/admin/sign-in", form)
-	if resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(resp.Header.Get("Location"), "/auth/confirm?return_to=") {
-		t.Errorf("form: got %d to %q, want to be asked for a proof", resp.StatusCode, resp.Header.Get("Location"))
+}
+
+// asksFirst posts a form, and wants a proof asked for.
+func (b *bridge) asksFirst(t *testing.T, c *browser, path string, form url.Values) {
+	t.Helper()
+	resp := c.post(path, form)
+	if resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(resp.Header.Get("Location"), "/auth/confirm?return_to=") || strings.Contains(resp.body, "secret") {
+		t.Errorf("POST %s %v: got %d to %q, want a proof asked for", path, form, resp.StatusCode, resp.Header.Get("Location"))
 	}
-	page := old.get("/admin/key").body
-	resp = old.post("/admin/key", url.Values{"version": {value(t, page, "version")}, "action": {"generate"}})
-	if resp.StatusCode != http.StatusSeeOther || strings.Contains(resp.body, "secret") {
-		t.Errorf("key: got %d, want to be asked for a proof", resp.StatusCode)
+}
+
+// Every route that changes something stands here, with what an administrator gets who signed in an hour ago. "asks" is a
+// proof asked for; whatever is new must take its place.
+//
+// SECURITY G6
+func TestActionsNeedProof(t *testing.T) {
+	b := start(t, bare...)
+	b.admin().mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", `JWT_SHARED_SECRET=["`+secret+`","`+otherSecret+`"]`)
+	c := b.signedIn("root@example.com", time.Hour)
+	group := b.group("Sales")
+	ann := b.account("ann@example.com")
+	bob := b.account("bob@example.com", group)
+	session := func() string {
+		b.as("bob@example.com")
+		var list struct{ Sessions []struct{ Ref string } }
+		c.call("GET", fmt.Sprint("/api/v1/sessions?person=", bob), nil, &list)
+		return list.Sessions[0].Ref
 	}
-	if got := b.signIn(secret, nil); got != "" {
+	v := c.version()
+	tests := []struct{ route, body, want string }{
+		{"PATCH /api/v1/settings", `{"version":1,"values":{"CORS_ORIGINS":null}}`, "asks"},
+		{"POST /api/v1/signing-key", `{"version":1}`, "asks"},
+		{"POST /api/v1/signing-key/retire", `{"version":1}`, "asks"},
+		{"POST /api/v1/explain", `{"token":"x"}`, "200"},
+		{"PUT /api/v1/mapping", fmt.Sprintf(`{"version":%d,"mode":"automatic"}`, v), "asks"},
+		{"POST /api/v1/mapping/preview", `{"mode":"automatic","mappings":{}}`, "200"},
+		{"POST /api/v1/people", `{"email":"new@example.com"}`, "asks"},
+		{"PATCH /api/v1/people/:id", `{"active":true}`, "asks"},
+		{"PATCH /api/v1/people/:id", `{"active":false}`, "204"},
+		{"PATCH /api/v1/people/:id/attributes", `{"set":{"tenant":"7"}}`, "asks"},
+		{"PUT /api/v1/people/:id/groups/:group", "", "asks"},
+		{"DELETE /api/v1/people/:id/groups/:group", "", "204"},
+		{"POST /api/v1/groups", `{"name":"Directors"}`, "asks"},
+		{"PATCH /api/v1/groups/:id", `{"name":"Directors"}`, "asks"},
+		{"DELETE /api/v1/groups/:id", "", "asks"},
+		{"DELETE /api/v1/sessions/:ref", "", "204"},
+		{"DELETE /api/v1/people/:id/sessions", "", "200"},
+
+		{"POST /admin/sign-in", fmt.Sprintf("version=%d&CORS_ORIGINS=&was.CORS_ORIGINS=https://a.example", v), "asks"},
+		{"POST /admin/key", "version=1&action=generate", "asks"},
+		{"POST /admin/key", "version=1&action=retire", "asks"},
+		{"POST /admin/try", "token=x", "200"},
+		{"POST /admin/try/begin", "", "303"},
+		{"POST /admin/mapping", fmt.Sprintf("version=%d&mode=automatic", v), "asks"},
+		{"POST /admin/people/new", "email=new@example.com", "asks"},
+		{"POST /admin/people/:id/state", "active=yes", "asks"},
+		{"POST /admin/people/:id/state", "active=no", "303"},
+		{"POST /admin/people/:id/attributes", "name=tenant&value=7", "asks"},
+		{"POST /admin/people/:id/groups", "do=add&group=Administrators", "asks"},
+		{"POST /admin/people/:id/groups", "do=remove&group=:group", "303"},
+		{"POST /admin/people/:id/sessions", "all=yes", "303"},
+		{"POST /admin/groups", "name=Directors", "asks"},
+		{"POST /admin/groups/:id/rename", "name=Directors", "asks"},
+		{"POST /admin/groups/:id/delete", "", "asks"},
+		{"POST /admin/groups/:id/members", "do=add&person=ann@example.com", "asks"},
+		{"POST /admin/groups/:id/members", "do=remove&person=bob@example.com", "303"},
+		{"POST /admin/sessions", "session=:ref", "303"},
+	}
+	stands := map[string]bool{}
+	for _, tt := range tests {
+		stands[tt.route] = true
+		method, path, _ := strings.Cut(tt.route, " ")
+		id := ann
+		if strings.Contains(path, "/groups/:id") {
+			id = group
+		}
+		fill := strings.NewReplacer(":id", fmt.Sprint(id), ":group", fmt.Sprint(group), ":ref", session())
+		kind := "application/x-www-form-urlencoded\n"
+		if strings.HasPrefix(path, "/api/") {
+			kind = "application/json\n"
+		}
+		resp := c.send(method, fill.Replace(path), kind+fill.Replace(tt.body), "Sec-Fetch-Site: same-origin")
+		got := fmt.Sprint(resp.StatusCode)
+		if strings.Contains(resp.body, "proof_needed") || strings.HasPrefix(resp.Header.Get("Location"), "/auth/confirm?") {
+			got = "asks"
+		}
+		if got != tt.want {
+			t.Errorf("%s %s: got %s (%s), want %s", tt.route, tt.body, got, sso.Truncate(resp.body, 200), tt.want)
+		}
+	}
+	for _, route := range b.srv.Routes() {
+		method, path, _ := strings.Cut(route, " ")
+		if method != "GET" && (strings.HasPrefix(path, "/admin") || strings.HasPrefix(path, "/api/v1")) && !stands[route] {
+			t.Errorf("%s: does it need a recent proof?", route)
+		}
+	}
+	if got := b.signIn(secret, claims{"email": "new@example.com"}); got != "" {
 		t.Errorf("sign-in afterwards: got %q, want nothing changed", got)
 	}
 }

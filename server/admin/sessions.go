@@ -103,7 +103,10 @@ func (a *Admin) endSession(c *call, in sessionRef) (nothing, error) {
 	if !ok {
 		return nothing{}, over
 	}
-	e := c.event(sso.EventSession, "signed out by an administrator")
+	e, err := c.event(endSession, "signed out by an administrator")
+	if err != nil {
+		return nothing{}, err
+	}
 	if p, err := a.Store.Principal(ctx, hash); err == nil { // without it the event still has the account
 		e.Email = p.Account.Email
 	}
@@ -124,7 +127,11 @@ func (a *Admin) endSessions(c *call, in byID) (endedSessions, error) {
 	if err != nil {
 		return endedSessions{}, err
 	}
-	n, err := a.Store.EndSessions(ctx, in.ID, c.about(sso.EventSession, account.Email, "signed out everywhere by an administrator"))
+	e, err := c.about(endSession, account.Email, "signed out everywhere by an administrator")
+	if err != nil {
+		return endedSessions{}, err
+	}
+	n, err := a.Store.EndSessions(ctx, in.ID, e)
 	return endedSessions{n}, err
 }
 

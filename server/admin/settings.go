@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,41 +85,16 @@ func (a *Admin) changeSettings(c *call, in settingChanges) (savedVersion, error)
 	return savedVersion{version}, err
 }
 
-// save saves settings for this administrator. What changes who is let in, and who is an administrator, needs a recent
-// proof of who the person is (SECURITY G3).
+// save saves settings for this administrator.
 func (a *Admin) save(c *call, values map[string]*string, version int64) (int64, error) {
-	ctx := c.Request().Context()
-	needs, err := a.needsProof(ctx, values)
-	if err != nil {
-		return 0, err
-	}
-	if needs {
+	if needsProof(values) {
 		if err := c.notRecent(); err != nil {
 			return 0, err
 		}
 	}
-	return a.Settings.Save(ctx, Change{
+	return a.Settings.Save(c.Request().Context(), Change{
 		Values: values, Version: version, Actor: c.who.Account.Email, Peer: a.Host.Peer(c.Request()), Reference: a.Host.Reference(c.Request()),
 	})
-}
-
-func (a *Admin) needsProof(ctx context.Context, values map[string]*string) (bool, error) {
-	for _, name := range []string{"JWT_IDENTITY_PROVIDER_URI", sharedSecret, "JWT_TOKEN_URI", "JWT_PROFILE", "JWT_ATTRIBUTE_EMAIL",
-		"JWT_ATTRIBUTE_SUBJECT", "JWT_ATTRIBUTE_GROUPS", "LINK_PASSWORD_ACCOUNTS"} {
-		if _, changed := values[name]; changed {
-			return true, nil
-		}
-	}
-	text, changed := values[groupMappings]
-	if !changed || text == nil {
-		return false, nil
-	}
-	next, err := sso.ParseMappings(*text)
-	if err != nil {
-		return false, nil // Save says what is wrong with it
-	}
-	cfg, _, err := a.Settings.Current(ctx)
-	return err == nil && len(newAdministrators(cfg.JWTGroupMappings, next)) > 0, err
 }
 
 // newAdministrators are the groups of the IdP that next makes administrators and before did not, sorted.
@@ -239,7 +213,7 @@ func (a *Admin) saveSettingsForm(c *call) error {
 	if err == nil {
 		return c.done("/sign-in", "saved")
 	}
-	if errors.Is(err, errNotRecent) {
+	if sso.CodeOf(err) == sso.ProofNeeded {
 		return c.proveFirst(form)
 	}
 	return a.settingsAgain(c, form, values, err)
