@@ -67,7 +67,7 @@ func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error)
 		h["X-Request-Id"] = []string{newRequestID()}
 	}
 	s.logRefusal(r, status, code, ref, h.Get("X-Request-Id"), err)
-	s.metrics.refused(code)
+	s.metrics.Refused(code)
 
 	for _, name := range aboutBody {
 		h.Del(name)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -87,7 +88,7 @@ func (s *Server) signIn(c echo.Context, l *live, in params) error {
 		return s.endTrial(c, l, cb)
 	}
 	cb.Switch = in.switchTo && !crossSite(r) && r.Method == http.MethodPost // only our own page can ask
-	login, err := l.bridge.SignIn(r.Context(), cb)
+	login, err := s.runLogin(r, l, cb)
 	if ask, ok := errors.AsType[*sso.SwitchNeeded](err); ok {
 		return s.askSwitch(c, l, in, current, ask.To)
 	}
@@ -97,7 +98,6 @@ func (s *Server) signIn(c echo.Context, l *live, in params) error {
 	if err != nil {
 		return err
 	}
-	s.metrics.signedIn(login)
 	if !login.Resumed {
 		s.logSignIn(r, cb, login)
 		s.endReplaced(r, l)
@@ -182,13 +182,22 @@ func (s *Server) handleToSession(c echo.Context) error {
 
 func (s *Server) openAPISession(c echo.Context, l *live, in params) (*sso.Login, error) {
 	cb := s.callback(c.Request(), l, in)
-	login, err := l.bridge.SignIn(c.Request().Context(), cb)
+	login, err := s.runLogin(c.Request(), l, cb)
 	if err != nil {
 		return nil, err
 	}
-	s.metrics.signedIn(login)
 	s.logSignIn(c.Request(), cb, login)
 	return login, nil
+}
+
+// runLogin runs a login, and counts it. A question to the person ([sso.SwitchNeeded]) is neither a sign-in nor a refusal.
+func (s *Server) runLogin(r *http.Request, l *live, cb sso.Callback) (*sso.Login, error) {
+	began := time.Now()
+	login, err := l.bridge.SignIn(r.Context(), cb)
+	if _, ask := errors.AsType[*sso.SwitchNeeded](err); !ask {
+		s.metrics.SignedIn(login, time.Since(began))
+	}
+	return login, err
 }
 
 func (s *Server) callback(r *http.Request, l *live, in params) sso.Callback {

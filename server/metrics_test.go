@@ -16,12 +16,14 @@ func TestMetrics(t *testing.T) {
 	b.browser().get("/auth/verify").want(t, 401, "")
 	c.get("/auth/sso?jwt=" + b.token(claims{"exp": 1, "iat": nil}))
 	resp := b.browser().get("/metrics")
-	if got := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || got != "text/plain; version=0.0.4; charset=utf-8" {
+	if got := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || !strings.HasPrefix(got, "text/plain; version=0.0.4; charset=utf-8") {
 		t.Errorf("got %d, %q", resp.StatusCode, got)
 	}
 	for _, want := range []string{
 		"# HELP ssobridge_sign_ins_total Accepted sign-ins by outcome: new, known, reactivated, resumed.", "# TYPE ssobridge_sign_ins_total counter",
 		`ssobridge_sign_ins_total{outcome="new"} 1`, `ssobridge_refusals_total{code="token_expired"} 1`,
+		`ssobridge_sign_in_duration_seconds_count{outcome="new"} 1`, `ssobridge_sign_in_duration_seconds_count{outcome="refused"} 1`,
+		`ssobridge_verify_duration_seconds_count 2`,
 		`ssobridge_verify_total{status="200"} 1`, `ssobridge_verify_total{status="401"} 1`, `ssobridge_verify_total{status="503"} 0`,
 	} {
 		if !strings.Contains(resp.body, want+"\n") {

@@ -78,7 +78,7 @@ func (s *Server) handleMetrics(c echo.Context) error {
 	if s.live.Load().cfg.MetricsListen != "" {
 		return echo.ErrNotFound
 	}
-	s.metrics.handler().ServeHTTP(c.Response(), c.Request())
+	s.metrics.ServeHTTP(c.Response(), c.Request())
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
 
+	"github.com/ssobridge/ssobridge/server/metrics"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -31,6 +33,7 @@ type Options struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 	Version   string
+	Metrics   *metrics.Metrics // nil: the server makes its own
 
 	Administration *Administration // nil: there are no administrator's pages
 	// SettingsChanged is called when settings or groups were changed, here or by another replica, until it returns nil.
@@ -78,7 +81,7 @@ type Server struct {
 	echo       *echo.Echo
 	pages      *templates.Pages
 	flows      *seal.Box
-	metrics    *metrics
+	metrics    *metrics.Metrics
 	transport  *http.Transport // to UPSTREAM
 	appCookie  sync.Once       // the warning about an app that sets our cookies
 	unsigned   *rate.Limiter   // of handoffs
@@ -90,7 +93,7 @@ type Server struct {
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
 func New(o Options, l Live) (*Server, error) {
 	s := &Server{
-		Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: newMetrics(o.Now()), transport: newTransport(),
+		Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: cmp.Or(o.Metrics, metrics.New(o.Version)), transport: newTransport(),
 		unsigned: rate.NewLimiter(unsignedRate, unsignedBurst), misasked: rate.NewLimiter(rate.Every(10*time.Second), 5), tokens: tally{open: true},
 	}
 	s.principals.reload = o.SettingsChanged
@@ -120,9 +123,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = s.asSent(r)
 	switch {
 	case r.URL.Path == "/auth/verify":
+		began := time.Now()
 		s.verify(w, r)
+		s.metrics.VerifyTook(time.Since(began))
 	case r.URL.Path == "/auth/forward":
+		began := time.Now()
 		s.forward(w, r)
+		s.metrics.VerifyTook(time.Since(began))
 	case s.live.Load().proxy != nil && !ownPath(r.URL.Path):
 		s.reverseProxy(w, r)
 	default:
@@ -152,7 +159,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // ServeMetrics answers /metrics, and nothing else, on a listener of its own (METRICS_LISTEN).
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.Handle("GET /metrics", s.metrics)
 	return serveHTTP(ctx, l, mux)
 }
 

@@ -279,5 +279,5 @@ func (s *Server) denyVerify(w http.ResponseWriter, r *http.Request, err error) {
 func (s *Server) answerVerify(w http.ResponseWriter, status int) {
 	w.Header()["Content-Length"] = zero
 	w.WriteHeader(status)
-	s.metrics.verified(status)
+	s.metrics.Verified(status)
 }

@@ -27,12 +27,15 @@ type conn struct {
 	tx    *sql.Tx              // nil outside a transaction
 	stmts map[string]*sql.Stmt // hot statements; read-only
 	fail  func(error) error
+	seen  func(kind string, began time.Time, err error) // outside a transaction; nil in one, which is seen as a whole
 }
 
 // exec returns how many rows were changed.
-func (c *conn) exec(ctx context.Context, query string, args ...any) (int64, error) {
+func (c *conn) exec(ctx context.Context, query string, args ...any) (changed int64, err error) {
+	if c.seen != nil {
+		defer func(began time.Time) { c.seen("query", began, err) }(time.Now())
+	}
 	var result sql.Result
-	var err error
 	if stmt := c.stmt(ctx, query); stmt != nil {
 		result, err = stmt.ExecContext(ctx, bind(args)...)
 	} else {
@@ -46,6 +49,9 @@ func (c *conn) exec(ctx context.Context, query string, args ...any) (int64, erro
 
 // each calls scan for each row.
 func (c *conn) each(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) (err error) {
+	if c.seen != nil {
+		defer func(began time.Time) { c.seen("query", began, err) }(time.Now())
+	}
 	var rows *sql.Rows
 	if stmt := c.stmt(ctx, query); stmt != nil {
 		rows, err = stmt.QueryContext(ctx, bind(args)...)
@@ -187,7 +193,8 @@ const maxTries = 6
 // is kept or nothing. Between two statements other transactions may commit (PostgreSQL), so what must not change is
 // locked by an UPDATE first. The order of locks is: proofs, account, administrators, other rows sorted, then the counter
 // of changes.
-func (s *Store) writing(ctx context.Context, fn func(*conn) error) error {
+func (s *Store) writing(ctx context.Context, fn func(*conn) error) (err error) {
+	defer func(began time.Time) { s.observed("transaction", began, err) }(time.Now())
 	stmts, err := s.writeStmts.get(ctx)
 	if err != nil {
 		return s.noteWrite(s.engine.translate(err))
@@ -217,7 +224,7 @@ func (s *Store) writeOnce(ctx context.Context, stmts map[string]*sql.Stmt, fn fu
 
 // reading is for single queries: each sees one state of the database.
 func (s *Store) reading() *conn {
-	return &conn{on: s.engine.read, fail: s.engine.translate}
+	return &conn{on: s.engine.read, fail: s.engine.translate, seen: s.observed}
 }
 
 // readingHot is reading with the prepared statements of the hot queries.
@@ -226,7 +233,7 @@ func (s *Store) readingHot(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, s.engine.translate(err)
 	}
-	return &conn{on: s.engine.read, stmts: stmts, fail: s.engine.translate}, nil
+	return &conn{on: s.engine.read, stmts: stmts, fail: s.engine.translate, seen: s.observed}, nil
 }
 
 // closedText is what database/sql says once it was closed; it exports no error for it.

@@ -46,6 +46,7 @@ type Store struct {
 	refusals   refusalLimit
 	seen       *seenGroups
 	failing    atomic.Bool // the last write found the database unavailable
+	observe    atomic.Pointer[func(kind string, took time.Duration, err error)]
 }
 
 // Open opens the database that a DATABASE_URL names: "sqlite:path", "sqlite:///absolute/path" or "postgres://…". It
@@ -76,6 +77,16 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	}
 	s.recorder = startRecorder(s.keepEvents)
 	return s, nil
+}
+
+// Observe has f told of each operation of the database from now on, for metrics: kind is "transaction" (with its wait for the
+// writer and its retries) or "query" (one outside a transaction). f must be quick, and safe for use by many goroutines.
+func (s *Store) Observe(f func(kind string, took time.Duration, err error)) { s.observe.Store(&f) }
+
+func (s *Store) observed(kind string, began time.Time, err error) {
+	if f := s.observe.Load(); f != nil {
+		(*f)(kind, time.Since(began), err)
+	}
 }
 
 // Close waits for the events that are being recorded and closes the database.

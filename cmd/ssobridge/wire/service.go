@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/server/metrics"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/store"
@@ -46,6 +47,8 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	if err != nil {
 		return nil, err
 	}
+	counted := metrics.New(version)
+	st.Observe(counted.Stored)
 	s, err := server.New(server.Options{
 		Store:          st,
 		Passwords:      &password.Hasher{},
@@ -54,6 +57,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 		Now:            now,
 		Log:            log,
 		Version:        version,
+		Metrics:        counted,
 		Administration: &server.Administration{Store: st, Settings: runtime},
 		SettingsChanged: func(ctx context.Context) error {
 			return errors.Join(runtime.Reload(ctx), signer.Reload(ctx))

@@ -1,0 +1,135 @@
+// Package metrics counts and times what the bridge does, for Prometheus.
+//
+// Labels have values of fixed sets only: never anything that a client sent (SECURITY K1).
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// Metrics are those of one server. Make them with [New].
+type Metrics struct {
+	signIns    *prometheus.CounterVec
+	refusals   *prometheus.CounterVec
+	signInTime *prometheus.HistogramVec
+	storeTime  *prometheus.HistogramVec
+
+	// By status and read only, so that the hot path looks nothing up by label.
+	verify     map[int]prometheus.Counter
+	verifyTime prometheus.Histogram
+
+	handler http.Handler
+}
+
+// Buckets, in seconds: a check of a session takes some 20 µs, a sign-in some milliseconds, a wait for a database up to ten
+// seconds.
+var (
+	checkBuckets = []float64{10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 1e-3, 5e-3, 25e-3, 100e-3, 1}
+	workBuckets  = []float64{0.5e-3, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1, 2.5, 10}
+)
+
+// verifyStatuses are those that a proxy's question can get.
+var verifyStatuses = [...]int{200, 302, 401, 403, 405, 503}
+
+// New makes metrics of their own registry: two servers in one process do not meet.
+func New(version string) *Metrics {
+	registry := prometheus.NewRegistry()
+	m := &Metrics{
+		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ssobridge_sign_ins_total", Help: "Accepted sign-ins by outcome: new, known, reactivated, resumed.",
+		}, []string{"outcome"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ssobridge_refusals_total", Help: "Refused requests by code.",
+		}, []string{"code"}),
+		signInTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ssobridge_sign_in_duration_seconds", Help: "How long sign-ins took, by outcome: those of ssobridge_sign_ins_total, and refused.",
+			Buckets: workBuckets,
+		}, []string{"outcome"}),
+		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ssobridge_store_operation_duration_seconds", Help: "How long the database took, by kind (query, or transaction with its wait and its retries) and result (ok, refused, unavailable).",
+			Buckets: workBuckets,
+		}, []string{"kind", "result"}),
+		verifyTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ssobridge_verify_duration_seconds", Help: "How long answers of /auth/verify and /auth/forward took.",
+			Buckets: checkBuckets,
+		}),
+		verify: map[int]prometheus.Counter{},
+	}
+	verifies := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ssobridge_verify_total", Help: "Answers of /auth/verify and /auth/forward by status.",
+	}, []string{"status"})
+	for _, status := range verifyStatuses {
+		m.verify[status] = verifies.WithLabelValues(strconv.Itoa(status))
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ssobridge_build_info", Help: "1, with the version of the program.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	registry.MustRegister(m.signIns, m.refusals, m.signInTime, m.storeTime, m.verifyTime, verifies, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return m
+}
+
+// ServeHTTP answers with all of them, in Prometheus's text format.
+func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
+
+// Verified counts an answer to a proxy's question.
+func (m *Metrics) Verified(status int) {
+	if c := m.verify[status]; c != nil {
+		c.Inc()
+	}
+}
+
+// VerifyTook times one.
+func (m *Metrics) VerifyTook(took time.Duration) { m.verifyTime.Observe(took.Seconds()) }
+
+// Refused counts a refusal.
+func (m *Metrics) Refused(code sso.Code) { m.refusals.WithLabelValues(string(code)).Inc() }
+
+// SignedIn counts a sign-in that was accepted, or one that was refused when login is nil.
+func (m *Metrics) SignedIn(login *sso.Login, took time.Duration) {
+	outcome := outcomeOf(login)
+	if login != nil {
+		m.signIns.WithLabelValues(outcome).Inc()
+	}
+	m.signInTime.WithLabelValues(outcome).Observe(took.Seconds())
+}
+
+func outcomeOf(login *sso.Login) string {
+	switch {
+	case login == nil:
+		return "refused"
+	case login.Resumed:
+		return "resumed"
+	}
+	switch login.SignedIn.Admission {
+	case sso.AdmitNew:
+		return "new"
+	case sso.AdmitReactivated:
+		return "reactivated"
+	}
+	return "known"
+}
+
+// Stored times what the database did: kind is "query" or "transaction". An error with a code other than
+// [sso.StoreUnavailable] is a refusal that the transaction came to.
+func (m *Metrics) Stored(kind string, took time.Duration, err error) {
+	result := "ok"
+	switch {
+	case err == nil:
+	case sso.CodeOf(err) == sso.StoreUnavailable || sso.CodeOf(err) == sso.Internal:
+		result = "unavailable"
+	default:
+		result = "refused"
+	}
+	m.storeTime.WithLabelValues(kind, result).Observe(took.Seconds())
+}
