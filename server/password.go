@@ -325,7 +325,7 @@ func (s *Server) handlePasswordChange(c echo.Context) error {
 	page := templates.Password{Layout: s.layout(l), Person: person(p.Account), MinCharacters: password.MinCharacters}
 	chosen := values.Get("new")
 	page.NewError, page.AgainError = newPasswordErrors(chosen, values.Get("again"), p.Account)
-	if page.Failed() {
+	if page.Faults().Any() {
 		return s.refusedForm(c, page, page.NewError+page.AgainError)
 	}
 	known, err := s.provePassword(r, l, p.Account.Email, values.Get("old"), "to change it")

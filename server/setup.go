@@ -91,7 +91,7 @@ func (s *Server) handleSetup(c echo.Context) error {
 		page.EmailError = sentence(err.Error())
 	}
 	page.PasswordError, page.AgainError = newPasswordErrors(values.Get("password"), values.Get("again"), a)
-	if page.Failed() {
+	if page.Faults().Any() {
 		return s.refusedForm(c, page, strings.TrimSpace(page.EmailError+" "+page.PasswordError+page.AgainError))
 	}
 	err = s.setUp(c, l, secret, a, values.Get("password"), nil)

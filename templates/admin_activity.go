@@ -15,8 +15,8 @@ type AdminSessions struct {
 
 func (AdminSessions) template() string { return "admin-sessions" }
 
-// Failed reports whether something was refused.
-func (s AdminSessions) Failed() bool { return s.Alert != "" || s.PersonError != "" }
+// Faults are why something was refused.
+func (s AdminSessions) Faults() Faults { return faults(s.Alert, s.PersonField()) }
 
 // PersonField is the field to look for one person.
 func (s AdminSessions) PersonField() Field {
@@ -50,9 +50,9 @@ type AdminActivity struct {
 
 func (AdminActivity) template() string { return "admin-activity" }
 
-// Failed reports whether the filter cannot be used.
-func (a AdminActivity) Failed() bool {
-	return a.Alert != "" || a.PersonError != "" || a.FromError != "" || a.UntilError != ""
+// Faults are why the filter cannot be used.
+func (a AdminActivity) Faults() Faults {
+	return faults(a.Alert, a.PersonField(), a.FromField(), a.UntilField())
 }
 
 // ReferenceField is the field for a reference.

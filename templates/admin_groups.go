@@ -16,12 +16,12 @@ type AdminGroups struct {
 
 func (AdminGroups) template() string { return "admin-groups" }
 
-// Failed reports whether the page answers a form that was refused.
-func (g AdminGroups) Failed() bool { return g.Alert != "" || g.NameError != "" }
+// Faults are why a form was refused.
+func (g AdminGroups) Faults() Faults { return faults(g.Alert, g.NameField()) }
 
 // NameField is the field for a new group.
 func (g AdminGroups) NameField() Field {
-	return Field{Name: "name", Label: "Name of a new group", Type: "text", Value: g.NewName, Error: g.NameError, Autocomplete: "off", Required: true, Autofocus: g.NameError != ""}
+	return Field{Name: "name", Label: "Name of a new group", Type: "text", Value: g.NewName, Error: g.NameError, Autocomplete: "off", Required: true}
 }
 
 // An AdminGroupRow is one group in the list.
@@ -57,16 +57,16 @@ type AdminGroup struct {
 
 func (AdminGroup) template() string { return "admin-group" }
 
-// Failed reports whether the page answers a form that was refused.
-func (g AdminGroup) Failed() bool { return g.Alert != "" || g.NameError != "" || g.AddingError != "" }
+// Faults are why a form was refused.
+func (g AdminGroup) Faults() Faults { return faults(g.Alert, g.NameField(), g.PersonField()) }
 
 // NameField is the field for another name.
 func (g AdminGroup) NameField() Field {
-	return Field{Name: "name", Label: "Name", Type: "text", Value: g.NewName, Error: g.NameError, Autocomplete: "off", Required: true, Autofocus: g.NameError != "",
+	return Field{Name: "name", Label: "Name", Type: "text", Value: g.NewName, Error: g.NameError, Autocomplete: "off", Required: true,
 		Help: "Apps know the group by its name."}
 }
 
 // PersonField is the field for a new member.
 func (g AdminGroup) PersonField() Field {
-	return Field{Name: "person", Label: "E-mail of a person to add", Type: "email", Value: g.Adding, Error: g.AddingError, Autocomplete: "off", Required: true, Autofocus: g.AddingError != ""}
+	return Field{Name: "person", Label: "E-mail of a person to add", Type: "email", Value: g.Adding, Error: g.AddingError, Autocomplete: "off", Required: true}
 }

@@ -64,8 +64,14 @@ func (m AdminMapping) Modes() []AdminMode {
 	return all
 }
 
-// Failed reports whether the page answers a form that was not saved.
-func (m AdminMapping) Failed() bool { return m.Alert != "" || m.ModeError != "" || m.JSONError != "" }
+// Faults are why the form was not saved.
+func (m AdminMapping) Faults() Faults {
+	f := faults(m.Alert).with("mode-off", "How groups are set", m.ModeError)
+	for _, row := range m.Rows {
+		f = f.with("idp."+row.N, "Group at the identity provider", row.IDPError).with("groups."+row.N, "Groups here", row.GroupsError)
+	}
+	return f.with("json", "Mappings as JSON", m.JSONError)
+}
 
 // An AdminMode is one choice of how groups are set.
 type AdminMode struct {

@@ -40,16 +40,16 @@ type AdminNewPerson struct {
 
 func (AdminNewPerson) template() string { return "admin-new-person" }
 
-// Failed reports whether the page answers a form that was refused.
-func (p AdminNewPerson) Failed() bool {
-	return p.Alert != "" || p.EmailError != "" || p.FirstNameError != "" || p.LastNameError != "" || p.GroupError != ""
+// Faults are why the form was refused.
+func (p AdminNewPerson) Faults() Faults {
+	return faults(p.Alert, p.Fields()...).with("group", p.GroupField().Label, p.GroupError)
 }
 
 // Fields are the fields but for the group.
 func (p AdminNewPerson) Fields() []Field {
 	return []Field{
 		{Name: "email", Label: "E-mail", Type: "email", Value: p.Email, Error: p.EmailError, Autocomplete: "off", Required: true,
-			Help: "The person signs in with this address, through the identity provider. No password is set.", Autofocus: p.EmailError != ""},
+			Help: "The person signs in with this address, through the identity provider. No password is set."},
 		{Name: "first_name", Label: "First name (optional)", Type: "text", Value: p.FirstName, Error: p.FirstNameError, Autocomplete: "off"},
 		{Name: "last_name", Label: "Last name (optional)", Type: "text", Value: p.LastName, Error: p.LastNameError, Autocomplete: "off"},
 	}
@@ -96,9 +96,9 @@ type AdminPerson struct {
 
 func (AdminPerson) template() string { return "admin-person" }
 
-// Failed reports whether the page answers a form that was refused.
-func (p AdminPerson) Failed() bool {
-	return p.Alert != "" || p.Attribute.NameError != "" || p.Attribute.ValueError != "" || p.AddingError != ""
+// Faults are why a form was refused.
+func (p AdminPerson) Faults() Faults {
+	return faults(p.Alert, p.Attribute.NameField(), p.Attribute.ValueField()).with("group", p.GroupField().Label, p.AddingError)
 }
 
 // GroupField is the field for another group.
@@ -124,12 +124,12 @@ type AdminAttributeForm struct {
 
 // NameField is the field for the name.
 func (f AdminAttributeForm) NameField() Field {
-	return Field{Name: "name", Label: "Name", Type: "text", Value: f.Name, Error: f.NameError, Autocomplete: "off", Required: true, Autofocus: f.NameError != ""}
+	return Field{Name: "name", Label: "Name", Type: "text", Value: f.Name, Error: f.NameError, Autocomplete: "off", Required: true}
 }
 
 // ValueField is the field for the value.
 func (f AdminAttributeForm) ValueField() Field {
-	return Field{Name: "value", Label: "Value", Type: "text", Value: f.Value, Error: f.ValueError, Autocomplete: "off", Autofocus: f.ValueError != ""}
+	return Field{Name: "value", Label: "Value", Type: "text", Value: f.Value, Error: f.ValueError, Autocomplete: "off"}
 }
 
 // An AdminMembership is a group that a person is in.

@@ -11,6 +11,17 @@ type AdminSettings struct {
 
 func (AdminSettings) template() string { return "admin-settings" }
 
+// Faults are why nothing was saved.
+func (a AdminSettings) Faults() Faults {
+	f := Faults{Alerts: a.Alerts}
+	for _, section := range a.Sections {
+		for _, s := range section.Settings {
+			f = f.with(s.Name, s.Label, s.Error)
+		}
+	}
+	return f
+}
+
 // An AdminSettingSection is a heading with its settings.
 type AdminSettingSection struct {
 	Name     string
@@ -76,8 +87,11 @@ type AdminKey struct {
 
 func (AdminKey) template() string { return "admin-key" }
 
+// Faults are why nothing was done.
+func (k AdminKey) Faults() Faults { return faults(k.Alert, k.SecretField()) }
+
 // SecretField is the field for a pasted key.
 func (k AdminKey) SecretField() Field {
 	return Field{Name: "secret", Label: "Key from the identity provider", Type: "password", Error: k.SecretError, Autocomplete: "off", Required: true,
-		Help: "At least 32 characters. The characters themselves are the key: it is not decoded.", Autofocus: k.SecretError != ""}
+		Help: "At least 32 characters. The characters themselves are the key: it is not decoded."}
 }

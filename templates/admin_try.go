@@ -13,6 +13,11 @@ type AdminTry struct {
 
 func (AdminTry) template() string { return "admin-try" }
 
+// Faults are why there is no report.
+func (t AdminTry) Faults() Faults {
+	return faults(t.Alert).with("token", "Token", t.TokenError)
+}
+
 // An AdminReport is every check that a sign-in meets, and what would come of it.
 type AdminReport struct {
 	Accepted   bool

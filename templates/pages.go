@@ -135,14 +135,14 @@ type Login struct {
 
 func (Login) template() string { return "login" }
 
-// Failed reports whether the page answers a failed attempt.
-func (l Login) Failed() bool { return l.Error != "" || l.EmailError != "" || l.PasswordError != "" }
+// Faults are what was wrong with the attempt.
+func (l Login) Faults() Faults { return faults(l.Error, l.EmailField(), l.PasswordField()) }
 
 // EmailField is the field for the e-mail.
 func (l Login) EmailField() Field {
 	return Field{
 		Name: "email", Label: "E-mail", Type: "email", Value: l.Email, Error: l.EmailError, Autocomplete: "username",
-		Required: true, Autofocus: l.EmailError != "",
+		Required: true,
 	}
 }
 
@@ -150,7 +150,7 @@ func (l Login) EmailField() Field {
 func (l Login) PasswordField() Field {
 	return Field{
 		Name: "password", Label: "Password", Type: "password", Error: l.PasswordError, Autocomplete: "current-password",
-		Required: true, Autofocus: l.EmailError == "" && l.PasswordError != "",
+		Required: true,
 	}
 }
 

@@ -19,10 +19,8 @@ type Setup struct {
 
 func (Setup) template() string { return "setup" }
 
-// Failed reports whether the page answers a failed attempt.
-func (s Setup) Failed() bool {
-	return s.SecretError != "" || s.EmailError != "" || s.PasswordError != "" || s.AgainError != ""
-}
+// Faults are what was wrong with the attempt.
+func (s Setup) Faults() Faults { return faults("", s.Fields()...) }
 
 // Fields are the inputs, in order.
 func (s Setup) Fields() []Field {
@@ -61,8 +59,8 @@ type Password struct {
 
 func (Password) template() string { return "password" }
 
-// Failed reports whether the page answers a failed attempt.
-func (p Password) Failed() bool { return p.OldError != "" || p.NewError != "" || p.AgainError != "" }
+// Faults are what was wrong with the attempt.
+func (p Password) Faults() Faults { return faults("", p.Fields()...) }
 
 // Fields are the inputs, in order.
 func (p Password) Fields() []Field {
@@ -86,6 +84,9 @@ type Confirm struct {
 }
 
 func (Confirm) template() string { return "confirm" }
+
+// Faults are what was wrong with the attempt.
+func (c Confirm) Faults() Faults { return faults("", c.PasswordField()) }
 
 // PasswordField is the field for the password.
 func (c Confirm) PasswordField() Field {

@@ -1,6 +1,11 @@
 // What pages do better with a script. All of them work without it.
 "use strict";
 
+// What was wrong with a form comes first. Not every browser focuses what is no field by autofocus; those that do have done
+// so when the first frame is drawn.
+const faults = document.getElementById("faults");
+if (faults) requestAnimationFrame(() => { if (document.activeElement !== faults) faults.focus(); });
+
 // Times in the reader's own zone.
 for (const time of document.querySelectorAll("time[datetime]")) {
   const at = new Date(time.dateTime);
