@@ -101,9 +101,7 @@ func (s *Server) signIn(c echo.Context, l *live, in params) error {
 	if !login.Resumed {
 		s.logSignIn(r, cb, login)
 		s.endReplaced(r, l)
-		if err := l.setSessionCookie(c.Response(), r, login.SessionID); err != nil {
-			return err
-		}
+		l.setSessionCookie(c.Response(), login.SessionID)
 	}
 	return s.goOn(c, login.ReturnTo)
 }

@@ -145,9 +145,7 @@ func (s *Server) handleLogout(c echo.Context) error {
 	if err := s.endNamed(r, l, sso.EventSignOut, ""); err != nil {
 		return err
 	}
-	if err := l.clearSessionCookie(c.Response(), r); err != nil {
-		return err
-	}
+	l.clearSessionCookie(c.Response(), r)
 	return s.loggedOut(c, l)
 }
 

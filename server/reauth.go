@@ -203,7 +203,8 @@ func (s *Server) proved(c echo.Context, l *live, p *sso.Principal, how string) e
 	}
 	s.principals.forget(p.Session.Hash)
 	s.seeChanges(r)
-	return l.setSessionCookie(c.Response(), r, id)
+	l.setSessionCookie(c.Response(), id)
+	return nil
 }
 
 // shown is a refusal as the form that it is about shows it.

@@ -14,71 +14,38 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// cookieSessions is a [sessions.Store] over the sessions table. The cookie holds the opaque id and nothing else; all that
-// gorilla's stores put into cookies or files is on the server here, where it can be revoked. Every option is set: the
-// library's own defaults are SameSite=None and 30 days (SECURITY 0.6).
-//
-// The answer to "who is this?" does not come through here but through [principals], which need no [sessions.Session].
-type cookieSessions struct {
-	spec cookieSpec
-}
-
-// Get returns the request's session.
-func (c cookieSessions) Get(r *http.Request, name string) (*sessions.Session, error) {
-	return sessions.GetRegistry(r).Get(c, name)
-}
-
-// New returns the session that the request's cookie names, without judging whether it is still good.
-func (c cookieSessions) New(r *http.Request, name string) (*sessions.Session, error) {
-	s := sessions.NewSession(c, name)
-	s.Options = c.options()
-	s.ID, _ = cookieValue(r.Header["Cookie"], name)
-	s.IsNew = s.ID == ""
-	return s, nil
-}
-
-// Save writes the cookie. With Options.MaxAge < 0 it clears it; ending the session on the server is the caller's, through
-// the store, in the transaction that also writes the event.
-func (c cookieSessions) Save(_ *http.Request, w http.ResponseWriter, s *sessions.Session) error {
-	http.SetCookie(w, sessions.NewCookie(s.Name(), s.ID, s.Options))
-	return nil
-}
-
-func (c cookieSessions) options() *sessions.Options {
+// sessionOptions are those of the session's cookie. It holds the opaque id and nothing else: all that gorilla's stores put
+// into cookies or files is in the sessions table, where it can be revoked. Every option is set, since the library's own
+// defaults are SameSite=None and 30 days (SECURITY D1).
+func (c cookieSpec) sessionOptions() *sessions.Options {
 	return &sessions.Options{
-		Path: "/", Domain: c.spec.domain, MaxAge: int(c.spec.maxAge / time.Second),
-		Secure: c.spec.secure, HttpOnly: true, SameSite: c.spec.sameSite,
+		Path: "/", Domain: c.domain, MaxAge: int(c.maxAge / time.Second),
+		Secure: c.secure, HttpOnly: true, SameSite: c.sameSite,
 	}
 }
 
 // setSessionCookie signs this browser in as the session of that id.
-func (l *live) setSessionCookie(w http.ResponseWriter, r *http.Request, id string) error {
-	store := cookieSessions{l.cookie}
-	s := sessions.NewSession(store, l.cookie.name)
-	s.ID, s.Options = id, store.options()
-	return s.Save(r, w)
+func (l *live) setSessionCookie(w http.ResponseWriter, id string) {
+	http.SetCookie(w, sessions.NewCookie(l.cookie.name, id, l.cookie.sessionOptions()))
 }
 
 // clearSessionCookie takes the cookie away, and where more than one of its name came, the others as far as we can reach
 // them: those of before COOKIE_DOMAIN changed, and what a sibling site planted for all of its domain. Browsers take what
-// is not theirs to clear for no cookie.
-func (l *live) clearSessionCookie(w http.ResponseWriter, r *http.Request) error {
-	store := cookieSessions{l.cookie}
-	s := sessions.NewSession(store, l.cookie.name)
-	s.Options = store.options()
-	s.Options.MaxAge = -1
+// is not theirs to clear for no cookie. Ending the session is the caller's.
+func (l *live) clearSessionCookie(w http.ResponseWriter, r *http.Request) {
+	domains := []string{l.cookie.domain}
 	if _, n := soleCookie(r.Header["Cookie"], l.cookie.name); n > 1 {
-		for _, s.Options.Domain = range append(domainsOf(l.cfg.SiteURL), "") {
-			if s.Options.Domain == l.cookie.domain {
-				continue
-			}
-			if err := s.Save(r, w); err != nil {
-				return err
+		for _, d := range append(domainsOf(l.cfg.SiteURL), "") {
+			if d != l.cookie.domain {
+				domains = append(domains, d)
 			}
 		}
-		s.Options.Domain = l.cookie.domain
 	}
-	return s.Save(r, w)
+	options := l.cookie.sessionOptions()
+	options.MaxAge = -1
+	for _, options.Domain = range domains {
+		http.SetCookie(w, sessions.NewCookie(l.cookie.name, "", options))
+	}
 }
 
 // domainsOf are those that a cookie which reaches a site can be set for: its host and all above, one label included. An

@@ -144,7 +144,8 @@ func (s *Server) setUp(c echo.Context, l *live, secret string, a sso.Account, ch
 	}
 	s.Log.InfoContext(r.Context(), "first administrator made", "account", a.ID, "reference", e.Reference, "peer", e.Peer)
 	http.SetCookie(c.Response(), s.deviceCookie(l, a))
-	return l.setSessionCookie(c.Response(), r, id)
+	l.setSessionCookie(c.Response(), id)
+	return nil
 }
 
 // handleSetupPasskey is POST /auth/setup/passkey: the first step of making the first administrator with a passkey.

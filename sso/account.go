@@ -72,18 +72,6 @@ type Principal struct {
 // Administrator reports whether the principal may administer the bridge.
 func (p *Principal) Administrator() bool { return p.in(Administrators) }
 
-// InAny reports whether the principal is in one of the groups of these names, compared exactly. In none: false.
-func (p *Principal) InAny(names []string) bool {
-	for _, g := range p.Groups {
-		for _, n := range names {
-			if g.Name == n {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func (p *Principal) in(id int64) bool {
 	for _, g := range p.Groups {
 		if g.ID == id {

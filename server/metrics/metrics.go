@@ -26,7 +26,8 @@ type Metrics struct {
 	verify     map[int]prometheus.Counter
 	verifyTime prometheus.Histogram
 
-	handler http.Handler
+	registry *prometheus.Registry
+	handler  http.Handler
 }
 
 // Buckets, in seconds: a check of a session takes some 20 µs, a sign-in some milliseconds, a wait for a database up to ten
@@ -43,6 +44,7 @@ var verifyStatuses = [...]int{200, 302, 401, 403, 405, 503}
 func New(version string) *Metrics {
 	registry := prometheus.NewRegistry()
 	m := &Metrics{
+		registry: registry,
 		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ssobridge_sign_ins_total", Help: "Accepted sign-ins by outcome: new, known, reactivated, resumed.",
 		}, []string{"outcome"}),
@@ -81,6 +83,13 @@ func New(version string) *Metrics {
 
 // ServeHTTP answers with all of them, in Prometheus's text format.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
+
+// EventsDropped has count, which only grows, shown as the events that were not kept.
+func (m *Metrics) EventsDropped(count func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "ssobridge_events_dropped_total", Help: "Events that were not kept, since too many came at once.",
+	}, func() float64 { return float64(count()) }))
+}
 
 // Verified counts an answer to a proxy's question.
 func (m *Metrics) Verified(status int) {

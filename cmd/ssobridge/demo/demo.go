@@ -25,7 +25,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
-	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -131,7 +130,8 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	all, ctx := errgroup.WithContext(ctx)
-	all.Go(func() error { return w.server.Serve(ctx, ends.bridge) })
+	all.Go(func() error { return w.bridge.Serve(ctx, ends.bridge) })
+	all.Go(func() error { w.bridge.Tend(ctx); return nil })
 	all.Go(func() error { return serve(ctx, ends.idp, w.idp.handler()) })
 	all.Go(func() error { return serve(ctx, ends.app, w.app.handler()) })
 	if o.walk {
@@ -201,8 +201,7 @@ func loopback(flag, address string) (net.Listener, error) {
 type world struct {
 	site, idpURL string // as people open them
 	cfg          *setting.Config
-	runtime      *wire.Runtime
-	server       *server.Server
+	bridge       *wire.Service
 	store        *store.Store
 	idp          *idp
 	app          *app
@@ -239,24 +238,10 @@ func build(ctx context.Context, l *listeners, binding sso.Binding, log *slog.Log
 	if _, err = w.store.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	if w.runtime, err = wire.NewRuntime(ctx, w.cfg, w.store, w.cfg.SecretKey, now, log); err != nil {
+	if err = w.makeAdmin(ctx, now()); err != nil {
 		return nil, err
 	}
-	hasher := &password.Hasher{}
-	if err = w.makeAdmin(ctx, hasher, now()); err != nil {
-		return nil, err
-	}
-	signer, err := wire.NewSigner(ctx, w.store, now, log)
-	if err != nil {
-		return nil, err
-	}
-	w.server, err = server.New(server.Options{
-		Store: w.store, Passwords: hasher, Signer: signer, SecretKey: w.cfg.SecretKey, Now: now, Log: log, Version: "demo",
-		Administration: &server.Administration{Store: w.store, Settings: w.runtime}, SettingsChanged: w.runtime.Reload,
-	}, w.runtime.Live())
-	if err == nil {
-		w.runtime.Follow(w.server.Apply)
-	}
+	w.bridge, err = wire.Join(ctx, w.cfg, w.store, w.cfg.SecretKey, now, log, "demo")
 	return w, err
 }
 
@@ -287,9 +272,9 @@ func settings(w *world, l *listeners, secret string, binding sso.Binding) (*sett
 }
 
 // makeAdmin makes the account that gets in when the IdP does not work.
-func (w *world) makeAdmin(ctx context.Context, hasher *password.Hasher, now time.Time) error {
+func (w *world) makeAdmin(ctx context.Context, now time.Time) error {
 	w.password = rand.Text()
-	hash, err := hasher.Hash(ctx, w.password)
+	hash, err := (&password.Hasher{}).Hash(ctx, w.password)
 	if err != nil {
 		return err
 	}

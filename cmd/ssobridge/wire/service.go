@@ -49,6 +49,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	}
 	counted := metrics.New(version)
 	st.Observe(counted.Stored)
+	counted.EventsDropped(st.Dropped)
 	s, err := server.New(server.Options{
 		Store:          st,
 		Passwords:      &password.Hasher{},
