@@ -25,15 +25,16 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 	admin.New(admin.Options{
 		Store: s.Administration.Store, Settings: s.Administration.Settings, Now: s.Now,
 		Host: admin.Host{
-			Principal: func(r *http.Request) (*sso.Principal, error) { return s.principal(r, s.live.Load()) },
-			Render:    func(w http.ResponseWriter, status int, p templates.Page) error { return s.page(w, status, p) },
-			Peer:      func(r *http.Request) string { return s.live.Load().peer(r) },
-			Reference: reference,
-			Config:    func() *setting.Config { return s.live.Load().cfg },
-			Bridge:    func() *sso.Bridge { return s.live.Load().bridge },
-			Applied:   s.seeChanges,
-			Recent:    s.Recent,
-			KeepForm:  s.KeepForm,
+			Principal:  func(r *http.Request) (*sso.Principal, error) { return s.principal(r, s.live.Load()) },
+			Render:     func(w http.ResponseWriter, status int, p templates.Page) error { return s.page(w, status, p) },
+			Peer:       func(r *http.Request) string { return s.live.Load().peer(r) },
+			Reference:  reference,
+			Config:     func() *setting.Config { return s.live.Load().cfg },
+			Bridge:     func() *sso.Bridge { return s.live.Load().bridge },
+			SameOrigin: func(r *http.Request) error { return s.live.Load().checkSource(r) },
+			Applied:    s.seeChanges,
+			Recent:     s.Recent,
+			KeepForm:   s.KeepForm,
 		},
 	}).Mount(e)
 	e.POST(admin.TrialPath, s.handleTrial)

@@ -58,7 +58,7 @@ type handoff struct {
 //     cookie would not come along to the page behind the redirect (RFC 6265bis §5.2).
 func (l *live) viaHandoff(r *http.Request) bool {
 	if r.Method == http.MethodPost {
-		return crossSite(r)
+		return l.crossSite(r)
 	}
 	if l.cookie.sameSite != http.SameSiteStrictMode || formOf(r) != formPage { // only browsers have cookies kept back
 		return false

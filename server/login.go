@@ -87,7 +87,7 @@ func (s *Server) signIn(c echo.Context, l *live, in params) error {
 	if s.isTrial(r, l, cb) {
 		return s.endTrial(c, l, cb)
 	}
-	cb.Switch = in.switchTo && !crossSite(r) && r.Method == http.MethodPost // only our own page can ask
+	cb.Switch = in.switchTo && !l.crossSite(r) && r.Method == http.MethodPost // only our own page can ask
 	login, err := s.runLogin(r, l, cb)
 	if ask, ok := errors.AsType[*sso.SwitchNeeded](err); ok {
 		return s.askSwitch(c, l, in, current, ask.To)

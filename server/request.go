@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
@@ -108,21 +107,6 @@ func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
 		return next(c)
 	}
 }
-
-// sameOrigin refuses what changes state and comes from another site (SECURITY G1). It judges by Sec-Fetch-Site, else by
-// Origin; no token in a form can be forgotten.
-func sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
-	protection := http.NewCrossOriginProtection()
-	return func(c echo.Context) error {
-		if err := protection.Check(c.Request()); err != nil {
-			return fmt.Errorf("%w: %w", err, sso.CrossOrigin)
-		}
-		return next(c)
-	}
-}
-
-// crossSite reports whether a POST came from a page of another site: then Lax cookies did not come with it.
-func crossSite(r *http.Request) bool { return http.NewCrossOriginProtection().Check(r) != nil }
 
 // recovered makes a panic the 500 of its own request and of no other (SECURITY L5).
 func (s *Server) recovered(w http.ResponseWriter, r *http.Request) {

@@ -33,7 +33,10 @@ func (a *Admin) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		case !p.Administrator():
 			return fmt.Errorf("account %d is no administrator: %w", p.Account.ID, sso.Forbidden)
 		}
-		if err := checkOrigin(r); err != nil {
+		if err := a.Host.SameOrigin(r); err != nil {
+			return err
+		}
+		if err := checkKind(r); err != nil {
 			return err
 		}
 		c.Set(principalKey, p)
@@ -70,12 +73,9 @@ func forBrowser(r *http.Request) bool {
 		strings.HasPrefix(r.URL.Path, pagesPrefix)
 }
 
-// checkOrigin refuses what changes something and does not come from our own pages, or from a program (SECURITY G1).
-// Pages take forms and the API takes JSON, never the other way round: a form of another site cannot send JSON.
-func checkOrigin(r *http.Request) error {
-	if err := http.NewCrossOriginProtection().Check(r); err != nil {
-		return fmt.Errorf("%w: %w", err, sso.CrossOrigin)
-	}
+// checkKind wants forms for pages and JSON for the API, never the other way round: a form of another site cannot send JSON
+// (SECURITY G1).
+func checkKind(r *http.Request) error {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.ContentLength == 0 {
 		return nil
 	}

@@ -1,0 +1,58 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// sameOrigin refuses what changes state and comes from another site (SECURITY G1, G7). No token in a form can be forgotten.
+func (s *Server) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := s.live.Load().checkSource(c.Request()); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// crossSite reports whether a POST came from a page of another site: then Lax cookies did not come with it.
+func (l *live) crossSite(r *http.Request) bool { return l.checkSource(r) != nil }
+
+// checkSource refuses a request that could change something and that a page of another site made. Browsers say so in
+// Sec-Fetch-Site. Those of before 2023 say in Origin whose page it is, and that is compared with SITE_URL, scheme and port
+// included: whoever can fake an http page of our host must do nothing at our https one (SECURITY G7). The request's Host is
+// not asked, as net/http's CrossOriginProtection does: it knows no scheme, and a proxy may have written it anew.
+//
+// A request with neither is a program's. Pages of ALLOWED_ORIGINS and CORS_ORIGINS are other sites here.
+func (l *live) checkSource(r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return nil
+	}
+	if sites := sent(r.Header, "Sec-Fetch-Site"); len(sites) > 0 {
+		for _, site := range sites {
+			if site != "same-origin" && site != "none" {
+				return fmt.Errorf("Sec-Fetch-Site is %q: %w", sso.Truncate(sso.CleanText(site), 50), sso.CrossOrigin)
+			}
+		}
+		return nil
+	}
+	for _, text := range sent(r.Header, "Origin") {
+		if origin, err := sso.ParseOrigin(text); err != nil || origin != l.cfg.SiteURL {
+			return fmt.Errorf("Origin is %q, and SITE_URL %s: %w", sso.Truncate(sso.CleanText(text), 100), l.cfg.SiteURL, sso.CrossOrigin)
+		}
+	}
+	return nil
+}
+
+// sent are the values of a header that say something: some proxies blank a header where they could take it away.
+func sent(h http.Header, name string) []string {
+	if values := h[name]; len(values) != 1 || values[0] != "" {
+		return values
+	}
+	return nil
+}
