@@ -7,48 +7,87 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxEmail is RFC 5321 §4.5.3.1.3, less the angle brackets.
-const maxEmail = 254
+// Lengths of an address in bytes, with its domain in A-labels: RFC 5321 §4.5.3.1 (a path less its angle brackets),
+// RFC 1035 §2.3.4.
+const (
+	maxEmail       = 254
+	maxEmailLocal  = 64
+	maxEmailDomain = 255
+	maxDomainLabel = 63
+)
 
-// CheckEmail refuses what is not one plain mailbox, or could be read as two: several "@", spaces, control characters,
-// and text of which another spelling looks or folds the same (SECURITY E1, E10).
+// CheckEmail refuses what is not one plain mailbox as RFC 5321 §4.1.2 has it, and what could be read as another: several
+// "@", quotes and comments, letters that show nothing or that some comparison makes ASCII (SECURITY E1, E10, E11).
+// What it accepts, [EmailKey] gives a key that no other mailbox has.
 func CheckEmail(email string) error {
-	at := strings.IndexByte(email, '@')
+	local, domain, found := strings.Cut(email, "@")
 	switch {
 	case len(email) > maxEmail:
-		return fmt.Errorf("an e-mail address has at most %d bytes", maxEmail)
-	case at < 1 || at == len(email)-1 || strings.Count(email, "@") != 1:
-		return errors.New("not an e-mail address: it needs one @ with something on both sides")
+		return fmt.Errorf("not an e-mail address: it has more than %d bytes", maxEmail)
 	case !utf8.ValidString(email):
 		return errors.New("not an e-mail address: it is not UTF-8")
+	case strings.ContainsAny(email, `"()<>`):
+		return errors.New("not a plain e-mail address: leave out quotes, comments in brackets and a name beside the address")
+	case !found || local == "" || domain == "" || strings.Contains(domain, "@"):
+		return errors.New("not an e-mail address: it needs one @ with something on both sides")
 	}
-	for _, r := range email {
-		if err := checkEmailRune(r); err != nil {
-			return err
-		}
+	if err := checkLocalPart(local); err != nil {
+		return err
+	}
+	ascii, err := asciiDomain(domain)
+	if err != nil {
+		return err
+	}
+	if len(local)+1+len(ascii) > maxEmail {
+		return fmt.Errorf("not an e-mail address: it has more than %d bytes, with its domain in the form xn--", maxEmail)
 	}
 	return nil
 }
 
+// checkLocalPart accepts a dot-string (RFC 5321 §4.1.2), with letters of every alphabet (RFC 6531 §3.3).
+func checkLocalPart(local string) error {
+	switch {
+	case len(local) > maxEmailLocal:
+		return fmt.Errorf("not an e-mail address: there are more than %d bytes before the @", maxEmailLocal)
+	case local[0] == '.' || local[len(local)-1] == '.' || strings.Contains(local, ".."):
+		return errors.New("not an e-mail address: before the @, a dot stands between two other characters")
+	}
+	for _, r := range local {
+		if strings.ContainsRune(`,;:[]\`, r) {
+			return fmt.Errorf("not an e-mail address: it has the character %q", r)
+		}
+		if err := checkEmailRune(r); err != nil {
+			return err
+		}
+	}
+	// Of two ways to write the same letter with the same marks, one is accepted, and lower case does not make the other.
+	if first, _ := utf8.DecodeRuneInString(local); unicode.Is(unicode.M, first) ||
+		!norm.NFC.IsNormalString(local) || !norm.NFC.IsNormalString(strings.Map(lowerCase, local)) {
+		return errors.New("not an e-mail address we can compare: send composed characters (Unicode NFC) in lower case")
+	}
+	return nil
+}
+
+// checkEmailRune holds outside ASCII to about what RFC 8264 §4.2 allows in identifiers: letters, marks and digits that are
+// no other form of something else.
 func checkEmailRune(r rune) error {
 	switch {
-	case r <= ' ' || r == 0x7f || unicode.IsSpace(r) || unicode.IsControl(r) || showsNothing(r):
-		return fmt.Errorf("not an e-mail address: it has a space, a control character or one that shows nothing (%U)", r)
-	case strings.ContainsRune(`",;:<>()[]\`, r):
-		return fmt.Errorf("not an e-mail address: it has the character %q", r)
-	case r <= unicode.MaxASCII:
+	case ' ' < r && r < unicode.MaxASCII:
 		return nil
+	case r <= ' ' || unicode.IsSpace(r) || unicode.IsControl(r) || showsNothing(r):
+		return fmt.Errorf("not an e-mail address: it has a space, a control character or one that shows nothing (%U)", r)
 	case r == utf8.RuneError:
 		return errors.New("not an e-mail address: it has a character that was not valid Unicode")
-	case unicode.Is(unicode.Mn, r):
-		return errors.New("not an e-mail address we can compare: send composed characters (Unicode NFC)")
-	case !unicode.In(r, unicode.L, unicode.Mc, unicode.Nd):
+	case !unicode.In(r, unicode.L, unicode.Mn, unicode.Mc, unicode.Nd):
 		return fmt.Errorf("not an e-mail address: %q (%U) is neither a letter nor a digit", r, r)
 	case becomesASCII(r):
 		return fmt.Errorf("not an e-mail address we can compare: %q (%U) can be read as an ASCII character", r, r)
+	case norm.NFKC.String(string(r)) != string(r):
+		return fmt.Errorf("not an e-mail address we can compare: %q (%U) is a form of another character", r, r)
 	}
 	return nil
 }
@@ -74,9 +113,21 @@ func becomesASCII(r rune) bool {
 		strings.ContainsFunc(norm.NFKC.String(string(r)), func(r rune) bool { return r <= unicode.MaxASCII })
 }
 
-// EmailKey is the form in which e-mail addresses are compared: lower case, letter by letter (Unicode simple mapping). A
-// letter outside ASCII never becomes one of ASCII, so that no two mailboxes share a key, whatever text comes (SECURITY E10).
-func EmailKey(email string) string { return strings.Map(lowerCase, email) }
+// EmailKey is the form in which e-mail addresses are compared: lower case, letter by letter (Unicode simple mapping), and
+// the domain in A-labels (RFC 5890 §2.3.2.1), so that a domain has one key in letters and as xn--. In the local part a
+// letter outside ASCII never becomes one of ASCII, whatever text comes (SECURITY E10). The key of what [CheckEmail]
+// refuses is the key of no other address.
+func EmailKey(email string) string {
+	local, domain, found := strings.Cut(email, "@")
+	if !found || plainDomain(domain) {
+		return strings.Map(lowerCase, email)
+	}
+	ascii, err := asciiDomain(domain)
+	if err != nil {
+		return strings.Map(lowerCase, email)
+	}
+	return strings.Map(lowerCase, local) + "@" + ascii
+}
 
 func lowerCase(r rune) rune {
 	lower := unicode.ToLower(r)
@@ -84,4 +135,118 @@ func lowerCase(r rune) rune {
 		return r
 	}
 	return lower
+}
+
+// plainDomain reports whether a domain has neither letters outside ASCII nor their other form.
+func plainDomain(domain string) bool {
+	for i := range len(domain) {
+		if domain[i] >= utf8.RuneSelf || isALabel(domain[i:]) {
+			return false
+		}
+	}
+	return true
+}
+
+const aLabelPrefix = "xn--"
+
+func isALabel(label string) bool {
+	return len(label) >= len(aLabelPrefix) && strings.EqualFold(label[:len(aLabelPrefix)], aLabelPrefix)
+}
+
+// asciiDomain returns the one form of a domain of RFC 5321 §4.1.2: lower case, in A-labels.
+func asciiDomain(domain string) (string, error) {
+	switch {
+	case domain[0] == '[':
+		return "", errors.New("not an e-mail address we accept: send the name of a domain instead of an address in brackets")
+	case len(domain) > maxEmailDomain: // before anything that costs more than its length
+		return "", fmt.Errorf("not an e-mail address: the domain has more than %d bytes", maxEmailDomain)
+	}
+	for _, r := range domain {
+		if err := checkEmailRune(r); err != nil {
+			return "", err
+		}
+		if r <= unicode.MaxASCII && !isDomainByte(byte(r)) {
+			return "", fmt.Errorf("not an e-mail address: the domain has the character %q", r)
+		}
+	}
+	lower := strings.Map(lowerCase, domain)
+	if plainDomain(domain) {
+		return lower, checkDomain(lower)
+	}
+	ascii, err := aLabels(lower)
+	if err == nil {
+		err = checkDomain(ascii)
+	}
+	return ascii, err
+}
+
+// checkDomain holds a domain in ASCII to RFC 5321 §4.1.2.
+func checkDomain(ascii string) error {
+	if len(ascii) > maxEmailDomain {
+		return fmt.Errorf("not an e-mail address: the domain has more than %d bytes in the form xn--", maxEmailDomain)
+	}
+	for label := range strings.SplitSeq(ascii, ".") {
+		switch {
+		case label == "":
+			return errors.New("not an e-mail address: in the domain, a dot stands between two names")
+		case label[0] == '-' || label[len(label)-1] == '-':
+			return errors.New("not an e-mail address: no part of a domain begins or ends with a hyphen")
+		case len(label) > maxDomainLabel:
+			return fmt.Errorf("not an e-mail address: a part of the domain has more than %d bytes", maxDomainLabel)
+		}
+	}
+	return nil
+}
+
+func isDomainByte(c byte) bool {
+	return c == '.' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// aLabels turns the letters of a domain into A-labels, and accepts of those that are there already the ones alone that the
+// letters lead back to (RFC 5891 §5.4): each domain has one form.
+func aLabels(domain string) (string, error) {
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil {
+		return "", fmt.Errorf("not an e-mail address: the domain is no domain name (%w)", err)
+	}
+	letters, err := idna.Lookup.ToUnicode(ascii)
+	if err != nil {
+		return "", fmt.Errorf("not an e-mail address: the domain is no domain name (%w)", err)
+	}
+	again, err := idna.Lookup.ToASCII(letters)
+	sent, made, meant := strings.Split(domain, "."), strings.Split(ascii, "."), strings.Split(letters, ".")
+	if err != nil || again != ascii || len(sent) != len(made) || len(meant) != len(made) {
+		return "", errors.New("not an e-mail address: the domain has more than one form")
+	}
+	for i, label := range sent {
+		if err := checkLabel(label, made[i], meant[i]); err != nil {
+			return "", err
+		}
+	}
+	return ascii, nil
+}
+
+// checkLabel judges one part of a domain: as it was sent, in ASCII and in letters.
+func checkLabel(sent, ascii, letters string) error {
+	for _, r := range letters {
+		if err := checkEmailRune(r); err != nil {
+			return err
+		}
+	}
+	switch {
+	case isALabel(sent) && (sent != ascii || onlyASCII(letters) == letters):
+		return fmt.Errorf("not an e-mail address: the domain's %q is not in the form of RFC 5891", Truncate(sent, maxDomainLabel))
+	case !isALabel(sent) && onlyASCII(sent) != onlyASCII(letters): // ẞ would be ss
+		return fmt.Errorf("not an e-mail address we can compare: in the domain's %q, a letter can be read as ASCII", letters)
+	}
+	return nil
+}
+
+func onlyASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r > unicode.MaxASCII {
+			return -1
+		}
+		return r
+	}, s)
 }
