@@ -168,6 +168,17 @@ func (o *outsider) Error() string {
 
 func (o *outsider) Unwrap() error { return sso.Forbidden }
 
+// turnsForwardOn says which setting keeps /auth/forward off, and what to do about it.
+func (l *live) turnsForwardOn(peer string) string {
+	switch {
+	case l.cfg.Text("FORWARD_AUTH") == "" && l.cfg.Upstream != nil:
+		return fmt.Sprintf("UPSTREAM is set, so that the bridge is the proxy itself: leave UPSTREAM out, and set TRUSTED_PROXIES to the proxy's address if %s is it", peer)
+	case len(l.cfg.TrustedProxies) > 0:
+		return "FORWARD_AUTH is false: set it to true or not at all"
+	}
+	return fmt.Sprintf("set TRUSTED_PROXIES to the proxy's address if %s is it, and FORWARD_AUTH to true or not at all", peer)
+}
+
 // forwarded reads what a proxy says that it was asked for. It is believed from trusted proxies only, and only when each
 // header is there once, in one spelling: a second one is a client's (SECURITY H4, CVE-2026-40575).
 func (l *live) forwarded(r *http.Request) (want wanted, err error) {
@@ -175,7 +186,7 @@ func (l *live) forwarded(r *http.Request) (want wanted, err error) {
 		return wanted{}, fmt.Errorf(format+": %w", append(args, sso.ProxyRefused)...)
 	}
 	if !l.cfg.ForwardAuth {
-		return refuse("/auth/forward is off: set TRUSTED_PROXIES to the proxy's address if %s is it, and FORWARD_AUTH to true or not at all", r.RemoteAddr)
+		return refuse("/auth/forward is off: %s", l.turnsForwardOn(r.RemoteAddr))
 	}
 	if !l.fromTrustedProxy(r) {
 		return refuse("%s is not in TRUSTED_PROXIES: add it there if it is the proxy", r.RemoteAddr)

@@ -102,7 +102,9 @@ func TestForwardNeedsATrustedProxy(t *testing.T) {
 	}{
 		{nil, "set TRUSTED_PROXIES"},
 		{[]string{"TRUSTED_PROXIES=10.0.0.0/8"}, "127.0.0.1:"},
-		{[]string{"TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=false"}, "FORWARD_AUTH"},
+		{[]string{"TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=false"}, "FORWARD_AUTH is false"},
+		{[]string{"TRUSTED_PROXIES=127.0.0.1", "UPSTREAM=http://127.0.0.1:9"}, "UPSTREAM is set, so that the bridge is the proxy itself: leave UPSTREAM out"},
+		{[]string{"UPSTREAM=http://127.0.0.1:9"}, "leave UPSTREAM out, and set TRUSTED_PROXIES"},
 	} {
 		b := start(t, tt.settings...)
 		c := b.browser()
