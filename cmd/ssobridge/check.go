@@ -3,9 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"slices"
 	"text/tabwriter"
+	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -21,17 +26,17 @@ func check(ctx context.Context, p *program, c *command, args []string) error {
 	if err != nil {
 		return err
 	}
+	faults = append(faults, judge(ctx, cfg, faults)...)
 	if len(faults) == 0 {
-		faults = append(faults, judgeProvider(ctx, p, cfg)...)
-	}
-	if len(faults) == 0 && !isFresh(cfg) {
-		if err := f.reading(ctx, cfg, func(st *store.Store) error {
-			missing, err := wire.MissingGroups(ctx, cfg, st)
-			cfg.Warnings = append(cfg.Warnings, missing...)
+		warnings, err := bridgeWarnings(ctx, cfg)
+		if err != nil {
 			return err
-		}); err != nil {
+		}
+		groups, err := f.groups(ctx, cfg)
+		if err != nil {
 			return databaseError(err)
 		}
+		cfg.Warnings = slices.Concat(cfg.Warnings, warnings, wire.MissingGroups(cfg, groups))
 	}
 	if *asJSON {
 		err = p.printJSON(checkReport(cfg, faults))
@@ -44,14 +49,48 @@ func check(ctx context.Context, p *program, c *command, args []string) error {
 	return err
 }
 
-// judgeProvider finds what only making the bridge finds: a secret that can be guessed, a mode that is not offered.
-func judgeProvider(ctx context.Context, p *program, cfg *setting.Config) []setting.Fault {
-	_, warnings, err := wire.Bridge(ctx, cfg, noStore{}, p.now, p.logger(cfg))
-	if err != nil {
-		return []setting.Fault{{Name: "sign-in", Problem: oneLine(plain(err).Error())}}
+// groups are those of the database; of one that is not there yet, those that it begins with, and those for ACCESS_RULES:
+// nobody has had the time to make them.
+func (f *flags) groups(ctx context.Context, cfg *setting.Config) (groups []sso.Group, err error) {
+	if isFresh(cfg) {
+		groups = []sso.Group{{ID: sso.AllUsers, Name: sso.AllUsersName}, {ID: sso.Administrators, Name: sso.AdministratorsName}}
+		for i, name := range cfg.JWTGroupMappings.Names() {
+			groups = append(groups, sso.Group{ID: sso.FirstGroup + int64(i), Name: name})
+		}
+		for _, name := range cfg.AccessRules.GroupNames() {
+			groups = append(groups, sso.Group{Name: name})
+		}
+		return groups, nil
 	}
-	cfg.Warnings = append(cfg.Warnings, warnings...)
-	return nil
+	err = f.reading(ctx, cfg, func(st *store.Store) error {
+		groups, err = st.Groups(ctx)
+		return err
+	})
+	return groups, err
+}
+
+// judge finds what only using the settings finds: a secret or a password that can be guessed. Of a setting with a fault it
+// says nothing more.
+func judge(ctx context.Context, cfg *setting.Config, faults []setting.Fault) (more []setting.Fault) {
+	if !concerns(faults, "JWT_ENABLED", "JWT_SHARED_SECRET", "JWT_PROFILE") {
+		if _, err := bridgeWarnings(ctx, cfg); err != nil {
+			if f, ok := wire.FaultOf(cfg, err); ok {
+				more = append(more, f)
+			}
+		}
+	}
+	if cfg.AdminEmail != "" && !concerns(faults, "ADMIN_EMAIL", "ADMIN_PASSWORD") {
+		if err := password.Check(cfg.AdminPassword, cfg.AdminEmail); err != nil {
+			more = append(more, setting.Fault{Name: "ADMIN_PASSWORD", Source: cfg.Source("ADMIN_PASSWORD").String(), Problem: "is refused: " + sso.Reason(err)})
+		}
+	}
+	return more
+}
+
+// bridgeWarnings makes the bridge of these settings and uses it for nothing.
+func bridgeWarnings(ctx context.Context, cfg *setting.Config) (warnings []string, err error) {
+	_, warnings, err = wire.Bridge(ctx, cfg, noStore{}, time.Now, slog.New(slog.DiscardHandler))
+	return warnings, err
 }
 
 type checkSetting struct {

@@ -36,7 +36,7 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// inputs gathers what settings are made of, but for those that an administrator saved.
+// inputs gathers what settings are made of.
 func (f *flags) inputs() (setting.Inputs, error) {
 	in := setting.Inputs{Flags: f.settings, Environ: f.p.environ, FileName: f.config}
 	for _, kv := range f.p.environ {
@@ -46,6 +46,9 @@ func (f *flags) inputs() (setting.Inputs, error) {
 	}
 	if in.FileName == "" {
 		return in, nil
+	}
+	if err := setting.CheckQuotes(in.FileName); err != nil {
+		return in, fmt.Errorf("the name of the configuration file %w", err)
 	}
 	data, err := os.ReadFile(in.FileName)
 	if err != nil {
@@ -89,17 +92,36 @@ type opened struct {
 	log   *slog.Logger
 }
 
-// open resolves the settings and opens the database that they name. A database that is new gets its tables and its secret
-// key; an older one is brought up to date only by serve and migrate, since other bridges may be using it.
-func (f *flags) open(ctx context.Context, mayMigrate bool) (*opened, error) {
+// resolve reads the settings outside the database: once, since a secret's file may be a pipe.
+func (f *flags) resolve() (*setting.Config, []setting.Fault, error) {
 	in, err := f.inputs()
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, faults := setting.Resolve(in)
+	return cfg, faults, nil
+}
+
+// open resolves the settings and opens the database that they name. A database that is new gets its tables and its secret
+// key; an older one is brought up to date only by serve and migrate, since other bridges may be using it. What is wrong with
+// settings that only serving needs is no fault for others.
+func (f *flags) open(ctx context.Context, serving bool) (*opened, error) {
+	cfg, faults, err := f.resolve()
 	if err != nil {
 		return nil, err
 	}
-	cfg, faults := setting.Resolve(in)
+	return f.openWith(ctx, cfg, faults, serving)
+}
+
+func (f *flags) openWith(ctx context.Context, cfg *setting.Config, faults []setting.Fault, serving bool) (_ *opened, err error) {
 	fresh := isFresh(cfg)
-	if len(faults) > 0 && (fresh || concerns(faults, "DATABASE_URL", "SECRET_KEY")) {
-		return nil, f.p.faulty(faults)
+	if fresh || concerns(faults, "DATABASE_URL", "SECRET_KEY") {
+		if serving {
+			faults = append(faults, judge(ctx, cfg, faults)...)
+		}
+		if len(faults) > 0 {
+			return nil, f.p.faulty(faults)
+		}
 	}
 	o := &opened{cfg: cfg, log: f.p.logger(cfg)}
 	if o.key, err = secretKey(cfg, fresh); err != nil {
@@ -109,7 +131,7 @@ func (f *flags) open(ctx context.Context, mayMigrate bool) (*opened, error) {
 	if err != nil {
 		return nil, databaseError(err)
 	}
-	if err := o.prepare(ctx, f.p, in, faults, fresh || mayMigrate); err != nil {
+	if err := o.prepare(ctx, f.p, faults, fresh, serving); err != nil {
 		o.store.Close()
 		return nil, err
 	}
@@ -117,16 +139,18 @@ func (f *flags) open(ctx context.Context, mayMigrate bool) (*opened, error) {
 }
 
 // prepare migrates and takes in the saved settings. Nothing is migrated while the settings have faults.
-func (o *opened) prepare(ctx context.Context, p *program, in setting.Inputs, faults []setting.Fault, migrate bool) error {
-	saved, early := savedSettings(ctx, o.store)
+func (o *opened) prepare(ctx context.Context, p *program, faults []setting.Fault, fresh, serving bool) error {
+	saved, early := setting.ReadSaved(ctx, o.store)
 	if early == nil {
-		in.Saved = saved
-		o.cfg, faults = setting.Resolve(in)
+		o.cfg, faults = o.cfg.WithSaved(saved)
+	}
+	if serving {
+		faults = append(faults, judge(ctx, o.cfg, faults)...)
 	}
 	if len(faults) > 0 {
 		return p.faulty(faults)
 	}
-	if migrate {
+	if fresh || serving {
 		if _, err := o.store.Migrate(ctx); err != nil {
 			return databaseError(err)
 		}
@@ -136,12 +160,11 @@ func (o *opened) prepare(ctx context.Context, p *program, in setting.Inputs, fau
 	if early == nil {
 		return nil
 	}
-	saved, err := savedSettings(ctx, o.store)
+	saved, err := setting.ReadSaved(ctx, o.store)
 	if err != nil {
 		return databaseError(err)
 	}
-	in.Saved = saved
-	if o.cfg, faults = setting.Resolve(in); len(faults) > 0 {
+	if o.cfg, faults = o.cfg.WithSaved(saved); len(faults) > 0 {
 		return p.faulty(faults)
 	}
 	return nil
@@ -149,40 +172,36 @@ func (o *opened) prepare(ctx context.Context, p *program, in setting.Inputs, fau
 
 // openExisting is open for commands that would find nothing in a new database.
 func (f *flags) openExisting(ctx context.Context) (*opened, error) {
-	in, err := f.inputs()
+	cfg, faults, err := f.resolve()
 	if err != nil {
 		return nil, err
 	}
-	if cfg, faults := setting.Resolve(in); isFresh(cfg) && len(faults) == 0 {
+	if isFresh(cfg) && len(faults) == 0 {
 		path, _ := cfg.SQLitePath()
 		return nil, withHint("run it where the bridge runs, or set DATABASE_URL", fmt.Errorf("there is no database %s", path))
 	}
-	return f.open(ctx, false)
+	return f.openWith(ctx, cfg, faults, false)
 }
 
 // look resolves the settings and changes nothing: no file is made, nothing is migrated. Saved settings are taken in when
 // there is a database to read them from; that they cannot be read is a fault.
 func (f *flags) look(ctx context.Context) (*setting.Config, []setting.Fault, error) {
-	in, err := f.inputs()
-	if err != nil {
-		return nil, nil, err
+	cfg, faults, err := f.resolve()
+	if err != nil || isFresh(cfg) || concerns(faults, "DATABASE_URL", "SECRET_KEY") {
+		return cfg, faults, err
 	}
-	cfg, faults := setting.Resolve(in)
-	if isFresh(cfg) || concerns(faults, "DATABASE_URL", "SECRET_KEY") {
-		return cfg, faults, nil
-	}
-	in.Saved, err = f.readSaved(ctx, cfg)
+	saved, err := f.readSaved(ctx, cfg)
 	if err != nil {
 		source := cfg.Source("DATABASE_URL").String()
 		return cfg, append(faults, setting.Fault{Name: "DATABASE_URL", Source: source, Problem: "saved settings cannot be read: " + err.Error()}), nil
 	}
-	cfg, faults = setting.Resolve(in)
+	cfg, faults = cfg.WithSaved(saved)
 	return cfg, faults, nil
 }
 
-func (f *flags) readSaved(ctx context.Context, cfg *setting.Config) (saved map[string]string, err error) {
+func (f *flags) readSaved(ctx context.Context, cfg *setting.Config) (saved setting.Saved, err error) {
 	err = f.reading(ctx, cfg, func(st *store.Store) error {
-		saved, err = savedSettings(ctx, st)
+		saved, err = setting.ReadSaved(ctx, st)
 		return err
 	})
 	return saved, err
@@ -212,18 +231,6 @@ func (f *flags) sound(ctx context.Context) (*setting.Config, error) {
 		err = f.p.faulty(faults)
 	}
 	return cfg, err
-}
-
-func savedSettings(ctx context.Context, st *store.Store) (map[string]string, error) {
-	rows, _, err := st.Settings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	saved := map[string]string{}
-	for name, s := range rows {
-		saved[name] = s.Value
-	}
-	return saved, nil
 }
 
 // isFresh reports whether the database does not exist yet, as far as that can be told from outside.

@@ -22,21 +22,32 @@ func (o *opened) firstStart(ctx context.Context, s *server.Server) error {
 	if err != nil {
 		return fmt.Errorf("set-up link: %w", err)
 	}
-	if link != "" {
-		// The one secret that is logged on purpose: there is nobody yet to whom it could be given another way. It is worth
-		// nothing once it was used, or there is an administrator.
-		o.log.WarnContext(ctx, "there is no administrator yet: open the link to become it; it works once", "link", link)
+	if link == "" {
+		return o.warnWithoutAdministrator(ctx)
 	}
+	// The one secret that is logged on purpose: there is nobody yet to whom it could be given another way. It is worth
+	// nothing once it was used, or there is an administrator.
+	o.log.WarnContext(ctx, "there is no administrator yet: open the link to become it; it works once", "link", link)
+	return nil
+}
+
+// warnWithoutAdministrator says how to get the first administrator where no link can make it.
+func (o *opened) warnWithoutAdministrator(ctx context.Context) error {
+	err := o.store.CheckSetup(ctx, "")
+	switch {
+	case errors.Is(err, sso.NotFound): // there is one
+		return nil
+	case err != nil && !errors.Is(err, sso.Forbidden):
+		return databaseError(err)
+	}
+	o.log.WarnContext(ctx, "there is no administrator, and ENABLE_PASSWORD_LOGIN is off: make one who signs in through the identity provider with "+
+		`"ssobridge users create EMAIL --group Administrators", or map a group of it to Administrators in JWT_GROUP_MAPPINGS and turn JWT_GROUP_SYNC on`)
 	return nil
 }
 
 // makeAdministrator makes the account of ADMIN_EMAIL. One that is there is left alone: its password may have been changed
 // since, and who signs in through an identity provider gets none (SECURITY E3).
 func (o *opened) makeAdministrator(ctx context.Context) error {
-	if err := password.Check(o.cfg.AdminPassword, o.cfg.AdminEmail); err != nil {
-		return withHint("take several words that have nothing to do with one another, or what a password manager makes",
-			errors.New("ADMIN_PASSWORD: "+sso.Reason(err)))
-	}
 	a, err := o.store.AccountByEmail(ctx, o.cfg.AdminEmail)
 	if err == nil {
 		return o.warnUnlessAdministrator(ctx, a)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -14,11 +13,10 @@ func migrate(ctx context.Context, p *program, c *command, args []string) error {
 	if _, err := f.parse(args, 0, 0); err != nil {
 		return err
 	}
-	in, err := f.inputs()
+	cfg, faults, err := f.resolve()
 	if err != nil {
 		return err
 	}
-	cfg, faults := setting.Resolve(in)
 	if concerns(faults, "DATABASE_URL", "SECRET_KEY") {
 		return p.faulty(faults)
 	}

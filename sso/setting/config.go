@@ -1,8 +1,8 @@
 package setting
 
 import (
+	"context"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -18,7 +18,7 @@ const (
 )
 
 // A Config is one consistent set of settings, with the names of the table in Go's spelling. It is never changed after
-// [Resolve] made it. Optional URLs are nil, optional times 0 and optional texts "" when they are not set.
+// [Resolve] or [Config.WithSaved] made it. Optional URLs are nil, optional times 0 and optional texts "" when they are not set.
 type Config struct {
 	Listen         string // as net.Listen takes it
 	SiteURL        sso.Origin
@@ -70,7 +70,8 @@ type Config struct {
 	// Warnings are for an administrator: what works, but hardly as it was meant. They name no secret.
 	Warnings []string
 
-	in     Inputs
+	given  *given
+	port   uint16           // see WithListener
 	values map[string]value // by name; the default where it is missing
 }
 
@@ -165,21 +166,34 @@ func (c *Config) SQLitePath() (path string, ok bool) {
 	return strings.TrimPrefix(path, "//"), ok
 }
 
-// WithSaved resolves the same flags, environment and file anew with other saved settings: what an administrator's change
-// would lead to, and what another replica's change has led to. Secret files are read again.
-func (c *Config) WithSaved(saved map[string]string) (*Config, []Fault) {
-	in := c.in
-	in.Saved = maps.Clone(saved)
-	next, faults := Resolve(in)
-	return next, faults
+// Saved are the settings that an administrator saved, by name, and which version of them it is.
+type Saved struct {
+	Values  map[string]string
+	Version int64
 }
+
+// ReadSaved reads from a store what is saved.
+func ReadSaved(ctx context.Context, st interface {
+	Settings(ctx context.Context) (rows map[string]sso.SavedSetting, version int64, err error)
+}) (Saved, error) {
+	rows, version, err := st.Settings(ctx)
+	saved := Saved{Values: make(map[string]string, len(rows)), Version: version}
+	for name, row := range rows {
+		saved.Values[name] = row.Value
+	}
+	return saved, err
+}
+
+// WithSaved is the Config of the same flags, environment and file with what is saved below them: what is in force, what an
+// administrator's change would lead to, and what another replica's change has led to. It reads nothing anew.
+func (c *Config) WithSaved(saved Saved) (*Config, []Fault) { return c.given.with(saved, c.port) }
 
 // WithListener returns a copy that knows the port it listens on, for LISTEN with port 0. It changes nothing when SITE_URL
 // was given.
 func (c *Config) WithListener(addr netip.AddrPort) *Config {
 	next := *c
 	if c.Text("SITE_URL") == "" {
-		next.in.port = addr.Port()
+		next.port = addr.Port()
 		next.SiteURL = localSite(addr.Port())
 	}
 	return &next

@@ -20,18 +20,15 @@ const (
 // ConfigEnv names the configuration file when the flag --config does not. It is no setting.
 const ConfigEnv = envPrefix + "CONFIG"
 
-// Inputs are everything that settings can come from. The zero Inputs lead to the defaults.
+// Inputs are everything outside the database that settings can come from. The zero Inputs lead to the defaults.
 type Inputs struct {
 	Flags    map[string]string // by flag name without dashes; of secrets also NAME-file
 	Environ  []string          // as os.Environ returns it. A variable with an empty value counts as not set
 	File     map[string]any    // the configuration file as YAML or JSON gives it
 	FileName string            // for messages
-	Saved    map[string]string // by setting name: what an administrator saved
 
 	// ReadFile reads the files of secrets; nil: os.ReadFile.
 	ReadFile func(name string) ([]byte, error)
-
-	port uint16 // see Config.WithListener
 }
 
 // A Fault is one thing that must change before the bridge can start.
@@ -54,59 +51,81 @@ func (f Fault) String() string {
 	return text
 }
 
-// Resolve finds the value in force of every setting: flag, environment, file, saved, default. It always returns a Config,
-// and every fault at once, in the order of the table. With faults the Config is for showing only.
+// Resolve finds the value in force of every setting: flag, environment, file, default. It always returns a Config, and every
+// fault at once, in the order of the table. With faults the Config is for showing only. It reads each source once, which a
+// pipe in place of a secret's file allows; [Config.WithSaved] then adds what an administrator saved.
 func Resolve(in Inputs) (*Config, []Fault) {
 	if in.ReadFile == nil {
 		in.ReadFile = os.ReadFile
 	}
-	r := &resolver{in: in, env: environ(in.Environ)}
-	c := &Config{in: in, values: map[string]value{}}
+	r := &resolver{in: in, env: environ(in.Environ), given: given{values: map[string]value{}, faults: map[string][]Fault{}}}
 	for _, s := range all.rows {
-		r.setting(c, s)
+		if v, ok := r.find(s); ok {
+			r.given.values[s.Name] = v
+		}
 	}
 	r.unknown()
-	broken := r.faulty()
-	r.faults = append(r.faults, c.derive(broken)...)
-	return c, r.faults
+	return r.given.with(Saved{}, 0)
+}
+
+// A given is what was found outside the database.
+type given struct {
+	values   map[string]value
+	faults   map[string][]Fault // by the name of the setting
+	unknown  []Fault            // names that are no settings
+	warnings []string
+}
+
+// with makes the Config of what is given and, below it, of what is saved.
+func (g *given) with(saved Saved, port uint16) (*Config, []Fault) {
+	c := &Config{given: g, port: port, values: map[string]value{}, Warnings: slices.Clone(g.warnings)}
+	var faults []Fault
+	for _, s := range all.rows {
+		_ = s.set(s, c, s.Default) // a test holds that every default parses
+		faults = append(faults, g.faults[s.Name]...)
+		v, ok := g.values[s.Name]
+		if text, is := saved.Values[s.Name]; is && !s.Changeable {
+			faults = append(faults, Fault{s.Name, "saved", "cannot be saved in the database", "set " + s.Env() + " instead"})
+		} else if is && !ok {
+			v, ok = value{text, Source{FromSaved, ""}}, true
+		}
+		if !ok {
+			continue
+		}
+		// A broken value counts as given, so that its source is shown, and leaves the default in force.
+		c.values[s.Name] = v
+		if err := s.parse(c, v.text); err != nil {
+			faults = append(faults, Fault{Name: s.Name, Source: v.source.String(), Problem: err.Error()}) // each parser says what it wants
+		}
+	}
+	faults = append(faults, g.unknown...)
+	for _, name := range sorted(saved.Values) {
+		if Find(name) == nil {
+			faults = append(faults, Fault{Name: name, Source: "saved", Problem: "is not a setting of this version"})
+		}
+	}
+	broken := map[string]bool{}
+	for _, f := range faults {
+		broken[f.Name] = true
+	}
+	return c, append(faults, c.derive(broken)...)
 }
 
 type resolver struct {
-	in     Inputs
-	env    map[string]string
-	faults []Fault
+	in    Inputs
+	env   map[string]string
+	given given
 }
 
-// setting finds one setting's value and puts it into c. A broken value counts as given, so that its source is shown, and
-// leaves the default in force.
-func (r *resolver) setting(c *Config, s *Setting) {
-	_ = s.set(s, c, s.Default) // a test holds that every default parses
-	v, ok := r.find(s)
-	if !ok {
-		return
-	}
-	c.values[s.Name] = v
-	if err := s.set(s, c, v.text); err != nil {
-		r.fault(s.Name, v.source.String(), err.Error(), "") // each parser says what it wants
-	}
-}
-
-func (r *resolver) fault(name, source, problem, hint string) {
-	r.faults = append(r.faults, Fault{Name: name, Source: source, Problem: problem, Hint: hint})
-}
-
-func (r *resolver) faulty() map[string]bool {
-	set := map[string]bool{}
-	for _, f := range r.faults {
-		set[f.Name] = true
-	}
-	return set
+// fault notes what is wrong with how a setting is given.
+func (r *resolver) fault(s *Setting, source, problem, hint string) {
+	r.given.faults[s.Name] = append(r.given.faults[s.Name], Fault{s.Name, source, problem, hint})
 }
 
 // find looks at every source, also below the one that wins, so that all faults are seen at once.
 func (r *resolver) find(s *Setting) (value, bool) {
 	found := []value{}
-	for _, look := range []func(*Setting) (value, bool){r.fromFlag, r.fromEnviron, r.fromFile, r.fromSaved} {
+	for _, look := range []func(*Setting) (value, bool){r.fromFlag, r.fromEnviron, r.fromFile} {
 		if v, ok := look(s); ok {
 			found = append(found, v)
 		}
@@ -123,7 +142,7 @@ func (r *resolver) fromFlag(s *Setting) (value, bool) {
 	if s.Secret {
 		if name, ok := r.in.Flags[s.Flag()+"-file"]; ok {
 			if given {
-				r.fault(s.Name, src.String(), "is given twice, as --"+s.Flag()+" and as --"+s.Flag()+"-file", "leave one out")
+				r.fault(s, src.String(), "is given twice, as --"+s.Flag()+" and as --"+s.Flag()+"-file", "leave one out")
 			}
 			return r.secretFile(s, Source{FromFlag, "--" + s.Flag() + "-file"}, name)
 		}
@@ -150,7 +169,7 @@ func (r *resolver) fromEnviron(s *Setting) (value, bool) {
 			continue
 		}
 		if ok {
-			r.fault(s.Name, name, "is given twice, as "+name+" and as "+name+fileSuffix, "leave one out")
+			r.fault(s, name, "is given twice, as "+name+" and as "+name+fileSuffix, "leave one out")
 		}
 		if v, ok := r.secretFile(s, Source{FromEnviron, name + fileSuffix}, file); ok {
 			given = append(given, v)
@@ -160,8 +179,8 @@ func (r *resolver) fromEnviron(s *Setting) (value, bool) {
 		return value{}, false
 	}
 	first, last := given[0], given[len(given)-1]
-	if first.text != last.text && !r.faulty()[s.Name] {
-		r.fault(s.Name, first.source.Name, fmt.Sprintf("differs from %s, which is the same setting", last.source.Name), "leave one out")
+	if first.text != last.text && r.given.faults[s.Name] == nil {
+		r.fault(s, first.source.Name, fmt.Sprintf("differs from %s, which is the same setting", last.source.Name), "leave one out")
 	}
 	return first, true
 }
@@ -174,11 +193,11 @@ func (r *resolver) fromFile(s *Setting) (value, bool) {
 		key := s.Key() + strings.ToLower(fileSuffix)
 		if name, ok := r.in.File[key].(string); ok {
 			if given {
-				r.fault(s.Name, src.String(), "is given twice, as "+s.Key()+" and as "+key, "leave one out")
+				r.fault(s, src.String(), "is given twice, as "+s.Key()+" and as "+key, "leave one out")
 			}
 			return r.secretFile(s, Source{FromFile, r.in.FileName + ": " + key}, name)
 		} else if r.in.File[key] != nil {
-			r.fault(s.Name, r.in.FileName+": "+key, "is not the name of a file", "write it in quotes")
+			r.fault(s, r.in.FileName+": "+key, "is not the name of a file", "write it in quotes")
 		}
 	}
 	if !given {
@@ -186,26 +205,21 @@ func (r *resolver) fromFile(s *Setting) (value, bool) {
 	}
 	text, err := fileText(s, raw)
 	if err != nil {
-		r.fault(s.Name, src.String(), err.Error(), "")
+		r.fault(s, src.String(), err.Error(), "")
 		return value{}, false
 	}
 	return value{text, src}, true
 }
 
-func (r *resolver) fromSaved(s *Setting) (value, bool) {
-	text, ok := r.in.Saved[s.Name]
-	if ok && !s.Changeable {
-		r.fault(s.Name, "saved", "cannot be saved in the database", "set "+s.Env()+" instead")
-		return value{}, false
-	}
-	return value{text, Source{FromSaved, ""}}, ok
-}
-
 // secretFile reads a secret's file. One line end at its end is not part of the secret: editors and echo add it.
 func (r *resolver) secretFile(s *Setting, src Source, name string) (value, bool) {
+	if err := CheckQuotes(name); err != nil {
+		r.fault(s, src.String(), "is the name of a file that "+err.Error(), "")
+		return value{}, false
+	}
 	data, err := r.in.ReadFile(name)
 	if err != nil {
-		r.fault(s.Name, src.String(), "cannot be read: "+err.Error(), "check the file's name and permissions")
+		r.fault(s, src.String(), "cannot be read: "+err.Error(), "check the file's name and permissions")
 		return value{}, false
 	}
 	text := string(data)
@@ -214,10 +228,10 @@ func (r *resolver) secretFile(s *Setting, src Source, name string) (value, bool)
 	}
 	switch {
 	case text == "":
-		r.fault(s.Name, src.String(), "names a file that is empty: "+name, "")
+		r.fault(s, src.String(), "names a file that is empty: "+name, "")
 		return value{}, false
 	case len(data) > 64<<10:
-		r.fault(s.Name, src.String(), "names a file of more than 64 KiB: "+name, "")
+		r.fault(s, src.String(), "names a file of more than 64 KiB: "+name, "")
 		return value{}, false
 	}
 	return value{text, src}, true
@@ -290,30 +304,30 @@ func kubernetesOwn(name, text string) bool {
 }
 
 // unknown finds names that look like settings and are none: usually a slip of the pen that would otherwise go unnoticed.
-// Metabase has many more MB_ variables than the ones the bridge shares, so those are left alone.
 func (r *resolver) unknown() {
 	envs, keys, flags := r.names()
 	for _, name := range sorted(r.env) {
 		own := strings.HasPrefix(strings.ToUpper(name), envPrefix)
 		if own && !slices.Contains(envs, name) && !strings.HasPrefix(name, testPrefix) && !kubernetesOwn(name, r.env[name]) {
-			r.fault(name, "environment", "is not a setting", meant(strings.ToUpper(name), envs))
+			r.strange(name, "environment", "is not a setting", meant(strings.ToUpper(name), envs))
 		}
 	}
+	r.metabase()
 	for _, key := range sorted(r.in.File) {
 		if !slices.Contains(keys, key) {
-			r.fault(key, r.in.FileName, "is not a setting", meant(normalKey(key), keys))
+			r.strange(key, r.in.FileName, "is not a setting", meant(normalKey(key), keys))
 		}
 	}
 	for _, flag := range sorted(r.in.Flags) {
 		if !slices.Contains(flags, flag) {
-			r.fault("--"+flag, "", "is not a flag", meant(flag, flags))
+			r.strange("--"+flag, "", "is not a flag", meant(flag, flags))
 		}
 	}
-	for _, name := range sorted(r.in.Saved) {
-		if Find(name) == nil {
-			r.fault(name, "saved", "is not a setting of this version", "")
-		}
-	}
+}
+
+// strange notes a name that is no setting.
+func (r *resolver) strange(name, source, problem, hint string) {
+	r.given.unknown = append(r.given.unknown, Fault{name, source, problem, hint})
 }
 
 func (r *resolver) names() (envs, keys, flags []string) {

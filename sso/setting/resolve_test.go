@@ -20,7 +20,7 @@ const (
 
 // metabase is what an installation that comes from Metabase has.
 func metabase(more ...string) []string {
-	return append([]string{"MB_JWT_IDENTITY_PROVIDER_URI=" + testURI, "MB_JWT_SHARED_SECRET=" + testSecret, "MB_EMOJI_IN_LOGS=false", "PATH=/bin"}, more...)
+	return append([]string{"MB_JWT_IDENTITY_PROVIDER_URI=" + testURI, "MB_JWT_SHARED_SECRET=" + testSecret, "PATH=/bin"}, more...)
 }
 
 func files(m map[string]string) func(string) ([]byte, error) {
@@ -39,6 +39,17 @@ func mustResolve(t *testing.T, in Inputs) *Config {
 		t.Fatalf("got faults %v, want none", faults)
 	}
 	return c
+}
+
+// withSaved resolves with what an administrator saved, "NAME=value".
+func withSaved(in Inputs, saved ...string) (*Config, []Fault) {
+	c, _ := Resolve(in)
+	values := map[string]string{}
+	for _, s := range saved {
+		name, text, _ := strings.Cut(s, "=")
+		values[name] = text
+	}
+	return c.WithSaved(Saved{Values: values})
 }
 
 func TestMetabaseVariablesAreEnough(t *testing.T) {
@@ -73,9 +84,11 @@ func TestPrecedence(t *testing.T) {
 		Environ:  []string{"SSOBRIDGE_JWT_ISSUER=env", "SSOBRIDGE_JWT_AUDIENCE=env", "SSOBRIDGE_JWT_CLIENT_ID="},
 		File:     map[string]any{"jwt_issuer": "file", "jwt_audience": "file", "jwt_client_id": "file", "jwt_leeway": 7, "jwt_group_sync": nil},
 		FileName: "b.yaml",
-		Saved:    map[string]string{"JWT_ISSUER": "saved", "JWT_CLIENT_ID": "saved", "JWT_MAX_AGE": "60", "JWT_GROUP_SYNC": "true"},
 	}
-	c := mustResolve(t, in)
+	c, faults := withSaved(in, "JWT_ISSUER=saved", "JWT_CLIENT_ID=saved", "JWT_MAX_AGE=60", "JWT_GROUP_SYNC=true")
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
 	tests := []struct {
 		name, text, source string
 		fixed              bool
@@ -100,7 +113,7 @@ func TestPrecedence(t *testing.T) {
 		t.Errorf("got %q, %v, %v, %v", c.JWTIssuer, c.JWTLeeway, c.JWTMaxAge, c.JWTGroupSync)
 	}
 
-	next, faults := c.WithSaved(map[string]string{"JWT_MAX_AGE": "90"})
+	next, faults := c.WithSaved(Saved{Values: map[string]string{"JWT_MAX_AGE": "90"}})
 	if len(faults) > 0 || next.JWTMaxAge != 90*time.Second || next.JWTGroupSync || next.JWTIssuer != "flag" {
 		t.Errorf("WithSaved: got %v, %v, %v, %q", faults, next.JWTMaxAge, next.JWTGroupSync, next.JWTIssuer)
 	}
@@ -147,6 +160,7 @@ func TestSecretFiles(t *testing.T) {
 		{"flag twice", Inputs{Flags: map[string]string{"jwt-shared-secret-file": "/s/nl", "jwt-shared-secret": testSecret}}, "given twice"},
 		{"file twice", Inputs{File: map[string]any{"jwt_shared_secret_file": "/s/nl", "jwt_shared_secret": testSecret}}, "given twice"},
 		{"alias differs", Inputs{Environ: []string{"SSOBRIDGE_JWT_SHARED_SECRET_FILE=/s/nl", "MB_JWT_SHARED_SECRET=other"}}, "differs from MB_JWT_SHARED_SECRET"},
+		{"a name in quotes", Inputs{Environ: []string{`SSOBRIDGE_JWT_SHARED_SECRET_FILE="/s/nl"`}}, "is the name of a file that has quotes around it"},
 		{"no name", Inputs{File: map[string]any{"jwt_shared_secret_file": 7}}, "not the name of a file"},
 	}
 	for _, tt := range tests {
@@ -173,8 +187,6 @@ func TestUnknownNames(t *testing.T) {
 		{"key as the variable", "SSOBRIDGE_LISTEN", "did you mean listen?", Inputs{File: map[string]any{"SSOBRIDGE_LISTEN": "x"}, FileName: "f"}},
 		{"key in kebab case", "jwt-issuer", "did you mean jwt_issuer?", Inputs{File: map[string]any{"jwt-issuer": "x"}, FileName: "f"}},
 		{"flag", "--jwt-isuer", "did you mean jwt-issuer?", Inputs{Flags: map[string]string{"jwt-isuer": "x"}}},
-		{"saved", "JWT_TENANT", "not a setting of this version", Inputs{Saved: map[string]string{"JWT_TENANT": "x"}}},
-		{"saved, but fixed at start", "LISTEN", "cannot be saved", Inputs{Saved: map[string]string{"LISTEN": ":1"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -185,8 +197,16 @@ func TestUnknownNames(t *testing.T) {
 			}
 		})
 	}
+	for saved, want := range map[string]string{"JWT_TENANT=x": "not a setting of this version", "LISTEN=:1": "cannot be saved"} {
+		_, faults := withSaved(Inputs{}, saved)
+		name, _, _ := strings.Cut(saved, "=")
+		wantFault(t, faults, name, want)
+		if len(faults) != 1 {
+			t.Errorf("saved %s: got %d faults %v, want 1", saved, len(faults), faults)
+		}
+	}
 	mustResolve(t, Inputs{Environ: []string{
-		"SSOBRIDGE_TEST_REQUIRE=all", "SSOBRIDGE_CONFIG=b.yaml", "MB_JWT_ATTRIBUTE_TENANT=@t", "MB_DB_TYPE=h2",
+		"SSOBRIDGE_TEST_REQUIRE=all", "SSOBRIDGE_CONFIG=b.yaml", "MB_DB_TYPE=h2",
 		"SSOBRIDGE_SERVICE_HOST=10.0.0.1", "SSOBRIDGE_SERVICE_PORT=80", "SSOBRIDGE_SERVICE_PORT_HTTP=80", "SSOBRIDGE_PORT=tcp://10.0.0.1:80",
 		"SSOBRIDGE_PORT_80_TCP=tcp://10.0.0.1:80", "SSOBRIDGE_PORT_80_TCP_ADDR=10.0.0.1", "SSOBRIDGE_EMPTY=",
 	}})
@@ -225,6 +245,19 @@ func TestFileForms(t *testing.T) {
 		if len(faults) != 1 || faults[0].Source != "b.yaml: "+key {
 			t.Errorf("%s: %v: got faults %v, want one that names b.yaml: %s", key, raw, faults, key)
 		}
+	}
+}
+
+// A secret's file is read once: it may be a pipe, which has nothing to say a second time.
+func TestSecretFilesAreReadOnce(t *testing.T) {
+	times := 0
+	c := mustResolve(t, Inputs{Environ: []string{"SSOBRIDGE_JWT_SHARED_SECRET_FILE=/dev/fd/63"}, ReadFile: func(string) ([]byte, error) {
+		times++
+		return []byte(testSecret), nil
+	}})
+	next, faults := c.WithSaved(Saved{Values: map[string]string{"SITE_NAME": "Acme"}, Version: 1})
+	if times != 1 || len(faults) > 0 || !slices.Equal(next.JWTSharedSecrets, c.JWTSharedSecrets) {
+		t.Errorf("got it read %d times, and %q, %v", times, next.JWTSharedSecrets, faults)
 	}
 }
 
@@ -358,13 +391,12 @@ func TestSchemeLacks(t *testing.T) {
 }
 
 func TestEveryFaultAtOnce(t *testing.T) {
-	c, faults := Resolve(Inputs{
+	c, faults := withSaved(Inputs{
 		Flags:    map[string]string{"listen": "nowhere"},
 		Environ:  []string{"SSOBRIDGE_JWT_MAX_AGE=soon", "SSOBRIDGE_LISTN=1", "MB_JWT_GROUP_MAPPINGS={"},
 		File:     map[string]any{"jwt_leeway": "2h", "typo": 1},
 		FileName: "b.yaml",
-		Saved:    map[string]string{"JWT_PROFILE": "strict", "JWT_MAX_AGE": "also wrong, but not in force"},
-	})
+	}, "JWT_PROFILE=strict", "JWT_MAX_AGE=also wrong, but not in force")
 	var got []string
 	for _, f := range faults {
 		got = append(got, f.Name)
@@ -415,7 +447,7 @@ func TestSiteURLFollowsTheListener(t *testing.T) {
 	if c.SiteURL != "http://localhost:4711" {
 		t.Errorf("got %s, want the port that was taken", c.SiteURL)
 	}
-	if next, _ := c.WithSaved(nil); next.SiteURL != c.SiteURL {
+	if next, _ := c.WithSaved(Saved{}); next.SiteURL != c.SiteURL {
 		t.Errorf("after a change of settings: got %s, want %s", next.SiteURL, c.SiteURL)
 	}
 	c = mustResolve(t, Inputs{Flags: map[string]string{"listen": "127.0.0.1:0", "site-url": "https://a.example"}})
@@ -435,6 +467,7 @@ func TestWarnings(t *testing.T) {
 		{"SITE_URL is not set", metabase("SSOBRIDGE_LISTEN=:3000")},
 		{"JWT_GROUP_SYNC is off", metabase(`MB_JWT_GROUP_MAPPINGS={"a":[3]}`)},
 		{"no one can sign in", metabase("MB_JWT_ENABLED=false", "MB_ENABLE_PASSWORD_LOGIN=false")},
+		{"it cannot sign in", metabase("SSOBRIDGE_ADMIN_EMAIL=ada@example.com", "SSOBRIDGE_ADMIN_PASSWORD=seven green kettles hum", "MB_ENABLE_PASSWORD_LOGIN=false")},
 		{"ACCESS_RULES has no effect", metabase(`SSOBRIDGE_ACCESS_RULES=[{"path":"/a","allow":"public"}]`)},
 		{"JWT_TOKEN_URI has no effect", metabase("SSOBRIDGE_JWT_TOKEN_URI=https://p.example/token")},
 	}

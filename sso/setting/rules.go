@@ -49,7 +49,7 @@ func (c *Config) listenPort() uint16 {
 	_, text, _ := net.SplitHostPort(c.Listen)
 	n, _ := strconv.ParseUint(text, 10, 16)
 	if n == 0 {
-		return c.in.port
+		return c.port
 	}
 	return uint16(n)
 }
@@ -96,6 +96,9 @@ func (j *judge) process() {
 	}
 	if c.AdminPassword != "" && c.AdminEmail == "" {
 		j.fault("ADMIN_EMAIL", "is not set, and ADMIN_PASSWORD needs it", "", "ADMIN_PASSWORD")
+	}
+	if c.AdminEmail != "" && !c.EnablePasswordLogin {
+		j.warn("ADMIN_EMAIL's administrator has a password and nothing else, and ENABLE_PASSWORD_LOGIN is off: it cannot sign in")
 	}
 	if c.MetricsListen == c.Listen && c.listenPort() != 0 {
 		j.fault("METRICS_LISTEN", "is the same as LISTEN", "take another port, or leave it out", "LISTEN")

@@ -8,8 +8,10 @@
 package setting
 
 import (
+	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Setting is one configurable value. Those of the table are never changed.
@@ -68,7 +70,27 @@ func (s *Setting) Key() string { return strings.ToLower(s.Name) }
 func (s *Setting) Boolean() bool { return slices.Equal(s.Choices, onOff()) }
 
 // Parse reports what is wrong with a value, looked at alone. The error never contains the value of a secret.
-func (s *Setting) Parse(text string) error { return s.set(s, &Config{}, text) }
+func (s *Setting) Parse(text string) error { return s.parse(&Config{}, text) }
+
+// parse puts a value that was given into c.
+func (s *Setting) parse(c *Config, text string) error {
+	if err := CheckQuotes(text); err != nil {
+		return err
+	}
+	return s.set(s, c, text)
+}
+
+// CheckQuotes reports quotes around a value: those of a file that was written for a shell, or of a document that it was
+// copied from.
+func CheckQuotes(text string) error {
+	for _, pair := range []string{`""`, "''", "``", "“”", "„“", "‘’", "«»"} {
+		_, n := utf8.DecodeRuneInString(pair)
+		if len(text) >= len(pair) && strings.HasPrefix(text, pair[:n]) && strings.HasSuffix(text, pair[n:]) {
+			return errors.New("has quotes around it, which are part of the value here (docker's --env-file keeps them): leave them out")
+		}
+	}
+	return nil
+}
 
 // Find returns the setting of that name, or nil.
 func Find(name string) *Setting { return all.byName[name] }

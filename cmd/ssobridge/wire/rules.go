@@ -1,9 +1,10 @@
 package wire
 
 import (
-	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
@@ -23,24 +24,26 @@ func ownPaths(cfg *setting.Config) (warnings []string) {
 	return warnings
 }
 
-// MissingGroups warns of groups that ACCESS_RULES ask for and that are not in the database, nor will be made for
-// JWT_GROUP_MAPPINGS: nobody is in them. An error is of the store.
-func MissingGroups(ctx context.Context, cfg *setting.Config, st interface {
-	Groups(ctx context.Context) ([]sso.Group, error)
-}) (warnings []string, err error) {
-	names := cfg.AccessRules.GroupNames()
-	if len(names) == 0 {
-		return nil, nil
-	}
-	there, err := st.Groups(ctx)
-	if err != nil {
-		return nil, err
-	}
+// MissingGroups warns of groups that settings speak of and that are not among those of the database, nor will be made for
+// JWT_GROUP_MAPPINGS: names that ACCESS_RULES ask for, and ids that JWT_GROUP_MAPPINGS lead to. Nobody is in them.
+func MissingGroups(cfg *setting.Config, there []sso.Group) (warnings []string) {
 	mapped := cfg.JWTGroupMappings.Names()
-	for _, name := range names {
+	for _, name := range cfg.AccessRules.GroupNames() {
 		if !slices.Contains(mapped, name) && !slices.ContainsFunc(there, func(g sso.Group) bool { return g.Name == name }) {
 			warnings = append(warnings, fmt.Sprintf("ACCESS_RULES ask for the group %q, which does not exist: nobody is in it; ssobridge groups create %q makes it", name, name))
 		}
 	}
-	return warnings, nil
+	leading := map[int64][]string{}
+	for _, key := range slices.Sorted(maps.Keys(cfg.JWTGroupMappings)) {
+		for _, ref := range cfg.JWTGroupMappings[key] {
+			if ref.Name == "" && !slices.ContainsFunc(there, func(g sso.Group) bool { return g.ID == ref.ID }) {
+				leading[ref.ID] = append(leading[ref.ID], fmt.Sprintf("%q", key))
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(leading)) {
+		warnings = append(warnings, fmt.Sprintf("JWT_GROUP_MAPPINGS lead from %s to the group %d, which does not exist: nobody gets into it; "+
+			"ssobridge groups list shows the ids", sso.Truncate(strings.Join(leading[id], ", "), 200), id))
+	}
+	return warnings
 }

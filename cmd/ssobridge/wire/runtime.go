@@ -75,8 +75,8 @@ func (r *Runtime) Follow(apply func(server.Live)) { r.listen = apply }
 func (r *Runtime) Reload(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	saved, version, err := r.saved(ctx)
-	if err != nil || r.loaded && version == r.version {
+	saved, err := setting.ReadSaved(ctx, r.store)
+	if err != nil || r.loaded && saved.Version == r.version {
 		return err
 	}
 	next, err := r.make(ctx, saved, r.store)
@@ -85,41 +85,29 @@ func (r *Runtime) Reload(ctx context.Context) error {
 	case !r.loaded:
 		return err
 	case sso.CodeOf(err) == sso.Invalid:
-		r.version = version
-		r.log.ErrorContext(ctx, "saved settings cannot be used; the ones before stay in force", "version", version, "error", err)
+		r.version = saved.Version
+		r.log.ErrorContext(ctx, "saved settings cannot be used; the ones before stay in force", "version", saved.Version, "error", err)
 		return nil
 	default:
 		return err
 	}
 	r.live.Store(next)
-	r.loaded, r.version = true, version
-	r.log.InfoContext(ctx, "settings in force", "version", version)
+	r.loaded, r.version = true, saved.Version
+	r.log.InfoContext(ctx, "settings in force", "version", saved.Version)
 	r.listen(*next)
 	return nil
 }
 
-func (r *Runtime) saved(ctx context.Context) (map[string]string, int64, error) {
-	rows, version, err := r.store.Settings(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	saved := make(map[string]string, len(rows))
-	for name, s := range rows {
-		saved[name] = s.Value
-	}
-	return saved, version, nil
-}
-
 // make resolves and wires the settings with these saved ones. A fault is an [*admin.Refusal].
-func (r *Runtime) make(ctx context.Context, saved map[string]string, st Store) (*server.Live, error) {
+func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*server.Live, error) {
 	cfg, faults := r.Live().Config.WithSaved(saved)
 	if len(faults) > 0 {
 		return nil, refusal(faults)
 	}
 	b, warnings, err := Bridge(ctx, cfg, st, r.now, r.log)
 	if err != nil {
-		if name, problem, ok := strings.Cut(err.Error(), ": "); ok && sso.CodeOf(err) == sso.Invalid && setting.Find(name) != nil {
-			return nil, &admin.Refusal{Err: err, Fields: map[string]string{name: strings.TrimSuffix(problem, ": "+string(sso.Invalid))}}
+		if f, ok := FaultOf(cfg, err); ok {
+			return nil, &admin.Refusal{Err: err, Fields: map[string]string{f.Name: f.Problem}}
 		}
 		return nil, err
 	}
@@ -149,17 +137,17 @@ func refusal(faults []setting.Fault) error {
 
 // Current implements admin.Settings: the settings as they are saved at this moment, read anew.
 func (r *Runtime) Current(ctx context.Context) (*setting.Config, int64, error) {
-	saved, version, err := r.saved(ctx)
+	saved, err := setting.ReadSaved(ctx, r.store)
 	if err != nil {
 		return nil, 0, err
 	}
 	cfg, _ := r.Live().Config.WithSaved(saved)
-	return cfg, version, nil
+	return cfg, saved.Version, nil
 }
 
 // Try implements admin.Settings.
 func (r *Runtime) Try(ctx context.Context, changes map[string]*string) (*setting.Config, error) {
-	saved, _, err := r.saved(ctx)
+	saved, err := setting.ReadSaved(ctx, r.store)
 	if err != nil {
 		return nil, err
 	}
@@ -176,16 +164,16 @@ type aside struct{ Store }
 func (aside) EnsureGroups(context.Context, []string, sso.Event) ([]sso.Group, error) { return nil, nil }
 
 // try makes what the changes would lead to, and refuses what must not be saved.
-func (r *Runtime) try(ctx context.Context, saved map[string]string, changes map[string]*string) (*server.Live, error) {
+func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes map[string]*string) (*server.Live, error) {
 	if err := r.changeable(changes); err != nil {
 		return nil, err
 	}
-	saved = maps.Clone(saved)
+	saved.Values = maps.Clone(saved.Values)
 	for name, value := range changes {
 		if value == nil {
-			delete(saved, name)
+			delete(saved.Values, name)
 		} else {
-			saved[name] = *value
+			saved.Values[name] = *value
 		}
 	}
 	next, err := r.make(ctx, saved, aside{r.store})
@@ -287,20 +275,20 @@ func (r *Runtime) markOf(cfg *setting.Config, secret string) string {
 
 // Save implements admin.Settings.
 func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
-	saved, version, err := r.saved(ctx)
+	saved, err := setting.ReadSaved(ctx, r.store)
 	switch {
 	case err != nil:
 		return 0, err
-	case version != c.Version:
+	case saved.Version != c.Version:
 		return 0, fmt.Errorf("someone has saved settings meanwhile: %w", sso.Conflict)
 	}
 	changes := maps.Clone(c.Values)
 	maps.DeleteFunc(changes, func(name string, value *string) bool {
-		old, is := saved[name]
+		old, is := saved.Values[name]
 		return value == nil && !is || value != nil && is && old == *value
 	})
 	if len(changes) == 0 {
-		return version, nil
+		return saved.Version, nil
 	}
 	next, err := r.try(ctx, saved, changes)
 	if err != nil {
@@ -315,7 +303,8 @@ func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
 			Detail: name + ": " + shown(before, name) + " → " + shown(next.Config, name),
 		})
 	}
-	if version, err = r.store.SaveSettings(ctx, changes, secrets, c.Version, events); err != nil {
+	version, err := r.store.SaveSettings(ctx, changes, secrets, c.Version, events)
+	if err != nil {
 		return 0, err
 	}
 	if err := r.Reload(ctx); err != nil {

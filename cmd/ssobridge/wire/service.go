@@ -36,11 +36,11 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 		return nil, err
 	}
 	inForce := runtime.Live().Config
-	missing, err := MissingGroups(ctx, inForce, st)
+	groups, err := st.Groups(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range slices.Concat(inForce.Warnings, missing) {
+	for _, w := range slices.Concat(inForce.Warnings, MissingGroups(inForce, groups)) {
 		log.Warn(w)
 	}
 	signer, err := NewSigner(ctx, st, now, log)

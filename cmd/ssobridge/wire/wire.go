@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -49,6 +50,15 @@ func Bridge(ctx context.Context, cfg *setting.Config, st Store, now func() time.
 		}
 	}
 	return b, warnings, nil
+}
+
+// FaultOf is an error of [Bridge] as the fault of the setting that it names; ok is false when it names none.
+func FaultOf(cfg *setting.Config, err error) (f setting.Fault, ok bool) {
+	name, problem, ok := strings.Cut(err.Error(), ": ")
+	if !ok || sso.CodeOf(err) != sso.Invalid || setting.Find(name) == nil {
+		return setting.Fault{}, false
+	}
+	return setting.Fault{Name: name, Source: cfg.Source(name).String(), Problem: strings.TrimSuffix(problem, ": "+string(sso.Invalid))}, true
 }
 
 func policy(cfg *setting.Config) sso.Policy {
