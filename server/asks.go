@@ -38,7 +38,7 @@ func (l *live) readAsks(r *http.Request, with ...string) (a asks, err error) {
 			}
 		case name != "" && name == l.cfg.BearerParameter:
 		default:
-			err = fmt.Errorf("%s is no parameter of %s: groups are asked for as ?group=A&group=B, letter by letter", shownName(name), r.URL.Path)
+			err = fmt.Errorf("%s is no parameter of %s: groups are asked for as ?group=A&group=B, letter by letter", sso.ShownName(name), r.URL.Path)
 		}
 		if err != nil {
 			return asks{}, fmt.Errorf("%w: %w", err, sso.ProxyRefused)
@@ -59,18 +59,6 @@ func checkGroups(groups []string) error {
 		}
 	}
 	return nil
-}
-
-// shownName is a parameter's name for the log, where it can be nothing else. One that is longer than names are, or has
-// other characters, may be a token that lacks its name (SECURITY K1).
-func shownName(name string) string {
-	odd := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_[]", r))
-	}
-	if name == "" || len(name) > 32 || strings.ContainsFunc(name, odd) {
-		return "one with an odd name"
-	}
-	return name
 }
 
 // logAsks tells whoever operates the proxy why it gets 403. Clients may be able to ask as well, so not each time.

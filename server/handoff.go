@@ -47,6 +47,8 @@ type handoff struct {
 	State    string `json:"s,omitempty"`
 	ReturnTo string `json:"r,omitempty"`
 	IDPError string `json:"e,omitempty"`
+	Provider string `json:"p,omitempty"`
+	Empty    bool   `json:"0,omitempty"`
 }
 
 // viaHandoff reports whether a callback takes a step of our own first: when it came from another site in such a way that
@@ -73,16 +75,16 @@ func (l *live) viaHandoff(r *http.Request) bool {
 // keepHandoff keeps what came on the server for a moment, and the browser comes back for it with a GET that brings the
 // cookies. The link is good once, and the flow is checked when it is followed: whoever steals it has no more than the
 // token, which he could not use either.
-func (s *Server) keepHandoff(c echo.Context, l *live, in params) error {
-	if in.returnTo != "" { // refused first, before anything is kept
-		if _, err := l.bridge.Return.Parse(in.returnTo); err != nil {
+func (s *Server) keepHandoff(c echo.Context, l *live, in sso.Callback) error {
+	if in.ReturnTo != "" { // refused first, before anything is kept
+		if _, err := l.bridge.Return.Parse(in.ReturnTo); err != nil {
 			return err
 		}
 	}
 	if err := s.mayKeep(c.Request(), l, in); err != nil {
 		return err
 	}
-	data, err := json.Marshal(handoff{in.jwt, in.code, in.state, in.returnTo, in.idpError})
+	data, err := json.Marshal(handoff{in.Token, in.Code, in.State, in.ReturnTo, in.IDPError, in.Provider, in.Empty})
 	if err != nil {
 		return err
 	}
@@ -109,12 +111,12 @@ func (s *Server) keepHandoff(c echo.Context, l *live, in params) error {
 // mayKeep looks at a form before it is written down, which anyone may ask for: without limits whoever has one token, or
 // none, could fill the disk and keep the database from sign-ins (SECURITY L2). It decides nothing else: whether the token
 // signs in is judged when the browser comes back with its cookies.
-func (s *Server) mayKeep(r *http.Request, l *live, in params) error {
+func (s *Server) mayKeep(r *http.Request, l *live, in sso.Callback) error {
 	p, now := l.bridge.Provider, s.Now()
 	if p == nil {
 		return sso.Disabled
 	}
-	if in.jwt == "" {
+	if in.Token == "" {
 		from := network(l.peer(r))
 		if !s.networks.add("form:"+from, networkForms, now) {
 			return fmt.Errorf("too many forms without a token from %s: %w", from, sso.Throttled)
@@ -122,7 +124,7 @@ func (s *Server) mayKeep(r *http.Request, l *live, in params) error {
 		return nil
 	}
 	x := &sso.Exam{Now: now}
-	p.Verifier.Verify(r.Context(), in.jwt, x)
+	p.Verifier.Verify(r.Context(), in.Token, x)
 	switch {
 	case x.Proof.Key == "" && !s.unsigned.AllowN(now, 1):
 		return fmt.Errorf("too many forms with tokens whose signature does not fit (%s): %w", sso.Reason(x.Err), sso.Throttled)
@@ -167,25 +169,25 @@ func (t *tally) add(key string, limit int, now time.Time) bool {
 	return true
 }
 
-func (s *Server) takeHandoff(r *http.Request, l *live, id string) (params, error) {
+func (s *Server) takeHandoff(r *http.Request, l *live, id string) (sso.Callback, error) {
 	if l.cookie.sameSite == http.SameSiteStrictMode {
 		if _, ok := cookieValue(r.Header["Cookie"], l.handoffCookieName(id)); !ok {
-			return params{}, fmt.Errorf("this step of the sign-in was not begun by a page of ours in this browser, or its cookie was "+
+			return sso.Callback{}, fmt.Errorf("this step of the sign-in was not begun by a page of ours in this browser, or its cookie was "+
 				"blocked: %w", sso.FlowMissing)
 		}
 	}
 	data, err := s.Store.TakeHandoff(r.Context(), handoffKey(id))
 	if errors.Is(err, sso.NotFound) {
-		return params{}, fmt.Errorf("this step of the sign-in was taken already, or took over %v: %w", handoffLifetime, sso.FlowMissing)
+		return sso.Callback{}, fmt.Errorf("this step of the sign-in was taken already, or took over %v: %w", handoffLifetime, sso.FlowMissing)
 	}
 	if err != nil {
-		return params{}, err
+		return sso.Callback{}, err
 	}
 	var h handoff
 	if err := json.Unmarshal(data, &h); err != nil {
-		return params{}, err
+		return sso.Callback{}, err
 	}
-	return params{jwt: h.JWT, code: h.Code, state: h.State, returnTo: h.ReturnTo, idpError: h.IDPError}, nil
+	return sso.Callback{Token: h.JWT, Code: h.Code, State: h.State, ReturnTo: h.ReturnTo, IDPError: h.IDPError, Provider: h.Provider, Empty: h.Empty}, nil
 }
 
 // noteLostHandoff leaves the event of a sign-in that ended before the bridge saw what it brought.

@@ -1,13 +1,11 @@
 package server
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,28 +28,25 @@ func (s *Server) handleSSO(c echo.Context) error {
 		c.Response().Header().Set("Retry-After", "0") // browsers drop a prefetched 503 and ask again when it is wanted
 		return c.NoContent(http.StatusServiceUnavailable)
 	}
-	in, err := readParams(r)
+	in, err := readCallback(r)
 	if err != nil {
-		return err
-	}
-	if err := l.checkProvider(in.provider); err != nil {
 		return err
 	}
 	api := jsonClient(r)
 	if subresource(r) && !api {
 		return fmt.Errorf("a sign-in as a sub-resource (Sec-Fetch-Dest: %q): %w", r.Header.Get("Sec-Fetch-Dest"), sso.CrossOrigin)
 	}
-	taken := in.handoff != ""
+	taken := in.Handoff != ""
 	if taken {
-		if in, err = s.takeHandoff(r, l, in.handoff); err != nil {
+		if in, err = s.takeHandoff(r, l, in.Handoff); err != nil {
 			s.noteLostHandoff(r, l, err)
 			return err
 		}
 	}
 	switch {
-	case !in.callback() && api:
+	case !in.Answers() && api:
 		return s.loginURLAsJSON(c, l, in)
-	case !in.callback():
+	case !in.Answers():
 		return s.begin(c, l, in)
 	case api:
 		return s.signInAPI(c, l, in)
@@ -62,8 +57,8 @@ func (s *Server) handleSSO(c echo.Context) error {
 }
 
 // begin sends the browser to the identity provider.
-func (s *Server) begin(c echo.Context, l *live, in params) error {
-	loginURL, flow, err := l.bridge.Begin(in.returnTo)
+func (s *Server) begin(c echo.Context, l *live, in sso.Callback) error {
+	loginURL, flow, err := l.bridge.Begin(in)
 	if err != nil {
 		return err
 	}
@@ -76,7 +71,7 @@ func (s *Server) begin(c echo.Context, l *live, in params) error {
 }
 
 // signIn signs a browser in.
-func (s *Server) signIn(c echo.Context, l *live, in params) error {
+func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 	r := c.Request()
 	current, err := s.principal(r, l)
 	if err != nil {
@@ -87,13 +82,13 @@ func (s *Server) signIn(c echo.Context, l *live, in params) error {
 	if s.isTrial(r, l, cb) {
 		return s.endTrial(c, l, cb)
 	}
-	cb.Switch = in.switchTo && !l.crossSite(r) && r.Method == http.MethodPost // only our own page can ask
+	cb.Switch = in.Switch && !l.crossSite(r) && r.Method == http.MethodPost // only our own page can ask
 	login, err := s.runLogin(r, l, cb)
 	if ask, ok := errors.AsType[*sso.SwitchNeeded](err); ok {
 		return s.askSwitch(c, l, in, current, ask.To)
 	}
 	if cb.Flow != nil {
-		s.endFlow(c, l, in.state, err)
+		s.endFlow(c, l, in.State, err)
 	}
 	if err != nil {
 		return err
@@ -116,17 +111,17 @@ func (s *Server) goOn(c echo.Context, to string) error {
 }
 
 // askSwitch names both accounts and lets the person decide. The token stays unspent, in the form of our own page.
-func (s *Server) askSwitch(c echo.Context, l *live, in params, from *sso.Principal, to sso.Identity) error {
+func (s *Server) askSwitch(c echo.Context, l *live, in sso.Callback, from *sso.Principal, to sso.Identity) error {
 	next := templates.Person{Email: to.Email}
 	if to.FirstName != nil || to.LastName != nil {
 		next.Name = strings.TrimSpace(deref(to.FirstName) + " " + deref(to.LastName))
 	}
-	stay, err := l.bridge.Return.Parse(in.returnTo)
+	stay, err := l.bridge.Return.Parse(in.ReturnTo)
 	if err != nil {
 		return err
 	}
 	return s.page(c.Response(), http.StatusOK, templates.Switch{
-		Layout: s.layout(l), From: person(from.Account), To: next, JWT: in.jwt, ReturnTo: stay, Stay: stay,
+		Layout: s.layout(l), From: person(from.Account), To: next, JWT: in.Token, ReturnTo: stay, Stay: stay,
 	})
 }
 
@@ -142,20 +137,20 @@ func person(a sso.Account) templates.Person {
 }
 
 // loginURLAsJSON is the first step of embedding clients (CONTRACT 3).
-func (s *Server) loginURLAsJSON(c echo.Context, l *live, in params) error {
-	if in.returnTo != "" {
-		if _, err := l.bridge.Return.Parse(in.returnTo); err != nil {
+func (s *Server) loginURLAsJSON(c echo.Context, l *live, in sso.Callback) error {
+	if in.ReturnTo != "" {
+		if _, err := l.bridge.Return.Parse(in.ReturnTo); err != nil {
 			return err
 		}
 	}
-	if l.bridge.Provider == nil {
-		return sso.Disabled
+	if err := l.bridge.Serves(in.Provider); err != nil {
+		return err
 	}
 	return c.JSON(http.StatusOK, map[string]string{"url": l.bridge.Provider.URI.String(), "method": "jwt"})
 }
 
 // signInAPI answers a program: the session's id in the body, and no cookie.
-func (s *Server) signInAPI(c echo.Context, l *live, in params) error {
+func (s *Server) signInAPI(c echo.Context, l *live, in sso.Callback) error {
 	login, err := s.openAPISession(c, l, in)
 	if err != nil {
 		return err
@@ -167,7 +162,7 @@ func (s *Server) signInAPI(c echo.Context, l *live, in params) error {
 
 // handleToSession is POST /auth/sso/to_session, for clients that manage the session themselves.
 func (s *Server) handleToSession(c echo.Context) error {
-	in, err := readParams(c.Request())
+	in, err := readCallback(c.Request())
 	if err != nil {
 		return err
 	}
@@ -178,7 +173,7 @@ func (s *Server) handleToSession(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"session_token": login.SessionID})
 }
 
-func (s *Server) openAPISession(c echo.Context, l *live, in params) (*sso.Login, error) {
+func (s *Server) openAPISession(c echo.Context, l *live, in sso.Callback) (*sso.Login, error) {
 	cb := s.callback(c.Request(), l, in)
 	login, err := s.runLogin(c.Request(), l, cb)
 	if err != nil {
@@ -198,13 +193,13 @@ func (s *Server) runLogin(r *http.Request, l *live, cb sso.Callback) (*sso.Login
 	return login, err
 }
 
-func (s *Server) callback(r *http.Request, l *live, in params) sso.Callback {
-	flow, noFlow := s.flowOf(r, l, in.state)
-	noteWanted(r, l, in.returnTo, flow)
-	return sso.Callback{
-		Token: in.jwt, Code: in.code, State: in.state, ReturnTo: in.returnTo, IDPError: in.idpError,
-		Flow: flow, NoFlow: noFlow, Reference: reference(r), Peer: l.peer(r), UserAgent: r.UserAgent(),
-	}
+// callback is what came, with what this browser brought besides.
+func (s *Server) callback(r *http.Request, l *live, in sso.Callback) sso.Callback {
+	in.Flow, in.NoFlow = s.flowOf(r, l, in.State)
+	noteWanted(r, l, in.ReturnTo, in.Flow)
+	in.Switch = false // for the caller to judge
+	in.Reference, in.Peer, in.UserAgent = reference(r), l.peer(r), r.UserAgent()
+	return in
 }
 
 func (s *Server) logSignIn(r *http.Request, cb sso.Callback, login *sso.Login) {
@@ -212,157 +207,37 @@ func (s *Server) logSignIn(r *http.Request, cb sso.Callback, login *sso.Login) {
 		"reference", cb.Reference, "peer", cb.Peer, "request_id", requestID(r))
 }
 
-// params are what a request to /auth/sso says. Each may come once, in the query or in the body.
-type params struct {
-	jwt, code, state, returnTo, idpError, provider, handoff string
-
-	switchTo bool
-}
-
-// callback: a state alone is one, too, of an identity provider that forgot the rest; to begin anew would go in circles.
-func (p params) callback() bool {
-	return p.jwt != "" || p.code != "" || p.idpError != "" || p.state != ""
-}
-
-// readParams reads query and body. A parameter that comes twice is refused, wherever it stands: two readers could take
-// different ones (SECURITY B4).
-func readParams(r *http.Request) (params, error) {
-	values, err := queryOf(r.URL.RawQuery)
+// readCallback reads a request to /auth/sso.
+func readCallback(r *http.Request) (sso.Callback, error) {
+	if r.Method != http.MethodPost {
+		return sso.ParseCallback(r.URL.RawQuery, "", nil)
+	}
+	body, err := readBody(r)
 	if err != nil {
-		return params{}, err
+		return sso.Callback{}, err
 	}
-	if r.Method == http.MethodPost {
-		body, err := bodyOf(r)
-		if err != nil {
-			return params{}, err
-		}
-		for k, v := range body {
-			values[k] = append(values[k], v...)
-		}
-	}
-	var p params
-	for _, f := range []struct {
-		to    *string
-		names []string
-	}{
-		{&p.jwt, []string{"jwt"}},
-		{&p.returnTo, []string{"return_to", "redirect"}},
-		{&p.code, []string{"code"}},
-		{&p.state, []string{"state"}},
-		{&p.idpError, []string{"error"}},
-		{&p.provider, []string{"provider", "preferred_method"}},
-		{&p.handoff, []string{"handoff"}},
-	} {
-		var all []string
-		for _, name := range f.names {
-			all = append(all, values[name]...)
-		}
-		if len(all) > 1 {
-			return params{}, fmt.Errorf("%s came %d times: %w", strings.Join(f.names, " or "), len(all), sso.RequestMalformed)
-		}
-		if len(all) == 1 {
-			*f.to = all[0]
-		}
-	}
-	p.switchTo = slices.Equal(values["switch"], []string{"yes"})
-	return p, nil
-}
-
-// queryOf parses a query as browsers write it. IdP pages of all ages write a bare ";" or "%", which net/url would refuse
-// together with everything else in the query.
-func queryOf(raw string) (url.Values, error) {
-	if q, err := url.ParseQuery(raw); err == nil {
-		return q, nil
-	}
-	q, err := url.ParseQuery(escapeBare(raw))
-	if err != nil {
-		return nil, fmt.Errorf("query: %w: %w", err, sso.RequestMalformed)
-	}
-	return q, nil
-}
-
-// escapeBare escapes what net/url refuses in a query. Its cost grows with the length alone (SECURITY L7).
-func escapeBare(raw string) string {
-	var b strings.Builder
-	b.Grow(len(raw) + len(raw)/2)
-	for i := range len(raw) {
-		switch c := raw[i]; {
-		case c == ';':
-			b.WriteString("%3B")
-		case c == '%' && !(i+2 < len(raw) && isHex(raw[i+1]) && isHex(raw[i+2])):
-			b.WriteString("%25")
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
-func isHex(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+	return sso.ParseCallback(r.URL.RawQuery, bodyKind(r), body)
 }
 
 // bodyOf reads a form, or a JSON object of strings.
 func bodyOf(r *http.Request) (url.Values, error) {
-	raw, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	return sso.ParseBody(bodyKind(r), body)
+}
+
+// readBody reads a body of at most maxBody bytes.
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("body: %w: %w", err, sso.RequestMalformed)
-	case len(raw) > maxBody:
+	case len(body) > maxBody:
 		return nil, fmt.Errorf("the body is larger than %d bytes: %w", maxBody, sso.RequestMalformed)
-	case len(raw) == 0:
-		return nil, nil
 	}
-	switch kind := bodyKind(r); kind {
-	case "application/x-www-form-urlencoded":
-		return queryOf(string(raw))
-	case "application/json":
-		return jsonValues(raw)
-	default:
-		return nil, fmt.Errorf("the body is %q, not a form or JSON: %w", kind, sso.RequestMalformed)
-	}
-}
-
-// jsonValues reads the strings of one JSON object. Names are compared exactly, unlike json.Unmarshal does, and a name
-// that comes twice gives two values.
-func jsonValues(raw []byte) (url.Values, error) {
-	malformed := fmt.Errorf("the body is not one JSON object: %w", sso.RequestMalformed)
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
-	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
-		return nil, malformed
-	}
-	values := url.Values{}
-	for dec.More() {
-		tok, err := dec.Token()
-		name, ok := tok.(string)
-		if err != nil || !ok {
-			return nil, malformed
-		}
-		var v any
-		if dec.Decode(&v) != nil {
-			return nil, malformed
-		}
-		if s, ok := v.(string); ok {
-			values[name] = append(values[name], s)
-		} else if name == "jwt" || name == "return_to" {
-			return nil, fmt.Errorf("%s is not a string: %w", name, sso.RequestMalformed)
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, malformed
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, malformed
-	}
-	return values, nil
-}
-
-// checkProvider holds ?provider= against the providers there are. There is one, "jwt".
-func (l *live) checkProvider(name string) error {
-	if name == "" || l.bridge.Provider == nil || name == l.bridge.Provider.Name {
-		return nil
-	}
-	return fmt.Errorf("no provider %q: %w", sso.Truncate(sso.CleanText(name), 50), sso.RequestMalformed)
+	return body, nil
 }
 
 // jsonClient reports whether the answer is for a program: an embedding client of Metabase's, or one that takes JSON only.
@@ -404,7 +279,7 @@ func wantedPath(r *http.Request, l *live) string {
 	if info := infoOf(r); info != nil && info.wanted != "" {
 		return info.wanted
 	}
-	q, err := queryOf(r.URL.RawQuery)
+	q, err := sso.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return "/"
 	}

@@ -44,7 +44,7 @@ func (s *Server) handleTrial(c echo.Context) error {
 	if p == nil || !p.Administrator() {
 		return sso.Forbidden
 	}
-	loginURL, flow, err := l.bridge.Begin("/")
+	loginURL, flow, err := l.bridge.Begin(sso.Callback{ReturnTo: "/"})
 	if err != nil {
 		return err
 	}

@@ -60,26 +60,6 @@ type SwitchNeeded struct {
 
 func (s *SwitchNeeded) Error() string { return "another person is signed in on this browser" }
 
-// A Callback is what came to /auth/sso.
-type Callback struct {
-	Token     string
-	Code      string // the PKCE variant: instead of a token
-	State     string
-	ReturnTo  string
-	IDPError  string     // error=… of RFC 6749 §4.1.2.1: the IdP says no
-	Flow      *Flow      // from the cookie of this browser that State names; nil: it brought none that can be opened
-	NoFlow    error      // why Flow is nil, for who configures the IdP; wraps FlowMissing or FlowMismatch. nil: not known
-	Current   *Principal // who is signed in on this browser; nil: no one
-	Switch    bool       // the person agreed to switch accounts, on our own page
-	Reference string
-	Peer      string
-	UserAgent string
-
-	// Whole says, to Explain, that this is all that the IdP sent the browser back with, so that what is missing will be
-	// missing; else there is a token alone, and what comes beside it is not judged.
-	Whole bool
-}
-
 // A Login is an accepted callback.
 type Login struct {
 	SessionID string // for the cookie; "" when Resumed
@@ -91,16 +71,17 @@ type Login struct {
 }
 
 // Begin starts a login: where to send the browser, and the flow to keep with it (nil when logins are not bound).
-// returnTo is checked first, so that a link which could not be followed is refused before the person types a password.
-func (b *Bridge) Begin(returnTo string) (loginURL string, flow *Flow, err error) {
+// The return path is checked first, so that a link which could not be followed is refused before the person types a
+// password.
+func (b *Bridge) Begin(cb Callback) (loginURL string, flow *Flow, err error) {
 	to := ""
-	if returnTo != "" {
-		if to, err = b.Return.Parse(returnTo); err != nil {
+	if cb.ReturnTo != "" {
+		if to, err = b.Return.Parse(cb.ReturnTo); err != nil {
 			return "", nil, err
 		}
 	}
-	if b.Provider == nil {
-		return "", nil, fmt.Errorf("JWT_IDENTITY_PROVIDER_URI or JWT_SHARED_SECRET is not set, or JWT_ENABLED is off: %w", Disabled)
+	if err := b.Serves(cb.Provider); err != nil {
+		return "", nil, err
 	}
 	if b.Provider.Binding != BindingOff {
 		if to == "" {
@@ -224,12 +205,29 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 	return login
 }
 
-func (b *Bridge) checkProvider(cb Callback, x *Exam) error {
+// Serves holds the name of a provider against those that there are; "" leaves the choice to the bridge. Errors: [Disabled],
+// [RequestMalformed].
+func (b *Bridge) Serves(provider string) error {
 	switch {
 	case b.Provider == nil:
 		return fmt.Errorf("JWT_IDENTITY_PROVIDER_URI or JWT_SHARED_SECRET is not set, or JWT_ENABLED is off: %w", Disabled)
+	case provider != "" && provider != b.Provider.Name:
+		return fmt.Errorf("no provider %q: %w", Truncate(CleanText(provider), 50), RequestMalformed)
+	}
+	return nil
+}
+
+func (b *Bridge) checkProvider(cb Callback, x *Exam) error {
+	if err := b.Serves(cb.Provider); err != nil {
+		return err
+	}
+	switch {
+	case cb.Whole && (cb.Elsewhere != "" || !cb.Answers()):
+		return cb.noAnswer()
 	case cb.IDPError != "":
 		return fmt.Errorf("the identity provider answered error=%q: %w", Truncate(CleanText(cb.IDPError), 100), ProviderRefused)
+	case cb.Token == "" && cb.Code == "" && cb.Empty:
+		return fmt.Errorf("neither a token nor a code came, only a parameter without a value: %w", TokenMalformed)
 	case cb.Token == "" && cb.Code == "":
 		return fmt.Errorf("neither a token nor a code came: %w", TokenMalformed)
 	case cb.Token != "" && cb.Code != "":
@@ -351,6 +349,22 @@ type Explanation struct {
 	Checks   []Check
 	Identity Identity // zero when it could not be established
 	SignedIn *SignedIn
+}
+
+// ExplainPasted explains what somebody pasted, see [ParsePasted]. What cannot be explained is [Invalid]; the text around
+// that begins with a verb.
+func (b *Bridge) ExplainPasted(ctx context.Context, text, peer string) (Explanation, error) {
+	cb, err := ParsePasted(text)
+	switch {
+	case err != nil:
+		return Explanation{Code: CodeOf(err), Checks: []Check{{Name: "request", Detail: Reason(err)}}}, nil
+	case cb.Handoff != "":
+		return Explanation{}, fmt.Errorf("has a step of the bridge's own, which has no token any more: %w", Invalid)
+	case cb.Token == "" && cb.Code != "" && b.Provider != nil && b.Provider.Exchanger != nil:
+		return Explanation{}, fmt.Errorf("has a code, which only the bridge can exchange for a token, and once: %w", Invalid)
+	}
+	cb.Peer = peer
+	return b.Explain(ctx, cb), nil
 }
 
 // Explain runs the very steps of [Bridge.SignIn] to the end, whatever fails, and undoes what they did. It exchanges no

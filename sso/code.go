@@ -41,6 +41,7 @@ const (
 	FlowMismatch        Code = "flow_mismatch"
 	CodeExchangeFailed  Code = "code_exchange_failed"
 	ProviderRefused     Code = "provider_refused" // the IdP came back with error=…
+	SignInCircle        Code = "sign_in_circle"   // the IdP sends the browser back again and again, without a token
 	Throttled           Code = "throttled"
 	StoreUnavailable    Code = "store_unavailable"
 	ProviderUnavailable Code = "provider_unavailable"

@@ -226,6 +226,14 @@ func reasons(yield func(reason) bool) {
 			help:    helpAgain,
 		},
 		{
+			code: SignInCircle, status: 400, label: "Sent back without a token",
+			advice: "send people back to /auth/sso with the token as the parameter jwt, in the query or in a form: under no " +
+				"other name, not behind a #, and to no other address",
+			message: "Your product sent you back without a token",
+			title:   "Your product sent you back without a token",
+			help:    helpAdmin,
+		},
+		{
 			code: Throttled, status: 429, label: "Too many attempts",
 			advice:  "wait for the time that Retry-After gives; if it comes back, look for a redirect that runs in circles",
 			message: "Too many attempts; try again later",

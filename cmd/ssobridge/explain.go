@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,9 +45,8 @@ func explain(ctx context.Context, p *program, c *command, args []string) error {
 	if err != nil {
 		return err
 	}
-	cb, err := callback(text)
-	if err != nil {
-		return err
+	if strings.TrimSpace(text) == "" {
+		return withHint("give it the token, or the whole URL that the identity provider sent the browser to, in quotes", errors.New("there is nothing to explain"))
 	}
 	o, st, remove, err := f.openToExplain(ctx)
 	if err != nil {
@@ -59,7 +57,10 @@ func explain(ctx context.Context, p *program, c *command, args []string) error {
 	if err != nil {
 		return joinError(err)
 	}
-	e := b.Explain(ctx, cb)
+	e, err := b.ExplainPasted(ctx, text, "")
+	if err != nil {
+		return withHint("the sign-in's event, in the log and the trail, says how it went", errors.New("the text "+sso.Reason(err)))
+	}
 	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
 		return databaseError(fmt.Errorf("%s: %w", firstFailure(e), e.Code))
 	}
@@ -82,34 +83,6 @@ func firstFailure(e sso.Explanation) string {
 		}
 	}
 	return "the sign-in could not be judged" // the database failed between two checks
-}
-
-// callback reads a token, or the whole URL that a browser was sent to.
-func callback(text string) (sso.Callback, error) {
-	cb := sso.Callback{Token: text}
-	if strings.TrimSpace(text) == "" {
-		return cb, withHint("give it the token, or the whole URL that the identity provider sent the browser to, in quotes", errors.New("there is nothing to explain"))
-	}
-	if !strings.Contains(text, "/auth/sso?") && !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") {
-		return cb, nil
-	}
-	const hint = "give it a token, or the URL with jwt= that the identity provider sent the browser to"
-	u, err := url.Parse(strings.TrimSpace(text))
-	if err != nil {
-		return cb, withHint(hint, errors.New("that is not a URL"))
-	}
-	q, err := url.ParseQuery(u.RawQuery)
-	switch {
-	case err != nil:
-		return cb, withHint(hint, errors.New("the URL's query cannot be read"))
-	case len(q["jwt"]) > 1 || len(q["return_to"]) > 1:
-		return cb, withHint(sso.RequestMalformed.Advice(), errors.New("the URL has jwt or return_to twice, which the bridge refuses"))
-	case !q.Has("jwt") && q.Has("code"):
-		return cb, withHint("the sign-in's event, in the log and the trail, says how the exchange went", errors.New("the URL has a code, which only the bridge can exchange for a token"))
-	case !q.Has("jwt") && !q.Has("error"):
-		return cb, withHint(hint, errors.New("the URL has no jwt"))
-	}
-	return sso.Callback{Token: q.Get("jwt"), ReturnTo: q.Get("return_to"), State: q.Get("state"), IDPError: q.Get("error"), Whole: true}, nil
 }
 
 // openToExplain opens the database, or an empty one that is removed afterwards when there is none yet.

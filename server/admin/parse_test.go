@@ -67,21 +67,6 @@ func FuzzReadGroups(f *testing.F) {
 	})
 }
 
-func FuzzReadCallback(f *testing.F) {
-	f.Add("a.b.c")
-	f.Add("https://bridge.example/auth/sso?jwt=a.b.c&return_to=%2Fx&state=s")
-	f.Add("/auth/sso?error=access_denied")
-	f.Fuzz(func(t *testing.T, text string) {
-		cb, err := readCallback(text)
-		if _, told := fieldsOf(err); err != nil && !told {
-			t.Errorf("%q: got %v, want it at the field", text, err)
-		}
-		if err == nil && cb.Token == "" && cb.IDPError == "" && !cb.Whole {
-			t.Errorf("%q: got nothing to explain", text)
-		}
-	})
-}
-
 func FuzzReadJSON(f *testing.F) {
 	f.Add(`{"version":1,"mode":"manual","mappings":{"a":[3,"Sales"]}}`)
 	f.Add(`{"version":1,"mode":"off","mappings":null} x`)

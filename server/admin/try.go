@@ -80,47 +80,17 @@ func explanation(e sso.Explanation) Explanation {
 
 // explain runs the very steps of a sign-in, and undoes them.
 func (a *Admin) explain(c *call, in tokenToExplain) (Explanation, error) {
-	cb, err := readCallback(in.Token)
-	if err != nil {
-		return Explanation{}, err
+	if strings.TrimSpace(in.Token) == "" {
+		return Explanation{}, invalid("token", "is empty")
 	}
-	cb.Peer = a.Host.Peer(c.Request())
-	e := a.Host.Bridge().Explain(c.Request().Context(), cb)
-	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
+	e, err := a.Host.Bridge().ExplainPasted(c.Request().Context(), in.Token, a.Host.Peer(c.Request()))
+	switch {
+	case err != nil:
+		return Explanation{}, invalid("token", "%s: use the test sign-in instead", sso.Reason(err))
+	case e.Code == sso.StoreUnavailable || e.Code == sso.Internal:
 		return Explanation{}, fmt.Errorf("explain: %w", e.Code)
 	}
 	return explanation(e), nil
-}
-
-// readCallback reads a token, or the whole URL that a browser was sent to.
-func readCallback(text string) (sso.Callback, error) {
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return sso.Callback{}, invalid("token", "is empty")
-	}
-	if !strings.Contains(text, "://") && !strings.Contains(text, "?") {
-		return sso.Callback{Token: text}, nil
-	}
-	u, err := url.Parse(text)
-	if err != nil {
-		return sso.Callback{}, invalid("token", "is neither a token nor a URL that can be read")
-	}
-	q, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return sso.Callback{}, invalid("token", "is a URL with a query that cannot be read")
-	}
-	for _, name := range []string{"jwt", "return_to", "state", "error"} {
-		if len(q[name]) > 1 {
-			return sso.Callback{}, invalid("token", "is a URL with %s %d times, which the bridge refuses", name, len(q[name]))
-		}
-	}
-	if !q.Has("jwt") && !q.Has("error") {
-		if q.Has("code") {
-			return sso.Callback{}, invalid("token", "is a URL with a code, which can be used once only: use the test sign-in instead")
-		}
-		return sso.Callback{}, invalid("token", "is a URL without jwt: paste the one that the identity provider sent the browser to")
-	}
-	return sso.Callback{Token: q.Get("jwt"), ReturnTo: q.Get("return_to"), State: q.Get("state"), IDPError: q.Get("error"), Whole: true}, nil
 }
 
 func (a *Admin) tryTemplate(c *call) templates.AdminTry {

@@ -26,6 +26,11 @@ func TestExplain(t *testing.T) {
 		{"of another key", b.token(otherSecret, nil), false, "token_signature"},
 		{"no token", "hello", false, "token_malformed"},
 		{"a refusal of the identity provider", b.url + "/auth/sso?error=access_denied", false, "provider_refused"},
+		{"a code that nobody takes", b.url + "/auth/sso?code=abc", false, "code_exchange_failed"},
+		{"no answer", b.url + "/auth/sso", false, "sign_in_circle"},
+		{"another address", "https://x/?jwt=" + good, false, "sign_in_circle"},
+		{"a token twice", b.url + "/auth/sso?jwt=a&jwt=b", false, "request_malformed"},
+		{"another site's nonsense", "://?%", false, "sign_in_circle"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got struct {
@@ -45,7 +50,7 @@ func TestExplain(t *testing.T) {
 			}
 		})
 	}
-	for _, text := range []string{"", "  ", b.url + "/auth/sso?code=abc", b.url + "/auth/sso", "https://x/?jwt=a&jwt=b", "://?%"} {
+	for _, text := range []string{"", "  ", b.url + "/auth/sso?handoff=abc"} {
 		resp := c.post("/admin/try", url.Values{"token": {text}})
 		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.body, `id="token-error"`) {
 			t.Errorf("%q: got %d, want 400 with an error at the field", text, resp.StatusCode)
