@@ -62,6 +62,13 @@ func CheckAttributes(own map[string]string) error {
 	return nil
 }
 
+// A DoubtfulEmail is an account that no sign-in finds by its e-mail.
+type DoubtfulEmail struct {
+	Account      Account
+	Err          error // what [CheckEmail] says of it; nil: the mailbox is that of FoundInstead too
+	FoundInstead int64 // the account that has the key; 0: none
+}
+
 // A Principal is whoever a request acts for. It is made from the database and never changed after; share it freely.
 type Principal struct {
 	Account Account

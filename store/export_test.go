@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -15,6 +17,17 @@ func (s *Store) PragmaOnWriter(ctx context.Context, pragma string) error {
 // KeepEvents writes events in one transaction, as the recorder does.
 func (s *Store) KeepEvents(ctx context.Context, events []sso.Event) error {
 	return s.keepEvents(ctx, events)
+}
+
+// MigrateUntil takes the steps before the one whose name ends so.
+func (s *Store) MigrateUntil(ctx context.Context, name string) error {
+	steps, err := migrations(s.engine)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(steps, func(m migration) bool { return strings.HasSuffix(m.name, name) })
+	_, err = s.migrate(ctx, steps[:i])
+	return err
 }
 
 // Parsers, for fuzzing.

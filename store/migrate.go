@@ -22,6 +22,8 @@ type migration struct {
 	name     string
 	sql      string
 	checksum string // of the file, so that both engines have the same
+
+	then func(context.Context, *conn) error // what SQL cannot do; nil for most
 }
 
 // migrations returns all of them, in order.
@@ -42,9 +44,12 @@ func migrations(e *engine) ([]migration, error) {
 			return nil, fmt.Errorf("migration %s is not number %d", entry.Name(), len(all)+1)
 		}
 		sum := sha256.Sum256(b)
-		m := migration{version, strings.TrimSuffix(entry.Name(), ".sql"), string(b), hex.EncodeToString(sum[:])}
+		m := migration{version: version, name: strings.TrimSuffix(entry.Name(), ".sql"), sql: string(b), checksum: hex.EncodeToString(sum[:])}
 		if e.schemaWords != nil {
 			m.sql = e.schemaWords.Replace(m.sql)
+		}
+		if strings.HasSuffix(m.name, "_email_keys") {
+			m.then = renewEmailKeys
 		}
 		all = append(all, m)
 	}
@@ -62,6 +67,10 @@ func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.migrate(ctx, steps)
+}
+
+func (s *Store) migrate(ctx context.Context, steps []migration) (applied []string, err error) {
 	tx, err := s.engine.write.BeginTx(ctx, s.engine.begin)
 	if err != nil {
 		return nil, s.engine.translate(err)
@@ -81,7 +90,7 @@ func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
 		return nil, err
 	}
 	for _, m := range steps[len(done):] {
-		if _, err := c.exec(ctx, m.sql); err != nil {
+		if err := m.run(ctx, c); err != nil {
 			return nil, fmt.Errorf("migration %s: %w", m.name, err)
 		}
 		if _, err := c.exec(ctx, "INSERT INTO migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)",
@@ -91,6 +100,13 @@ func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
 		applied = append(applied, m.name)
 	}
 	return applied, s.engine.translate(tx.Commit())
+}
+
+func (m migration) run(ctx context.Context, c *conn) error {
+	if _, err := c.exec(ctx, m.sql); err != nil || m.then == nil {
+		return err
+	}
+	return m.then(ctx, c)
 }
 
 func appliedMigrations(ctx context.Context, c *conn) (done []migration, err error) {

@@ -238,7 +238,8 @@ func (l *login) updated(found *sso.Account, taken bool) sso.Account {
 	return a
 }
 
-// save writes the account: a new row, or what changed (last_login was written by the lock).
+// save writes the account: a new row, or what changed (last_login was written by the lock). Who keeps the e-mail keeps its
+// key, which of two accounts with one mailbox is another than EmailKey makes (see renewEmailKeys).
 func (l *login) save(ctx context.Context, found *sso.Account, a *sso.Account) error {
 	if found == nil {
 		id, err := insertAccount(ctx, l.c, *a, "", loginNote{l.in.Mark, sentGroups(l.x.Identity)})
@@ -253,8 +254,8 @@ func (l *login) save(ctx context.Context, found *sso.Account, a *sso.Account) er
 		return nil
 	}
 	l.stale = true
-	_, err := l.c.exec(ctx, `UPDATE accounts SET email = $2, email_key = $3, first_name = $4, last_name = $5, first_key = $6,
-		last_key = $7, active = $8, source = $9, synced = $10 WHERE id = $1`,
+	_, err := l.c.exec(ctx, `UPDATE accounts SET email = $2, email_key = CASE WHEN email = $2 THEN email_key ELSE $3 END,
+		first_name = $4, last_name = $5, first_key = $6, last_key = $7, active = $8, source = $9, synced = $10 WHERE id = $1`,
 		a.ID, a.Email, sso.EmailKey(a.Email), a.FirstName, a.LastName, strings.ToLower(a.FirstName), strings.ToLower(a.LastName),
 		a.Active, a.Source, setText(a.Synced))
 	return err

@@ -32,11 +32,11 @@ func check(ctx context.Context, p *program, c *command, args []string) error {
 		if err != nil {
 			return err
 		}
-		groups, err := f.groups(ctx, cfg)
+		groups, doubtful, err := f.groups(ctx, cfg)
 		if err != nil {
 			return databaseError(err)
 		}
-		cfg.Warnings = slices.Concat(cfg.Warnings, warnings, wire.MissingGroups(cfg, groups))
+		cfg.Warnings = slices.Concat(cfg.Warnings, warnings, wire.MissingGroups(cfg, groups), wire.DoubtfulEmails(doubtful))
 	}
 	if *asJSON {
 		err = p.printJSON(checkReport(cfg, faults))
@@ -50,8 +50,8 @@ func check(ctx context.Context, p *program, c *command, args []string) error {
 }
 
 // groups are those of the database; of one that is not there yet, those that it begins with, and those for ACCESS_RULES:
-// nobody has had the time to make them.
-func (f *flags) groups(ctx context.Context, cfg *setting.Config) (groups []sso.Group, err error) {
+// nobody has had the time to make them. With them come the accounts that no sign-in finds.
+func (f *flags) groups(ctx context.Context, cfg *setting.Config) (groups []sso.Group, doubtful []sso.DoubtfulEmail, err error) {
 	if isFresh(cfg) {
 		groups = []sso.Group{{ID: sso.AllUsers, Name: sso.AllUsersName}, {ID: sso.Administrators, Name: sso.AdministratorsName}}
 		for i, name := range cfg.JWTGroupMappings.Names() {
@@ -60,13 +60,15 @@ func (f *flags) groups(ctx context.Context, cfg *setting.Config) (groups []sso.G
 		for _, name := range cfg.AccessRules.GroupNames() {
 			groups = append(groups, sso.Group{Name: name})
 		}
-		return groups, nil
+		return groups, nil, nil
 	}
 	err = f.reading(ctx, cfg, func(st *store.Store) error {
-		groups, err = st.Groups(ctx)
+		if groups, err = st.Groups(ctx); err == nil {
+			doubtful, err = st.DoubtfulEmails(ctx)
+		}
 		return err
 	})
-	return groups, err
+	return groups, doubtful, err
 }
 
 // judge finds what only using the settings finds: a secret or a password that can be guessed. Of a setting with a fault it

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"visit":  visit,
 			"answer": answer,
 			"mode":   mode,
+			"sql":    runSQL,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -76,4 +78,13 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 	if got := fmt.Sprintf("%04o", info.Mode().Perm()); (got == args[0]) == neg {
 		ts.Fatalf("%s: got mode %s, want %s", args[1], got, args[0])
 	}
+}
+
+// runSQL is "sql FILE STATEMENT", past the program.
+func runSQL(ts *testscript.TestScript, neg bool, args []string) {
+	db, err := sql.Open("sqlite", "file:"+ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec(args[1])
+	ts.Check(err)
 }

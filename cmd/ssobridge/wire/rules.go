@@ -47,3 +47,22 @@ func MissingGroups(cfg *setting.Config, there []sso.Group) (warnings []string) {
 	}
 	return warnings
 }
+
+// manyDoubtful is how many accounts the warnings name.
+const manyDoubtful = 5
+
+// DoubtfulEmails warns of accounts that no sign-in finds by its e-mail.
+func DoubtfulEmails(doubtful []sso.DoubtfulEmail) (warnings []string) {
+	for _, d := range doubtful[:min(len(doubtful), manyDoubtful)] {
+		why := fmt.Sprintf("%q is %v", d.Account.Email, d.Err)
+		if d.Err == nil {
+			why = fmt.Sprintf("%q is the mailbox of account %d, which sign-ins find", d.Account.Email, d.FoundInstead)
+		}
+		warnings = append(warnings, fmt.Sprintf("no sign-in finds account %d by its e-mail: %s; once its person has what it had, ssobridge users deactivate %d ends this warning",
+			d.Account.ID, why, d.Account.ID))
+	}
+	if more := len(doubtful) - manyDoubtful; more > 0 {
+		warnings = append(warnings, fmt.Sprintf("no sign-in finds %d more accounts by their e-mail", more))
+	}
+	return warnings
+}

@@ -40,7 +40,11 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range slices.Concat(inForce.Warnings, MissingGroups(inForce, groups)) {
+	doubtful, err := st.DoubtfulEmails(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range slices.Concat(inForce.Warnings, MissingGroups(inForce, groups), DoubtfulEmails(doubtful)) {
 		log.Warn(w)
 	}
 	signer, err := NewSigner(ctx, st, now, log)
