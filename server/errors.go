@@ -110,7 +110,7 @@ func (s *Server) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.
 		TryAgain: s.tryAgain(r, code),
 	}
 	if told, ok := errors.AsType[*admin.Refusal](err); ok {
-		page.Message, page.TryAgain = told.Detail(), "/admin"
+		page.Message, page.TryAgain = told.Detail(), s.live.Load().path("/admin")
 	}
 	if err := s.page(w, page.Status, page); err != nil {
 		s.Log.ErrorContext(r.Context(), "page not rendered", "error", err)
@@ -121,17 +121,19 @@ func (s *Server) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.
 // tryAgain is where "start again" leads: to a sign-in that ends where the person wanted to go.
 func (s *Server) tryAgain(r *http.Request, code sso.Code) string {
 	switch code {
+	case sso.ProofNeeded:
+		return s.live.Load().path("/auth/confirm")
 	case sso.Disabled, sso.CrossOrigin, sso.Internal:
 		return "/"
 	case sso.UpstreamDown, sso.StoreUnavailable:
 		if r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/auth/") {
-			if to, err := s.live.Load().bridge.Return.Parse(r.URL.RequestURI()); err == nil {
+			if to, err := s.live.Load().bridge.Return.Parse(asked(r).RequestURI()); err == nil {
 				return to
 			}
 		}
 		return "/"
 	}
-	return loginPath(wantedPath(r, s.live.Load()))
+	return s.live.Load().signIn(wantedPath(r, s.live.Load()))
 }
 
 // form is what a client reads (CONTRACT 3).
@@ -160,7 +162,7 @@ func (s *Server) logRefusal(r *http.Request, status int, code sso.Code, ref, id 
 		level = s.Log.ErrorContext
 	}
 	fields := []any{"code", code, "reference", ref, "status", status, "reason", sso.Reason(err),
-		"method", r.Method, "path", r.URL.Path, "peer", s.live.Load().peer(r), "request_id", id}
+		"method", r.Method, "path", asked(r).Path, "peer", s.live.Load().peer(r), "request_id", id}
 	if o, ok := errors.AsType[*outsider](err); ok {
 		fields = append(fields, "account", o.account)
 	}

@@ -283,7 +283,7 @@ func (s *Server) sendToSignIn(w http.ResponseWriter, r *http.Request, l *live, w
 		return
 	}
 	s.securityHeaders(w.Header(), l)
-	w.Header().Set("Location", string(site)+"/auth/sso?redirect="+url.QueryEscape(to))
+	w.Header().Set("Location", l.cfg.URL("/auth/sso?redirect="+url.QueryEscape(to)))
 	s.answerVerify(w, http.StatusFound)
 }
 

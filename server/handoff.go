@@ -95,7 +95,7 @@ func (s *Server) keepHandoff(c echo.Context, l *live, in sso.Callback) error {
 	if err := s.Store.KeepHandoff(c.Request().Context(), handoffKey(id), data, s.Now().Add(handoffLifetime)); err != nil {
 		return err
 	}
-	next := "/auth/sso?handoff=" + id
+	next := l.path("/auth/sso?handoff=" + id)
 	if l.cookie.sameSite != http.SameSiteStrictMode {
 		return c.Redirect(http.StatusSeeOther, next)
 	}

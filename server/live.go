@@ -30,6 +30,9 @@ type live struct {
 	deaf atomic.Bool
 }
 
+// path is where a path of the bridge stands for browsers.
+func (l *live) path(p string) string { return l.cfg.Path(p) }
+
 // cookieSpec is how the session cookie is written (CONTRACT 8).
 type cookieSpec struct {
 	name     string

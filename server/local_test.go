@@ -310,7 +310,7 @@ func TestChangePassword(t *testing.T) {
 	b := start(t)
 	b.root()
 	c, other := b.browser(), b.browser()
-	c.get("/auth/password").want(t, 302, "/login?return_to=/auth/password")
+	c.get("/auth/password").want(t, 302, "/login?return_to=%2Fauth%2Fpassword")
 	c.password("root@example.com", goodPassword)
 	other.password("root@example.com", goodPassword)
 	const next = "seven quiet lamps argue with rain"

@@ -293,10 +293,13 @@ func wantedPath(r *http.Request, l *live) string {
 	return "/"
 }
 
-// loginPath begins a sign-in that ends at to.
-func loginPath(to string) string {
+// signIn is where a sign-in begins that ends at to.
+func (l *live) signIn(to string) string {
 	if to == "/" {
-		return "/auth/sso"
+		return l.path("/auth/sso")
 	}
-	return "/auth/sso?redirect=" + url.QueryEscape(to)
+	return l.path("/auth/sso?redirect=" + url.QueryEscape(to))
 }
+
+// loginPage is the page with all ways to sign in, after which a browser comes to to.
+func loginPage(l *live, to string) string { return l.path("/login?return_to=" + url.QueryEscape(to)) }

@@ -14,7 +14,7 @@ import (
 func (s *Server) Mount(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case ownPath(r.URL.Path):
+		case OwnPath(s.live.Load().cfg, r.URL.Path):
 			s.ServeHTTP(w, r)
 		case s.letInBefore(r) != nil: // RequireSignIn stands in front, and the identity is ours
 			next.ServeHTTP(w, r)

@@ -128,7 +128,7 @@ func mayUsePasskeys(a sso.Account, administrator bool) bool { return a.HasPasswo
 
 // withPasskeys returns who is signed in and may have passkeys; nil once it has sent someone to sign in.
 func (s *Server) withPasskeys(c echo.Context, l *live) (*sso.Principal, error) {
-	p, err := s.mustSignIn(c, l, "/login?return_to="+c.Request().URL.Path)
+	p, err := s.mustSignIn(c, l, loginPage(l, l.path(c.Request().URL.Path)))
 	if p != nil && !mayUsePasskeys(p.Account, p.Administrator()) {
 		return nil, fmt.Errorf("account %d has no password and is no administrator: %w", p.Account.ID, sso.NotFound)
 	}
@@ -148,7 +148,7 @@ func (s *Server) handlePasskeysPage(c echo.Context) error {
 	}
 	page := templates.Passkeys{
 		Layout: s.layout(l), Person: person(p.Account), Now: s.Now(), Password: p.Account.HasPassword, Possible: l.passkeysPossible(), Recent: s.recent(p),
-		ConfirmURL: s.ConfirmURL("/auth/passkeys"),
+		ConfirmURL: s.ConfirmURL(l.path("/auth/passkeys")),
 	}
 	for _, k := range keys {
 		page.Passkeys = append(page.Passkeys, templates.Passkey{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt, LastUsed: k.LastUsed})
@@ -193,7 +193,7 @@ func (s *Server) handlePasskeyChange(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, "/auth/passkeys")
+	return c.Redirect(http.StatusSeeOther, l.path("/auth/passkeys"))
 }
 
 func (s *Server) passkeyEvent(r *http.Request, l *live, a sso.Account, format string, args ...any) sso.Event {
@@ -217,7 +217,7 @@ func (s *Server) handlePasskeyCreate(c echo.Context) error {
 		return err
 	}
 	if !s.recent(p) {
-		return fmt.Errorf("a passkey needs a fresh proof: %w", sso.ProofNeeded)
+		return sso.ProofNeeded.About(l.path("/auth/confirm"), "a passkey needs a fresh proof")
 	}
 	w, err := l.authn()
 	if err != nil {
@@ -264,7 +264,7 @@ func (s *Server) handlePasskeyAdd(c echo.Context) error {
 	if err := s.Store.AddPasskey(r.Context(), key, s.passkeyEvent(r, l, p.Account, "passkey added: %q", key.Name)); err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]string{"location": "/auth/passkeys"})
+	return c.JSON(http.StatusOK, map[string]string{"location": l.path("/auth/passkeys")})
 }
 
 // madePasskey verifies a passkey that a browser has made (WebAuthn §7.1).

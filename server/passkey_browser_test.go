@@ -140,9 +140,9 @@ func TestPasskeyInABrowser(t *testing.T) {
 		chromedp.Click("details summary", chromedp.ByQuery), chromedp.WaitVisible(".passkey-off", chromedp.ByQuery))
 }
 
-// The first administrator without any password.
+// The first administrator without any password, where the bridge stands below a path: the script has to know it.
 func TestSetupWithAPasskeyInABrowser(t *testing.T) {
-	b := start(t, "SITE_URL=http://localhost:$PORT")
+	b := start(t, "SITE_URL=http://localhost:$PORT", "PATH_PREFIX=/_sso")
 	link, err := b.srv.SetupLink(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -156,4 +156,7 @@ func TestSetupWithAPasskeyInABrowser(t *testing.T) {
 	if e := b.lastEvent(); e.Kind != sso.EventAccount || e.Detail != "first administrator made, with a passkey" {
 		t.Errorf("event: got %+v", e)
 	}
+	step(t, ctx, "sign out and in", chromedp.Navigate(b.url+"/_sso/auth/logout"), chromedp.Click("main form button", chromedp.ByQuery), hasText("signed out"),
+		chromedp.Navigate(b.url+"/_sso/login?return_to=/_sso/auth/passkeys"), chromedp.Click("details summary", chromedp.ByQuery),
+		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Your passkeys"), hasText("last used just now"))
 }

@@ -55,7 +55,7 @@ func (s *Server) handleLogin(c echo.Context) error {
 		return err
 	}
 	if !l.cfg.EnablePasswordLogin && l.bridge.Provider != nil {
-		return c.Redirect(http.StatusFound, loginPath(to))
+		return c.Redirect(http.StatusFound, l.signIn(to))
 	}
 	return s.page(c.Response(), http.StatusOK, s.loginPage(l, to))
 }
@@ -304,7 +304,7 @@ func (s *Server) handlePasswordPage(c echo.Context) error {
 // withPassword returns who is signed in; nil once it has sent someone to sign in. Who has no password finds nothing here:
 // accounts of an identity provider cannot get one (SECURITY E3).
 func (s *Server) withPassword(c echo.Context, l *live) (*sso.Principal, error) {
-	p, err := s.mustSignIn(c, l, "/login?return_to="+c.Request().URL.Path)
+	p, err := s.mustSignIn(c, l, loginPage(l, l.path(c.Request().URL.Path)))
 	if p != nil && !p.Account.HasPassword {
 		return nil, fmt.Errorf("account %d has no password: %w", p.Account.ID, sso.NotFound)
 	}
@@ -334,7 +334,7 @@ func (s *Server) handlePasswordChange(c echo.Context) error {
 		err = s.changePassword(c, l, known, chosen)
 	}
 	if err == nil {
-		return c.Redirect(http.StatusSeeOther, "/auth/password?done=changed")
+		return c.Redirect(http.StatusSeeOther, l.path("/auth/password?done=changed"))
 	}
 	problem, ok := s.shownProblem(c, err)
 	if !ok {

@@ -65,7 +65,7 @@ func (s *Server) handleHome(c echo.Context) error {
 	}
 	page := templates.Home{
 		Layout: s.layout(l), Now: s.Now(), Providers: providers(l), Password: l.cfg.EnablePasswordLogin,
-		Callback: string(l.cfg.SiteURL) + "/auth/sso",
+		Callback: l.cfg.URL("/auth/sso"),
 	}
 	if p != nil {
 		if err := s.fillHome(r, &page, p); err != nil {
@@ -79,7 +79,7 @@ func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principa
 	who := person(p.Account)
 	page.Person = &who
 	if s.Administration != nil && p.Administrator() {
-		page.User = &templates.UserMenu{Name: who.Label(), AdminURL: "/admin"}
+		page.User = &templates.UserMenu{Name: who.Label(), AdminURL: s.live.Load().path("/admin")}
 	}
 	page.HasPassword, page.HasPasskeys = p.Account.HasPassword, mayUsePasskeys(p.Account, p.Administrator())
 	for _, g := range p.Groups {
@@ -140,7 +140,7 @@ func (s *Server) handleLogout(c echo.Context) error {
 		if err := s.endOthers(r, l, p, scope, named); err != nil {
 			return err
 		}
-		return c.Redirect(http.StatusSeeOther, "/")
+		return c.Redirect(http.StatusSeeOther, l.path("/"))
 	}
 	if err := s.endNamed(r, l, sso.EventSignOut, ""); err != nil {
 		return err
@@ -235,9 +235,9 @@ func (s *Server) loggedOut(c echo.Context, l *live) error {
 func (s *Server) signInURL(l *live) string {
 	switch {
 	case l.bridge.Provider != nil:
-		return "/auth/sso"
+		return l.path("/auth/sso")
 	case l.cfg.EnablePasswordLogin:
-		return "/login"
+		return l.path("/login")
 	}
 	return ""
 }

@@ -14,20 +14,6 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// ownPath reports whether the bridge answers a path itself, in front of an UPSTREAM.
-func ownPath(path string) bool {
-	for _, p := range []string{"/auth", "/admin", "/api/v1"} {
-		if path == p || strings.HasPrefix(path, p+"/") {
-			return true
-		}
-	}
-	switch path {
-	case "/login", "/api/user/current", "/api/openapi.json", "/healthz", "/readyz", "/metrics", "/.well-known/jwks.json":
-		return true
-	}
-	return false
-}
-
 // proxied is what reverseProxy hands to the proxy's functions.
 type proxied struct {
 	entry  *entry // nil: anyone, on a public path
@@ -128,7 +114,7 @@ func (s *Server) letIn(r *http.Request, l *live) (e *entry, rule sso.AccessRule,
 func (l *live) signInPath(r *http.Request) string {
 	to := *r.URL
 	to.RawQuery = l.withoutBearer(to.RawQuery)
-	return "/auth/sso?redirect=" + url.QueryEscape(to.RequestURI())
+	return l.path("/auth/sso?redirect=" + url.QueryEscape(to.RequestURI()))
 }
 
 // pass hands a request to the app, for as long as its session lasts.

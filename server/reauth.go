@@ -46,13 +46,14 @@ func (s *Server) recent(p *sso.Principal) bool {
 
 // ConfirmURL is where a person proves anew who they are, and comes back to a path of this site.
 func (s *Server) ConfirmURL(returnTo string) string {
-	return "/auth/confirm?" + url.Values{"return_to": {returnTo}}.Encode()
+	return s.live.Load().path("/auth/confirm?" + url.Values{"return_to": {returnTo}}.Encode())
 }
 
 // KeepForm keeps a form that was posted to where r was, until its person has proved who they are, and returns where to
 // send the browser. Afterwards a page offers to send the form once more, so that nothing which was typed is lost.
 func (s *Server) KeepForm(r *http.Request, form url.Values) (location string, err error) {
-	p, err := s.principal(r, s.live.Load())
+	l := s.live.Load()
+	p, err := s.principal(r, l)
 	switch {
 	case err != nil:
 		return "", err
@@ -60,11 +61,11 @@ func (s *Server) KeepForm(r *http.Request, form url.Values) (location string, er
 		return "", sso.NotSignedIn
 	}
 	id := rand.Text()
-	kept := keptForm{Account: p.Account.ID, Target: r.URL.RequestURI(), Form: form, Until: s.Now().Add(keptFormLifetime)}
+	kept := keptForm{Account: p.Account.ID, Target: l.path(r.URL.RequestURI()), Form: form, Until: s.Now().Add(keptFormLifetime)}
 	if err := s.keepForm(r.Context(), id, kept); err != nil {
 		return "", err
 	}
-	return s.ConfirmURL("/auth/confirm/resume?form=" + id), nil
+	return s.ConfirmURL(l.path("/auth/confirm/resume?form=" + id)), nil
 }
 
 // A keptForm waits in the store, sealed.
@@ -86,7 +87,7 @@ func (s *Server) keepForm(ctx context.Context, id string, f keptForm) error {
 // handleResume is GET /auth/confirm/resume: the form that was kept, as it was typed, to be sent with one press.
 func (s *Server) handleResume(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	p, err := s.mustSignIn(c, l, "/login")
+	p, err := s.mustSignIn(c, l, l.path("/login"))
 	if err != nil || p == nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (s *Server) handleConfirmPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.mustSignIn(c, l, "/login?return_to="+url.QueryEscape(to))
+	p, err := s.mustSignIn(c, l, loginPage(l, to))
 	if err != nil || p == nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (s *Server) confirmPage(r *http.Request, l *live, p *sso.Principal, to stri
 	}
 	// A new sign-in of the same person there opens a new session, which is a fresh proof; anyone else's is not this one's.
 	if l.bridge.Provider != nil && p.Account.Source != "" {
-		page.ProviderURL = loginPath(s.ConfirmURL(to))
+		page.ProviderURL = l.signIn(s.ConfirmURL(to))
 	}
 	return page, nil
 }
@@ -162,7 +163,7 @@ func (s *Server) handleConfirm(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.mustSignIn(c, l, "/login")
+	p, err := s.mustSignIn(c, l, l.path("/login"))
 	if err != nil || p == nil {
 		return err
 	}

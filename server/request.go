@@ -116,7 +116,7 @@ func (s *Server) recovered(w http.ResponseWriter, r *http.Request) {
 	case p == http.ErrAbortHandler: // the server's own way to drop a connection
 		panic(p)
 	default:
-		s.Log.ErrorContext(r.Context(), "panic", "panic", p, "path", r.URL.Path, "stack", string(debug.Stack()))
+		s.Log.ErrorContext(r.Context(), "panic", "panic", p, "path", asked(r).Path, "stack", string(debug.Stack()))
 		s.serveRefusal(w, r, sso.Internal)
 	}
 }

@@ -149,9 +149,6 @@ func (s *Server) layout(l *live) templates.Layout {
 	return templates.Layout{Site: l.cfg.SiteName}
 }
 
-// OwnPath reports whether the bridge answers a path itself in front of an UPSTREAM, whatever ACCESS_RULES say about it.
-func OwnPath(path string) bool { return ownPath(path) }
-
 // Routes lists method and path of every route, for tests that try them all.
 func (s *Server) Routes() []string {
 	var all []string

@@ -101,7 +101,7 @@ func New(o Options, l Live) (*Server, error) {
 	if s.flows, err = seal.New(o.SecretKey, "flow"); err != nil {
 		return nil, err
 	}
-	if s.pages, err = templates.New(static.URL); err != nil {
+	if s.pages, err = templates.New(static.URL, l.Config.PathPrefix); err != nil {
 		return nil, err
 	}
 	s.Apply(l)
@@ -121,19 +121,26 @@ func (s *Server) Apply(l Live) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.recovered(w, r)
 	r = s.asSent(r)
-	switch {
-	case r.URL.Path == "/auth/verify":
+	l := s.live.Load()
+	switch path, ok := withoutPrefix(l.cfg, r.URL.Path); {
+	case ok && path == "/auth/verify":
 		began := time.Now()
 		s.verify(w, r)
 		s.metrics.VerifyTook(time.Since(began))
-	case r.URL.Path == "/auth/forward":
+	case ok && path == "/auth/forward":
 		began := time.Now()
 		s.forward(w, r)
 		s.metrics.VerifyTook(time.Since(began))
-	case s.live.Load().proxy != nil && !ownPath(r.URL.Path):
+	case l.proxy != nil && !OwnPath(l.cfg, r.URL.Path):
 		s.reverseProxy(w, r)
+	case ok:
+		s.echo.ServeHTTP(w, unprefixed(l.cfg, r))
+	case r.URL.Path == "/": // where a sign-in ends that names no page, and no app stands here
+		s.securityHeaders(w.Header(), l)
+		setPrivate(w.Header())
+		http.Redirect(w, r, l.path("/"), http.StatusFound)
 	default:
-		s.echo.ServeHTTP(w, r)
+		s.serveRefusal(w, r, sso.NotFound)
 	}
 }
 

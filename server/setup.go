@@ -44,7 +44,7 @@ func (s *Server) SetupLink(ctx context.Context) (string, error) {
 	case err != nil:
 		return "", err
 	}
-	return string(l.cfg.SiteURL) + "/auth/setup#" + secret, nil
+	return l.cfg.URL("/auth/setup#" + secret), nil
 }
 
 // handleSetupPage is GET /auth/setup. With an administrator there is no such page (SECURITY F7).
@@ -225,9 +225,9 @@ func (s *Server) setupPasskey(c echo.Context, l *live) (*webauthn.WebAuthn, sso.
 
 func (s *Server) afterSetup() string {
 	if s.Administration != nil {
-		return "/admin"
+		return s.live.Load().path("/admin")
 	}
-	return "/"
+	return s.live.Load().path("/")
 }
 
 // sentence makes a sentence of an error's text.

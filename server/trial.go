@@ -100,7 +100,7 @@ func (s *Server) endTrial(c echo.Context, l *live, cb sso.Callback) error {
 	if err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, location)
+	return c.Redirect(http.StatusSeeOther, l.path(location))
 }
 
 // explainTrial explains a callback. A code is exchanged first, which an explanation alone does not do.

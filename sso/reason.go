@@ -301,9 +301,9 @@ func reasons(yield func(reason) bool) {
 		},
 		{
 			code: ProofNeeded, status: 403,
-			message: "Confirm first that it is you: /auth/confirm",
+			message: "Confirm first that it is you: %s",
 			title:   "Please confirm that it is you",
-			help:    "This step needs a fresh proof of who you are. Open /auth/confirm on this site, then try again.",
+			help:    "This step needs a fresh proof of who you are. Give it, then do the step again.",
 		},
 		{
 			code: Conflict, status: 409,

@@ -17,6 +17,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -55,11 +56,16 @@ type Pages struct {
 	byName map[string]func() (*template.Template, error)
 }
 
-// New finds every page. asset returns the URL of a static file by its name, such as app.css. A fault in a template is an
+// New finds every page. asset returns the path of a static file by its name, such as app.css. A fault in a template is an
 // error of the first [Pages.Render]; a test renders each page.
-func New(asset func(name string) string) (*Pages, error) {
+//
+// base is what every path of the bridge gets before it: "", a PATH_PREFIX, or an origin with one for pages that are shown
+// elsewhere. Templates write href="/login" and do not know of it; of a path in a field they write {{path .URL}}, where the
+// field has no base yet.
+func New(asset func(name string) string, base string) (*Pages, error) {
 	functions := template.FuncMap{
-		"asset":  asset,
+		"asset":  func(name string) string { return base + asset(name) },
+		"path":   func(p string) string { return base + p },
 		"ago":    ago,
 		"moment": moment,
 		"iso":    iso,
@@ -73,10 +79,26 @@ func New(asset func(name string) string) (*Pages, error) {
 	for _, file := range files {
 		p.byName[strings.TrimSuffix(path.Base(file), ".html")] = sync.OnceValues(func() (*template.Template, error) {
 			// The page comes last: it defines "title" and "main", and anew what the layout has a default for.
-			return template.New("").Funcs(functions).ParseFS(source, "layout.html", "parts.html", "admin.html", file)
+			return parseFiles(template.New("").Funcs(functions), base, "layout.html", "parts.html", "admin.html", file)
 		})
 	}
 	return p, nil
+}
+
+// ownLink is an attribute with a path of the bridge, as templates write it.
+var ownLink = regexp.MustCompile(`(\s(?:href|src|action|formaction)=")/`)
+
+func parseFiles(t *template.Template, base string, files ...string) (*template.Template, error) {
+	for _, file := range files {
+		text, err := source.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := t.New(file).Parse(ownLink.ReplaceAllString(string(text), "${1}"+base+"/")); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 // Render writes a page to w in one piece. On an error of the template nothing was written; an error of w is returned as

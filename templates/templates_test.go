@@ -19,9 +19,11 @@ import (
 	"golang.org/x/net/html"
 )
 
-func newPages(t testing.TB) *Pages {
+func newPages(t testing.TB) *Pages { return newPagesAt(t, "") }
+
+func newPagesAt(t testing.TB, base string) *Pages {
 	t.Helper()
-	p, err := New(static.URL)
+	p, err := New(static.URL, base)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +77,40 @@ func TestPagesAreSound(t *testing.T) {
 			checkPage(t, render(t, p, empty))
 		})
 	}
+}
+
+// Every path that a template writes gets the base before it, whatever page it stands on; what comes in a field is whole.
+func TestBaseIsBeforeEveryPath(t *testing.T) {
+	plain := newPages(t)
+	for _, base := range []string{"/_sso", "/a/b.c", "https://auth.example.com", "https://auth.example.com/_sso"} {
+		based := newPagesAt(t, base)
+		for _, s := range samples() {
+			page := rewrite(s.page, func(string) string { return "x" }) // no field is a path, so that each path is of the template
+			var want []string
+			for _, u := range urlsOf(parse(t, render(t, plain, page))) {
+				if strings.HasPrefix(u, "/") {
+					u = base + u
+				}
+				want = append(want, u)
+			}
+			got := urlsOf(parse(t, render(t, based, page)))
+			if diff := cmp.Diff(want, got); diff != "" || len(got) < 3 {
+				t.Errorf("%s at %s (-want +got):\n%s", s.name, base, diff)
+			}
+		}
+	}
+}
+
+// urlsOf are the values of all attributes that are addresses.
+func urlsOf(doc *html.Node) (all []string) {
+	for _, n := range elements(doc) {
+		for _, key := range []string{"href", "src", "action", "formaction", "poster", "data", "cite", "srcset"} {
+			if has(n, key) {
+				all = append(all, attr(n, key))
+			}
+		}
+	}
+	return all
 }
 
 // A page is parsed, and then escaped, by its first use, which may be several at once.

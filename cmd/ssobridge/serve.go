@@ -54,7 +54,7 @@ func serve(ctx context.Context, p *program, c *command, args []string) error {
 	}
 	all.Go(func() error { return s.Serve(ctx, l) })
 	all.Go(func() error { s.Tend(ctx); return nil })
-	fmt.Fprintf(p.stdout, "ssobridge listens on http://%s, for browsers at %s\n", l.Addr(), o.cfg.SiteURL)
+	fmt.Fprintf(p.stdout, "ssobridge listens on http://%s, for browsers at %s\n", l.Addr(), o.cfg.URL(""))
 	return all.Wait()
 }
 

@@ -87,7 +87,7 @@ func tokensLogin(ctx context.Context, p *program, c *command, args []string) err
 		return err
 	}
 	p.tokenNotes(cfg)
-	fmt.Fprintln(p.stdout, loginLink(cfg.SiteURL, signed, *returnTo))
+	fmt.Fprintln(p.stdout, loginLink(cfg, signed, *returnTo))
 	return nil
 }
 
@@ -103,8 +103,8 @@ func loginClaims(cfg *setting.Config, now time.Time, expires time.Duration) map[
 	return claims
 }
 
-func loginLink(site sso.Origin, signed, returnTo string) string {
-	link := string(site) + "/auth/sso?jwt=" + signed // base64url and dots need no escape
+func loginLink(cfg *setting.Config, signed, returnTo string) string {
+	link := cfg.URL("/auth/sso?jwt=") + signed // base64url and dots need no escape
 	if returnTo != "" {
 		link += "&return_to=" + strings.ReplaceAll(url.QueryEscape(returnTo), "+", "%20")
 	}

@@ -57,7 +57,7 @@ func (a *Admin) activityPage(c *call) error {
 	f, wrong := typedFilter(q)
 	p := templates.AdminActivity{
 		AdminLayout: c.layout(templates.AdminSectionActivity), Reference: q.Get("reference"), Person: q.Get("person"), From: q.Get("from"), Until: q.Get("until"),
-		Kinds: kindOptions(f.Kind), Codes: codeOptions(f.Code), CSV: withQuery("/admin/activity.csv", kept), JSONLines: withQuery("/admin/activity.jsonl", kept),
+		Kinds: kindOptions(f.Kind), Codes: codeOptions(f.Code), CSV: withQuery(c.a.path("/admin/activity.csv"), kept), JSONLines: withQuery(c.a.path("/admin/activity.jsonl"), kept),
 		Filtered: len(kept) > 0, Now: a.Now(),
 	}
 	status := http.StatusOK
@@ -79,7 +79,7 @@ func (a *Admin) activityPage(c *call) error {
 		}
 		return c.render(status, p)
 	}
-	p.Events, p.Pager = shownEvents(list.Events), pager("/admin/activity", kept, q.Get("after"), list.Next)
+	p.Events, p.Pager = shownEvents(list.Events), pager(c.a.path("/admin/activity"), kept, q.Get("after"), list.Next)
 	if !p.Filtered && q.Get("after") == "" {
 		if err := a.charts(c, &p); err != nil {
 			return err

@@ -94,6 +94,9 @@ type Admin struct {
 // New makes the pages and the API.
 func New(o Options) *Admin { return &Admin{Options: o} }
 
+// path is where a path of the bridge stands for browsers.
+func (a *Admin) path(p string) string { return a.Host.Config().Path(p) }
+
 // The paths under which everything stands.
 const (
 	pagesPrefix = "/admin"

@@ -70,7 +70,7 @@ func (c *call) done(path, notice string) error {
 	if strings.Contains(path, "?") {
 		separator = "&"
 	}
-	return c.Redirect(http.StatusSeeOther, pagesPrefix+path+separator+"done="+notice)
+	return c.Redirect(http.StatusSeeOther, c.a.path(pagesPrefix+path+separator+"done="+notice))
 }
 
 // notices are what a page may say about what was just done. They are ours, so that no link can put words into our mouth.
@@ -101,7 +101,7 @@ func (c *call) layout(section templates.AdminSection) templates.AdminLayout {
 	return templates.AdminLayout{
 		Layout: templates.Layout{
 			Site: c.a.Host.Config().SiteName,
-			User: &templates.UserMenu{Name: c.who.Account.CommonName(), AdminURL: pagesPrefix},
+			User: &templates.UserMenu{Name: c.who.Account.CommonName(), AdminURL: c.a.path(pagesPrefix)},
 		},
 		Section: section,
 		Notice:  notices()[c.QueryParam("done")],

@@ -220,7 +220,7 @@ func (a *Admin) renderGroups(c *call, status int, p templates.AdminGroups) error
 	if err != nil {
 		return err
 	}
-	p.AdminLayout, p.Total, p.Pager = c.layout(templates.AdminSectionGroups), list.Total, pager("/admin/groups", filter("search", p.Search), c.QueryParam("after"), list.Next)
+	p.AdminLayout, p.Total, p.Pager = c.layout(templates.AdminSectionGroups), list.Total, pager(c.a.path("/admin/groups"), filter("search", p.Search), c.QueryParam("after"), list.Next)
 	for _, g := range list.Groups {
 		p.Groups = append(p.Groups, templates.AdminGroupRow{ID: g.ID, Name: g.Name, Members: g.Members, BuiltIn: g.BuiltIn, From: g.MappedFrom})
 	}

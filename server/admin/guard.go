@@ -27,7 +27,7 @@ func (a *Admin) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		case err != nil:
 			return err
 		case p == nil && forBrowser(r):
-			return c.Redirect(http.StatusFound, "/login?return_to="+url.QueryEscape(r.URL.RequestURI()))
+			return c.Redirect(http.StatusFound, a.path("/login?return_to="+url.QueryEscape(a.path(r.URL.RequestURI()))))
 		case p == nil:
 			return sso.NotSignedIn
 		case !p.Administrator():

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -37,7 +38,7 @@ func (a *Admin) openAPI() []byte {
 			"description": "What administrators see and change. Send the session of an administrator as cookie, or as Authorization: Bearer.",
 			"license":     object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 		},
-		"servers":  []any{object{"url": "/"}},
+		"servers":  []any{object{"url": cmp.Or(a.path(""), "/")}},
 		"security": []any{object{"bearer": []any{}}, object{"cookie": []any{}}},
 		"paths":    paths,
 		"components": object{

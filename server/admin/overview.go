@@ -40,7 +40,7 @@ func (a *Admin) overview(c *call, _ nothing) (overview, error) {
 	cfg := a.Host.Config()
 	return overview{
 		SignIn: cfg.JWTEnabled, PasswordLogin: cfg.EnablePasswordLogin, People: sizes[sso.AllUsers],
-		Administrators: sizes[sso.Administrators], Callback: string(cfg.SiteURL) + "/auth/sso",
+		Administrators: sizes[sso.Administrators], Callback: cfg.URL("/auth/sso"),
 		Warnings: append([]string{}, cfg.Warnings...),
 	}, nil
 }

@@ -111,7 +111,7 @@ func (a *Admin) peoplePage(c *call) error {
 		return err
 	}
 	p := templates.AdminPeople{
-		AdminLayout: c.layout(templates.AdminSectionPeople), Search: q.Search, Pager: pager("/admin/people", filter("search", q.Search, "state", state), q.After, list.Next), Now: a.Now(),
+		AdminLayout: c.layout(templates.AdminSectionPeople), Search: q.Search, Pager: pager(c.a.path("/admin/people"), filter("search", q.Search, "state", state), q.After, list.Next), Now: a.Now(),
 		States: options(state, templates.AdminOption{Label: "all"}, templates.AdminOption{Value: "active", Label: "active"},
 			templates.AdminOption{Value: "deactivated", Label: "deactivated"}),
 	}

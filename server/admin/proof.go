@@ -85,8 +85,8 @@ func (c *call) notRecent() error {
 	if c.a.Host.Recent == nil || c.a.Host.Recent(c.Request()) {
 		return nil
 	}
-	return &Refusal{Err: fmt.Errorf("this needs a recent proof of who you are: sign in again, or confirm it at /auth/confirm, and repeat the request: %w",
-		sso.ProofNeeded)}
+	at := c.a.path("/auth/confirm")
+	return &Refusal{Err: sso.ProofNeeded.About(at, "this needs a recent proof of who you are: sign in again, or confirm it at %s, and repeat the request", at)}
 }
 
 // proveFirst answers a form that needs a recent proof: the form waits until the person has given one.

@@ -161,7 +161,7 @@ func (a *Admin) renderSessions(c *call, status int, p templates.AdminSessions, a
 	if err != nil {
 		return err
 	}
-	p.Pager = pager("/admin/sessions", filter("person", p.Person), after, list.Next)
+	p.Pager = pager(c.a.path("/admin/sessions"), filter("person", p.Person), after, list.Next)
 	for _, s := range list.Sessions {
 		p.Sessions = append(p.Sessions, templates.AdminSessionRow{
 			Session: s.shown(), AccountID: s.Person, Email: s.Email, ExpiresAt: s.ExpiresAt, Idle: s.TimedOut,

@@ -40,7 +40,7 @@ const leeway = 30 * time.Second
 // A Verifier verifies the assertions of one bridge. The zero Verifier refuses all of them. It may be used by many
 // goroutines, and must not be copied.
 type Verifier struct {
-	Bridge string           // the bridge's SITE_URL, such as https://auth.example.com
+	Bridge string           // the bridge's SITE_URL, such as https://auth.example.com, and its PATH_PREFIX if it has one
 	Client *http.Client     // fetches the keys; nil: waits 5 seconds, and follows no redirect
 	Now    func() time.Time // nil: time.Now
 
@@ -115,8 +115,15 @@ func (v *Verifier) check(c jwt.Claims) error {
 	return c.ValidateWithLeeway(jwt.Expected{AnyAudience: jwt.Audience{v.site()}, Time: v.now()}, leeway)
 }
 
-// site is SITE_URL: an origin has no slash at its end, and people write one.
-func (v *Verifier) site() string { return strings.TrimSuffix(v.Bridge, "/") }
+// root is where the bridge's paths begin: it has no slash at its end, and people write one.
+func (v *Verifier) root() string { return strings.TrimSuffix(v.Bridge, "/") }
+
+// site is SITE_URL, which is who makes the assertions.
+func (v *Verifier) site() string {
+	scheme, rest, _ := strings.Cut(v.root(), "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
 
 func (v *Verifier) now() time.Time {
 	if v.Now != nil {
@@ -170,7 +177,7 @@ func (v *Verifier) fetch(ctx context.Context) (set jose.JSONWebKeySet, err error
 	if v.Bridge == "" {
 		return set, errors.New("the Verifier's Bridge is empty: it must be the bridge's SITE_URL")
 	}
-	address := v.site() + "/.well-known/jwks.json"
+	address := v.root() + "/.well-known/jwks.json"
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("keys of the bridge: %s: %w", address, err)

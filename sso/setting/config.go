@@ -22,6 +22,7 @@ const (
 type Config struct {
 	Listen         string // as net.Listen takes it
 	SiteURL        sso.Origin
+	PathPrefix     string // "" or a path without a slash at its end; see Path
 	SiteName       string
 	DatabaseURL    string // sqlite:PATH or postgres://…; see SQLitePath
 	SecretKey      []byte // nil: not set
@@ -147,6 +148,13 @@ func (c *Config) Effective() []Effective {
 }
 
 // masked says that there is a secret, and nothing about it (SECURITY F3).
+// Path is where a path of the bridge, such as /auth/sso, stands at its site: below PATH_PREFIX. Each link, redirect and form
+// that leads to the bridge is made with it, or with [Config.URL].
+func (c *Config) Path(path string) string { return c.PathPrefix + path }
+
+// URL is where a path of the bridge stands for everyone.
+func (c *Config) URL(path string) string { return string(c.SiteURL) + c.Path(path) }
+
 const masked = "********"
 
 func (c *Config) shown(s *Setting) string {

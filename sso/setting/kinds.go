@@ -215,6 +215,37 @@ func originURL(text string) (sso.Origin, error) {
 	return o, nil
 }
 
+// maxPathPrefix leaves room for what stands below it: links are bounded.
+const maxPathPrefix = 100
+
+// pathPrefix reads a path that all of its readers read alike: no proxy, browser or app takes it for another one, so that
+// what is the bridge's and what the app's is never in question.
+func pathPrefix(text string) (string, error) {
+	segments := strings.Split(text, "/")
+	switch {
+	case segments[0] != "":
+		return "", fmt.Errorf("%q is not a path such as /_sso: it begins with a slash", text)
+	case len(text) > maxPathPrefix:
+		return "", fmt.Errorf("it is longer than %d bytes", maxPathPrefix)
+	case segments[len(segments)-1] == "":
+		return "", fmt.Errorf("%q ends with a slash: write it without, as in /_sso", text)
+	}
+	for _, segment := range segments[1:] {
+		if strings.Trim(segment, ".") == "" {
+			return "", fmt.Errorf("%q has a segment without a name", text)
+		}
+		if i := strings.IndexFunc(segment, func(r rune) bool { return r > '~' || !unreserved(byte(r)) }); i >= 0 {
+			return "", fmt.Errorf("%q has a character other than letters, digits, - . _ and ~", text)
+		}
+	}
+	return text, nil
+}
+
+// unreserved reports whether a byte means itself wherever it stands in a URL (RFC 3986 §2.3).
+func unreserved(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
+
 // splitOrigin returns scheme and host name of an origin.
 func splitOrigin(o sso.Origin) (scheme, host string) {
 	u, err := url.Parse(string(o))

@@ -3,6 +3,8 @@ package setting
 import (
 	"io/fs"
 	"net/netip"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -281,6 +283,18 @@ func TestRules(t *testing.T) {
 		{"enabled without URI", "JWT_IDENTITY_PROVIDER_URI", "JWT_ENABLED is true", []string{"MB_JWT_ENABLED=true", "MB_JWT_SHARED_SECRET=" + testSecret}},
 		{"postgres without key", "SECRET_KEY", "PostgreSQL", []string{"SSOBRIDGE_DATABASE_URL=postgres://h/db"}},
 		{"postgres", "", "", []string{"SSOBRIDGE_DATABASE_URL=postgres://h/db", "SSOBRIDGE_SECRET_KEY=" + testSecret}},
+		{"a path prefix", "", "", []string{"SSOBRIDGE_PATH_PREFIX=/_sso"}},
+		{"a longer path prefix", "", "", []string{"SSOBRIDGE_PATH_PREFIX=/apps/Sign-In_1.0~x"}},
+		{"no slash before a path prefix", "PATH_PREFIX", "begins with a slash", []string{"SSOBRIDGE_PATH_PREFIX=_sso"}},
+		{"a slash after a path prefix", "PATH_PREFIX", "ends with a slash", []string{"SSOBRIDGE_PATH_PREFIX=/_sso/"}},
+		{"no path in a path prefix", "PATH_PREFIX", "ends with a slash", []string{"SSOBRIDGE_PATH_PREFIX=/"}},
+		{"dots in a path prefix", "PATH_PREFIX", "segment without a name", []string{"SSOBRIDGE_PATH_PREFIX=/a/../b"}},
+		{"two slashes in a path prefix", "PATH_PREFIX", "segment without a name", []string{"SSOBRIDGE_PATH_PREFIX=//evil.example/x"}},
+		{"an escape in a path prefix", "PATH_PREFIX", "other than letters", []string{"SSOBRIDGE_PATH_PREFIX=/%5fsso"}},
+		{"a parameter in a path prefix", "PATH_PREFIX", "other than letters", []string{"SSOBRIDGE_PATH_PREFIX=/a;b"}},
+		{"a letter beyond ASCII in a path prefix", "PATH_PREFIX", "other than letters", []string{"SSOBRIDGE_PATH_PREFIX=/ssö"}},
+		{"a URL as a path prefix", "PATH_PREFIX", "begins with a slash", []string{"SSOBRIDGE_PATH_PREFIX=https://app.example.com/_sso"}},
+		{"a path prefix without end", "PATH_PREFIX", "longer than", []string{"SSOBRIDGE_PATH_PREFIX=/" + strings.Repeat("a", 100)}},
 		{"plain http", "SITE_URL", "in clear", []string{"SSOBRIDGE_SITE_URL=http://app.example.com"}},
 		{"site with path", "SITE_URL", "more than scheme", []string{"MB_SITE_URL=https://app.example.com/sub"}},
 		{"none without https", "SESSION_COOKIE_SAMESITE", "https", []string{"SSOBRIDGE_SESSION_COOKIE_SAMESITE=none"}},
@@ -550,7 +564,7 @@ func FuzzSettings(f *testing.F) {
 	for i, s := range table {
 		f.Add(uint8(i), s.Default)
 		for _, text := range []string{`["a","b"]`, `{"amount":120,"unit":"minutes"}`, "https://a.example", "10.0.0.0/8, ::1",
-			"postgres://u:p@h/d", "-9223372036854775808", "\x00", "1e400"} {
+			"postgres://u:p@h/d", "/_sso", "/a/../b", "//h", "/%2e", "-9223372036854775808", "\x00", "1e400"} {
 			f.Add(uint8(i), text)
 		}
 	}
@@ -592,5 +606,10 @@ func keepsPromises(t *testing.T, c *Config) {
 	}
 	if c.JWTClaims.Email == "" {
 		t.Error("JWTClaims.Email is empty")
+	}
+	// PATH_PREFIX is one path to everyone, and no part of the host.
+	if u, err := url.Parse(c.URL("/x")); err != nil || u.Host == "" || u.Path != c.PathPrefix+"/x" || u.EscapedPath() != u.Path || path.Clean(u.Path) != u.Path ||
+		string(c.SiteURL) != u.Scheme+"://"+u.Host {
+		t.Errorf("PathPrefix: got %q", c.PathPrefix)
 	}
 }

@@ -5,8 +5,11 @@ const toBytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replace
 const toText = (buffer) =>
   btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
+// Where the bridge's paths stand: this script is one of its files.
+const bridge = document.currentScript.src.replace(/\/auth\/static\/[^/]*$/, "");
+
 async function post(path, body) {
-  const answer = await fetch(path, {
+  const answer = await fetch(bridge + path, {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify(body),

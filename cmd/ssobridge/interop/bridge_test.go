@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,12 +29,13 @@ const secret = "kP2vXq8dJm4tYw7nRb3gHs6fLc9zQe5aTu1oViWxEyM"
 
 // A bridge is the real binary, running. Its database is in dir and outlives it.
 type bridge struct {
-	t    testing.TB
-	dir  string
-	addr string
-	env  []string
-	cmd  *exec.Cmd
-	log  *ssotest.Buffer
+	t      testing.TB
+	dir    string
+	addr   string
+	prefix string // PATH_PREFIX
+	env    []string
+	cmd    *exec.Cmd
+	log    *ssotest.Buffer
 }
 
 // startBridge runs "ssobridge serve" configured as Metabase would be: MB_JWT_… variables and nothing else but where to
@@ -52,6 +54,11 @@ func startBridgeAt(t testing.TB, port, idp string, more ...string) *bridge {
 		"MB_JWT_IDENTITY_PROVIDER_URI=" + idp,
 		"MB_JWT_SHARED_SECRET=" + secret,
 	}, more...)
+	for _, e := range more {
+		if prefix, ok := strings.CutPrefix(e, "SSOBRIDGE_PATH_PREFIX="); ok {
+			b.prefix = prefix
+		}
+	}
 	b.start()
 	return b
 }
@@ -76,7 +83,7 @@ func (b *bridge) start() {
 // url is an address of the bridge; localhost as a person would type it.
 func (b *bridge) url(path string) string {
 	_, port, _ := net.SplitHostPort(b.addr)
-	return "http://localhost:" + port + path
+	return "http://localhost:" + port + b.prefix + path
 }
 
 // present brings a token to the bridge as a browser would, from a client without cookies.

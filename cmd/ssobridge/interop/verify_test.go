@@ -66,53 +66,56 @@ func verifiers() map[string]func(t *testing.T, dir string) *exec.Cmd {
 // nothing else that is signed. SECURITY F4, J1
 func TestAppsVerifyTheAssertion(t *testing.T) {
 	for name, command := range verifiers() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			appPort, port := ssotest.FreePort(t), ssotest.FreePort(t)
-			appAddr, site := "127.0.0.1:"+appPort, "http://127.0.0.1:"+port
-			startVerifier(t, command(t, t.TempDir()), appPort, site+"/", &ssotest.Buffer{})
-			b := startBridgeAt(t, port, "https://idp.example.com/login", "SSOBRIDGE_SITE_URL="+site, "SSOBRIDGE_UPSTREAM=http://"+appAddr)
-			cookie, login := signInAnn(t, b)
+		t.Run(name, func(t *testing.T) { appsVerify(t, command, "") })
+		t.Run(name+" below a path", func(t *testing.T) { appsVerify(t, command, "/_sso") })
+	}
+}
 
-			const hello = "hello Ann Lee, ann@example.com"
-			wantHello := func(what string) {
-				t.Helper()
-				if status, body := ask(t, site, "Cookie", cookie.Name+"="+cookie.Value); status != 200 || body != hello {
-					t.Errorf("%s: got %d %q, want 200 %q", what, status, body, hello)
-				}
-			}
-			wantHello("through the bridge")
+func appsVerify(t *testing.T, command func(t *testing.T, dir string) *exec.Cmd, prefix string) {
+	t.Parallel()
+	appPort, port := ssotest.FreePort(t), ssotest.FreePort(t)
+	appAddr, site := "127.0.0.1:"+appPort, "http://127.0.0.1:"+port
+	startVerifier(t, command(t, t.TempDir()), appPort, site+prefix+"/", &ssotest.Buffer{})
+	b := startBridgeAt(t, port, "https://idp.example.com/login", "SSOBRIDGE_SITE_URL="+site, "SSOBRIDGE_UPSTREAM=http://"+appAddr, "SSOBRIDGE_PATH_PREFIX="+prefix)
+	cookie, login := signInAnn(t, b)
 
-			assertion := assertionOf(t, site, cookie)
-			if status, body := ask(t, "http://"+appAddr, "Remote-Assertion", assertion); status != 200 || body != hello {
-				t.Errorf("the assertion alone: got %d %q, want 200 %q", status, body, hello)
-			}
-			for what, other := range notAssertions(t, assertion, login) {
-				if status, _ := ask(t, "http://"+appAddr, "Remote-Assertion", other); status != http.StatusUnauthorized {
-					t.Errorf("%s: got %d, want 401", what, status)
-				}
-			}
+	const hello = "hello Ann Lee, ann@example.com"
+	wantHello := func(what string) {
+		t.Helper()
+		if status, body := ask(t, site, "Cookie", cookie.Name+"="+cookie.Value); status != 200 || body != hello {
+			t.Errorf("%s: got %d %q, want 200 %q", what, status, body, hello)
+		}
+	}
+	wantHello("through the bridge")
 
-			// The next key is published before it signs, so nothing changes for the app.
-			rotate := exec.Command(program.Path(t), "keys", "rotate")
-			rotate.Dir, rotate.Env = b.dir, b.env
-			if out, err := rotate.CombinedOutput(); err != nil || !strings.Contains(string(out), "it signs from") {
-				t.Errorf("keys rotate: %v\n%s", err, out)
-			}
-			wantHello("after a rotation")
+	assertion := assertionOf(t, site+prefix, cookie)
+	if status, body := ask(t, "http://"+appAddr, "Remote-Assertion", assertion); status != 200 || body != hello {
+		t.Errorf("the assertion alone: got %d %q, want 200 %q", status, body, hello)
+	}
+	for what, other := range notAssertions(t, assertion, login) {
+		if status, _ := ask(t, "http://"+appAddr, "Remote-Assertion", other); status != http.StatusUnauthorized {
+			t.Errorf("%s: got %d, want 401", what, status)
+		}
+	}
 
-			// 127.0.0.1 is not localhost, and the log says what is wrong.
-			otherPort, log := ssotest.FreePort(t), &ssotest.Buffer{}
-			startVerifier(t, command(t, t.TempDir()), otherPort, "http://localhost:"+port, log)
-			if status, body := ask(t, "http://127.0.0.1:"+otherPort, "Remote-Assertion", assertion); status != http.StatusUnauthorized {
-				t.Errorf("an app of another SITE_URL: got %d %q, want 401", status, body)
-			}
-			for wait := time.Now().Add(5 * time.Second); !issuerMismatch.MatchString(log.String()); time.Sleep(5 * time.Millisecond) {
-				if time.Now().After(wait) {
-					t.Fatalf("an app of another SITE_URL says nothing about the issuer:\n%s", log)
-				}
-			}
-		})
+	// The next key is published before it signs, so nothing changes for the app.
+	rotate := exec.Command(program.Path(t), "keys", "rotate")
+	rotate.Dir, rotate.Env = b.dir, b.env
+	if out, err := rotate.CombinedOutput(); err != nil || !strings.Contains(string(out), "it signs from") {
+		t.Errorf("keys rotate: %v\n%s", err, out)
+	}
+	wantHello("after a rotation")
+
+	// 127.0.0.1 is not localhost, and the log says what is wrong.
+	otherPort, log := ssotest.FreePort(t), &ssotest.Buffer{}
+	startVerifier(t, command(t, t.TempDir()), otherPort, "http://localhost:"+port+prefix, log)
+	if status, body := ask(t, "http://127.0.0.1:"+otherPort, "Remote-Assertion", assertion); status != http.StatusUnauthorized {
+		t.Errorf("an app of another SITE_URL: got %d %q, want 401", status, body)
+	}
+	for wait := time.Now().Add(5 * time.Second); !issuerMismatch.MatchString(log.String()); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(wait) {
+			t.Fatalf("an app of another SITE_URL says nothing about the issuer:\n%s", log)
+		}
 	}
 }
 

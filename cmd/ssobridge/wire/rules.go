@@ -17,7 +17,7 @@ func ownPaths(cfg *setting.Config) (warnings []string) {
 		return nil
 	}
 	for i, r := range cfg.AccessRules {
-		if server.OwnPath(r.Path) {
+		if server.OwnPath(cfg, r.Path) {
 			warnings = append(warnings, fmt.Sprintf("ACCESS_RULES: rule %d does not act on UPSTREAM: %s is the bridge's own, and who may see that is not for rules to say", i+1, r.Path))
 		}
 	}

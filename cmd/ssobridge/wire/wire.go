@@ -107,7 +107,7 @@ func provider(cfg *setting.Config) (*sso.Provider, []string, error) {
 	}, warnings, nil
 }
 
-func callback(cfg *setting.Config) string { return string(cfg.SiteURL) + "/auth/sso" }
+func callback(cfg *setting.Config) string { return cfg.URL("/auth/sso") }
 
 // exchanger is nil when tokens come in the request: without JWT_BINDING pkce, and for an identity provider that has no
 // token endpoint and returns the code_challenge as a claim.

@@ -24,7 +24,7 @@ app.post('/login', (req, res) => {
     email, first_name: person.first, last_name: person.last, groups: person.groups,
     iat: now, exp: now + 60, jti: randomUUID(), iss: 'my-product', aud: bridge,
   };
-  const back = new URL('/auth/sso', bridge);
+  const back = new URL(`${bridge}/auth/sso`);
   for (const name of ['nonce', 'code_challenge']) if (req.query[name]) claims[name] = req.query[name];
   for (const name of ['return_to', 'state']) if (req.query[name]) back.searchParams.set(name, req.query[name]);
   back.searchParams.set('jwt', jwt.sign(claims, secret));

@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	bridge := assertion.Verifier{Bridge: os.Getenv("BRIDGE_URL")} // the same host name and port as SITE_URL
+	bridge := assertion.Verifier{Bridge: os.Getenv("BRIDGE_URL")} // SITE_URL, letter by letter, and PATH_PREFIX if there is one
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		who, err := bridge.Person(r)
 		if err != nil {

@@ -2,8 +2,9 @@
 import { createServer } from 'node:http';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 
-const bridge = new URL(process.env.BRIDGE_URL).origin; // the same host name and port as SITE_URL
-const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', bridge)); // reads them again when they change
+const root = process.env.BRIDGE_URL.replace(/\/$/, ''); // SITE_URL, letter by letter, and PATH_PREFIX if there is one
+const bridge = new URL(root).origin;
+const keys = createRemoteJWKSet(new URL(`${root}/.well-known/jwks.json`)); // reads them again when they change
 const expected = { issuer: bridge, audience: bridge, typ: 'assertion+jwt', algorithms: ['ES256'], requiredClaims: ['exp'] };
 createServer(async (req, res) => {
   try {

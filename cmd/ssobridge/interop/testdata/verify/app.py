@@ -3,8 +3,9 @@ import os, sys
 from wsgiref.simple_server import make_server
 import jwt
 
-bridge = os.environ["BRIDGE_URL"].rstrip("/")  # the same host name and port as SITE_URL
-keys = jwt.PyJWKClient(bridge + "/.well-known/jwks.json")  # keeps them, and reads them again when they change
+root = os.environ["BRIDGE_URL"].rstrip("/")  # SITE_URL, letter by letter, and PATH_PREFIX if there is one
+bridge = "/".join(root.split("/")[:3])
+keys = jwt.PyJWKClient(root + "/.well-known/jwks.json")  # keeps them, and reads them again when they change
 
 def app(request, start):
     try:
