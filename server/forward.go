@@ -118,7 +118,7 @@ func (l *live) decide(host, method, path string, h http.Header) (sso.AccessRule,
 				sso.Truncate(method, 20), sso.Forbidden)
 		}
 		for name := range h {
-			if overridesMethod(name) {
+			if l.kindOf(name) == override {
 				return sso.AccessRule{}, fmt.Errorf("ACCESS_RULES name methods for this path, and %s may make the app take another than %q: %w",
 					name, sso.Truncate(method, 20), sso.Forbidden)
 			}
@@ -129,15 +129,6 @@ func (l *live) decide(host, method, path string, h http.Header) (sso.AccessRule,
 			sso.Truncate(host, 100), sso.ProxyRefused)
 	}
 	return rule, nil
-}
-
-// overridesMethod reports whether some apps take the method from a header of that name, rather than from the request.
-func overridesMethod(name string) bool {
-	switch plainName(name) {
-	case "x-http-method-override", "x-http-method", "x-method-override":
-		return true
-	}
-	return false
 }
 
 // admit decides whether a request may pass. A nil entry without an error is anyone, on a public path.
@@ -192,7 +183,7 @@ func (l *live) forwarded(r *http.Request) (want wanted, err error) {
 		return refuse("%s is not in TRUSTED_PROXIES: add it there if it is the proxy", r.RemoteAddr)
 	}
 	for name := range r.Header {
-		if posesAsForwarded(name) {
+		if l.posesAsForwarded(name) {
 			return refuse("%s came besides the headers of the proxy: a client sent it, or the proxy must be told to remove it", name)
 		}
 	}
@@ -241,21 +232,13 @@ func (l *live) fromTrustedProxy(r *http.Request) bool {
 }
 
 // posesAsForwarded reports whether a header is another way to say what the X-Forwarded-… headers say, or another spelling
-// of one of them. The shortest is X-Rewrite-Url.
-func posesAsForwarded(name string) bool {
-	if len(name) < len("X-Rewrite-Url") || name[0] != 'X' && name[0] != 'x' {
-		return false
-	}
+// of one of them.
+func (l *live) posesAsForwarded(name string) bool {
 	switch name {
 	case forwardedMethod, forwardedProto, forwardedHost, forwardedURI:
 		return false
 	}
-	switch plainName(name) {
-	case "x-forwarded-method", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-uri",
-		"x-original-uri", "x-original-url", "x-original-method", "x-original-host", "x-rewrite-url":
-		return true
-	}
-	return false
+	return l.kindOf(name) == target
 }
 
 // sendToSignIn redirects a browser to sign in and back. Where its session would not reach, it would come back signed out

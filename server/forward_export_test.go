@@ -12,8 +12,8 @@ func Forwarded(cfg *setting.Config, r *http.Request) (origin, host, path string,
 	return string(w.origin), w.host, w.path(), err
 }
 
-// IdentityHeader shows what is taken for a header of ours.
-func IdentityHeader(name string) bool { return identityHeader(name) }
+// CleanForUpstream shows what is left of the headers of a request.
+func CleanForUpstream(h http.Header) { (&live{}).clean(h, identity, target, forwarded) }
 
 // WithoutCookies shows what is left of Cookie lines.
 func WithoutCookies(lines []string) string { return withoutCookies(lines) }

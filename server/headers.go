@@ -2,87 +2,102 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// cleanForUpstream removes what a client sent in our name, in every spelling that some server reads as the same header
-// (SECURITY H3).
-func cleanForUpstream(h http.Header) {
-	for name := range h {
-		if identityHeader(name) {
-			delete(h, name)
-		}
+// A headerKind is what some server may take a header or a trailer for, by its name.
+type headerKind int
+
+const (
+	ordinary   headerKind = iota // between the client and the app
+	identity                     // who it is
+	target                       // what was asked for: its method, its site, its path
+	forwarded                    // what else only a proxy or the server itself says
+	override                     // another method than that of the request
+	credential                   // sessions come in it
+	framing                      // where a message ends, or about the connection as such
+)
+
+// kindOf judges a name as the strictest app reads it (SECURITY H7). It is the one place that knows these names, for headers
+// and for trailers, of requests and of WebSockets.
+func (l *live) kindOf(name string) headerKind {
+	var room [32]byte // most names need no more, and then nothing is allocated
+	plain := appendPlain(room[:0], name)
+	if kind := kindOfPlain(string(plain)); kind != ordinary || string(plain) != l.bearer {
+		return kind
 	}
+	return credential
 }
 
-// cleanTrailer removes what some server takes from a trailer as if it had been a header: an identity, or a credential. No
-// trailer is either of them (RFC 9110 §6.5.1), not even the app's own.
-func (l *live) cleanTrailer(trailer http.Header) {
-	cleanForUpstream(trailer)
-	l.dropSpellings(trailer)
-	for name := range trailer {
-		if l.credentialHeader(plainName(name)) {
-			delete(trailer, name)
-		}
-	}
-}
-
-// dropSpellings removes other spellings of headers that we read or that say where a message ends: X_Metabase_Session,
-// Content_Length. CGI and what came of it (WSGI, Rack) make one variable of both, and the app would take a session that is
-// no one's here, or begin the next request where we do not (SECURITY H3, H6). All other names with "_" and "." are the
-// app's own.
-func (l *live) dropSpellings(h http.Header) {
-	for name := range h {
-		if !strings.ContainsAny(name, "_.") {
-			continue
-		}
-		if plain := plainName(name); framingHeader(plain) || l.credentialHeader(plain) {
-			delete(h, name)
-		}
-	}
-}
-
-// framingHeader reports whether a header of that plain name is about the message or the connection as such. Those without
-// a "-" have one spelling.
-func framingHeader(plain string) bool {
+func kindOfPlain(plain string) headerKind {
 	switch plain {
+	case "cookie", "authorization", "x-metabase-session":
+		return credential
+	case "x-http-method-override", "x-http-method", "x-method-override":
+		return override
+	// Another path than the one that ACCESS_RULES judged, to apps that believe it (CVE-2018-14773).
+	case "x-forwarded-method", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-uri",
+		"x-original-uri", "x-original-url", "x-original-method", "x-original-host", "x-rewrite-url":
+		return target
+	// CGI makes HTTP_PROXY of "proxy", through which libraries then send what the app fetches (CVE-2016-5385).
+	case "forwarded", "x-real-ip", "proxy":
+		return forwarded
+	// Those without a "-" have one spelling.
 	case "content-length", "transfer-encoding", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "http2-settings":
-		return true
+		return framing
 	}
-	return false
+	switch {
+	case strings.HasPrefix(plain, "remote-"):
+		return identity
+	case strings.HasPrefix(plain, "x-forwarded-"):
+		return forwarded
+	}
+	return ordinary
 }
 
-// credentialHeader reports whether sessions come in a header of that plain name.
-func (l *live) credentialHeader(plain string) bool {
-	switch plain {
-	case "cookie", "authorization", "x-metabase-session", plainName(l.cfg.BearerHeader):
-		return true
-	}
-	return false
-}
-
-// identityHeader reports whether a header could pass for one of ours, or for what a proxy says: Remote-User,
-// remote_user, Remote.Email, X_Forwarded_For, and all else of that kind. X-Original-Url and the like are another path than
-// the one that ACCESS_RULES judged, to apps that believe them (CVE-2018-14773).
-func identityHeader(name string) bool {
-	if name == "" || !strings.ContainsRune("rRxXfF", rune(name[0])) {
-		return false
-	}
-	plain := plainName(name)
-	return posesAsForwarded(name) || strings.HasPrefix(plain, "remote-") || strings.HasPrefix(plain, "x-forwarded-") || plain == "x-real-ip" || plain == "forwarded"
-}
-
-// plainName is a header's name as the laxest server reads it: without case, and "_" and "." the same as "-".
-func plainName(name string) string {
-	return strings.Map(func(r rune) rune {
+// appendPlain appends a name as the strictest app reads it: without case, and every byte that is no letter and no digit the
+// same as "-". CGI and what came of it (WSGI, Rack) make one variable of "-" and "_"; lighttpd makes HTTP_REMOTE_USER of
+// "Remote~User", too.
+func appendPlain(b []byte, name string) []byte {
+	for i := range len(name) {
+		c := name[i]
 		switch {
-		case r == '_' || r == '.':
-			return '-'
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
+		default:
+			c = '-'
 		}
-		return r
-	}, name)
+		b = append(b, c)
+	}
+	return b
+}
+
+// usual reports whether a name consists of what all servers agree on: letters, digits, "-", "_" and ".". RFC 9110 §5.6.2
+// allows eleven bytes more, which no one uses in honesty.
+func usual(name string) bool {
+	return strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
+}
+
+// clean removes what a client may not tell the app: headers of these kinds, names that not all servers read in one way
+// (SECURITY H7), and other spellings of headers that we read or that say where a message ends. Of X_Metabase_Session the app
+// would take a session that is no one's here, of Content_Length it would begin the next request where we do not (SECURITY H3,
+// H6). All other names with "_" and "." are the app's own.
+func (l *live) clean(h http.Header, kinds ...headerKind) {
+	for name := range h {
+		kind := l.kindOf(name)
+		respelled := (kind == credential || kind == framing) && strings.ContainsAny(name, "_.")
+		if respelled || slices.Contains(kinds, kind) || !usual(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// cleanTrailer removes what some server takes from a trailer as if it had been a header. No trailer is of any such kind
+// (RFC 9110 §6.5.1), not even the app's own.
+func (l *live) cleanTrailer(trailer http.Header) {
+	l.clean(trailer, identity, target, forwarded, override, credential, framing)
 }
 
 // keepWebSocketOnly lets a connection become a WebSocket and nothing else. As anything else, "h2c" above all, it would be

@@ -22,6 +22,7 @@ type live struct {
 	cfg    *setting.Config
 	bridge *sso.Bridge
 	cookie cookieSpec
+	bearer string                 // BEARER_HEADER, plain
 	proxy  *httputil.ReverseProxy // nil: no UPSTREAM
 	hosts  []string               // those under which ACCESS_RULES know the app; nil: any
 	csp    string
@@ -45,6 +46,7 @@ type cookieSpec struct {
 func newLive(l Live, transport http.RoundTripper, errorLog *log.Logger) *live {
 	n := &live{cfg: l.Config, bridge: l.Bridge, peer: peerExtractor(l.Config.TrustedProxies)}
 	n.cookie = newCookieSpec(l.Config)
+	n.bearer = string(appendPlain(nil, l.Config.BearerHeader))
 	n.hosts = l.Config.RuleHosts()
 	n.csp = contentSecurityPolicy(l)
 	if l.Config.Upstream != nil {

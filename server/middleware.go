@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -19,7 +20,7 @@ func (s *Server) Mount(next http.Handler) http.Handler {
 		case s.letInBefore(r) != nil: // RequireSignIn stands in front, and the identity is ours
 			next.ServeHTTP(w, r)
 		default:
-			next.ServeHTTP(w, withoutIdentity(r))
+			next.ServeHTTP(w, s.live.Load().withoutIdentity(r))
 		}
 	})
 }
@@ -94,8 +95,7 @@ func (s *Server) handOn(ctx context.Context, r *http.Request, e *entry, p *sso.P
 	l := s.live.Load()
 	r = r.WithContext(context.WithValue(ctx, principalKey{}, in))
 	r.Header = r.Header.Clone()
-	dropIdentity(r.Header)
-	l.dropSpellings(r.Header)
+	l.clean(r.Header, identity)
 	l.stripCredentials(r.Header)
 	s.setIdentity(r.Header, e)
 	if query := l.withoutBearer(r.URL.RawQuery); query != r.URL.RawQuery {
@@ -116,30 +116,17 @@ func (s *Server) asSent(r *http.Request) *http.Request {
 }
 
 // withoutIdentity is r without identity headers.
-func withoutIdentity(r *http.Request) *http.Request {
+func (l *live) withoutIdentity(r *http.Request) *http.Request {
+	posing := func(name string, _ []string) bool { return l.kindOf(name) == identity }
 	for name := range r.Header {
-		if claimsIdentity(name) {
+		if posing(name, nil) {
 			r = r.WithContext(r.Context())
 			r.Header = r.Header.Clone()
-			dropIdentity(r.Header)
+			maps.DeleteFunc(r.Header, posing)
 			return r
 		}
 	}
 	return r
-}
-
-func dropIdentity(h http.Header) {
-	for name := range h {
-		if claimsIdentity(name) {
-			delete(h, name)
-		}
-	}
-}
-
-// claimsIdentity reports whether a header could pass for an identity header, in any spelling.
-func claimsIdentity(name string) bool {
-	const prefix = "remote-"
-	return len(name) >= len(prefix) && name[0]|0x20 == 'r' && plainName(name[:len(prefix)]) == prefix
 }
 
 // PrincipalFrom returns whom a request acts for, after [Server.RequireSignIn]; nil elsewhere. It is shared with other

@@ -123,6 +123,7 @@ func TestMiddlewareCleansRequests(t *testing.T) {
 			r.Header = http.Header{
 				"Remote-User": {"root", "root"}, "Remote_user": {"root"}, "remote.groups": {"root"}, "Remote-Password": {"root"}, "Remote-Assertion": {"root"},
 				"Cookie": {"a=1; b=2"}, "Authorization": {"Basic YTpi"}, "X-Forwarded-For": {"192.0.2.1"}, "X-Other": {"theirs"}, "X_metabase_session": {id},
+				"Remote~user": {"root"}, "remote`groups": {"root"}, "X^Metabase^Session": {id}, // SECURITY H7
 			}
 			switch by {
 			case "Cookie":

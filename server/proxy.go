@@ -46,8 +46,7 @@ func rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 	pr.Out.Host = pr.In.Host
 	h := pr.Out.Header
 	keepWebSocketOnly(h)
-	cleanForUpstream(h)
-	p.live.dropSpellings(h)
+	p.live.clean(h, identity, target, forwarded)
 	p.live.stripCredentials(h)
 	h.Set("X-Forwarded-For", p.live.peer(pr.In))
 	h.Set("X-Forwarded-Host", pr.In.Host)

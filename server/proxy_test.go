@@ -46,7 +46,7 @@ func TestProxyFollowsAccessRules(t *testing.T) {
 	ann, bob, anyone := b.browser(), b.browser(), b.browser()
 	ann.signIn(claims{"groups": []string{"Sales"}})
 	bob.signIn(claims{"email": "bob@example.com"})
-	spoofed := []string{"Remote-User: root", "Remote_User: root", "Remote.User: root", "Cookie: ssobridge=x; a=1"}
+	spoofed := []string{"Remote-User: root", "Remote_User: root", "Remote.User: root", "Remote~User: root", "Cookie: ssobridge=x; a=1"}
 	for _, tt := range []struct {
 		method, path     string
 		ann, bob, anyone int
@@ -353,7 +353,8 @@ func TestProxyLargeUpload(t *testing.T) {
 	}
 }
 
-// Trailers go both ways, and none of them is an identity (SECURITY H3) or a credential (SECURITY H6).
+// Trailers go both ways, and none of them is an identity (SECURITY H3), a credential (SECURITY H6), or one of these to some
+// server (SECURITY H7).
 func TestProxyTrailers(t *testing.T) {
 	got := make(chan http.Header, 1)
 	b := behind(t, func(w http.ResponseWriter, r *http.Request) {
@@ -367,7 +368,8 @@ func TestProxyTrailers(t *testing.T) {
 	c.signIn(nil)
 	req, _ := http.NewRequest("POST", b.url+"/x", io.MultiReader(strings.NewReader("some"), strings.NewReader("thing")))
 	req.Trailer = http.Header{"X-Check": {"ok"}}
-	for _, name := range []string{"Remote-User", "Remote_groups", "Cookie", "Authorization", "X-Metabase-Session", "X_metabase_session", "X-Api-Key", "X_api.key", "X-Forwarded-For"} {
+	for _, name := range []string{"Remote-User", "Remote_groups", "Cookie", "Authorization", "X-Metabase-Session", "X_metabase_session", "X-Api-Key", "X_api.key", "X-Forwarded-For",
+		"Remote~user", "X^metabase^session", "X|check", "X-Http-Method-Override", "X-Original-Url"} {
 		req.Trailer[name] = []string{"ssobridge=" + c.cookie()}
 	}
 	resp := c.do(req)

@@ -293,6 +293,7 @@ func TestUpstreamUnderscores(t *testing.T) {
 	for _, name := range []string{
 		"Content_Length", "content.length", "Transfer_Encoding", "TRANSFER_ENCODING", "Proxy_Connection", "Keep_Alive", "Proxy_Authorization", "HTTP2_Settings",
 		"X_Metabase_Session", "X_METABASE-SESSION", "X_Api_Key", "x.api-key", "Remote_User", "X_Forwarded_For", "X_Real_IP",
+		"Remote~User", "X^Metabase^Session", "X'Api'Key", "Content|Length", "X!Own", "Own+", "Proxy", // SECURITY H7
 	} {
 		if resp := c.get("/x", name+": planted"); resp.StatusCode != 200 || strings.Contains(resp.body, "planted") {
 			t.Errorf("%s: got %d, and the app %s", name, resp.StatusCode, resp.body)

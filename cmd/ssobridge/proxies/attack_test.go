@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ func attacks() []attack {
 		{name: "two", headers: []string{"Remote-User: root@example.com", "Remote-User: ann@example.com"}},
 		{name: "Remote_User", headers: []string{"Remote_User: root@example.com", "REMOTE_GROUPS: Administrators"}},
 		{name: "Remote.User", headers: []string{"Remote.User: root@example.com", "remote.groups: Administrators"}},
+		{name: "Remote~User", headers: []string{"Remote~User: root@example.com", "remote`groups: Administrators", "X^Metabase^Session: x"}}, // SECURITY H7
 		{name: "mixed", headers: []string{"Remote-Groups: Administrators", "Remote_Email: root@example.com", "Remote-Assertion: e30.e30.e30", "Remote-Id: 1", "Remote-Name: root"}},
 		{name: "an empty one", headers: []string{"Remote-User:", "Remote-Groups: "}},
 		{name: "space before the colon", headers: []string{"Remote-User : root@example.com"}, maybe: true},
@@ -199,6 +201,8 @@ func (s *stack) signedIn(a attack, session string) {
 	})
 }
 
+var sign = regexp.MustCompile(`[^A-Za-z0-9]`)
+
 // identity checks every header that the app could take for one of ours. A want of "" is any value but empty and "-".
 func (s *stack) identity(resp answer, want map[string]string) {
 	t := s.t
@@ -217,7 +221,7 @@ func (s *stack) identity(resp answer, want map[string]string) {
 		s.assertion(got.Header.Get("Remote-Assertion"))
 	}
 	for name, values := range got.Header {
-		plain := strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(name))
+		plain := strings.ToLower(sign.ReplaceAllString(name, "-"))
 		if _, ours := want[name]; !ours && strings.HasPrefix(plain, "remote-") {
 			t.Errorf("the app got %s: %q", name, values)
 		}

@@ -182,7 +182,13 @@ func (s *stack) client() *http.Client {
 // says so and the test fails.
 func start(t *testing.T, p proxy) *stack {
 	t.Helper()
-	s := &stack{t: t, proxy: p, app: startApp(t), log: &ssotest.Buffer{}}
+	return startWith(t, p, startApp(t))
+}
+
+// startWith is start with another app.
+func startWith(t *testing.T, p proxy, a *app) *stack {
+	t.Helper()
+	s := &stack{t: t, proxy: p, app: a, log: &ssotest.Buffer{}}
 	if p.command == nil {
 		var l net.Listener
 		l, s.addr = bridgetest.Listen(t)
