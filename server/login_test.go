@@ -529,6 +529,25 @@ func TestWhoMaySignIn(t *testing.T) {
 	lenient.browser().signIn(claims{"n": 4}).want(t, 302, "/") // Metabase's way: back by signing in
 }
 
+// Pages written for Metabase send times that only its profile takes.
+func TestTimesAsMetabaseTakesThem(t *testing.T) {
+	b := start(t)
+	lenient := startOn(t, b, "JWT_PROFILE=metabase")
+	for name, with := range map[string]claims{
+		"nbf null": {"nbf": json.RawMessage("null")}, "exp in milliseconds": {"exp": b.now().Add(time.Hour).UnixMilli()},
+		"iat in milliseconds": {"iat": b.now().UnixMilli()}, "all null": {"nbf": json.RawMessage("null"), "exp": json.RawMessage("null"), "iat": json.RawMessage("null")},
+	} {
+		lenient.browser().signIn(with).want(t, 302, "/")
+		if resp := b.browser().signIn(with); resp.StatusCode != 401 || b.lastEvent().Code != sso.TokenMalformed {
+			t.Errorf("%s, standard: got %d and %+v", name, resp.StatusCode, b.lastEvent())
+		}
+	}
+	lenient.browser().signIn(claims{"nbf": b.now().UnixMilli()}).want(t, 401, "")
+	if e := b.lastEvent(); e.Code != sso.TokenNotYetValid {
+		t.Errorf("nbf in milliseconds: got %+v", e)
+	}
+}
+
 func eventually(cond func() bool) error {
 	for range 100 {
 		if cond() {

@@ -56,7 +56,7 @@ func reasons(yield func(reason) bool) {
 			code: TokenMalformed, status: 401, label: "The token is malformed",
 			advice: "send the token as the JWT library returned it: three parts in base64url with two dots, without quotes, spaces " +
 				"or line ends, and percent-encode nothing twice. If the reason names a claim, give it that form: exp, iat and " +
-				"nbf are numbers, seconds since 1970",
+				"nbf are numbers, seconds since 1970 and not milliseconds",
 			message: "Message seems corrupt or manipulated",
 			title:   "This sign-in could not be checked",
 			help:    helpAgain,
@@ -79,15 +79,14 @@ func reasons(yield func(reason) bool) {
 		},
 		{
 			code: TokenExpired, status: 401, label: "The token has expired",
-			advice: "sign a new token at each redirect, with exp a few minutes ahead in seconds since 1970 (not milliseconds), and " +
-				"check the clocks of both machines",
+			advice:  "sign a new token at each redirect, with exp a few minutes ahead, and check the clocks of both machines",
 			message: "Token is expired (%s)",
 			title:   "This sign-in is too old",
 			help:    helpClock,
 		},
 		{
 			code: TokenNotYetValid, status: 401, label: "The token is not yet valid",
-			advice:  "leave nbf out or set it to the present, in seconds since 1970, and check the clocks of both machines",
+			advice:  "leave nbf out or set it to the present, in seconds since 1970 (not milliseconds), and check the clocks of both machines",
 			message: "Token is not yet valid (%s)",
 			title:   "This sign-in is not valid yet",
 			help:    helpClock,
@@ -102,7 +101,7 @@ func reasons(yield func(reason) bool) {
 		},
 		{
 			code: TokenFromFuture, status: 401, label: "The token is from the future",
-			advice:  "set iat to the present, in seconds since 1970 (not milliseconds), and check the clocks of both machines",
+			advice:  "set iat to the present, and check the clocks of both machines",
 			message: "Token is from the future",
 			title:   "This sign-in is not valid yet",
 			help:    helpClock,

@@ -23,17 +23,23 @@ type date struct {
 	at   time.Time
 }
 
-// date reads a claim. A string, null, a list, or a number beyond the year 9999 is [sso.TokenMalformed].
+// date reads a claim. A string, null, a list, or a number beyond the year 9999 is [sso.TokenMalformed]. The metabase profile
+// does as Metabase's library does: null is no claim, and of a number beyond the year 9999, such as milliseconds, only the
+// side counts on which it lies.
 func (e *exam) date(name string) (date, error) {
 	claim, sent := e.claims[name]
-	if !sent {
+	asMetabase := e.Profile == sso.Metabase
+	if !sent || claim == nil && asMetabase {
 		return date{}, nil
 	}
 	n, ok := claim.(json.Number)
 	if !ok {
 		return date{}, fmt.Errorf("%s is %s: it must be a number, the seconds since 1970: %w", name, describe(claim), sso.TokenMalformed)
 	}
-	f, err := strconv.ParseFloat(n.String(), 64)
+	f, err := strconv.ParseFloat(n.String(), 64) // of a number that is too large it is infinite, and an error
+	if asMetabase && !math.IsNaN(f) {
+		f, err = max(-maxDate, min(f, maxDate)), nil
+	}
 	if err != nil || math.Abs(f) > maxDate {
 		return date{}, fmt.Errorf("%s is %s, which is no date: it counts seconds since 1970, not milliseconds: %w",
 			name, describe(n), sso.TokenMalformed)

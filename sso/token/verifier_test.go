@@ -195,14 +195,37 @@ func TestProfiles(t *testing.T) {
 	for _, name := range []string{"exp", "nbf", "iat"} {
 		for what, v := range map[string]any{
 			"a string": fmt.Sprint(nowUnix + 60), "true": true, "a list": []int{nowUnix}, "an object": map[string]int{},
-			"1e300": json.Number("1e300"), "1e999": json.Number("1e999"), "milliseconds": nowUnix * 1000, "-1e300": json.Number("-1e300"),
-			"null": json.RawMessage("null"),
 		} {
 			tests = append(tests, struct {
 				name                       string
 				claims                     map[string]any
 				metabase, standard, strict sso.Code
 			}{name + " " + what, set(name, v), sso.TokenMalformed, sso.TokenMalformed, sso.TokenMalformed})
+		}
+	}
+	// As Metabase's library judges them: null is no claim, and numbers are compared, whatever they count.
+	for name, metabase := range map[string]struct{ null, ahead, ago sso.Code }{
+		"exp": {none, none, sso.TokenExpired},
+		"nbf": {none, sso.TokenNotYetValid, none},
+		"iat": {none, none, sso.TokenTooOld},
+	} {
+		for what, v := range map[string]any{
+			"null":         json.RawMessage("null"),
+			"milliseconds": nowUnix * 1000, "1e300": json.Number("1e300"), "1e999": json.Number("1e999"),
+			"-1e300": json.Number("-1e300"), "-1e999": json.Number("-1e999"),
+		} {
+			want := metabase.ahead
+			switch what[0] {
+			case 'n':
+				want = metabase.null
+			case '-':
+				want = metabase.ago
+			}
+			tests = append(tests, struct {
+				name                       string
+				claims                     map[string]any
+				metabase, standard, strict sso.Code
+			}{name + " " + what, set(name, v), want, sso.TokenMalformed, sso.TokenMalformed})
 		}
 	}
 	for _, test := range tests {
