@@ -33,8 +33,8 @@ func (s *Server) handleSSO(c echo.Context) error {
 		return err
 	}
 	api := jsonClient(r)
-	if subresource(r) && !api {
-		return fmt.Errorf("a sign-in as a sub-resource (Sec-Fetch-Dest: %q): %w", r.Header.Get("Sec-Fetch-Dest"), sso.CrossOrigin)
+	if err := l.checkLoad(r); err != nil {
+		return err
 	}
 	taken := in.Handoff != ""
 	if taken {
@@ -162,11 +162,15 @@ func (s *Server) signInAPI(c echo.Context, l *live, in sso.Callback) error {
 
 // handleToSession is POST /auth/sso/to_session, for clients that manage the session themselves.
 func (s *Server) handleToSession(c echo.Context) error {
+	l := s.live.Load()
 	in, err := readCallback(c.Request())
 	if err != nil {
 		return err
 	}
-	login, err := s.openAPISession(c, s.live.Load(), in)
+	if err := l.checkScript(c.Request()); err != nil {
+		return err
+	}
+	login, err := s.openAPISession(c, l, in)
 	if err != nil {
 		return err
 	}
@@ -248,17 +252,6 @@ func jsonClient(r *http.Request) bool {
 	}
 	accept := r.Header.Get("Accept")
 	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html")
-}
-
-// prefetch: the browser guesses that the link may be wanted.
-func prefetch(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || strings.Contains(r.Header.Get("Purpose"), "prefetch")
-}
-
-// subresource: the link stands in an image, a script and the like of some page, which no person chose to follow.
-func subresource(r *http.Request) bool {
-	mode := r.Header.Get("Sec-Fetch-Mode")
-	return mode != "" && mode != "navigate" && mode != "nested-navigate"
 }
 
 // noteWanted notes where a sign-in was to end, for the page that says it failed: the flow knows best.

@@ -112,7 +112,7 @@ func (s *Server) letIn(r *http.Request, l *live) (e *entry, rule sso.AccessRule,
 // signInPath begins a sign-in that ends where r was to go, without a token that was in it (SECURITY B5).
 func (l *live) signInPath(r *http.Request) string {
 	to := *r.URL
-	to.RawQuery = l.withoutBearer(to.RawQuery)
+	to.RawQuery = sso.WithoutToken(l.withoutBearer(to.RawQuery))
 	return l.path("/auth/sso?redirect=" + url.QueryEscape(to.RequestURI()))
 }
 

@@ -122,6 +122,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.recovered(w, r)
 	r = s.asSent(r)
 	l := s.live.Load()
+	r = plainSignIn(l.cfg, r)
 	switch path, ok := withoutPrefix(l.cfg, r.URL.Path); {
 	case ok && path == "/auth/verify":
 		began := time.Now()

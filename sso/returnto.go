@@ -138,6 +138,12 @@ func (r ReturnRules) Parse(raw string) (string, error) {
 	if !strings.HasPrefix(rest, "/") {
 		rest = "/" + rest
 	}
+	if kept := WithoutToken(query); kept != query {
+		query, hasQuery = kept, kept != ""
+	}
+	if kept := fragmentWithoutToken(fragment); kept != fragment {
+		fragment, hasFragment = kept, kept != ""
+	}
 	out := string(origin) + escape(rest, pathBytes)
 	if hasQuery {
 		out += "?" + escape(query, queryBytes)
@@ -149,6 +155,34 @@ func (r ReturnRules) Parse(raw string) (string, error) {
 		return refuse(fmt.Sprintf("is longer than %d bytes once it is escaped", maxReturnTo))
 	}
 	return out, nil
+}
+
+// WithoutToken is a query without the parameter jwt, and otherwise as it was: a token that an identity provider sent to a
+// page is not carried on to where the sign-in ends (SECURITY B5).
+func WithoutToken(query string) string {
+	if !strings.Contains(query, "=") {
+		return query
+	}
+	var kept []string
+	for part := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(name); err != nil || plain != "jwt" {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, "&")
+}
+
+// fragmentWithoutToken is WithoutToken for #jwt=… and for the #/page?jwt=… of apps that keep their pages there.
+func fragmentWithoutToken(fragment string) string {
+	path, query, found := strings.Cut(fragment, "?")
+	if !found {
+		return WithoutToken(fragment)
+	}
+	if query = WithoutToken(query); query == "" {
+		return path
+	}
+	return path + "?" + query
 }
 
 // cutScheme returns what follows "http://" or "https://".
