@@ -285,3 +285,45 @@ func TestForwardIsNotForScriptsOfTheApp(t *testing.T) {
 		}
 	}
 }
+
+// SECURITY C8: two cookies of the session's name are no one's, and do not pass over the question whether to switch people.
+func TestTwoCookiesDoNotSkipTheQuestion(t *testing.T) {
+	for name, settings := range map[string][]string{"ssobridge": nil, "__Secure-ssobridge": {"SITE_URL=https://auth.example.com", "COOKIE_DOMAIN=example.com"}} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, settings...)
+			session := func(email string) string {
+				_, value, _ := strings.Cut(b.browser().signIn(claims{"email": email}).Header.Get("Set-Cookie"), "=")
+				value, _, _ = strings.Cut(value, ";")
+				return name + "=" + value
+			}
+			victim, attacker := session("victim@example.com"), session("mallory@example.com")
+			n := 0
+			arrive := func(email string, cookies ...string) response {
+				n++
+				return b.browser().get("/auth/sso?jwt="+b.token(claims{"email": email, "n": n}), "Accept: text/html", "Cookie: "+strings.Join(cookies, "; "))
+			}
+			for _, cookies := range [][]string{{victim, name + "=x"}, {name + "=x", victim}, {attacker, victim}, {victim, attacker}, {victim, victim}} {
+				page := arrive("mallory@example.com", cookies...)
+				if page.StatusCode != 200 || !strings.Contains(page.body, "victim@example.com") || !strings.Contains(page.body, "mallory@example.com") {
+					t.Errorf("%q: got %d, want the question", cookies, page.StatusCode)
+				}
+			}
+			if who := b.browser().who("Cookie: " + victim); who["email"] != "victim@example.com" {
+				t.Fatalf("the victim is %v, want still signed in", who)
+			}
+			resp := arrive("victim@example.com", victim, name+"=x")
+			resp.want(t, 302, "/")
+			var last string
+			for _, cookie := range resp.Cookies() {
+				last = cookie.Value
+			}
+			if len(last) != 43 { // the planted one is taken away before, as far as it can be reached
+				t.Errorf("the last cookie set: got %q, want a session", last)
+			}
+			if who := b.browser().who("Cookie: " + victim); who != nil {
+				t.Errorf("the session before: got %v, want it ended", who) // SECURITY D3
+			}
+			arrive("new@example.com", name+"=x", name+"=y").want(t, 302, "/") // no live session: no question
+		})
+	}
+}

@@ -79,13 +79,16 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 	}
 	cb := s.callback(r, l, in)
 	cb.Current = current
+	if cb.Besides, err = s.besides(r, l); err != nil {
+		return err
+	}
 	if s.isTrial(r, l, cb) {
 		return s.endTrial(c, l, cb)
 	}
 	cb.Switch = in.Switch && !l.crossSite(r) && r.Method == http.MethodPost // only our own page can ask
 	login, err := s.runLogin(r, l, cb)
 	if ask, ok := errors.AsType[*sso.SwitchNeeded](err); ok {
-		return s.askSwitch(c, l, in, current, ask.To)
+		return s.askSwitch(c, l, cb, ask)
 	}
 	if cb.Flow != nil {
 		s.endFlow(c, l, in.State, err)
@@ -96,6 +99,9 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 	if !login.Resumed {
 		s.logSignIn(r, cb, login)
 		s.endReplaced(r, l)
+		if _, n := soleCookie(r.Header["Cookie"], l.cookie.name); n > 1 { // or the person would stay signed out
+			l.clearSessionCookie(c.Response(), r)
+		}
 		l.setSessionCookie(c.Response(), login.SessionID)
 	}
 	return s.goOn(c, login.ReturnTo)
@@ -111,7 +117,14 @@ func (s *Server) goOn(c echo.Context, to string) error {
 }
 
 // askSwitch names both accounts and lets the person decide. The token stays unspent, in the form of our own page.
-func (s *Server) askSwitch(c echo.Context, l *live, in sso.Callback, from *sso.Principal, to sso.Identity) error {
+func (s *Server) askSwitch(c echo.Context, l *live, in sso.Callback, ask *sso.SwitchNeeded) error {
+	var from sso.Account
+	for _, p := range append(in.Besides, in.Current) {
+		if p != nil && p.Account.ID == ask.From {
+			from = p.Account
+		}
+	}
+	to := ask.To
 	next := templates.Person{Email: to.Email}
 	if to.FirstName != nil || to.LastName != nil {
 		next.Name = strings.TrimSpace(deref(to.FirstName) + " " + deref(to.LastName))
@@ -121,7 +134,7 @@ func (s *Server) askSwitch(c echo.Context, l *live, in sso.Callback, from *sso.P
 		return err
 	}
 	return s.page(c.Response(), http.StatusOK, templates.Switch{
-		Layout: s.layout(l), From: person(from.Account), To: next, JWT: in.Token, ReturnTo: stay, Stay: stay,
+		Layout: s.layout(l), From: person(from), To: next, JWT: in.Token, ReturnTo: stay, Stay: stay,
 	})
 }
 

@@ -193,6 +193,28 @@ func (s *Server) endOthers(r *http.Request, l *live, p *sso.Principal, scope str
 	return nil
 }
 
+// besides returns whose live sessions a request names with several cookies. None of these counts as signed in; a sign-in
+// ends them all, so it must not pass over the question for that reason (SECURITY C8).
+func (s *Server) besides(r *http.Request, l *live) (all []*sso.Principal, err error) {
+	if _, n := soleCookie(r.Header["Cookie"], l.cookie.name); n < 2 {
+		return nil, nil
+	}
+	named, err := l.sessionsOf(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, hash := range named {
+		p, err := s.principalOf(r.Context(), hash)
+		if err != nil {
+			return nil, err
+		}
+		if p != nil {
+			all = append(all, p)
+		}
+	}
+	return all, nil
+}
+
 // endReplaced ends what sessions this browser has had, once it has another: whoever knows an old id, knows nothing any more
 // (SECURITY D3; ASVS 7.2.4). The sign-in stands whatever comes of it.
 func (s *Server) endReplaced(r *http.Request, l *live) {

@@ -37,7 +37,7 @@ type SignIn struct {
 	Policy  Policy
 	Session Session // AccountID is filled in by the store
 	FlowKey string  // the flow to spend; "" when the login is not bound
-	Current int64   // the account signed in on this browser now; 0: none
+	Current []int64 // the accounts signed in on this browser now; more than one where a second cookie was planted
 	Switch  bool    // the person agreed to leave Current
 	Event   Event   // the event of a success; the store fills in the account
 	Mark    string  // kept with the account; see [Provider.Mark]
@@ -55,7 +55,8 @@ type SignedIn struct {
 // SwitchNeeded is returned for an unbound login by which this browser would become another person: someone must agree
 // first, since the link may have come from anyone (login CSRF, SECURITY C5). Nothing was spent.
 type SwitchNeeded struct {
-	To Identity
+	From int64 // the account
+	To   Identity
 }
 
 func (s *SwitchNeeded) Error() string { return "another person is signed in on this browser" }
@@ -186,7 +187,7 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 		Policy:  b.Policy,
 		Session: login.Session,
 		FlowKey: login.Session.Flow,
-		Current: currentAccount(cb, b.Provider.Binding),
+		Current: currentAccounts(cb, b.Provider.Binding),
 		Switch:  cb.Switch,
 		Event:   b.event(EventSignIn, cb, x),
 		Mark:    b.Provider.mark(x.KeyID),
@@ -302,12 +303,18 @@ func (b *Bridge) noteFlow(cb Callback, x *Exam) {
 	}
 }
 
-// currentAccount is whom a login must not silently replace. A bound login was begun in this very browser: no question.
-func currentAccount(cb Callback, binding Binding) int64 {
-	if cb.Current == nil || binding != BindingOff {
-		return 0
+// currentAccounts are those that a login must not silently replace. A bound login was begun in this very browser: no question.
+func currentAccounts(cb Callback, binding Binding) (all []int64) {
+	if binding != BindingOff {
+		return nil
 	}
-	return cb.Current.Account.ID
+	if cb.Current != nil {
+		all = append(all, cb.Current.Account.ID)
+	}
+	for _, p := range cb.Besides {
+		all = append(all, p.Account.ID)
+	}
+	return all
 }
 
 func (b *Bridge) newSession(cb Callback, x *Exam, id string) Session {

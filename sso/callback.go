@@ -29,9 +29,10 @@ type Callback struct {
 	// Elsewhere is the path of a pasted address that is not the one where sign-ins end; "" when it is.
 	Elsewhere string
 
-	Flow      *Flow      // from the cookie of this browser that State names; nil: it brought none that can be opened
-	NoFlow    error      // why Flow is nil, for who configures the IdP; wraps FlowMissing or FlowMismatch. nil: not known
-	Current   *Principal // who is signed in on this browser; nil: no one
+	Flow      *Flow        // from the cookie of this browser that State names; nil: it brought none that can be opened
+	NoFlow    error        // why Flow is nil, for who configures the IdP; wraps FlowMissing or FlowMismatch. nil: not known
+	Current   *Principal   // who is signed in on this browser; nil: no one
+	Besides   []*Principal // of whom live sessions are named by several cookies, which are no one's (SECURITY C8)
 	Reference string
 	Peer      string
 	UserAgent string

@@ -153,8 +153,10 @@ func (l *login) admit(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if leaves := l.in.Current != 0 && (found == nil || found.ID != l.in.Current); leaves && !l.in.Switch && !l.x.Explaining {
-		return &sso.SwitchNeeded{To: id} // SECURITY C5
+	for _, current := range l.in.Current {
+		if leaves := found == nil || found.ID != current; leaves && !l.in.Switch && !l.x.Explaining {
+			return &sso.SwitchNeeded{From: current, To: id} // SECURITY C5, C8
+		}
 	}
 	l.known = found != nil
 	account := l.updated(found, taken)

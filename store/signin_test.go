@@ -348,9 +348,9 @@ func TestSwitchAsksAndSpendsNothing(t *testing.T) {
 			}
 			accounts := db.count(t, "accounts")
 			x, in := arrival(start, person(email), standard)
-			in.Current = ada.Account.ID
+			in.Current = []int64{ada.Account.ID}
 			_, err := db.SignIn(t.Context(), x, in)
-			if ask, ok := errors.AsType[*sso.SwitchNeeded](err); !ok || ask.To.Email != email { // SECURITY C5
+			if ask, ok := errors.AsType[*sso.SwitchNeeded](err); !ok || ask.To.Email != email || ask.From != ada.Account.ID { // SECURITY C5
 				t.Errorf("%s over ada: got %v, want to be asked", email, err)
 			}
 			if got := db.count(t, "accounts"); got != accounts {
@@ -363,7 +363,7 @@ func TestSwitchAsksAndSpendsNothing(t *testing.T) {
 			}
 		}
 		x, in := arrival(start, person("ada@example.com"), standard)
-		in.Current = ada.Account.ID
+		in.Current = []int64{ada.Account.ID}
 		if _, err := db.SignIn(t.Context(), x, in); err != nil {
 			t.Errorf("the same person again: %v", err)
 		}
