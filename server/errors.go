@@ -23,6 +23,7 @@ type problem struct {
 	Code      sso.Code `json:"code"`
 	Message   string   `json:"message"`
 	Reference string   `json:"reference"`
+	SignIn    string   `json:"sign_in,omitempty"` // where a sign-in begins, for who is not signed in
 
 	// For administrators only: what was wrong this time, and with which field.
 	Detail string            `json:"detail,omitempty"`
@@ -96,6 +97,9 @@ func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error)
 		if told, ok := errors.AsType[*admin.Refusal](err); ok {
 			p.Detail, p.Errors = told.Detail(), told.Fields
 		}
+		if l := s.live.Load(); code == sso.NotSignedIn && s.signInURL(l) != "" {
+			p.SignIn = string(l.cfg.SiteURL) + s.signInURL(l)
+		}
 		json.NewEncoder(w).Encode(p)
 	default:
 		h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -112,7 +116,17 @@ func (s *Server) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.
 	if told, ok := errors.AsType[*admin.Refusal](err); ok {
 		page.Message, page.TryAgain = told.Detail(), s.live.Load().path("/admin")
 	}
-	if err := s.page(w, page.Status, page); err != nil {
+	pages := s.pages
+	if e, ok := errors.AsType[*explainedRefusal](err); ok {
+		e.page(&page)
+		if e.at != "" {
+			pages = s.pagesElsewhere
+			if strings.HasPrefix(page.TryAgain, s.live.Load().path("/auth/")) {
+				page.TryAgain = e.at + page.TryAgain
+			}
+		}
+	}
+	if err := pages.Render(&pageWriter{w, page.Status}, page); err != nil {
 		s.Log.ErrorContext(r.Context(), "page not rendered", "error", err)
 		http.Error(w, page.Title, page.Status)
 	}
@@ -148,6 +162,8 @@ const (
 func formOf(r *http.Request) form {
 	accept := r.Header.Get("Accept")
 	switch {
+	case byScript(r.Header) && !navigates(r.Header.Get("Sec-Fetch-Mode")):
+		return formJSON
 	case strings.Contains(accept, "text/html"):
 		return formPage
 	case jsonClient(r), strings.Contains(accept, "json"), strings.HasPrefix(r.URL.Path, "/api/v1/"), strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
@@ -158,8 +174,11 @@ func formOf(r *http.Request) form {
 
 func (s *Server) logRefusal(r *http.Request, status int, code sso.Code, ref, id string, err error) {
 	level := s.Log.InfoContext
-	if status >= 500 {
+	switch {
+	case status >= 500:
 		level = s.Log.ErrorContext
+	case code == sso.NotSignedIn && formOf(r) != formPage: // each picture of a page, once a session is over
+		level = s.Log.DebugContext
 	}
 	fields := []any{"code", code, "reference", ref, "status", status, "reason", sso.Reason(err),
 		"method", r.Method, "path", asked(r).Path, "peer", s.live.Load().peer(r), "request_id", id}

@@ -41,7 +41,8 @@ func (o wanted) path() string {
 // themselves should not: scripts of its pages could read cookies that are kept from them.
 //
 // With ?with=sign_in the answer is as for no one, whatever ACCESS_RULES say: for nginx, whose auth_request knows no redirect,
-// once its first question got 401.
+// once its first question got 401. With ?with=forbidden it is never 2xx: for nginx once it got 403, of whose body it keeps
+// nothing. No client gets more by either than by asking for the page.
 func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 	if !s.beginVerify(w, r) {
 		return
@@ -52,7 +53,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 		s.refuseForward(w, r, l, want, err)
 		return
 	}
-	asked, err := l.readAsks(r, "cookies", "sign_in")
+	asked, err := l.readAsks(r, "cookies", "sign_in", "forbidden")
 	if err != nil {
 		if _, query, _ := strings.Cut(want.uri, "?"); query == r.URL.RawQuery {
 			err = fmt.Errorf("the proxy hands on the query of the page (in a Caddyfile: write uri /auth/forward? with the question mark): %w", err)
@@ -65,20 +66,20 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 	if asked.with != "sign_in" {
 		e, err = s.admitForward(r, l, want, asked.groups)
 	}
-	switch {
-	case err == nil:
-		s.setIdentity(w.Header(), e)
-		if asked.with == "cookies" {
-			l.returnCredentials(w.Header(), r.Header)
+	if asked.with == "forbidden" && err == nil {
+		if err = sso.NotSignedIn; e != nil {
+			err = &outsider{e.account, "the proxy asked, and was told so; the line before says why"}
 		}
-		s.answerVerify(w, http.StatusOK)
-	case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(want.method, r.Header):
-		s.sendToSignIn(w, r, l, want)
-	case sso.CodeOf(err) == sso.NotSignedIn, sso.CodeOf(err) == sso.StoreUnavailable:
-		s.denyVerify(w, r, err)
-	default:
-		s.refuseForward(w, r, l, want, err)
 	}
+	if err != nil {
+		s.refuseForward(w, r, l, want, err)
+		return
+	}
+	s.setIdentity(w.Header(), e)
+	if asked.with == "cookies" {
+		l.returnCredentials(w.Header(), r.Header)
+	}
+	s.answerVerify(w, http.StatusOK)
 }
 
 // admitForward is admit where the proxy may ask for groups, too.
@@ -148,14 +149,14 @@ func (s *Server) admit(r *http.Request, l *live, rule sso.AccessRule) (*entry, e
 // outsider is the error of an account that is in none of the groups, which are of a rule or of the proxy's own query.
 type outsider struct {
 	account int64
-	groups  []string
+	reason  string
 }
 
-func notIn(e *entry, groups []string) error { return &outsider{e.account, groups} }
-
-func (o *outsider) Error() string {
-	return fmt.Sprintf("in none of the groups %s: %v", sso.Truncate(fmt.Sprintf("%q", o.groups), 500), sso.Forbidden)
+func notIn(e *entry, groups []string) error {
+	return &outsider{e.account, "in none of the groups " + sso.Truncate(fmt.Sprintf("%q", groups), 500)}
 }
+
+func (o *outsider) Error() string { return fmt.Sprintf("%s: %v", o.reason, sso.Forbidden) }
 
 func (o *outsider) Unwrap() error { return sso.Forbidden }
 
@@ -200,8 +201,12 @@ func (l *live) forwarded(r *http.Request) (want wanted, err error) {
 		return refuse("%s is not a path", forwardedURI)
 	}
 	scheme := strings.Replace(values[1], "ws", "http", 1) // of WebSockets some proxies say ws or wss
+	if scheme != "http" && scheme != "https" {
+		return refuse("%s from %s is %q: it must be http or https alone. Where two proxies write it, have the inner one set it anew, or leave "+
+			"it as the outer one wrote it", forwardedProto, r.RemoteAddr, sso.Truncate(values[1], 50))
+	}
 	if want.origin, err = sso.ParseOrigin(scheme + "://" + values[2]); err != nil {
-		return refuse("%s and %s name no site: %v", forwardedProto, forwardedHost, err)
+		return refuse("%s from %s is %q, which is no host: %v", forwardedHost, r.RemoteAddr, sso.Truncate(values[2], 100), err)
 	}
 	want.host = hostName(string(want.origin))
 	return want, nil
@@ -270,17 +275,14 @@ func (s *Server) sendToSignIn(w http.ResponseWriter, r *http.Request, l *live, w
 	s.answerVerify(w, http.StatusFound)
 }
 
-// refuseForward answers what is no sign-in matter. The proxy hands the answer to the client under the app's address: only
-// where that is our own does a page find its style sheet and its links.
+// refuseForward answers a proxy's question with no.
 func (s *Server) refuseForward(w http.ResponseWriter, r *http.Request, l *live, want wanted, err error) {
-	shown := r.Clone(r.Context())
-	if u, parseErr := url.ParseRequestURI(want.uri); parseErr == nil {
-		shown.URL = u
+	if sso.CodeOf(err) == sso.NotSignedIn && wantsPage(want.method, r.Header) {
+		s.sendToSignIn(w, r, l, want)
+		return
 	}
-	if want.origin != l.cfg.SiteURL && formOf(r) == formPage {
-		shown.Header.Set("Accept", "text/plain")
-	}
-	s.serveRefusal(w, shown, err)
+	s.refuseApp(w, r, l, want, err)
+	s.metrics.Verified(sso.CodeOf(err).Status())
 }
 
 // returnCredentials writes the client's Cookie and Authorization as the app may see them.

@@ -59,10 +59,10 @@ func TestForwardBelievesOnlyWhatIsClear(t *testing.T) {
 		{"Symfony's name", append(good, "X-Rewrite-Url: /public"), "X-Rewrite-Url came besides"},
 		{"no path", replaced(good, "X-Forwarded-Uri", "public"), "not a path"},
 		{"a whole URL", replaced(good, "X-Forwarded-Uri", "http://app.example/"), "not a path"},
-		{"a list of hosts", replaced(good, "X-Forwarded-Host", "app.example, evil.example"), "name no site"},
-		{"a host with a path", replaced(good, "X-Forwarded-Host", "app.example/x"), "name no site"},
-		{"a user in the host", replaced(good, "X-Forwarded-Host", "app.example@evil.example"), "name no site"},
-		{"another scheme", replaced(good, "X-Forwarded-Proto", "javascript"), "name no site"},
+		{"a list of hosts", replaced(good, "X-Forwarded-Host", "app.example, evil.example"), "which is no host"},
+		{"a host with a path", replaced(good, "X-Forwarded-Host", "app.example/x"), "which is no host"},
+		{"a user in the host", replaced(good, "X-Forwarded-Host", "app.example@evil.example"), "which is no host"},
+		{"another scheme", replaced(good, "X-Forwarded-Proto", "javascript"), "must be http or https"},
 	}
 	for _, tt := range tests {
 		resp := c.get("/auth/forward", tt.headers...)
@@ -240,12 +240,6 @@ func TestForwardFollowsAccessRules(t *testing.T) {
 				t.Errorf("%s %s: got %s, want %s", tt.method, tt.uri, resp.Header.Get("Remote-User"), who)
 			}
 		}
-	}
-	// Under our own address a page is whole; under another its style sheet would not be there.
-	own := ann.get("/auth/forward", asked(b, "POST", "/admin-pages", acceptPage)...)
-	other := ann.get("/auth/forward", replaced(asked(b, "POST", "/admin-pages", acceptPage), "X-Forwarded-Host", "app.example")...)
-	if own.StatusCode != 403 || !strings.Contains(own.body, "<html") || other.StatusCode != 403 || strings.Contains(other.body, "<") {
-		t.Errorf("refusals: got %d %.60q and %d %.60q", own.StatusCode, own.body, other.StatusCode, other.body)
 	}
 	b.store.Close() // SECURITY L4
 	if got := b.browser().get("/auth/forward", asked(b, "GET", "/public/x", "Authorization: Bearer "+sso.NewSessionID())...).StatusCode; got != 503 {

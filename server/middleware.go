@@ -45,7 +45,8 @@ func (s *Server) RequireSignIn(groups ...string) func(next http.Handler) http.Ha
 				setPrivate(w.Header())
 				http.Redirect(w, r, s.live.Load().signInPath(r), http.StatusFound)
 			default:
-				s.serveRefusal(w, r, err)
+				l := s.live.Load()
+				s.refuseApp(w, r, l, l.wantedHere(r), err)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -116,7 +117,7 @@ func (s *Server) handleLogoutPage(c echo.Context) error {
 	if p == nil {
 		return s.page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.layout(l), SignInURL: s.signInURL(l)})
 	}
-	return s.page(c.Response(), http.StatusOK, templates.Logout{Layout: s.layout(l), Person: person(p.Account)})
+	return s.page(c.Response(), http.StatusOK, templates.Logout{Layout: s.layout(l), Person: person(p.Account), ReturnTo: l.returnPath(c.QueryParam("return_to"))})
 }
 
 // handleLogout is POST /auth/logout and /auth/sso/logout. It ends this session, or all that are named if there are several;
@@ -127,13 +128,13 @@ func (s *Server) handleLogout(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	scope, named := "", sso.SessionHash{}
+	scope, named, to := "", sso.SessionHash{}, ""
 	if bodyKind(r) == "application/x-www-form-urlencoded" {
 		values, err := bodyOf(r)
 		if err != nil {
 			return err
 		}
-		scope = values.Get("scope")
+		scope, to = values.Get("scope"), l.returnPath(values.Get("return_to"))
 		named, _ = templates.ParseSessionRef(values.Get("session"))
 	}
 	if p != nil && (scope == "others" || scope == "session") {
@@ -146,7 +147,15 @@ func (s *Server) handleLogout(c echo.Context) error {
 		return err
 	}
 	l.clearSessionCookie(c.Response(), r)
-	return s.loggedOut(c, l)
+	return s.loggedOut(c, l, to)
+}
+
+// returnPath is where somebody else comes to who signs in after a sign-out; "" is nowhere in particular.
+func (l *live) returnPath(raw string) string {
+	if to, err := l.bridge.Return.Parse(raw); err == nil && to != "/" {
+		return to
+	}
+	return ""
 }
 
 // endNamed ends every session that a request names, each with an event of its own. A sign-out also ends those that
@@ -240,7 +249,7 @@ func (s *Server) sessionEvent(r *http.Request, l *live, p *sso.Principal, kind s
 
 // loggedOut answers a sign-out: a page goes on to JWT_LOGOUT_URI, or says that it is done; a program gets JSON with the
 // member that Metabase's clients look for.
-func (s *Server) loggedOut(c echo.Context, l *live) error {
+func (s *Server) loggedOut(c echo.Context, l *live, to string) error {
 	var logoutURI *string
 	if l.cfg.JWTLogoutURI != nil {
 		logoutURI = orNull(l.cfg.JWTLogoutURI.String())
@@ -251,7 +260,11 @@ func (s *Server) loggedOut(c echo.Context, l *live) error {
 	case logoutURI != nil:
 		return c.Redirect(http.StatusSeeOther, *logoutURI)
 	}
-	return s.page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.layout(l), SignInURL: s.signInURL(l)})
+	again := s.signInURL(l)
+	if again != "" && to != "" {
+		again += "?return_to=" + url.QueryEscape(to)
+	}
+	return s.page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.layout(l), SignInURL: again})
 }
 
 func (s *Server) signInURL(l *live) string {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -71,7 +70,7 @@ func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 		p.server.Log.Error("upstream does not answer", "error", err)
 		err = sso.UpstreamDown
 	}
-	p.server.serveRefusal(w, p.asked, err) // r has the app's path, and credentials removed
+	p.server.refuseApp(w, p.asked, p.live, p.live.wantedHere(p.asked), err) // r has the app's path, and credentials removed
 }
 
 // reverseProxy answers for the app behind UPSTREAM: who may pass, passes; a browser that is not signed in is sent to sign
@@ -87,7 +86,7 @@ func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 		w.Header()["X-Request-Id"] = []string{newRequestID()}
 		http.Redirect(w, r, l.signInPath(r), http.StatusFound)
 	default:
-		s.serveRefusal(w, r, err)
+		s.refuseApp(w, r, l, l.wantedHere(r), err)
 	}
 }
 
@@ -139,16 +138,4 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry,
 	r = r.WithContext(ctx)
 	r.Body = body
 	l.proxy.ServeHTTP(w, r)
-}
-
-// wantsPage reports whether a browser is loading a page, as against an API client, a script or an image: only a page may
-// be answered with a redirect to sign in.
-func wantsPage(method string, h http.Header) bool {
-	if method != http.MethodGet && method != http.MethodHead || h.Get("Upgrade") != "" {
-		return false
-	}
-	if mode := h.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
-		return false
-	}
-	return strings.Contains(h.Get("Accept"), "text/html")
 }

@@ -80,14 +80,16 @@ type Server struct {
 	principals *principals
 	echo       *echo.Echo
 	pages      *templates.Pages
-	flows      *seal.Box
-	metrics    *metrics.Metrics
-	transport  *http.Transport // to UPSTREAM
-	appCookie  sync.Once       // the warning about an app that sets our cookies
-	unsigned   *rate.Limiter   // of handoffs
-	tokens     tally           // handoffs with a token, by token
-	networks   tally           // what else anyone may have kept, by network
-	misasked   *rate.Limiter   // of log lines about questions of a proxy
+
+	pagesElsewhere *templates.Pages // those that a proxy shows under the address of an app
+	flows          *seal.Box
+	metrics        *metrics.Metrics
+	transport      *http.Transport // to UPSTREAM
+	appCookie      sync.Once       // the warning about an app that sets our cookies
+	unsigned       *rate.Limiter   // of handoffs
+	tokens         tally           // handoffs with a token, by token
+	networks       tally           // what else anyone may have kept, by network
+	misasked       *rate.Limiter   // of log lines about questions of a proxy
 }
 
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
@@ -102,6 +104,9 @@ func New(o Options, l Live) (*Server, error) {
 		return nil, err
 	}
 	if s.pages, err = templates.New(static.URL, l.Config.PathPrefix); err != nil {
+		return nil, err
+	}
+	if s.pagesElsewhere, err = templates.New(static.URL, l.Config.URL("")); err != nil {
 		return nil, err
 	}
 	s.Apply(l)

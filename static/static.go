@@ -111,6 +111,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.kind)
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin") // a proxy shows our pages under the address of an app
 	h.Set("ETag", `"`+f.hash+`"`)
 	h.Set("Cache-Control", "no-cache")
 	if fixed {

@@ -163,6 +163,9 @@ type Refusal struct {
 	Advice    []string // what the person can do, one step each
 	TryAgain  string   // URL to begin again; "" leaves the button out
 	Reference string   // to give to an administrator; "" leaves it out
+	Account   string   // the e-mail of who is signed in, when somebody else might be let in
+	Another   string   // URL to become somebody else; with Account
+	SignIn    string   // URL to sign in, in a new tab, so that this page keeps what was sent; "" leaves the button out
 }
 
 func (Refusal) template() string { return "refusal" }
@@ -190,7 +193,8 @@ func (s Switch) StayURL() string {
 // Logout is GET /auth/logout: it asks, because a link alone must not sign anyone out (SECURITY D7).
 type Logout struct {
 	Layout
-	Person Person // who is signed in
+	Person   Person // who is signed in
+	ReturnTo string // where the next one who signs in here comes to; "" leaves it out
 }
 
 func (Logout) template() string { return "logout" }
