@@ -129,6 +129,11 @@ func TestSecretsAreWriteOnly(t *testing.T) {
 	if resp.StatusCode != http.StatusBadRequest || p.Errors["JWT_SHARED_SECRET"] == "" {
 		t.Errorf("a weak secret: got %d %+v, want it refused", resp.StatusCode, p)
 	}
+	for _, long := range []string{strings.Repeat(otherSecret, 1000), `["` + secret + `","` + strings.Repeat(otherSecret, 1000) + `"]`} {
+		if _, p := c.save("JWT_SHARED_SECRET=" + long); !strings.Contains(p.Errors["JWT_SHARED_SECRET"], "has 43000 bytes; 4096 are allowed") { // SECURITY L7
+			t.Errorf("a secret of 43 KB: got %+v, want it refused for its length", p)
+		}
+	}
 	c.mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
 	c.mustSave(`JWT_SHARED_SECRET=["` + otherSecret + `","` + secret + `"]`)
 	shown := resp.body

@@ -152,8 +152,8 @@ func parse(phc string) (h hash, err error) {
 }
 
 // needed is the least strength of a password, in bits that someone who knows dictionaries and the account must guess.
-// Words and keyboard rows of 15 characters stay under it; four words that belong together by chance have 60.
-const needed = 36
+// Words and keyboard rows of 15 characters stay under it; four of the 1,000 commonest words with spaces between them have 46 to 58.
+const needed = 40
 
 // Check reports whether a password may be chosen: at least [MinCharacters] characters, at most [MaxBytes] bytes of any
 // kind, and not one that others try first. context is what is known about the account, such as its e-mail and names; it

@@ -174,6 +174,12 @@ func TestCheck(t *testing.T) {
 		{"ssobridge-ssobridge", false},
 		{"ada@example.com", false},
 		{"Ada.Lovelace.Example", false},
+		{"P@ssw0rd1234567!", false},
+		{"Summer2024Winter2024", false},
+		{"CompanyName2026!!", false},
+		{"qwertzuiopüasdfghjklöä", false},
+		{"azertyuiopqsdfghjklm", false},
+		{"table window paper river", true},
 	} {
 		err := password.Check(test.password, "ada@example.com", "Ada Lovelace")
 		if (err == nil) != test.want {

@@ -43,8 +43,11 @@ const (
 	maxAge     = 100 * 365 * day // as Metabase; well inside time.Duration
 )
 
-// maxSecrets bounds what a forged token costs: one HMAC for each.
-const maxSecrets = 10
+// Bounds of shared secrets: a forged token costs one HMAC for each, and judging one takes time.
+const (
+	maxSecrets     = 10
+	maxSecretBytes = 4096
+)
 
 // optional lets the empty text stand for "not set".
 func optional[T any](parse func(string) (T, error)) func(string) (T, error) {
@@ -476,7 +479,7 @@ func sharedSecrets(text string) ([]string, error) {
 		return nil, errors.New(`has spaces or a line end around it. If they are meant, write the secret as a list: [" … "]`)
 	}
 	if !strings.HasPrefix(text, "[") {
-		return []string{text}, nil
+		return []string{text}, checkSecretLength(text)
 	}
 	all, err := jsonList(text)
 	switch {
@@ -491,11 +494,21 @@ func sharedSecrets(text string) ([]string, error) {
 		if s == "" {
 			return nil, fmt.Errorf("secret %d of the list is empty", i+1)
 		}
+		if err := checkSecretLength(s); err != nil {
+			return nil, fmt.Errorf("secret %d of the list %w", i+1, err)
+		}
 		if slices.Contains(all[:i], s) {
 			return nil, fmt.Errorf("secret %d of the list stands there twice", i+1)
 		}
 	}
 	return all, nil
+}
+
+func checkSecretLength(secret string) error {
+	if len(secret) > maxSecretBytes {
+		return fmt.Errorf("has %d bytes; %d are allowed, and 64 such as \"openssl rand -hex 32\" prints are enough", len(secret), maxSecretBytes)
+	}
+	return nil
 }
 
 // span reads 90s, 3m, 1h30m, or a plain number of units.

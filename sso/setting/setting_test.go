@@ -126,7 +126,7 @@ func TestValues(t *testing.T) {
 		{"JWT_ENABLED", []string{"", "true", "FALSE", "on", "0"}, []string{"enabled", "2", " true"}},
 		{"JWT_IDENTITY_PROVIDER_URI", []string{"", "https://p.example/sso?tenant=1", "http://localhost:3535/"},
 			[]string{"p.example/sso", "javascript:alert(1)", "https://p.example/#x", "https://p.example/#", "https://p.example/?return_to=/", "https://p.example/?state=1", "https://u:p@p.example", "https:///x", "https://p.example/a b", "https://p.example/?a=%zz", "https://p.example/\n"}},
-		{"JWT_SHARED_SECRET", []string{"", "plain", `["a","b"]`, `[" a "]`}, []string{" a", "a\n", `["a"`, `[]`, `[""]`, `["a","a"]`, `[1]`, `["a"] x`, `["1","2","3","4","5","6","7","8","9","10","11"]`}},
+		{"JWT_SHARED_SECRET", []string{"", "plain", `["a","b"]`, `[" a "]`, strings.Repeat("s", 4096)}, []string{strings.Repeat("s", 4097), `["a","` + strings.Repeat("s", 4097) + `"]`, " a", "a\n", `["a"`, `[]`, `[""]`, `["a","a"]`, `[1]`, `["a"] x`, `["1","2","3","4","5","6","7","8","9","10","11"]`}},
 		{"JWT_ATTRIBUTE_EMAIL", []string{"mail"}, []string{"", "a\x00"}},
 		{"JWT_ATTRIBUTE_SUBJECT", []string{"", "sub"}, []string{"sub "}},
 		{"JWT_GROUP_MAPPINGS", []string{"", "{}", "null", `{"a":[7,"Sales"]}`, `{"a":null}`}, []string{`{"a":7}`, `[]`, `{"a":["All Users"]}`, `{"a":[1]}`, `{"a":[0]}`, `{"a":[3]`, `{"a":[3]}{}`, `{"a":[3],"a":[4]}`}},

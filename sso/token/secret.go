@@ -9,8 +9,12 @@ import (
 	"github.com/ssobridge/ssobridge/sso/password/strength"
 )
 
-// MinSecret is the least number of bytes of a shared secret (RFC 7518 §3.2).
-const MinSecret = 32
+// The least number of bytes of a shared secret (RFC 7518 §3.2), and the most: a longer one is a way to make us work, and no
+// harder to guess.
+const (
+	MinSecret = 32
+	MaxSecret = 4096
+)
 
 // secretList is the shared secrets of a provider, the current one first. It knows no kids: whatever a token's says, each
 // secret is tried.
@@ -64,6 +68,9 @@ func CheckSecret(secret string) error {
 	if len(secret) < MinSecret {
 		return refuse("the shared secret has %d bytes; it needs at least %d", len(secret), MinSecret)
 	}
+	if len(secret) > MaxSecret {
+		return refuse("the shared secret has %d bytes; %d are allowed", len(secret), MaxSecret)
+	}
 	if published(secret) {
 		return refuse("the shared secret is an example that anyone can read")
 	}
@@ -78,6 +85,7 @@ func CheckSecret(secret string) error {
 
 // published reports whether secret is, or merely repeats, the key of a well-known document or tutorial.
 func published(secret string) bool {
+	secret = strings.ToLower(secret)
 	for _, known := range []string{
 		"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", // RFC 7515 A.1, RFC 7517 A.3
 		"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",                                            // RFC 7520 §3.5
@@ -92,6 +100,7 @@ func published(secret string) bool {
 		"your-super-secret-jwt-token-with-at-least-32-characters-long",     // Supabase
 		"550e8400-e29b-41d4-a716-446655440000",                             // examples of UUIDs
 		"123e4567-e89b-12d3-a456-426614174000",
+		"000102030405060708090a0b0c0d0e0f", // test vectors
 		"d41d8cd98f00b204e9800998ecf8427e", // MD5, SHA-1 and SHA-256 of nothing, and of "password" and "secret"
 		"da39a3ee5e6b4b0d3255bfef95601890afd80709",
 		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -102,7 +111,7 @@ func published(secret string) bool {
 		"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b",
 		"the quick brown fox jumps over the lazy dog",
 	} {
-		if strings.Contains(strings.ToLower(secret), strings.ToLower(known)) {
+		if strings.Contains(secret, strings.ToLower(known)) {
 			return true
 		}
 	}

@@ -20,6 +20,7 @@ func TestWeakSecretsAreRefused(t *testing.T) {
 		"passwordpasswordpasswordpassword", "qwertyuiopasdfghjklzxcvbnm123456", "your-256-bit-secret-your-256-bit-secret",
 		"a-string-secret-at-least-256-bits-long", "A-STRING-SECRET-AT-LEAST-256-BITS-LONG", "my_super_secret_jwt_signing_key_12345",
 		"supersecretkeythatshouldbeatleast32characters", "thisisaverylongsecretkeythatnobodyknows",
+		strings.Repeat("0123456789abcdef", 300), "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "P@ssw0rd-S3cr3t-K3y-P@ssw0rd-S3cr3t",
 		"change-me-change-me-change-me-change-me", "example_key_of_sufficient_length_for_hs256", "this-is-my-secret-key-for-metabase-sso",
 		"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", // RFC 7515 A.1
 		"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",                                            // RFC 7520 3.5

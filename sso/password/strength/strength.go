@@ -1,125 +1,94 @@
-// Package strength estimates how hard a text is to guess, in the manner of zxcvbn (Wheeler, "zxcvbn: Low-Budget Password
-// Strength Estimation", USENIX Security 2016): it finds the words, names, common passwords, keyboard rows, sequences, dates
-// and repetitions in a text, and the cheapest way to put it together from them and from single characters.
-//
-// It is our own because the libraries that do this build their dictionaries as the program starts, 20 to 46 ms and 7 to
-// 10 MB of each start. This one searches sorted text where it lies in the program file. Its tests hold it against one of
-// them.
+// Package strength estimates how hard a text is to guess: by the library zxcvbn-go (Wheeler, "zxcvbn: Low-Budget Password
+// Strength Estimation", USENIX Security 2016), which finds words, names, common passwords, keyboard rows, sequences and
+// dates. What is here keeps its work within bounds, and finds what it does not: copies of what stood in the text before.
 package strength
 
 import (
 	"math"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/ccojocar/zxcvbn-go"
+	"github.com/ccojocar/zxcvbn-go/matching"
 )
 
-// judged is how many characters of a text count: the time grows with their square.
-const judged = 1024
+// How many characters of a text count, and how many of those that are left once copies are out of it: the library's work
+// grows with more than the square of these. What follows can only make a text harder to guess.
+const (
+	looked = 512
+	judged = 64
+)
 
 // Bits estimates how many bits an attacker must guess who knows dictionaries, names, common passwords, keyboards, and the
-// given words. It is a bound from above only as far as the patterns of this package go.
+// given words.
 func Bits(text string, words ...string) float64 {
-	t := newText(text)
-	t.findWords(words)
-	t.findCopies()
-	t.findSequences()
-	for _, k := range keyboards {
-		t.findWalks(k)
+	text, copies := withoutCopies(letters(text))
+	text = text[:min(len(text), judged)]
+	known := []string{}
+	for _, w := range append(words[:len(words):len(words)], rows()...) {
+		known = append(known, letters(w))
 	}
-	t.findDates()
-	t.findEnd()
-	return t.cheapest()
+	plain := zxcvbn.PasswordStrength(text, known, matching.FilterL33tMatcher).Entropy
+	signs := zxcvbn.PasswordStrength(fewSigns().Replace(text), known, matching.FilterSpatialMatcher).Entropy
+	return copies + min(plain, signs)
 }
 
-// A text and what was found in it.
-type text struct {
-	runes, lower []rune
-	each         float64   // the bits of a character that belongs to nothing
-	found        [][]guess // by where they end
-}
-
-// A guess is a way to guess the characters from a place on.
-type guess struct {
-	from int
-	bits float64
-}
-
-func newText(s string) *text {
-	runes := []rune(s)
-	if !utf8.ValidString(s) { // a key as bytes; U+FFFD for each would look like a repetition
-		runes = runes[:0]
-		for _, b := range []byte(s) {
-			runes = append(runes, rune(b))
+// letters are the first characters that count, one byte each, as the library takes bytes for characters. A character outside
+// ASCII becomes a letter: the same one the same, the next one the next.
+func letters(text string) string {
+	var b strings.Builder
+	add := func(r rune) {
+		if r >= utf8.RuneSelf {
+			r = 'a' + r%26
 		}
+		b.WriteByte(byte(r))
 	}
-	runes = runes[:min(len(runes), judged)]
-	t := &text{runes: runes, lower: make([]rune, len(runes)), found: make([][]guess, len(runes)+1)}
-	for i, r := range runes {
-		t.lower[i] = unicode.ToLower(r)
-	}
-	t.each = math.Log2(alphabet(runes))
-	return t
-}
-
-// add notes that the characters from and before to can be guessed at the cost of bits.
-func (t *text) add(from, to int, bits float64) {
-	t.found[to] = append(t.found[to], guess{from, bits})
-}
-
-// cheapest is the least sum of bits over the ways to put the text together.
-func (t *text) cheapest() float64 {
-	best := make([]float64, len(t.runes)+1)
-	for i := range t.runes {
-		each := t.each
-		switch {
-		case !isDigit(t.runes[i]):
-		case i > 0 && isDigit(t.runes[i-1]):
-			each = min(each, math.Log2(10)) // a number goes on
-		default:
-			each = min(each, math.Log2(10)+1)
+	for i, r := range text {
+		if b.Len() == looked {
+			break
 		}
-		best[i+1] = best[i] + each
-		for _, g := range t.found[i+1] {
-			best[i+1] = min(best[i+1], best[g.from]+g.bits)
+		if r == utf8.RuneError { // a key as bytes: U+FFFD for each would look like a repetition
+			r = rune(text[i])
 		}
+		add(r)
 	}
-	return best[len(t.runes)]
+	return b.String()
 }
 
-// alphabet is how many characters someone must try at each place who has seen which kinds occur.
-func alphabet(runes []rune) float64 {
-	const hexadecimal = "0123456789abcdef"
-	text := string(runes)
-	if strings.Trim(text, hexadecimal) == "" || strings.Trim(text, strings.ToUpper(hexadecimal)) == "" {
-		return 16
-	}
-	size := 0.0
-	for _, kind := range []struct {
-		is   func(rune) bool
-		size float64
-	}{
-		{func(r rune) bool { return r >= 'a' && r <= 'z' }, 26},
-		{func(r rune) bool { return r >= 'A' && r <= 'Z' }, 26},
-		{isDigit, 10},
-		{func(r rune) bool { return r < utf8.RuneSelf && !isDigit(r) && !unicode.IsLetter(r) }, 33},
-		{func(r rune) bool { return r >= utf8.RuneSelf }, 100},
-	} {
-		if strings.ContainsFunc(text, kind.is) {
-			size += kind.size
+// shortestCopy is how many characters must stand in the text before to be a copy. In 64 random hexadecimal digits four
+// the same come again in one of 30.
+const shortestCopy = 4
+
+// withoutCopies is a text without what it repeats of itself, and the bits of saying what that is, and how long.
+func withoutCopies(text string) (rest string, bits float64) {
+	var b strings.Builder
+	for at := 0; at < len(text); {
+		longest := 0
+		for from := range at {
+			n := 0
+			for at+n < len(text) && text[from+n] == text[at+n] {
+				n++
+			}
+			longest = max(longest, n)
 		}
+		if longest < shortestCopy {
+			b.WriteByte(text[at])
+			at++
+			continue
+		}
+		bits += math.Log2(float64(at)) + math.Log2(float64(longest))
+		at += longest
 	}
-	return size
+	return b.String(), bits
 }
 
-func isDigit(r rune) bool { return r >= '0' && r <= '9' }
+// rows are those of German and French keyboards, of which the library does not know.
+func rows() []string {
+	return []string{"qwertzuiopü", "asdfghjklöä", "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn"}
+}
 
-// choices is the bits of choosing between 1 and least(a, b) of a+b places.
-func choices(a, b int) float64 {
-	sum, binomial := 0.0, 1.0
-	for k := 1; k <= min(a, b); k++ {
-		binomial *= float64(a+b-k+1) / float64(k)
-		sum += binomial
-	}
-	return math.Log2(max(1, sum))
+// fewSigns writes the signs that stand for one letter as one of them. The library tries all combinations of all of them,
+// which for 20 signs are so many that 60 characters take four seconds.
+func fewSigns() *strings.Replacer {
+	return strings.NewReplacer("@", "4", "{", "(", "[", "(", "<", "(", "!", "1", "|", "1", "$", "5", "+", "7")
 }
