@@ -152,7 +152,7 @@ func TestEndings(t *testing.T) {
 			return nil
 		}, false},
 		{"group deleted", func(t *testing.T, db *testDB, _ int64, _ sso.SessionHash) error {
-			return db.DeleteGroup(t.Context(), sso.FirstGroup, cli)
+			return db.DeleteGroup(t.Context(), sso.GroupClearing{Group: sso.Group{ID: sso.FirstGroup}, Members: 1, Event: cli}, "")
 		}, false},
 		{"group renamed", func(t *testing.T, db *testDB, _ int64, _ sso.SessionHash) error {
 			return db.RenameGroup(t.Context(), sso.FirstGroup, "Vendors", cli)
@@ -200,7 +200,7 @@ func TestGroups(t *testing.T) {
 		wantCode(t, "taken", second(db.CreateGroup(t.Context(), "HR", cli)), sso.Conflict)
 		wantCode(t, "with a comma", second(db.CreateGroup(t.Context(), "a,b", cli)), sso.Invalid)
 		wantCode(t, "like a built-in one", second(db.CreateGroup(t.Context(), "ADMINISTRATORS", cli)), sso.Invalid)
-		wantCode(t, "built-in deleted", db.DeleteGroup(t.Context(), sso.Administrators, cli), sso.Forbidden)
+		wantCode(t, "built-in deleted", db.DeleteGroup(t.Context(), sso.GroupClearing{Group: sso.Group{ID: sso.Administrators}, Event: cli}, ""), sso.Forbidden)
 		wantCode(t, "built-in renamed", db.RenameGroup(t.Context(), sso.AllUsers, "Everyone", cli), sso.Forbidden)
 		wantCode(t, "renamed to a taken name", db.RenameGroup(t.Context(), sales.ID, "HR", cli), sso.Conflict)
 		wantCode(t, "renamed to nothing", db.RenameGroup(t.Context(), sales.ID, "", cli), sso.Invalid)
@@ -217,7 +217,8 @@ func TestGroups(t *testing.T) {
 		if diff := cmp.Diff(map[int64]int{sso.AllUsers: 1, sales.ID: 1}, sizes); diff != "" || err != nil {
 			t.Errorf("sizes (-want +got):\n%s%v", diff, err)
 		}
-		wantCode(t, "delete", db.DeleteGroup(t.Context(), sales.ID, cli), "")
+		wantCode(t, "delete, told of another number", db.DeleteGroup(t.Context(), sso.GroupClearing{Group: sales, Event: cli}, ""), sso.Conflict)
+		wantCode(t, "delete", db.DeleteGroup(t.Context(), sso.GroupClearing{Group: sales, Members: 1, Event: cli}, ""), "")
 		again, err := db.CreateGroup(t.Context(), "Sales", cli)
 		if err != nil || again.ID <= sales.ID+1 {
 			t.Errorf("got id %d (%v): the id of a deleted group came back", again.ID, err)

@@ -79,14 +79,3 @@ func (s *Store) AdministratorMarked(ctx context.Context, marks []string) (bool, 
 		WHERE m.group_id = $1 AND a.active AND a.mark <> '' AND a.mark IN `+list(len(marks), 1)+" LIMIT 1",
 		append([]any{sso.Administrators}, padded(marks)...)...)
 }
-
-// EmptyGroup takes everyone out of a group and returns how many that were. It returns [sso.NotFound], or [sso.Forbidden]
-// for a built-in group.
-func (s *Store) EmptyGroup(ctx context.Context, id int64, e sso.Event) (removed int, err error) {
-	err = s.changeGroup(ctx, id, e, func(c *conn) error {
-		n, err := c.exec(ctx, "DELETE FROM memberships WHERE group_id = $1", id)
-		removed = int(n)
-		return err
-	})
-	return removed, err
-}

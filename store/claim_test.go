@@ -92,24 +92,3 @@ func TestAdministratorMarked(t *testing.T) {
 		}
 	})
 }
-
-func TestEmptyGroup(t *testing.T) {
-	each(t, func(t *testing.T, db *testDB) {
-		db.ensure(t, "Sales")
-		policy := mapped(sso.Mappings{"ext": {{Name: "Sales"}}})
-		db.signIn(t, groups(person("ada@acme.example"), "ext"), policy)
-		db.signIn(t, groups(person("bob@acme.example"), "ext"), policy)
-		if n, err := db.EmptyGroup(t.Context(), sso.FirstGroup, sso.Event{Kind: sso.EventGroup}); n != 2 || err != nil {
-			t.Errorf("got %d, %v, want 2 removed", n, err)
-		}
-		sizes, err := db.GroupSizes(t.Context())
-		if err != nil || sizes[sso.FirstGroup] != 0 {
-			t.Errorf("members left: got %d, %v, want none", sizes[sso.FirstGroup], err)
-		}
-		for id, want := range map[int64]sso.Code{sso.Administrators: sso.Forbidden, sso.AllUsers: sso.Forbidden, 99: sso.NotFound} {
-			if _, err := db.EmptyGroup(t.Context(), id, sso.Event{Kind: sso.EventGroup}); sso.CodeOf(err) != want {
-				t.Errorf("group %d: got %v, want %s", id, err, want)
-			}
-		}
-	})
-}

@@ -101,7 +101,7 @@ func TestBackup(t *testing.T) {
 			return
 		}
 		value := "s3cret value"
-		if _, err := db.SaveSettings(t.Context(), map[string]*string{"JWT_SHARED_SECRET": &value}, map[string]bool{"JWT_SHARED_SECRET": true}, 0, nil); err != nil {
+		if _, err := db.SaveSettings(t.Context(), sso.SettingsChange{Values: map[string]*string{"JWT_SHARED_SECRET": &value}, Secrets: map[string]bool{"JWT_SHARED_SECRET": true}}); err != nil {
 			t.Fatal(err)
 		}
 		out, sid := db.signIn(t, person("ada@example.com"), standard)
@@ -267,8 +267,10 @@ func TestSecretsAreSealed(t *testing.T) {
 	)
 	each(t, func(t *testing.T, db *testDB) {
 		value, plain := setting, "300s"
-		v, err := db.SaveSettings(t.Context(), map[string]*string{"JWT_SHARED_SECRET": &value, "JWT_MAX_AGE": &plain},
-			map[string]bool{"JWT_SHARED_SECRET": true}, 0, []sso.Event{{Kind: sso.EventSetting, Actor: "root@example.com", Detail: "changed"}})
+		v, err := db.SaveSettings(t.Context(), sso.SettingsChange{
+			Values: map[string]*string{"JWT_SHARED_SECRET": &value, "JWT_MAX_AGE": &plain}, Secrets: map[string]bool{"JWT_SHARED_SECRET": true},
+			Events: []sso.Event{{Kind: sso.EventSetting, Actor: "root@example.com", Detail: "changed"}},
+		})
 		if err != nil || v != 1 {
 			t.Fatalf("got version %d, %v", v, err)
 		}
@@ -348,7 +350,7 @@ func TestSettingsSavedMeanwhile(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
 		a, b := "a", "b"
 		save := func(expect int64, changes map[string]*string) error {
-			_, err := db.SaveSettings(t.Context(), changes, nil, expect, []sso.Event{{Kind: sso.EventSetting}})
+			_, err := db.SaveSettings(t.Context(), sso.SettingsChange{Values: changes, Version: expect, Events: []sso.Event{{Kind: sso.EventSetting}}})
 			return err
 		}
 		wantCode(t, "first", save(0, map[string]*string{"X": &a, "Y": &a}), "")

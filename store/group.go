@@ -120,29 +120,34 @@ func (s *Store) EnsureGroups(ctx context.Context, names []string, e sso.Event) (
 			return nil, err
 		}
 	}
-	err = s.writing(ctx, func(c *conn) error {
-		made = nil
-		known, err := groupIDs(ctx, c, names)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			if _, ok := known[name]; ok {
-				continue
-			}
-			id, err := insertGroup(ctx, c, name)
-			if err != nil || id == 0 {
-				return orLost(err)
-			}
-			made = append(made, sso.Group{ID: id, Name: name})
-			e.Detail = fmt.Sprintf("group %q created", name)
-			if err := s.event(ctx, c, e); err != nil {
-				return err
-			}
-		}
-		return nil
+	err = s.writing(ctx, func(c *conn) (err error) {
+		made, err = s.ensureGroups(ctx, c, names, e)
+		return err
 	})
 	return made, err
+}
+
+// ensureGroups is EnsureGroups in a transaction; names are sorted, and can be names of groups.
+func (s *Store) ensureGroups(ctx context.Context, c *conn, names []string, e sso.Event) (made []sso.Group, err error) {
+	known, err := groupIDs(ctx, c, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if _, ok := known[name]; ok {
+			continue
+		}
+		id, err := insertGroup(ctx, c, name)
+		if err != nil || id == 0 {
+			return nil, orLost(err)
+		}
+		made = append(made, sso.Group{ID: id, Name: name})
+		e.Detail = fmt.Sprintf("group %q created", name)
+		if err := s.event(ctx, c, e); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
 }
 
 func orLost(err error) error {
@@ -191,11 +196,21 @@ func (s *Store) RenameGroup(ctx context.Context, id int64, name string, e sso.Ev
 	})
 }
 
-// DeleteGroup deletes a group and its memberships. It returns [sso.Forbidden] for a built-in group, or [sso.NotFound].
-func (s *Store) DeleteGroup(ctx context.Context, id int64, e sso.Event) error {
-	return s.changeGroup(ctx, id, e, func(c *conn) error {
-		_, err := c.exec(ctx, "DELETE FROM groups WHERE id = $1", id)
-		return err
+// DeleteGroup deletes a group with so many members and their memberships; undo, if it is not "", is the id under which that
+// can be taken back. It returns [sso.Forbidden] for a built-in group, [sso.NotFound], or [sso.Conflict] when another number
+// of people is in it.
+func (s *Store) DeleteGroup(ctx context.Context, g sso.GroupClearing, undo string) error {
+	g.Delete = true
+	return s.writing(ctx, func(c *conn) error {
+		if undo != "" {
+			if err := s.keepUndo(ctx, c, sso.Undo{ID: undo, Kind: sso.UndoGroup}, nil, g.Event.Actor); err != nil {
+				return err
+			}
+		}
+		if err := s.clearGroup(ctx, c, g, undo); err != nil {
+			return err
+		}
+		return announce(ctx, c, 0, s.now())
 	})
 }
 

@@ -43,40 +43,69 @@ func (s *Store) Settings(ctx context.Context) (saved map[string]sso.SavedSetting
 	return saved, version, nil
 }
 
-// SaveSettings writes settings (nil deletes one), seals those that secrets names, keeps the events, and returns the new
-// version. When someone has saved since expectVersion it returns [sso.Conflict] and saves nothing. The Actor of the first
-// event is who saved.
-func (s *Store) SaveSettings(ctx context.Context, changes map[string]*string, secrets map[string]bool, expectVersion int64,
-	events []sso.Event) (version int64, err error) {
+// SaveSettings saves settings, and does to groups what was asked for with them, in one transaction. It returns the new
+// version of the settings. When someone has saved since c.Version, when a group is not as the administrator was told, or
+// when what is to be taken back cannot be any more, it returns [sso.Conflict] and nothing is done.
+func (s *Store) SaveSettings(ctx context.Context, c sso.SettingsChange) (version int64, err error) {
 	actor := ""
-	if len(events) > 0 {
-		actor = events[0].Actor
+	if len(c.Events) > 0 {
+		actor = c.Events[0].Actor
 	}
-	err = s.writing(ctx, func(c *conn) error {
-		found, err := c.one(ctx, []any{&version},
-			"UPDATE counters SET value = value + 1 WHERE name = 'settings' AND value = $1 RETURNING value", expectVersion)
+	err = s.writing(ctx, func(tx *conn) error {
+		found, err := tx.one(ctx, []any{&version},
+			"UPDATE counters SET value = value + 1 WHERE name = 'settings' AND value = $1 RETURNING value", c.Version)
 		if err != nil {
 			return err
 		}
 		if !found {
 			return fmt.Errorf("someone has saved settings meanwhile: %w", sso.Conflict)
 		}
-		for _, name := range slices.Sorted(maps.Keys(changes)) {
-			if err := s.saveSetting(ctx, c, name, changes[name], secrets[name], actor); err != nil {
+		if err := s.changeGroups(ctx, tx, c, actor); err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Values)) {
+			if err := s.saveSetting(ctx, tx, name, c.Values[name], c.Secrets[name], actor); err != nil {
 				return fmt.Errorf("setting %s: %w", name, err)
 			}
 		}
-		for _, e := range events {
-			if err := s.event(ctx, c, e); err != nil {
+		for _, e := range c.Events {
+			if err := s.event(ctx, tx, e); err != nil {
 				return err
 			}
 		}
-		return announce(ctx, c, 0, s.now())
+		return announce(ctx, tx, 0, s.now())
 	})
 	if err != nil {
 		return 0, err
 	}
 	return version, nil
+}
+
+// changeGroups does what a change of settings does to groups. It comes before the settings are written, of which it keeps
+// how they were.
+func (s *Store) changeGroups(ctx context.Context, tx *conn, c sso.SettingsChange, actor string) error {
+	undo := ""
+	if c.Undo != nil {
+		undo = c.Undo.ID
+		if err := s.keepUndo(ctx, tx, *c.Undo, c.Values, actor); err != nil {
+			return err
+		}
+	}
+	if c.Restore != "" {
+		if err := s.takeBack(ctx, tx, c.Restore, sso.UndoMapping); err != nil {
+			return err
+		}
+	}
+	for _, g := range c.Clear {
+		if err := s.clearGroup(ctx, tx, g, undo); err != nil {
+			return err
+		}
+	}
+	if len(c.Groups) == 0 {
+		return nil
+	}
+	_, err := s.ensureGroups(ctx, tx, c.Groups, sso.Event{At: s.now(), Kind: sso.EventGroup, Actor: actor})
+	return err
 }
 
 func (s *Store) saveSetting(ctx context.Context, c *conn, name string, value *string, secret bool, actor string) error {

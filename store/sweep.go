@@ -13,7 +13,8 @@ const sweepBatch = 500
 const clocksDiffer = 5 * time.Minute
 
 // Sweep deletes what is over: sessions past their absolute end, spent proofs that no replica would accept any more,
-// handoffs, failures, changes that every cache has seen, names of groups that were not sent for 90 days. It returns how
+// handoffs, failures, changes that every cache has seen, names of groups that were not sent for 90 days, what can be
+// taken back no more. It returns how
 // many rows it deleted. It also counts the events of days that are over, for [Store.EventCounts]. Events themselves go with
 // [Store.ForgetEvents]. Call it every few minutes; any number of replicas may sweep at once.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
@@ -27,6 +28,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
 		{"failures", "at", "at", now.Add(-failuresKept)},
 		{"changes", "seq", "at", now.Add(-changesKept)},
 		{"idp_groups", "last_seen", "last_seen", now.Add(-seenKept)},
+		{"undos", "id", "keep_until", now},
 	} {
 		query := fmt.Sprintf("DELETE FROM %s WHERE %s IN (SELECT %s FROM %s WHERE %s <= $1 ORDER BY %s LIMIT %d)",
 			t.table, t.key, t.key, t.table, t.column, t.column, sweepBatch)

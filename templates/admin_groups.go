@@ -9,9 +9,12 @@ type AdminGroups struct {
 	Total     int // groups that match
 	Groups    []AdminGroupRow
 	Pager     AdminPager
+	Synced    bool // groups are set at each sign-in
+	Deleted   []AdminGoneGroup
 	NewName   string
 	NameError string
 	Alert     string
+	Now       time.Time
 }
 
 func (AdminGroups) template() string { return "admin-groups" }
@@ -33,8 +36,17 @@ type AdminGroupRow struct {
 	From    []string // the groups of the identity provider that are mapped to it
 }
 
-// AdminGroup is /admin/groups/ID: one group and who is in it. Its forms post to /rename (name), /delete, and /members
-// (person, do) below that.
+// An AdminGoneGroup is a deleted group that can be brought back. Its form posts undo to /admin/groups/restore.
+type AdminGoneGroup struct {
+	Undo    string
+	Name    string
+	Members int
+	At      time.Time
+	By      string
+}
+
+// AdminGroup is /admin/groups/ID: one group and who is in it. Its forms post to /rename (name), /delete (members, how many they
+// are), and /members (person, do) below that.
 type AdminGroup struct {
 	AdminLayout
 	ID          int64
@@ -45,6 +57,7 @@ type AdminGroup struct {
 	From        []string // the groups of the identity provider that are mapped to it
 	Synced      bool     // groups are synced at each sign-in
 	Kept        string   // why it can be neither renamed nor deleted now; "" when it can
+	Deleting    bool     // the part for deleting is open
 	NewName     string
 	NameError   string
 	Adding      string
@@ -65,6 +78,9 @@ func (g AdminGroup) NameField() Field {
 	return Field{Name: "name", Label: "Name", Type: "text", Value: g.NewName, Error: g.NameError, Autocomplete: "off", Required: true,
 		Help: "Apps know the group by its name."}
 }
+
+// Leave says how many people leave the group when it is deleted.
+func (g AdminGroup) Leave() string { return peopleLeave(g.Members, "it") }
 
 // PersonField is the field for a new member.
 func (g AdminGroup) PersonField() Field {

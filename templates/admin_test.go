@@ -1,5 +1,7 @@
 package templates
 
+import "time"
+
 // adminSamples show the administrator's pages.
 func adminSamples() []sample {
 	return []sample{
@@ -30,13 +32,22 @@ func adminSamples() []sample {
 		}}},
 		{"admin mapping", mappingSample(AdminMapping{Mode: "manual"})},
 		{"admin mapping empty", AdminMapping{AdminLayout: adminSample(AdminSectionMapping), Version: "0", Mode: "off", JSON: "{}"}.WithRows(2)},
-		{"admin mapping preview", mappingSample(AdminMapping{Mode: "manual", NewAdministrators: []string{"extAdmins"}, Info: "The rows below are those of the JSON.", Import: true,
-			Preview: &AdminPreview{People: 840, Changed: 121, Creates: []string{"Night shift"}, Groups: []AdminGroupPreview{{"Sales", 120, 1}},
-				Some: []AdminPersonPreview{{"ada@acme.example", "Sales", "Night shift"}, {"grace@acme.example", "Sales", ""}}}})},
+		{"admin mapping preview", mappingSample(AdminMapping{Mode: "manual", Previewed: true, NewAdministrators: []string{"extAdmins"}, Administrators: true,
+			Confirm: &AdminConfirm{"18 1", "18 memberships end at once and 1 group is deleted"}, Info: "The rows below are those of the JSON.", Import: true,
+			Preview: previewSample()})},
+		{"admin mapping not confirmed", mappingSample(AdminMapping{Mode: "off", Alert: "Nothing was saved yet.", NewAdministrators: []string{"extAdmins"},
+			Confirm:             &AdminConfirm{"18 1", "18 memberships end at once and 1 group is deleted"},
+			AdministratorsError: "Confirm that this is meant.", ConfirmError: "Confirm that this is meant.",
+			Preview: &AdminPreview{People: 1, Next: AdminForecast{People: 1}}})},
+		{"admin mapping preview of nothing", mappingSample(AdminMapping{Mode: "manual", Previewed: true, Preview: &AdminPreview{}})},
+		{"admin mapping undo", mappingSample(AdminMapping{Mode: "manual", Now: sampleTime, Undo: &AdminUndo{ID: "ABCD", At: sampleTime.Add(-time.Hour), By: "grace@acme.example", People: 22,
+			Groups: []AdminCleared{{Name: "APAC", Members: 6, Deleted: true}, {Name: "Sales", Members: 12}}}})},
 		{"admin mapping wrong", mappingSample(AdminMapping{Mode: "automatic", Alert: "Nothing was saved.", ModeError: "Automatic needs the list of mappings to be empty.",
 			Theirs: `{"extHR": [7]}`, JSONError: "not a JSON object", Import: true})},
 		{"admin mapping fixed", AdminMapping{AdminLayout: adminSample(AdminSectionMapping), Version: "7", Mode: "manual", ModeFixed: "SSOBRIDGE_JWT_GROUP_SYNC",
 			MappingsFixed: "SSOBRIDGE_JWT_GROUP_MAPPINGS", Rows: []AdminMappingRow{{IDP: "extHR", Groups: "HR"}, {IDP: "old", Groups: "#7", Gone: "#7: no group has this id any more."}}}},
+		{"admin mapping fixed and not in use", AdminMapping{AdminLayout: adminSample(AdminSectionMapping), Version: "7", Mode: "off", ModeFixed: "SSOBRIDGE_JWT_GROUP_SYNC",
+			MappingsFixed: "SSOBRIDGE_JWT_GROUP_MAPPINGS", Rows: []AdminMappingRow{{IDP: "extHR", Groups: "HR"}}}},
 	}
 }
 
@@ -64,11 +75,22 @@ func settingSamples() []AdminSettingSection {
 	}
 }
 
+func previewSample() *AdminPreview {
+	return &AdminPreview{
+		Now:  []AdminCleared{{Name: "APAC", Members: 16, Deleted: true, Some: []string{"ada@acme.example", "grace@acme.example"}}, {Name: "Sales", Members: 1}},
+		Kept: []AdminCleared{{Name: "Night shift", Members: 9}}, Creates: []string{"Night shift"}, People: 840,
+		Next: AdminForecast{People: 121, Groups: []AdminGroupForecast{{"Sales", 120, 1, 2, 3}}, Some: []AdminPersonForecast{
+			{ID: 1, Email: "ada@acme.example", Gain: []string{"Sales", "HR"}, Lose: []string{"Night shift"}}, {ID: 2, Email: "grace@acme.example", Keep: []string{"Sales"}, Miss: []string{"HR"}}}},
+		Due: AdminForecast{People: 1, Groups: []AdminGroupForecast{{"HR", 0, 1, 0, 0}}, Some: []AdminPersonForecast{{ID: 3, Email: "kim@acme.example", Lose: []string{"HR"}}}},
+	}
+}
+
 func mappingSample(m AdminMapping) AdminMapping {
 	m.AdminLayout, m.Version, m.JSON = adminSample(AdminSectionMapping), "7", `{"extHR": [7]}`
 	m.Seen, m.Groups = []string{"extNight"}, []string{"Administrators", "Sales"}
 	m.Rows = []AdminMappingRow{
-		{IDP: "extSales", Groups: "Sales, Night shift", Was: "extSales", Members: "remove", Remove: true},
+		{IDP: "extSales", Groups: "Sales, Night shift", Was: "extSales", Members: "remove", Remove: true,
+			Targets: []AdminTarget{{Name: "Sales", Members: 12}, {Name: "Night shift", Members: 6, Shared: true}}},
 		{IDP: "old", Groups: "#7", Was: "old", Gone: "#7: no group has this id any more. Nobody gets into it."},
 		{IDP: "x", Groups: "All Users", IDPError: "This group is mapped twice.", GroupsError: "everyone is in All Users; it cannot be mapped"},
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
 func groupCommands() []*command {
@@ -30,6 +31,16 @@ func (o *opened) group(ctx context.Context, which string) (sso.Group, error) {
 		return g, withHint("ssobridge groups list shows all groups", fmt.Errorf("no group %q", which))
 	}
 	return g, err
+}
+
+// groups are the operations on groups.
+func (o *opened) groups() admin.Groups {
+	return admin.Groups{Store: o.store, Mappings: o.cfg.JWTGroupMappings}
+}
+
+// actor is whoever has this shell.
+func (p *program) actor() admin.Actor {
+	return admin.Actor{Name: "cli", At: p.now(), Proved: true}
 }
 
 // onGroups runs do with an open database and the arguments, of which there must be n.
@@ -76,7 +87,7 @@ func groupsList(ctx context.Context, p *program, c *command, args []string) erro
 
 func groupsCreate(ctx context.Context, p *program, c *command, args []string) error {
 	return p.onGroups(ctx, c, args, 1, func(o *opened, args []string) error {
-		g, err := o.store.CreateGroup(ctx, args[0], p.byShell(sso.EventGroup, 0, "group made"))
+		g, err := o.groups().Create(ctx, p.actor(), args[0])
 		if err == nil {
 			fmt.Fprintf(p.stdout, "made group %d, %s\n", g.ID, g.Name)
 		}
@@ -90,27 +101,44 @@ func groupsRename(ctx context.Context, p *program, c *command, args []string) er
 		if err != nil {
 			return err
 		}
-		detail := fmt.Sprintf("group %d renamed from %q to %q", g.ID, g.Name, args[1])
-		if err := o.store.RenameGroup(ctx, g.ID, args[1], p.byShell(sso.EventGroup, 0, detail)); err != nil {
+		if err := o.groups().Rename(ctx, p.actor(), g.ID, args[1]); err != nil {
 			return err
 		}
-		fmt.Fprintln(p.stdout, detail)
+		fmt.Fprintf(p.stdout, "group %d renamed from %q to %q\n", g.ID, g.Name, args[1])
 		return nil
 	})
 }
 
 func groupsDelete(ctx context.Context, p *program, c *command, args []string) error {
-	return p.onGroups(ctx, c, args, 1, func(o *opened, args []string) error {
-		g, err := o.group(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		if err := o.store.DeleteGroup(ctx, g.ID, p.byShell(sso.EventGroup, 0, fmt.Sprintf("group %d, %q, deleted", g.ID, g.Name))); err != nil {
-			return err
-		}
-		fmt.Fprintf(p.stdout, "deleted group %d, %s\n", g.ID, g.Name)
-		return nil
-	})
+	f := p.newSettingFlags(c)
+	members := f.Int("members", -1, "how many `people` are in the group, as you know: needed when anybody is")
+	rest, err := f.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	o, err := f.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	g, err := o.group(ctx, rest[0])
+	if err != nil {
+		return err
+	}
+	known := members
+	if *members < 0 {
+		known = nil
+	}
+	_, err = o.groups().Delete(ctx, p.actor(), g.ID, known)
+	if errors.Is(err, admin.ErrNotConfirmed) {
+		return withHint("ssobridge groups list shows how many; for a week an administrator can bring the group back at /admin/groups",
+			fmt.Errorf("people are in the group %q: say how many with --members", g.Name))
+	}
+	if err != nil {
+		return plain(err)
+	}
+	fmt.Fprintf(p.stdout, "deleted group %d, %s\n", g.ID, g.Name)
+	return nil
 }
 
 func groupsAddMember(ctx context.Context, p *program, c *command, args []string) error {

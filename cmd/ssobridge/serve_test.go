@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -202,7 +203,7 @@ func save(t *testing.T, values map[string]string) {
 		changes[name] = &value
 	}
 	if err == nil {
-		_, err = o.store.SaveSettings(t.Context(), changes, nil, version, nil)
+		_, err = o.store.SaveSettings(t.Context(), sso.SettingsChange{Values: changes, Version: version})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -59,13 +60,7 @@ type Settings interface {
 }
 
 // A Change is what one administrator saves at once.
-type Change struct {
-	Values    map[string]*string // by setting name; nil: forget the saved value
-	Version   int64              // of the saved settings that the administrator looked at
-	Actor     string             // the administrator's e-mail
-	Peer      string
-	Reference string
-}
+type Change = admin.Change
 
 // Host is what the server that mounts the pages lends them.
 type Host struct {
@@ -134,7 +129,7 @@ func (a *Admin) pages() []page {
 		a.settingPages(),
 		a.keyPages(),
 		a.tryPages(),
-		a.mappingPages(),
+		mappingArea{a.Options}.pages(),
 		a.peoplePages(),
 		a.groupPages(),
 		a.sessionPages(),
@@ -149,7 +144,7 @@ func (a *Admin) operations() []operation {
 		a.settingOperations(),
 		a.keyOperations(),
 		a.tryOperations(),
-		a.mappingOperations(),
+		mappingArea{a.Options}.operations(),
 		a.peopleOperations(),
 		a.groupOperations(),
 		a.sessionOperations(),

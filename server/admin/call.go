@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -30,6 +31,14 @@ func (a *Admin) handler(run func(*call) error) echo.HandlerFunc {
 			return sso.NotSignedIn
 		}
 		return run(&call{Context: c, a: a, who: who})
+	}
+}
+
+// actor is this administrator, as the operations of package sso/admin know them.
+func (c *call) actor() admin.Actor {
+	r := c.Request()
+	return admin.Actor{
+		Name: c.who.Account.Email, Peer: c.a.Host.Peer(r), Reference: c.a.Host.Reference(r), At: c.a.Now(), Proved: c.notRecent() == nil,
 	}
 }
 
@@ -81,6 +90,8 @@ func notices() map[string]string {
 		"key-first": "The signing key is in force. Your product must sign with the same one. To see whether it does, try it.",
 		"key-gone":  "Only the current signing key works now.",
 
+		"mapping-undone": "Taken back: the mapping is as it was before, and so are the groups that were cleared. People who have signed in since get their groups at their next sign-in.",
+
 		"person-made":       "The account is made. The person can sign in.",
 		"deactivated":       "The account is deactivated, and its sessions are over.",
 		"reactivated":       "The account is active again.",
@@ -92,7 +103,8 @@ func notices() map[string]string {
 		"sessions-ended":    "Signed out everywhere.",
 		"group-made":        "The group is made.",
 		"group-renamed":     "The group has its new name.",
-		"group-deleted":     "The group is deleted.",
+		"group-deleted":     "The group is deleted. For a week it can be brought back, with everybody who was in it.",
+		"group-restored":    "The group is back, with everybody who was in it. People who were in it through a sign-in and have signed in since get it by their next one.",
 	}
 }
 

@@ -11,11 +11,23 @@ import (
 // formOf reads the first form of a page's main part, as a browser would send it without pressing a named button.
 func formOf(t *testing.T, body string) url.Values {
 	t.Helper()
+	return formTo(t, body, "")
+}
+
+// formTo is the first form that posts to a path, "" for the first of all.
+func formTo(t *testing.T, body, path string) url.Values {
+	t.Helper()
 	doc, err := html.Parse(strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	form := first(first(doc, "main"), "form")
+	for n := range doc.Descendants() {
+		if to, _ := attribute(n, "action"); n.Data == "form" && path != "" && to == path {
+			form = n
+			break
+		}
+	}
 	if form == nil {
 		t.Fatalf("no form in %.500s", body)
 	}

@@ -3,26 +3,27 @@ package admin
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
 type groupStore interface {
+	admin.GroupStore
 	Groups(ctx context.Context) ([]sso.Group, error)
-	Group(ctx context.Context, id int64) (sso.Group, error)
 	GroupByName(ctx context.Context, name string) (sso.Group, error)
-	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
-	CreateGroup(ctx context.Context, name string, e sso.Event) (sso.Group, error)
-	RenameGroup(ctx context.Context, id int64, name string, e sso.Event) error
-	DeleteGroup(ctx context.Context, id int64, e sso.Event) error
+}
+
+// groupDomain is what may be done to groups.
+func (a *Admin) groupDomain() admin.Groups {
+	return admin.Groups{Store: a.Store, Mappings: a.Host.Config().JWTGroupMappings}
 }
 
 type memberStore interface {
@@ -36,6 +37,7 @@ func (a *Admin) groupPages() []page {
 	return []page{
 		{http.MethodGet, "/groups", a.groupsPage},
 		{http.MethodPost, "/groups", a.newGroupForm},
+		{http.MethodPost, "/groups/restore", a.restoreForm},
 		{http.MethodGet, "/groups/:id", a.groupPage},
 		{http.MethodPost, "/groups/:id/rename", a.renameForm},
 		{http.MethodPost, "/groups/:id/delete", a.deleteForm},
@@ -50,6 +52,8 @@ func (a *Admin) groupOperations() []operation {
 		op("GET", "/groups/{id}", "getGroup", "One group; its members are /people?group=", a.group),
 		op("PATCH", "/groups/{id}", "renameGroup", "Give a group another name", a.renameGroup),
 		op("DELETE", "/groups/{id}", "deleteGroup", "Delete a group and its memberships", a.deleteGroup),
+		op("GET", "/deleted-groups", "listDeletedGroups", "Groups that can be brought back, for a week", a.deletedGroups),
+		op("POST", "/deleted-groups/{undo}/restore", "restoreGroup", "Bring a deleted group back, with its id and its members", a.restoreGroup),
 	}
 }
 
@@ -74,26 +78,8 @@ type group struct {
 }
 
 func (a *Admin) groupRow(g sso.Group, sizes map[int64]int) group {
-	from, _ := a.mappedFrom(g)
+	from, _ := a.groupDomain().MappedFrom(g)
 	return group{g.ID, g.Name, sizes[g.ID], g.ID < sso.FirstGroup, from}
-}
-
-// mappedFrom are the groups of the identity provider that are mapped to a group, sorted, and those of them whose mapping
-// names it by its name.
-func (a *Admin) mappedFrom(g sso.Group) (all, byName []string) {
-	all = []string{}
-	m := a.Host.Config().JWTGroupMappings
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		for _, ref := range m[key] {
-			switch {
-			case ref.Name != "" && ref.Name == g.Name:
-				all, byName = append(all, key), append(byName, key)
-			case ref.Name == "" && ref.ID == g.ID:
-				all = append(all, key)
-			}
-		}
-	}
-	return slices.Compact(all), byName
 }
 
 // groups are few enough (thousands) to be sorted here, without case, which the databases do differently.
@@ -144,20 +130,8 @@ type newGroup struct {
 }
 
 func (a *Admin) createGroup(c *call, in newGroup) (group, error) {
-	e, err := c.event(makeGroup, "group %q made", in.Name)
-	if err != nil {
-		return group{}, err
-	}
-	made, err := a.Store.CreateGroup(c.Request().Context(), in.Name, e)
-	return a.groupRow(made, nil), aboutName(err)
-}
-
-// aboutName makes what is wrong with a name a refusal of the field.
-func aboutName(err error) error {
-	if code := sso.CodeOf(err); code == sso.Invalid || code == sso.Conflict {
-		return atField("name", err)
-	}
-	return err
+	made, err := a.groupDomain().Create(c.Request().Context(), c.actor(), in.Name)
+	return a.groupRow(made, nil), err
 }
 
 type renamedGroup struct {
@@ -166,48 +140,54 @@ type renamedGroup struct {
 }
 
 func (a *Admin) renameGroup(c *call, in renamedGroup) (nothing, error) {
-	g, err := a.changeable(c, in.ID)
-	if err != nil {
-		return nothing{}, err
-	}
-	e, err := c.event(renameGroup, "group %d renamed: %q → %q", g.ID, g.Name, in.Name)
-	if err != nil {
-		return nothing{}, err
-	}
-	return nothing{}, aboutName(a.Store.RenameGroup(c.Request().Context(), in.ID, in.Name, e))
+	return nothing{}, a.groupDomain().Rename(c.Request().Context(), c.actor(), in.ID, in.Name)
 }
 
-func (a *Admin) deleteGroup(c *call, in byID) (nothing, error) {
-	g, err := a.changeable(c, in.ID)
-	if err != nil {
-		return nothing{}, err
-	}
-	e, err := c.event(deleteGroup, "group %d, %q, deleted", g.ID, g.Name)
-	if err != nil {
-		return nothing{}, err
-	}
-	return nothing{}, a.Store.DeleteGroup(c.Request().Context(), in.ID, e)
+type deletedGroup struct {
+	ID      int64 `path:"id"`
+	Members *int  `query:"members" doc:"how many people are in the group, as you know; needed when anybody is, and refused when it is not so"`
 }
 
-// changeable returns a group that may be renamed and deleted.
-func (a *Admin) changeable(c *call, id int64) (sso.Group, error) {
-	g, err := a.Store.Group(c.Request().Context(), id)
-	if err != nil {
-		return g, err
-	}
-	if why := a.kept(g); why != "" {
-		return g, &Refusal{Err: fmt.Errorf("%s: %w", why, sso.Conflict)}
-	}
-	return g, nil
+func (a *Admin) deleteGroup(c *call, in deletedGroup) (nothing, error) {
+	_, err := a.groupDomain().Delete(c.Request().Context(), c.actor(), in.ID, in.Members)
+	return nothing{}, err
 }
 
-// kept says why a group has to stay as it is, "" when it has not. A mapping that names a group by its name makes it again.
-func (a *Admin) kept(g sso.Group) string {
-	if _, byName := a.mappedFrom(g); len(byName) > 0 {
-		return fmt.Sprintf("the mapping of %s names this group by its name, so that a group of this name would be made again: change the mapping first",
-			strings.Join(byName, ", "))
+type deletedGroupList struct {
+	Groups []goneGroup `json:"groups" doc:"the last one first"`
+}
+
+type goneGroup struct {
+	Undo    string    `json:"undo" doc:"for restoreGroup"`
+	ID      int64     `json:"id"`
+	Name    string    `json:"name"`
+	Members int       `json:"members"`
+	At      time.Time `json:"at"`
+	By      string    `json:"by"`
+}
+
+func (a *Admin) deletedGroups(c *call, _ nothing) (deletedGroupList, error) {
+	undos, err := a.groupDomain().Deleted(c.Request().Context())
+	list := deletedGroupList{Groups: []goneGroup{}}
+	for _, u := range undos {
+		for _, g := range u.Groups {
+			list.Groups = append(list.Groups, goneGroup{u.ID, g.ID, g.Name, g.Members, u.At.UTC(), u.Actor})
+		}
 	}
-	return ""
+	return list, err
+}
+
+type restoredGroup struct {
+	Undo string `path:"undo"`
+}
+
+func (a *Admin) restoreGroup(c *call, in restoredGroup) (group, error) {
+	ctx := c.Request().Context()
+	back, err := a.groupDomain().Restore(ctx, c.actor(), in.Undo)
+	if err != nil {
+		return group{}, err
+	}
+	return a.group(c, byID{back.ID})
 }
 
 func (a *Admin) groupsPage(c *call) error {
@@ -221,6 +201,14 @@ func (a *Admin) renderGroups(c *call, status int, p templates.AdminGroups) error
 		return err
 	}
 	p.AdminLayout, p.Total, p.Pager = c.layout(templates.AdminSectionGroups), list.Total, pager(c.a.path("/admin/groups"), filter("search", p.Search), c.QueryParam("after"), list.Next)
+	deleted, err := a.deletedGroups(c, nothing{})
+	if err != nil {
+		return err
+	}
+	p.Now, p.Synced = a.Now(), a.Host.Config().JWTGroupSync
+	for _, g := range deleted.Groups {
+		p.Deleted = append(p.Deleted, templates.AdminGoneGroup{Undo: g.Undo, Name: g.Name, Members: g.Members, At: g.At, By: g.By})
+	}
 	for _, g := range list.Groups {
 		p.Groups = append(p.Groups, templates.AdminGroupRow{ID: g.ID, Name: g.Name, Members: g.Members, BuiltIn: g.BuiltIn, From: g.MappedFrom})
 	}
@@ -244,6 +232,26 @@ func (a *Admin) newGroupForm(c *call) error {
 		return err
 	}
 	return a.renderGroups(c, status, templates.AdminGroups{NewName: form.Get("name"), NameError: sentence(fields["name"]), Alert: rest})
+}
+
+// restoreForm brings a deleted group back.
+func (a *Admin) restoreForm(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	back, err := a.restoreGroup(c, restoredGroup{form.Get("undo")})
+	switch {
+	case err == nil:
+		return c.done(groupPath(back.ID), "group-restored")
+	case sso.CodeOf(err) == sso.ProofNeeded:
+		return c.proveFirst(form)
+	}
+	_, rest, status, ok := told(err)
+	if !ok {
+		return err
+	}
+	return a.renderGroups(c, status, templates.AdminGroups{Alert: rest})
 }
 
 func groupPath(id int64) string { return "/groups/" + strconv.FormatInt(id, 10) }
@@ -282,7 +290,7 @@ func (a *Admin) groupShown(c *call, id int64) (templates.AdminGroup, error) {
 		AdminLayout: c.layout(templates.AdminSectionGroups), ID: id, Name: g.Name, NewName: g.Name, Members: g.Members, BuiltIn: g.BuiltIn,
 		Everyone: id == sso.AllUsers, From: g.MappedFrom, Synced: a.Host.Config().JWTGroupSync, Now: a.Now(),
 		Pager: pager(pagesPrefix+groupPath(id), filter(), c.QueryParam("after"), members.Next),
-		Kept:  sentence(a.kept(sso.Group{ID: g.ID, Name: g.Name})),
+		Kept:  sentence(a.groupDomain().Kept(sso.Group{ID: g.ID, Name: g.Name})),
 	}
 	for _, m := range members.People {
 		row := personRow(m)
@@ -315,10 +323,19 @@ func (a *Admin) renameForm(c *call) error {
 }
 
 func (a *Admin) deleteForm(c *call) error {
-	return a.groupForm(c, func(id int64, _ url.Values) (string, string, error) {
-		_, err := a.deleteGroup(c, byID{id})
+	return a.groupForm(c, func(id int64, form url.Values) (string, string, error) {
+		in := deletedGroup{ID: id}
+		if n, err := strconv.Atoi(form.Get("members")); err == nil {
+			in.Members = &n
+		}
+		_, err := a.deleteGroup(c, in)
 		return "/groups", "group-deleted", err
-	}, func(*templates.AdminGroup, url.Values, map[string]string) {})
+	}, func(p *templates.AdminGroup, _ url.Values, fields map[string]string) {
+		p.Deleting = true
+		if problem := fields["members"]; problem != "" {
+			p.Alert = sentence(problem)
+		}
+	})
 }
 
 func (a *Admin) memberForm(c *call) error {

@@ -36,7 +36,7 @@ func TestGroupPages(t *testing.T) {
 	contains(t, c.form(path+"/rename", "name", "Group 01"), 409, "is there already", `value="Group 01"`)
 	contains(t, c.form(path+"/rename", "name", ""), 400, "not empty")
 	c.form(path+"/rename", "name", "Vendors").want(t, 303, "/admin"+path+"?done=group-renamed")
-	contains(t, c.get("/admin"+path), 200, "<bdi>Vendors</bdi></h1>", "no group of the identity provider")
+	contains(t, c.get("/admin"+path), 200, "<bdi>Vendors</bdi></h1>", "no group of your product")
 	c.form(path+"/delete").want(t, 303, "/admin/groups?done=group-deleted")
 	contains(t, c.get("/admin"+path), 404)
 	if got, want := b.events(sso.EventGroup)[:2], fmt.Sprintf("group %d renamed: %q → %q", sales, "Sales", "Vendors"); got[1] != want {
@@ -124,8 +124,8 @@ func TestGroupsByAPI(t *testing.T) {
 		{"PATCH", "/api/v1/groups/2", map[string]any{"name": "x"}, 403},
 		{"PATCH", "/api/v1/groups/99", map[string]any{"name": "x"}, 404},
 		{"DELETE", "/api/v1/groups/1", nil, 403},
-		{"DELETE", path, nil, 204},
-		{"DELETE", path, nil, 404},
+		{"DELETE", path + "?members=1", nil, 204},
+		{"DELETE", path + "?members=1", nil, 404},
 		{"POST", "/api/v1/groups", map[string]any{"name": "x", "id": 7}, 400},
 	} {
 		if resp := c.call(tt.method, tt.path, tt.body, nil); resp.StatusCode != tt.want {
@@ -194,5 +194,49 @@ func TestSessionPages(t *testing.T) {
 		if e.Actor != "root@example.com" || e.Email == "" || e.AccountID == 0 || strings.Contains(e.Detail, ref) {
 			t.Errorf("event: got %+v, want who did it to whom, and no session", e)
 		}
+	}
+}
+
+// Deleting a group tells how many leave it, and asks; told another number, it asks anew. It can be brought back once, whole.
+//
+// SECURITY G8
+func TestGroupIsDeletedAndBroughtBack(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	sales := b.group("Sales")
+	b.account("ann@example.com", sales)
+	path := fmt.Sprint("/groups/", sales)
+	page := c.get("/admin" + path)
+	contains(t, page, 200, "1 person leaves it at once", `name="members" value="1"`, "Delete Sales</button>")
+	b.account("bob@example.com", sales)
+	contains(t, c.post("/admin"+path+"/delete", formTo(t, page.body, "/admin"+path+"/delete")), 409, "2 people are in this group now, not 1 as you were told", "2 people leave it at once", "<details class=\"or\" open>")
+	contains(t, c.form(path+"/delete"), 400, "2 people are in this group")
+	for query, want := range map[string]int{"": 400, "?members=1": 409, "?members=x": 400} {
+		var p problem
+		if resp := c.call("DELETE", "/api/v1"+path+query, nil, &p); resp.StatusCode != want {
+			t.Errorf("DELETE %q: got %d %+v, want %d", query, resp.StatusCode, p, want)
+		}
+	}
+	if resp := c.call("DELETE", "/api/v1"+path+"?members=2", nil, nil); resp.StatusCode != 204 {
+		t.Fatalf("DELETE with the number: got %d %s", resp.StatusCode, resp.body)
+	}
+	if got := b.groupsOf("ann@example.com"); len(got) != 0 {
+		t.Errorf("groups: got %q, want none", got)
+	}
+	page = c.get("/admin/groups")
+	contains(t, page, 200, "Deleted lately", "with 2 members")
+	back := formTo(t, page.body, "/admin/groups/restore")
+	b.group("Sales") // another one
+	contains(t, c.post("/admin/groups/restore", back), 409, "another group")
+	other := b.group("Sales")
+	c.form(fmt.Sprint("/groups/", other, "/delete"), "members", "0").want(t, 303, "/admin/groups?done=group-deleted")
+	c.post("/admin/groups/restore", back).want(t, 303, "/admin"+path+"?done=group-restored")
+	if got := b.groupsOf("bob@example.com"); len(got) != 1 || got[0] != "Sales" || b.group("Sales") != sales {
+		t.Errorf("brought back: got bob in %q, and Sales as %d, want %d", got, b.group("Sales"), sales)
+	}
+	contains(t, c.post("/admin/groups/restore", back), 409, "brought back already")
+	events := b.events(sso.EventGroup)
+	if want := fmt.Sprintf("group %d, %q, brought back with 2 members", sales, "Sales"); events[0] != want {
+		t.Errorf("event: got %q, want %q", events[0], want)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
 // guard lets only administrators through to anything that is, or could be read as, a path of ours (SECURITY G1, G2). It
@@ -89,23 +90,10 @@ func checkKind(r *http.Request) error {
 	return nil
 }
 
-// A Refusal is an error that an administrator may read: it says more than its code, and what is wrong with which field.
-type Refusal struct {
-	Err    error             // wraps one [sso.Code]
-	Fields map[string]string // what is wrong, by the name of the field or setting; nil: nothing in particular
-}
+// A Refusal is an error that an administrator may read.
+type Refusal = admin.Refusal
 
-func (r *Refusal) Error() string { return r.Err.Error() }
-func (r *Refusal) Unwrap() error { return r.Err }
-
-// Detail is what there is to say beyond the code.
-func (r *Refusal) Detail() string { return sso.Reason(r.Err) }
-
-// invalid is the refusal of one field.
-func invalid(field, format string, args ...any) error {
-	problem := fmt.Sprintf(format, args...)
-	return &Refusal{Err: fmt.Errorf("%s: %w", problem, sso.Invalid), Fields: map[string]string{field: problem}}
-}
+func invalid(field, format string, args ...any) error { return admin.Invalid(field, format, args...) }
 
 // fieldsOf returns what is wrong with which field, and whether the error is one that a form can show.
 func fieldsOf(err error) (map[string]string, bool) {

@@ -136,7 +136,7 @@ func TestListedGroups(t *testing.T) {
 			t.Errorf("built-in group %d: deleted", id)
 		}
 	}
-	if resp := c.call("DELETE", fmt.Sprintf("/api/v1/groups/%d", group.ID), nil, nil); resp.StatusCode/100 != 2 {
+	if resp := c.call("DELETE", fmt.Sprintf("/api/v1/groups/%d?members=1", group.ID), nil, nil); resp.StatusCode/100 != 2 {
 		t.Errorf("delete: got %d %s", resp.StatusCode, resp.body)
 	}
 	if _, err := b.store.Group(t.Context(), group.ID); sso.CodeOf(err) != sso.NotFound {

@@ -2,48 +2,45 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 type mappingStore interface {
-	Groups(ctx context.Context) ([]sso.Group, error)
+	admin.MappingStore
 	GroupNamesSeen(ctx context.Context) ([]sso.SeenGroup, error)
-	SentGroups(ctx context.Context, each func(sso.SentGroups)) error
-	EmptyGroup(ctx context.Context, id int64, e sso.Event) (int, error)
-	DeleteGroup(ctx context.Context, id int64, e sso.Event) error
 }
 
-func (a *Admin) mappingOperations() []operation {
+// mappingArea shows and changes how sign-ins set groups.
+type mappingArea struct {
+	Options
+}
+
+// domain is what may be done.
+func (m mappingArea) domain() admin.Mapping {
+	return admin.Mapping{Store: m.Store, Save: m.Settings.Save, Saved: func(ctx context.Context) (admin.GroupMapping, int64, error) {
+		cfg, version, err := m.Settings.Current(ctx)
+		if err != nil {
+			return admin.GroupMapping{}, 0, err
+		}
+		return mappingOf(cfg), version, nil
+	}}
+}
+
+func mappingOf(cfg *setting.Config) admin.GroupMapping {
+	return admin.NewGroupMapping(cfg.JWTGroupSync, cfg.JWTGroupMappings)
+}
+
+func (m mappingArea) operations() []operation {
 	return []operation{
-		op("GET", "/mapping", "getMapping", "How groups are set at each sign-in", a.mapping),
-		op("PUT", "/mapping", "setMapping", "Set how groups are set at each sign-in", a.setMapping),
-		op("POST", "/mapping/preview", "previewMapping", "Who would gain and lose which group; changes nothing", a.previewMapping),
+		op("GET", "/mapping", "getMapping", "How groups are set at each sign-in", m.get),
+		op("PUT", "/mapping", "setMapping", "Set how groups are set at each sign-in", m.set),
+		op("POST", "/mapping/preview", "previewMapping", "What an edit would do, at once and at the next sign-ins; changes nothing", m.preview),
+		op("POST", "/mapping/undo", "undoMapping", "Take the last edit back, with the groups that it cleared", m.undo),
 	}
-}
-
-// The modes of the group mapping.
-const (
-	modeOff       = "off"
-	modeAutomatic = "automatic"
-	modeManual    = "manual"
-)
-
-func mode(cfg *setting.Config) string {
-	switch {
-	case !cfg.JWTGroupSync:
-		return modeOff
-	case len(cfg.JWTGroupMappings) == 0:
-		return modeAutomatic
-	}
-	return modeManual
 }
 
 // mappings are [sso.Mappings] as JSON, checked as the setting is.
@@ -60,13 +57,14 @@ func (m *mappings) UnmarshalJSON(raw []byte) error {
 }
 
 type mappingState struct {
-	Version       int64       `json:"version"`
-	Mode          string      `json:"mode" enum:"off,automatic,manual" doc:"off: sign-ins change no group; automatic: by equal names; manual: by the mappings"`
-	Mappings      mappings    `json:"mappings" doc:"group of the identity provider, and groups of the bridge by id or name"`
-	ModeFixed     string      `json:"mode_fixed" doc:"where the mode is fixed; empty: it can be changed here"`
-	MappingsFixed string      `json:"mappings_fixed" doc:"where the mappings are fixed; empty: they can be changed here"`
-	Seen          []seenGroup `json:"seen" doc:"groups that recent sign-ins named"`
-	Missing       []int64     `json:"missing" doc:"ids in the mappings that no group has"`
+	Version       int64        `json:"version"`
+	Mode          admin.Mode   `json:"mode" enum:"off,automatic,manual" doc:"off: sign-ins change no group; automatic: by equal names; manual: by the mappings"`
+	Mappings      mappings     `json:"mappings" doc:"group of the identity provider, and groups of the bridge by id or name; with mode off they are kept and not used"`
+	ModeFixed     string       `json:"mode_fixed" doc:"where the mode is fixed; empty: it can be changed here"`
+	MappingsFixed string       `json:"mappings_fixed" doc:"where the mappings are fixed; empty: they can be changed here"`
+	Seen          []seenGroup  `json:"seen" doc:"groups that recent sign-ins named"`
+	Missing       []int64      `json:"missing" doc:"ids in the mappings that no group has"`
+	Last          *mappingUndo `json:"last" doc:"the last edit, while it can be taken back; else null"`
 }
 
 type seenGroup struct {
@@ -74,29 +72,59 @@ type seenGroup struct {
 	LastSeen time.Time `json:"last_seen"`
 }
 
-func (a *Admin) mapping(c *call, _ nothing) (mappingState, error) {
+type mappingUndo struct {
+	ID     string         `json:"id" doc:"for /mapping/undo"`
+	At     time.Time      `json:"at"`
+	By     string         `json:"by"`
+	People int            `json:"people" doc:"who would gain or lose a group at their next sign-in by the edit, when it was saved"`
+	Groups []clearedGroup `json:"groups" doc:"groups that the edit cleared"`
+}
+
+type clearedGroup struct {
+	ID      int64  `json:"id"`
+	Name    string `json:"name"`
+	Members int    `json:"members"`
+	Deleted bool   `json:"deleted"`
+}
+
+func (m mappingArea) get(c *call, _ nothing) (mappingState, error) {
 	ctx := c.Request().Context()
-	cfg, version, err := a.Settings.Current(ctx)
+	cfg, version, err := m.Settings.Current(ctx)
 	if err != nil {
 		return mappingState{}, err
 	}
 	s := mappingState{
-		Version: version, Mode: mode(cfg), Mappings: mappings(cfg.JWTGroupMappings), ModeFixed: fixed(cfg, groupSync),
-		MappingsFixed: fixed(cfg, groupMappings), Seen: []seenGroup{}, Missing: []int64{},
+		Version: version, Mode: mappingOf(cfg).Mode, Mappings: mappings(cfg.JWTGroupMappings), ModeFixed: fixed(cfg, admin.GroupSync),
+		MappingsFixed: fixed(cfg, admin.GroupMappings), Seen: []seenGroup{}, Missing: []int64{},
 	}
 	if s.Mappings == nil {
 		s.Mappings = mappings{}
 	}
-	groups, err := a.Store.Groups(ctx)
+	groups, err := m.Store.Groups(ctx)
 	if err != nil {
 		return mappingState{}, err
 	}
 	s.Missing = append(s.Missing, missing(cfg.JWTGroupMappings, groups)...)
-	seen, err := a.Store.GroupNamesSeen(ctx)
+	if s.Last, err = m.last(ctx); err != nil {
+		return mappingState{}, err
+	}
+	seen, err := m.Store.GroupNamesSeen(ctx)
 	for _, g := range seen {
 		s.Seen = append(s.Seen, seenGroup{g.Name, g.LastSeen.UTC()})
 	}
 	return s, err
+}
+
+func (m mappingArea) last(ctx context.Context) (*mappingUndo, error) {
+	u, err := m.domain().Last(ctx)
+	if err != nil || u == nil {
+		return nil, err
+	}
+	out := &mappingUndo{ID: u.ID, At: u.At.UTC(), By: u.Actor, People: u.People, Groups: []clearedGroup{}}
+	for _, g := range u.Groups {
+		out.Groups = append(out.Groups, clearedGroup{g.ID, g.Name, g.Members, g.Deleted})
+	}
+	return out, nil
 }
 
 // fixed is where a setting is fixed, "" for nowhere.
@@ -109,161 +137,66 @@ func fixed(cfg *setting.Config, name string) string {
 
 // missing are the ids that mappings name and no group has, sorted.
 func missing(m sso.Mappings, groups []sso.Group) []int64 {
-	var all []int64
+	there, gone := map[int64]bool{}, map[int64]bool{}
+	for _, g := range groups {
+		there[g.ID] = true
+	}
 	for _, refs := range m {
 		for _, ref := range refs {
-			if ref.Name == "" && !slices.ContainsFunc(groups, func(g sso.Group) bool { return g.ID == ref.ID }) && !slices.Contains(all, ref.ID) {
-				all = append(all, ref.ID)
+			if ref.Name == "" && !there[ref.ID] {
+				gone[ref.ID] = true
 			}
 		}
 	}
-	slices.Sort(all)
-	return all
+	return sortedKeys(gone)
 }
 
-// What becomes of the members of groups to which no mapping leads any more.
-const (
-	membersKeep   = "keep"
-	membersRemove = "remove"
-	groupDelete   = "delete"
-)
-
 type mappingChange struct {
-	Version        int64             `json:"version"`
-	Mode           string            `json:"mode" enum:"off,automatic,manual"`
-	Mappings       mappings          `json:"mappings,omitempty" doc:"all of them; left out, they stay as they are"`
-	Unmapped       map[string]string `json:"unmapped,omitempty" doc:"for a group of the identity provider that is mapped no more: what becomes of the groups that only it led to: keep their members, remove them, or delete the groups"`
-	Administrators bool              `json:"administrators,omitempty" doc:"yes, whoever is in these groups at the identity provider shall administer the bridge; needed when a mapping to Administrators is new"`
+	Version        int64                 `json:"version"`
+	Mode           admin.Mode            `json:"mode" enum:"off,automatic,manual"`
+	Mappings       mappings              `json:"mappings,omitempty" doc:"all of them; left out, they stay as they are"`
+	Unmapped       map[string]admin.Fate `json:"unmapped,omitempty" doc:"for a group of the identity provider that is mapped no more: what becomes of the groups that only it led to: keep their members, remove them, or delete the groups"`
+	Administrators bool                  `json:"administrators,omitempty" doc:"yes, whoever is in these groups at the identity provider shall administer the bridge; needed when a mapping to Administrators is new"`
+	Confirm        admin.Losses          `json:"confirm,omitzero" doc:"yes, so much is lost at once, as the preview says; needed when anything is, and refused when it is not so much"`
 }
 
 type mappingSaved struct {
 	Version int64    `json:"version"`
 	Removed int      `json:"removed" doc:"memberships that were ended"`
 	Deleted []string `json:"deleted" doc:"groups that were deleted"`
+	Changed int      `json:"changed" doc:"people who gain or lose a group at their next sign-in by this edit"`
 }
 
-// plan is what a mappingChange asks of the settings; it says what is wrong before anything is saved.
-func (a *Admin) plan(cfg *setting.Config, in mappingChange) (map[string]*string, error) {
-	values := map[string]*string{}
-	put := func(name, text string) {
-		if cfg.Text(name) != text {
-			values[name] = &text
-		}
-	}
-	switch in.Mode {
-	case modeOff, modeAutomatic, modeManual:
-	default:
-		return nil, invalid("mode", "is none of off, automatic, manual")
-	}
-	if in.Mode == modeAutomatic && len(in.Mappings) > 0 {
-		return nil, invalid("mode", "automatic matches groups by their names, and needs the list of mappings to be empty")
-	}
-	if in.Mode == modeManual && len(in.Mappings) == 0 {
-		return nil, invalid("mode", "manual needs a mapping; without any, groups would be matched by their names")
-	}
-	if (in.Mode == modeOff) == cfg.JWTGroupSync {
-		put(groupSync, map[bool]string{true: "false", false: "true"}[in.Mode == modeOff])
-	}
-	text, err := json.Marshal(in.Mappings)
-	if err != nil {
-		return nil, err
-	}
-	if !maps.EqualFunc(in.Mappings, mappings(cfg.JWTGroupMappings), slices.Equal) {
-		put(groupMappings, string(text))
-	}
-	for key, what := range in.Unmapped {
-		if what != membersKeep && what != membersRemove && what != groupDelete {
-			return nil, invalid("unmapped", "%q: %q is none of keep, remove, delete", key, what)
-		}
-	}
-	if added := newAdministrators(cfg.JWTGroupMappings, sso.Mappings(in.Mappings)); len(added) > 0 && !in.Administrators {
-		return nil, &Refusal{Err: fmt.Errorf("%w: %w", errNewAdministrators, sso.Invalid), Fields: map[string]string{"administrators": fmt.Sprintf(
-			"everyone whom the identity provider puts into %q would administer this bridge, with every right that you have; say that this is meant", added)}}
-	}
-	return values, nil
-}
-
-var errNewAdministrators = errors.New("a mapping to Administrators is new and was not confirmed")
-
-func (a *Admin) setMapping(c *call, in mappingChange) (mappingSaved, error) {
-	ctx := c.Request().Context()
-	out := mappingSaved{Version: in.Version, Deleted: []string{}}
-	cfg, version, err := a.Settings.Current(ctx)
-	switch {
-	case err != nil:
-		return out, err
-	case version != in.Version:
-		return out, fmt.Errorf("someone has saved settings meanwhile: %w", sso.Conflict)
+func (m mappingArea) set(c *call, in mappingChange) (mappingSaved, error) {
+	out := mappingSaved{Deleted: []string{}}
+	edit := admin.MappingEdit{
+		GroupMapping: admin.GroupMapping{Mode: in.Mode, Mappings: sso.Mappings(in.Mappings)}, Version: in.Version,
+		Unmapped: in.Unmapped, Administrators: in.Administrators, Confirmed: in.Confirm,
 	}
 	if in.Mappings == nil {
-		in.Mappings = mappings(cfg.JWTGroupMappings)
+		saved, _, err := m.domain().Saved(c.Request().Context())
+		if err != nil {
+			return out, err
+		}
+		edit.Mappings = saved.Mappings
 	}
-	values, err := a.plan(cfg, in)
+	plan, version, err := m.domain().Edit(c.Request().Context(), c.actor(), edit)
 	if err != nil {
 		return out, err
 	}
-	groups, err := a.Store.Groups(ctx)
-	if err != nil {
-		return out, err
+	out.Version, out.Changed, out.Removed = version, plan.Next.People, plan.Losses().Members
+	for _, g := range plan.Now {
+		if g.Delete {
+			out.Deleted = append(out.Deleted, g.Name)
+		}
 	}
-	if out.Version, err = a.save(c, values, in.Version); err != nil {
-		return out, err
-	}
-	return out, a.clearUnmapped(c, cfg.JWTGroupMappings, in, groups, &out)
+	return out, nil
 }
 
-// clearUnmapped empties or deletes the groups to which a mapping led that is gone, where no other mapping leads to them
-// and the administrator asked for it. Built-in groups are left alone.
-func (a *Admin) clearUnmapped(c *call, before sso.Mappings, in mappingChange, groups []sso.Group, out *mappingSaved) error {
-	still := targets(sso.Mappings(in.Mappings), groups)
-	for _, key := range sortedKeys(in.Unmapped) {
-		what := in.Unmapped[key]
-		if _, mapped := in.Mappings[key]; mapped || what == membersKeep {
-			continue
-		}
-		for _, g := range groups {
-			one := sso.Mappings{key: before[key]}
-			if g.ID < sso.FirstGroup || still[g.ID] || !targets(one, groups)[g.ID] {
-				continue
-			}
-			why := fmt.Sprintf("the mapping of %q was removed", key)
-			if what == groupDelete {
-				e, err := c.event(deleteGroup, "group %q deleted: %s", g.Name, why)
-				if err != nil {
-					return err
-				}
-				if err := a.Store.DeleteGroup(c.Request().Context(), g.ID, e); err != nil {
-					return err
-				}
-				out.Deleted = append(out.Deleted, g.Name)
-				still[g.ID] = true
-				continue
-			}
-			e, err := c.event(emptyGroup, "group %q emptied: %s", g.Name, why)
-			if err != nil {
-				return err
-			}
-			n, err := a.Store.EmptyGroup(c.Request().Context(), g.ID, e)
-			if err != nil {
-				return err
-			}
-			out.Removed += n
-		}
-	}
-	return nil
+type undoneEdit struct {
+	ID string `json:"id" doc:"of the edit that GET /mapping names as the last"`
 }
 
-// targets are the ids of the groups that mappings lead to.
-func targets(m sso.Mappings, groups []sso.Group) map[int64]bool {
-	set := map[int64]bool{}
-	for _, refs := range m {
-		for _, ref := range refs {
-			for _, g := range groups {
-				if ref.ID == g.ID || ref.Name != "" && ref.Name == g.Name {
-					set[g.ID] = true
-				}
-			}
-		}
-	}
-	return set
+func (m mappingArea) undo(c *call, in undoneEdit) (nothing, error) {
+	return nothing{}, m.domain().TakeBack(c.Request().Context(), c.actor(), in.ID)
 }

@@ -43,10 +43,10 @@ func (b *bridge) groupsOf(email string) []string {
 	return names
 }
 
-// press sends the first form of a page with a button.
+// press sends the form of the mapping with a button.
 func (c *browser) press(body, action string, change func(url.Values)) response {
 	c.b.t.Helper()
-	form := formOf(c.b.t, body)
+	form := formTo(c.b.t, body, "/admin/mapping")
 	form.Set("action", action)
 	if change != nil {
 		change(form)
@@ -74,7 +74,7 @@ func TestMappingEditor(t *testing.T) {
 		f.Set("groups.1", "HR")
 	}
 	preview := c.press(page, "preview", fill)
-	for _, want := range []string{"1 of the 2 people", "ann@example.com", "Sales, Night shift", "Groups that would be made"} {
+	for _, want := range []string{"1 of the 2 people", "ann@example.com", "Sales, Night shift", "Groups that are made"} {
 		if !strings.Contains(preview.body, want) {
 			t.Errorf("preview: want %q in %s", want, sso.Truncate(preview.body, 6000))
 		}
@@ -112,14 +112,16 @@ func TestMappingEditor(t *testing.T) {
 		t.Errorf("mode %s, mappings (-want +got):\n%s", state.Mode, diff)
 	}
 	page = c.get("/admin/mapping").body
-	c.press(page, "save", func(f url.Values) {
+	asked := c.press(page, "save", func(f url.Values) {
 		for i := range 2 {
 			if f.Get("was."+strconv.Itoa(i)) == "extSales" {
 				f.Set("remove."+strconv.Itoa(i), "yes")
 				f.Set("members."+strconv.Itoa(i), "delete")
 			}
 		}
-	}).want(t, 303, "/admin/mapping?done=saved")
+	})
+	contains(t, asked, 400, "Delete <bdi>Night shift</bdi></strong>: 1 person leaves it: <bdi>ann@example.com</bdi>.", `name="confirm" value="1 1"`)
+	c.press(asked.body, "save", func(f url.Values) { f.Set("confirm", "1 1") }).want(t, 303, "/admin/mapping?done=saved")
 	if got := b.groupsOf("ann@example.com"); !slices.Equal(got, []string{"Sales"}) {
 		t.Errorf("groups after a mapping was deleted with its groups: got %q, want Sales, to which another mapping leads", got)
 	}
@@ -132,14 +134,19 @@ func TestMembersOfADeletedMapping(t *testing.T) {
 	for what, want := range map[string]struct {
 		members []string
 		group   bool
-	}{"keep": {[]string{"Sales"}, true}, "remove": {[]string{}, true}, "delete": {[]string{}, false}} {
+		confirm map[string]int
+	}{
+		"keep":   {[]string{"Sales"}, true, map[string]int{}},
+		"remove": {[]string{}, true, map[string]int{"members": 1, "groups": 0}},
+		"delete": {[]string{}, false, map[string]int{"members": 1, "groups": 1}},
+	} {
 		t.Run(what, func(t *testing.T) {
 			b := start(t)
 			c := b.admin()
 			c.mustSave("JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"ext":["Sales"],"other":["Other"],"boss":[2]}`)
 			b.signIn(secret, claims{"groups": []string{"ext"}})
 			resp := c.call("PUT", "/api/v1/mapping", map[string]any{"version": c.version(), "mode": "manual", "mappings": map[string]any{"other": []string{"Other"}},
-				"unmapped": map[string]string{"ext": what, "boss": what}}, nil)
+				"unmapped": map[string]string{"ext": what, "boss": what}, "confirm": want.confirm}, nil)
 			if resp.StatusCode != http.StatusOK {
 				t.Fatalf("got %d %s", resp.StatusCode, resp.body)
 			}
@@ -188,7 +195,7 @@ func TestMappingRefused(t *testing.T) {
 			if resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.body, tt.want) {
 				t.Fatalf("got %d, want 400 with %s: %s", resp.StatusCode, tt.want, resp.body)
 			}
-			again := formOf(t, resp.body)
+			again := formTo(t, resp.body, "/admin/mapping")
 			for name := range sent {
 				if name != "action" && sent.Get(name) != "" && again.Get(name) != sent.Get(name) && sent.Get(name) != "x" {
 					t.Errorf("%s: got %q, want %q kept", name, again.Get(name), sent.Get(name))
@@ -251,7 +258,7 @@ func TestMappingConflict(t *testing.T) {
 	page := c.get("/admin/mapping").body
 	c.mustSave("JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"theirs":["HR"]}`)
 	resp := c.press(page, "save", func(f url.Values) { f.Set("mode", "manual"); f.Set("idp.0", "mine"); f.Set("groups.0", "Sales") })
-	if resp.StatusCode != http.StatusConflict || !strings.Contains(resp.body, "&#34;theirs&#34;") || formOf(t, resp.body).Get("idp.0") != "mine" {
+	if resp.StatusCode != http.StatusConflict || !strings.Contains(resp.body, "&#34;theirs&#34;") || formTo(t, resp.body, "/admin/mapping").Get("idp.0") != "mine" {
 		t.Fatalf("got %d, want 409 with both: %s", resp.StatusCode, resp.body)
 	}
 	c.press(resp.body, "save", nil).want(t, 303, "/admin/mapping?done=saved")

@@ -12,39 +12,35 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-func (a *Admin) mappingPages() []page {
+func (m mappingArea) pages() []page {
 	return []page{
-		{http.MethodGet, "/mapping", a.mappingPage},
-		{http.MethodPost, "/mapping", a.mappingForm},
-		{http.MethodGet, "/mapping.json", a.mappingExport},
+		{http.MethodGet, "/mapping", m.show},
+		{http.MethodPost, "/mapping", m.form},
+		{http.MethodPost, "/mapping/undo", m.undoForm},
+		{http.MethodGet, "/mapping.json", m.export},
 	}
 }
 
 // emptyRows are offered for new mappings.
 const emptyRows = 2
 
-// mappingPage is the editor as it is when nothing was typed.
-func (a *Admin) mappingPage(c *call) error {
-	cfg, _, err := a.Settings.Current(c.Request().Context())
+// show is the editor as it is when nothing was typed.
+func (m mappingArea) show(c *call) error {
+	e, err := m.editor(c)
 	if err != nil {
 		return err
 	}
-	p, groups, err := a.mappingTemplate(c, cfg)
-	if err != nil {
-		return err
-	}
-	p.Mode = mode(cfg)
-	p.Rows = mappingRows(cfg.JWTGroupMappings, groups, true)
-	return c.render(http.StatusOK, p.WithRows(emptyRows))
+	return e.load().answer(http.StatusOK)
 }
 
-// mappingExport is the mapping as the setting JWT_GROUP_MAPPINGS takes it.
-func (a *Admin) mappingExport(c *call) error {
-	cfg, _, err := a.Settings.Current(c.Request().Context())
+// export is the mapping as the setting JWT_GROUP_MAPPINGS takes it.
+func (m mappingArea) export(c *call) error {
+	cfg, _, err := m.Settings.Current(c.Request().Context())
 	if err != nil {
 		return err
 	}
@@ -52,6 +48,164 @@ func (a *Admin) mappingExport(c *call) error {
 		_, err := w.Write([]byte(mappingJSON(cfg.JWTGroupMappings) + "\n"))
 		return err
 	}})
+}
+
+// undoForm takes the last edit back.
+func (m mappingArea) undoForm(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	_, err = m.undo(c, undoneEdit{form.Get("undo")})
+	switch {
+	case err == nil:
+		return c.done("/mapping", "mapping-undone")
+	case sso.CodeOf(err) == sso.ProofNeeded:
+		return c.proveFirst(form)
+	}
+	_, alert, status, ok := told(err)
+	if !ok {
+		return err
+	}
+	e, err := m.editor(c)
+	if err != nil {
+		return err
+	}
+	e.page.Alert = alert
+	return e.load().answer(status)
+}
+
+// form is POST /admin/mapping. Its buttons: more (empty rows), map (a row for a group that was seen), import (rows from
+// JSON), preview, save. Only the last changes anything, and whatever happens, what was typed comes back.
+func (m mappingArea) form(c *call) error {
+	form, err := c.form()
+	if err != nil {
+		return err
+	}
+	e, err := m.editor(c)
+	if err != nil {
+		return err
+	}
+	if err := e.read(form); err != nil {
+		return err
+	}
+	switch action := form.Get("action"); {
+	case form.Get("map") != "":
+		e.page.Rows = append(e.page.Rows, templates.AdminMappingRow{IDP: form.Get("map"), Focus: true})
+		return e.answer(http.StatusOK)
+	case action == "more":
+		e.page.Rows = append(e.page.Rows, make([]templates.AdminMappingRow, emptyRows)...)
+		return e.answer(http.StatusOK)
+	case action == "import":
+		return e.take(form.Get("json"))
+	case e.wrong:
+		e.page.Alert = "Nothing was saved. Look at the rows that are marked below."
+		return e.answer(http.StatusBadRequest)
+	case action == "preview":
+		if err := e.forecast(); err != nil {
+			return e.again(err)
+		}
+		e.page.Previewed = true
+		return e.answer(http.StatusOK)
+	}
+	_, err = m.set(c, e.change)
+	switch {
+	case err == nil:
+		return c.done("/mapping", "saved")
+	case sso.CodeOf(err) == sso.ProofNeeded:
+		return c.proveFirst(form)
+	}
+	return e.again(err)
+}
+
+// A mappingEditor is one look at the page, or one posted form.
+type mappingEditor struct {
+	m      mappingArea
+	c      *call
+	cfg    *setting.Config
+	groups []sso.Group
+	page   templates.AdminMapping
+	change mappingChange
+	wrong  bool // a row has an error
+}
+
+// editor has what the page needs besides the rows.
+func (m mappingArea) editor(c *call) (*mappingEditor, error) {
+	ctx := c.Request().Context()
+	cfg, version, err := m.Settings.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := &mappingEditor{m: m, c: c, cfg: cfg}
+	if e.groups, err = m.Store.Groups(ctx); err != nil {
+		return nil, err
+	}
+	e.page = templates.AdminMapping{
+		AdminLayout: c.layout(templates.AdminSectionMapping), Version: strconv.FormatInt(version, 10), Now: m.Now(),
+		ModeFixed: fixed(cfg, admin.GroupSync), MappingsFixed: fixed(cfg, admin.GroupMappings), JSON: mappingJSON(cfg.JWTGroupMappings),
+	}
+	for _, g := range e.groups {
+		if g.ID != sso.AllUsers {
+			e.page.Groups = append(e.page.Groups, g.Name)
+		}
+	}
+	if err := e.undo(); err != nil {
+		return nil, err
+	}
+	seen, err := m.Store.GroupNamesSeen(ctx)
+	for _, g := range seen {
+		if _, mapped := cfg.JWTGroupMappings[g.Name]; !mapped && !slices.Contains(e.page.Seen, g.Name) {
+			e.page.Seen = append(e.page.Seen, g.Name)
+		}
+	}
+	return e, err
+}
+
+// undo offers to take the last edit back.
+func (e *mappingEditor) undo() error {
+	last, err := e.m.last(e.c.Request().Context())
+	if err != nil || last == nil || e.page.ModeFixed != "" && e.page.MappingsFixed != "" {
+		return err
+	}
+	e.page.Undo = &templates.AdminUndo{ID: last.ID, At: last.At, By: last.By, People: last.People}
+	for _, g := range last.Groups {
+		e.page.Undo.Groups = append(e.page.Undo.Groups, templates.AdminCleared{Name: g.Name, Members: g.Members, Deleted: g.Deleted})
+	}
+	return nil
+}
+
+// load fills the form with what is saved.
+func (e *mappingEditor) load() *mappingEditor {
+	e.page.Mode = string(mappingOf(e.cfg).Mode)
+	e.page.Rows = e.rows(e.cfg.JWTGroupMappings, true)
+	return e
+}
+
+// answer shows the page.
+func (e *mappingEditor) answer(status int) error {
+	if err := e.targets(); err != nil {
+		return err
+	}
+	return e.c.render(status, e.page.WithRows(emptyRows))
+}
+
+// targets puts the groups to which it leads beside each saved mapping: what becomes of them is asked when it is removed.
+func (e *mappingEditor) targets() error {
+	targets := admin.Targets(e.cfg.JWTGroupMappings, e.groups)
+	var ids []int64
+	for _, list := range targets {
+		for _, g := range list {
+			ids = append(ids, g.ID)
+		}
+	}
+	counts, err := e.m.Store.MemberCounts(e.c.Request().Context(), ids)
+	for i := range e.page.Rows {
+		row := &e.page.Rows[i]
+		for _, g := range targets[row.Was] {
+			row.Targets = append(row.Targets, templates.AdminTarget{Name: g.Name, Members: counts[g.ID], Shared: g.Shared})
+		}
+	}
+	return err
 }
 
 func mappingJSON(m sso.Mappings) string {
@@ -65,44 +219,16 @@ func mappingJSON(m sso.Mappings) string {
 	return string(raw)
 }
 
-// mappingTemplate has what the editor needs besides the rows.
-func (a *Admin) mappingTemplate(c *call, cfg *setting.Config) (p templates.AdminMapping, groups []sso.Group, err error) {
-	ctx := c.Request().Context()
-	_, version, err := a.Settings.Current(ctx)
-	if err != nil {
-		return p, nil, err
-	}
-	if groups, err = a.Store.Groups(ctx); err != nil {
-		return p, nil, err
-	}
-	p = templates.AdminMapping{
-		AdminLayout: c.layout(templates.AdminSectionMapping), Version: strconv.FormatInt(version, 10),
-		ModeFixed: fixed(cfg, groupSync), MappingsFixed: fixed(cfg, groupMappings), JSON: mappingJSON(cfg.JWTGroupMappings),
-	}
-	for _, g := range groups {
-		if g.ID != sso.AllUsers {
-			p.Groups = append(p.Groups, g.Name)
-		}
-	}
-	seen, err := a.Store.GroupNamesSeen(ctx)
-	for _, g := range seen {
-		if _, mapped := cfg.JWTGroupMappings[g.Name]; !mapped && !slices.Contains(p.Seen, g.Name) {
-			p.Seen = append(p.Seen, g.Name)
-		}
-	}
-	return p, groups, err
-}
-
-// mappingRows are mappings as rows of the form, sorted. saved says that they are the saved ones.
-func mappingRows(m sso.Mappings, groups []sso.Group, saved bool) []templates.AdminMappingRow {
+// rows are mappings as rows of the form, sorted. saved says that they are the saved ones.
+func (e *mappingEditor) rows(m sso.Mappings, saved bool) []templates.AdminMappingRow {
 	var rows []templates.AdminMappingRow
 	for _, key := range sortedKeys(m) {
-		row := templates.AdminMappingRow{IDP: key, Groups: groupsText(m[key], groups)}
+		row := templates.AdminMappingRow{IDP: key, Groups: groupsText(m[key], e.groups)}
 		if saved {
 			row.Was = key
 		}
-		if gone := missing(sso.Mappings{key: m[key]}, groups); len(gone) > 0 {
-			row.Gone = fmt.Sprintf("%s: no group has this id any more. Nobody gets into it; take it out, or choose another.", groupsText(refs(gone), groups))
+		if gone := missing(sso.Mappings{key: m[key]}, e.groups); len(gone) > 0 {
+			row.Gone = fmt.Sprintf("%s: no group has this id any more. Nobody gets into it; take it out, or choose another.", groupsText(refs(gone), e.groups))
 		}
 		rows = append(rows, row)
 	}
@@ -179,28 +305,24 @@ func readGroup(name string, groups []sso.Group, before []sso.GroupRef) (sso.Grou
 	return sso.GroupRef{Name: name}, nil
 }
 
-// A typedMapping is the posted form.
-type typedMapping struct {
-	page   templates.AdminMapping
-	change mappingChange
-	wrong  bool // a row has an error
-}
+const maxRows = 10_000
 
-// readMapping reads the posted form: what it asks for, and the page with all that was typed and an error at each row that
-// cannot be read.
-func (a *Admin) readMapping(form url.Values, cfg *setting.Config, p templates.AdminMapping, groups []sso.Group) (*typedMapping, error) {
+// read reads the posted form: what it asks for, and the page with all that was typed and an error at each row that cannot be
+// read.
+func (e *mappingEditor) read(form url.Values) error {
 	version, err := strconv.ParseInt(form.Get("version"), 10, 64)
 	if err != nil {
-		return nil, fmt.Errorf("the form has no version: %w", sso.RequestMalformed)
+		return fmt.Errorf("the form has no version: %w", sso.RequestMalformed)
 	}
-	t := &typedMapping{page: p, change: mappingChange{
-		Version: version, Mode: form.Get("mode"), Mappings: mappings{}, Unmapped: map[string]string{}, Administrators: form.Get("administrators") == "yes",
-	}}
-	t.page.Mode = t.change.Mode
-	if p.MappingsFixed != "" {
-		t.change.Mappings = mappings(cfg.JWTGroupMappings)
-		t.page.Rows = mappingRows(cfg.JWTGroupMappings, groups, true)
-		return t, nil
+	e.change = mappingChange{
+		Version: version, Mode: admin.Mode(form.Get("mode")), Mappings: mappings{}, Unmapped: map[string]admin.Fate{},
+		Administrators: form.Get("administrators") == "yes", Confirm: readLosses(form.Get("confirm")),
+	}
+	e.page.Version, e.page.Mode = form.Get("version"), form.Get("mode")
+	if e.page.MappingsFixed != "" {
+		e.change.Mappings = mappings(e.cfg.JWTGroupMappings)
+		e.page.Rows = e.rows(e.cfg.JWTGroupMappings, true)
+		return nil
 	}
 	for i := range maxRows {
 		n := strconv.Itoa(i)
@@ -211,160 +333,169 @@ func (a *Admin) readMapping(form url.Values, cfg *setting.Config, p templates.Ad
 			IDP: strings.TrimSpace(form.Get("idp." + n)), Groups: strings.TrimSpace(form.Get("groups." + n)), Was: form.Get("was." + n),
 			Remove: form.Get("remove."+n) == "yes", Members: form.Get("members." + n),
 		}
-		t.row(&row, cfg, groups)
+		e.row(&row)
 		if row.IDP != "" || row.Groups != "" || row.Was != "" {
-			t.page.Rows = append(t.page.Rows, row)
+			e.page.Rows = append(e.page.Rows, row)
 		}
 	}
-	return t, nil
+	return nil
 }
 
-const maxRows = 10_000
+// readLosses reads the box that confirms them: two numbers.
+func readLosses(text string) (l admin.Losses) {
+	members, groups, _ := strings.Cut(text, " ")
+	var err error
+	if l.Members, err = strconv.Atoi(members); err != nil {
+		return admin.Losses{}
+	}
+	if l.Groups, err = strconv.Atoi(groups); err != nil {
+		return admin.Losses{}
+	}
+	return l
+}
 
-func (t *typedMapping) row(row *templates.AdminMappingRow, cfg *setting.Config, groups []sso.Group) {
+func (e *mappingEditor) row(row *templates.AdminMappingRow) {
 	switch {
 	case row.Remove && row.Was != "":
-		t.change.Unmapped[row.Was] = row.Members
+		e.change.Unmapped[row.Was] = admin.Fate(row.Members)
 		return
 	case row.Remove || row.IDP == "" && row.Groups == "" && row.Was == "":
 		return
 	case row.IDP == "":
-		row.IDPError = "Which group of the identity provider? To take a mapping out, tick Remove."
+		row.IDPError = "Which group of your product? To take a mapping out, tick Remove."
 	case row.IDP != sso.CleanText(row.IDP):
 		row.IDPError = "It has control characters."
-	case t.change.Mappings[row.IDP] != nil:
+	case e.change.Mappings[row.IDP] != nil:
 		row.IDPError = "This group is mapped twice: write its groups in one row."
 	}
-	list, err := readGroups(row.Groups, groups, cfg.JWTGroupMappings[row.Was])
+	list, err := readGroups(row.Groups, e.groups, e.cfg.JWTGroupMappings[row.Was])
 	if err != nil {
 		row.GroupsError = err.Error()
 	}
 	if row.IDPError != "" || row.GroupsError != "" {
-		t.wrong = true
+		e.wrong = true
 		return
 	}
-	t.change.Mappings[row.IDP] = list
+	e.change.Mappings[row.IDP] = list
 }
 
-// mappingForm is POST /admin/mapping. Its buttons: more (empty rows), import (rows from JSON), preview, save. Only the last
-// changes anything, and whatever happens, what was typed comes back.
-func (a *Admin) mappingForm(c *call) error {
-	form, err := c.form()
-	if err != nil {
-		return err
-	}
-	cfg, _, err := a.Settings.Current(c.Request().Context())
-	if err != nil {
-		return err
-	}
-	p, groups, err := a.mappingTemplate(c, cfg)
-	if err != nil {
-		return err
-	}
-	t, err := a.readMapping(form, cfg, p, groups)
-	if err != nil {
-		return err
-	}
-	t.page.Version = form.Get("version")
-	switch action := form.Get("action"); {
-	case action == "more":
-		return c.render(http.StatusOK, t.page.WithRows(2*emptyRows))
-	case action == "import":
-		return a.importMapping(c, t, form.Get("json"), groups)
-	case t.wrong:
-		t.page.Alert = "Nothing was saved. Look at the rows that are marked below."
-		return c.render(http.StatusBadRequest, t.page.WithRows(emptyRows))
-	case action == "preview":
-		return a.showPreview(c, t, cfg)
-	}
-	_, err = a.setMapping(c, t.change)
-	if err == nil {
-		return c.done("/mapping", "saved")
-	}
-	if sso.CodeOf(err) == sso.ProofNeeded {
-		return c.proveFirst(form)
-	}
-	return a.mappingAgain(c, t, cfg, err)
-}
-
-// importMapping takes the rows from JSON; they are saved when the form is.
-func (a *Admin) importMapping(c *call, t *typedMapping, text string, groups []sso.Group) error {
+// take takes the rows from JSON; they are saved when the form is.
+func (e *mappingEditor) take(text string) error {
 	m, err := sso.ParseMappings(text)
-	t.page.Import = true
+	e.page.Import, e.page.JSON = true, text
 	if err != nil {
-		t.page.JSON, t.page.JSONError = text, err.Error()
-		return c.render(http.StatusBadRequest, t.page.WithRows(emptyRows))
+		e.page.JSONError = err.Error()
+		return e.answer(http.StatusBadRequest)
 	}
-	saved := t.page.Rows
-	t.page.JSON, t.page.Rows = text, mappingRows(m, groups, false)
-	for i, row := range t.page.Rows { // a mapping that was there is the same one
+	saved := e.page.Rows
+	e.page.Rows = e.rows(m, false)
+	for i, row := range e.page.Rows { // a mapping that was there is the same one
 		for _, old := range saved {
 			if old.Was == row.IDP {
-				t.page.Rows[i].Was = row.IDP
+				e.page.Rows[i].Was = row.IDP
 			}
 		}
 	}
 	for _, old := range saved {
 		if _, still := m[old.Was]; old.Was != "" && !still {
 			old.Remove = true
-			t.page.Rows = append(t.page.Rows, old)
+			e.page.Rows = append(e.page.Rows, old)
 		}
 	}
-	if t.page.Mode != modeManual && len(m) > 0 && t.page.ModeFixed == "" {
-		t.page.Mode = modeManual
+	if e.page.Mode != string(admin.ModeManual) && len(m) > 0 && e.page.ModeFixed == "" {
+		e.page.Mode = string(admin.ModeManual)
 	}
-	t.page.Info = "The rows below are those of the JSON. Nothing is saved yet."
-	return c.render(http.StatusOK, t.page.WithRows(emptyRows))
+	e.page.Info = "The rows below are those of the JSON. Nothing is saved yet."
+	return e.answer(http.StatusOK)
 }
 
-// showPreview shows who would gain and lose what.
-func (a *Admin) showPreview(c *call, t *typedMapping, cfg *setting.Config) error {
-	if _, err := a.plan(cfg, t.change); err != nil && !errors.Is(err, errNewAdministrators) {
-		return a.mappingAgain(c, t, cfg, err)
-	}
-	v, err := a.preview(c.Request().Context(), mappingDraft{t.change.Mode, t.change.Mappings})
+// forecast puts what saving would do on the page.
+func (e *mappingEditor) forecast() error {
+	plan, err := e.m.domain().Plan(e.c.Request().Context(), admin.MappingEdit{
+		GroupMapping: admin.GroupMapping{Mode: e.change.Mode, Mappings: sso.Mappings(e.change.Mappings)}, Unmapped: e.change.Unmapped,
+	})
 	if err != nil {
 		return err
 	}
-	t.page.NewAdministrators = newAdministrators(cfg.JWTGroupMappings, sso.Mappings(t.change.Mappings))
-	t.page.Preview = &templates.AdminPreview{People: v.People, Changed: v.Changed, Creates: v.Creates}
-	for _, g := range v.Groups {
-		t.page.Preview.Groups = append(t.page.Preview.Groups, templates.AdminGroupPreview{Name: g.Name, Gain: g.Gain, Lose: g.Lose})
+	lost := plan.Losses()
+	e.page.NewAdministrators = plan.NewAdministrators
+	e.page.Preview = &templates.AdminPreview{
+		Now: shownClearings(plan.Now), Kept: shownClearings(plan.Kept), Creates: plan.Creates, People: plan.People,
+		Next: shownForecast(plan.Next), Due: shownForecast(plan.Due),
 	}
-	for _, one := range v.Some {
-		t.page.Preview.Some = append(t.page.Preview.Some, templates.AdminPersonPreview{
-			Email: one.Email, Gain: strings.Join(one.Gain, ", "), Lose: strings.Join(one.Lose, ", "),
-		})
+	if lost.Any() {
+		e.page.Confirm = &templates.AdminConfirm{Value: fmt.Sprintf("%d %d", lost.Members, lost.Groups), Lost: lost.String()}
 	}
-	return c.render(http.StatusOK, t.page.WithRows(emptyRows))
+	return nil
 }
 
-// mappingAgain shows the form once more, with the reason.
-func (a *Admin) mappingAgain(c *call, t *typedMapping, cfg *setting.Config, cause error) error {
+func shownClearings(all []admin.Clearing) []templates.AdminCleared {
+	var out []templates.AdminCleared
+	for _, c := range all {
+		out = append(out, templates.AdminCleared{Name: c.Name, Members: c.Members, Deleted: c.Delete, Some: c.Some})
+	}
+	return out
+}
+
+// forecastShown is how many people the page names.
+const forecastShown = 10
+
+func shownForecast(f admin.Forecast) templates.AdminForecast {
+	out := templates.AdminForecast{People: f.People}
+	for _, g := range f.Groups {
+		out.Groups = append(out.Groups, templates.AdminGroupForecast(g))
+	}
+	for _, p := range f.Some[:min(len(f.Some), forecastShown)] {
+		out.Some = append(out.Some, templates.AdminPersonForecast{
+			ID: p.AccountID, Email: p.Email, Gain: p.Gain, Lose: p.Lose, Keep: p.Keep, Miss: p.Miss,
+		})
+	}
+	return out
+}
+
+// again shows the form once more, with the reason.
+func (e *mappingEditor) again(cause error) error {
 	fields, told := fieldsOf(cause)
 	conflict := errors.Is(cause, sso.Conflict)
 	if !told && !conflict {
 		return cause
 	}
-	p, status := t.page, http.StatusBadRequest
+	status := http.StatusBadRequest
 	switch {
 	case conflict:
-		_, version, err := a.Settings.Current(c.Request().Context())
+		_, version, err := e.m.Settings.Current(e.c.Request().Context())
 		if err != nil {
 			return err
 		}
-		status, p.Version = http.StatusConflict, strconv.FormatInt(version, 10)
-		p.Alert = "Somebody else has saved settings meanwhile. What you typed is still here; saving it again replaces what they saved:"
-		p.Theirs = mappingJSON(cfg.JWTGroupMappings)
-	case errors.Is(cause, errNewAdministrators):
-		p.NewAdministrators = newAdministrators(cfg.JWTGroupMappings, sso.Mappings(t.change.Mappings))
-		p.Alert = "Nothing was saved yet: please confirm the new administrators below."
+		status, e.page.Version = http.StatusConflict, strconv.FormatInt(version, 10)
+		e.page.Alert, e.page.Theirs = e.conflict(cause, version)
+	case errors.Is(cause, admin.ErrNotConfirmed):
+		if err := e.forecast(); err != nil {
+			return err
+		}
+		e.page.AdministratorsError, e.page.ConfirmError = "Confirm that this is meant.", "Confirm that this is meant."
+		if fields["administrators"] == "" {
+			e.page.AdministratorsError = ""
+		}
+		if fields["confirm"] == "" || e.page.Confirm == nil {
+			e.page.ConfirmError = ""
+		}
+		e.page.Alert = "Nothing was saved yet. Look at what saving would do, and confirm it."
 	case fields["mode"] != "":
-		p.ModeError = sentence(fields["mode"])
+		e.page.ModeError = sentence(fields["mode"])
 	default:
-		p.Alert = sentence(sso.Reason(cause))
+		e.page.Alert = sentence(sso.Reason(cause))
 	}
-	return c.render(status, p.WithRows(emptyRows))
+	return e.answer(status)
+}
+
+// conflict says what is not as the administrator saw it: the settings, or the number of people in a group.
+func (e *mappingEditor) conflict(cause error, version int64) (alert, theirs string) {
+	if version == e.change.Version {
+		return "Nothing was saved: " + sso.Reason(cause) + ".", ""
+	}
+	return "Somebody else has saved settings meanwhile. What you typed is still here; saving it again replaces what they saved:",
+		mappingJSON(e.cfg.JWTGroupMappings)
 }
 
 // sentence makes a reason a sentence for people.

@@ -1,31 +1,48 @@
 package admin
 
 import (
-	"context"
-	"fmt"
-	"slices"
-	"strings"
-
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
 type mappingDraft struct {
-	Mode     string   `json:"mode" enum:"off,automatic,manual"`
-	Mappings mappings `json:"mappings"`
+	Mode     admin.Mode            `json:"mode" enum:"off,automatic,manual"`
+	Mappings mappings              `json:"mappings"`
+	Unmapped map[string]admin.Fate `json:"unmapped,omitempty" doc:"as in setMapping"`
 }
 
 type preview struct {
-	People  int            `json:"people" doc:"active people of whose groups the identity provider has told; nothing is known about others"`
-	Changed int            `json:"changed" doc:"those of them who would gain or lose a group at their next sign-in"`
+	Confirm admin.Losses   `json:"confirm" doc:"what would be lost at once: setMapping asks for these numbers"`
+	Now     []groupLoss    `json:"now" doc:"groups whose members would leave at once"`
+	Kept    []groupLoss    `json:"kept" doc:"groups to which no mapping would lead any more, and whose members stay"`
 	Creates []string       `json:"creates" doc:"groups that would be made"`
-	Groups  []groupPreview `json:"groups" doc:"what changes, by group"`
-	Some    []personChange `json:"some" doc:"the first of the people who would gain or lose a group, at most 100"`
+	People  int            `json:"people" doc:"active people of whose groups the identity provider has told; nothing is known about others"`
+	Changed int            `json:"changed" doc:"those of them whose groups would be others after their next sign-in than without this edit"`
+	Groups  []groupPreview `json:"groups" doc:"what this edit changes at the next sign-ins, by group"`
+	Some    []personChange `json:"some" doc:"the first of the people whom it changes, at most 100"`
+	Due     duePreview     `json:"due" doc:"what the next sign-ins change anyway, with this edit and without"`
+}
+
+type groupLoss struct {
+	ID      int64    `json:"id"`
+	Name    string   `json:"name"`
+	Members int      `json:"members"`
+	Delete  bool     `json:"delete" doc:"the group itself would go"`
+	Some    []string `json:"some" doc:"the first of the members, at most 10"`
+}
+
+type duePreview struct {
+	Changed int            `json:"changed"`
+	Groups  []groupPreview `json:"groups"`
+	Some    []personChange `json:"some"`
 }
 
 type groupPreview struct {
 	Name string `json:"name"`
 	Gain int    `json:"gain"`
 	Lose int    `json:"lose"`
+	Keep int    `json:"keep" doc:"who stay in it, and would lose it without this edit"`
+	Miss int    `json:"miss" doc:"who stay out of it, and would get it without this edit"`
 }
 
 type personChange struct {
@@ -33,100 +50,42 @@ type personChange struct {
 	Email     string   `json:"email"`
 	Gain      []string `json:"gain"`
 	Lose      []string `json:"lose"`
+	Keep      []string `json:"keep"`
+	Miss      []string `json:"miss"`
 }
 
-const previewPeople = 100
-
-func (a *Admin) previewMapping(c *call, in mappingDraft) (preview, error) {
-	return a.preview(c.Request().Context(), in)
-}
-
-// preview asks the rules of a sign-in what they would do, for everyone of whom the groups of the last login are known.
-func (a *Admin) preview(ctx context.Context, in mappingDraft) (preview, error) {
-	groups, err := a.Store.Groups(ctx)
+func (m mappingArea) preview(c *call, in mappingDraft) (preview, error) {
+	plan, err := m.domain().Plan(c.Request().Context(), admin.MappingEdit{
+		GroupMapping: admin.GroupMapping{Mode: in.Mode, Mappings: sso.Mappings(in.Mappings)}, Unmapped: in.Unmapped,
+	})
 	if err != nil {
 		return preview{}, err
 	}
-	p := newPreviewer(in, groups)
-	if err := a.Store.SentGroups(ctx, p.person); err != nil {
-		return preview{}, err
-	}
-	return p.result(), nil
+	next, due := forecast(plan.Next), forecast(plan.Due)
+	return preview{
+		Confirm: plan.Losses(), Now: losses(plan.Now), Kept: losses(plan.Kept), Creates: list(plan.Creates), People: plan.People,
+		Changed: next.Changed, Groups: next.Groups, Some: next.Some, Due: due,
+	}, nil
 }
 
-// A previewer adds up what a policy would change.
-type previewer struct {
-	policy sso.Policy
-	named  map[string]int64
-	names  map[int64]string
-	order  []int64
-	known  map[string]sso.GroupPlan // many people have the same groups, there and here
-	out    preview
-	gain   map[int64]int
-	lose   map[int64]int
-}
+// list is a list that is no null in JSON.
+func list[T any](all []T) []T { return append([]T{}, all...) }
 
-func newPreviewer(in mappingDraft, groups []sso.Group) *previewer {
-	p := &previewer{
-		policy: sso.Policy{SyncGroups: in.Mode != modeOff, Mappings: sso.Mappings(in.Mappings)},
-		named:  map[string]int64{}, names: map[int64]string{}, known: map[string]sso.GroupPlan{}, gain: map[int64]int{}, lose: map[int64]int{},
-		out: preview{Creates: []string{}, Groups: []groupPreview{}, Some: []personChange{}},
-	}
-	if in.Mode == modeAutomatic {
-		p.policy.Mappings = nil
-	}
-	for _, g := range groups {
-		p.named[g.Name], p.names[g.ID] = g.ID, g.Name
-		p.order = append(p.order, g.ID)
-	}
-	for _, name := range p.policy.Mappings.Names() {
-		if _, there := p.named[name]; !there { // saving makes it
-			id := -int64(len(p.order)) - 1
-			p.named[name], p.names[id] = id, name
-			p.order = append(p.order, id)
-			p.out.Creates = append(p.out.Creates, name)
-		}
-	}
-	return p
-}
-
-func (p *previewer) person(s sso.SentGroups) {
-	p.out.People++
-	key := strings.Join(s.Sent, "\x00") + "\x01" + fmt.Sprint(s.Groups)
-	plan, ok := p.known[key]
-	if !ok {
-		plan = p.policy.PlanGroups(sso.Identity{Groups: s.Sent, GroupsSent: true}, p.named, s.Groups)
-		plan.Add = slices.DeleteFunc(plan.Add, func(id int64) bool { return p.names[id] == "" }) // a group that is gone
-		p.known[key] = plan
-	}
-	if len(plan.Add)+len(plan.Remove) == 0 {
-		return
-	}
-	p.out.Changed++
-	for _, id := range plan.Add {
-		p.gain[id]++
-	}
-	for _, id := range plan.Remove {
-		p.lose[id]++
-	}
-	if len(p.out.Some) < previewPeople {
-		p.out.Some = append(p.out.Some, personChange{s.AccountID, s.Email, p.list(plan.Add), p.list(plan.Remove)})
-	}
-}
-
-func (p *previewer) list(ids []int64) []string {
-	all := []string{}
-	for _, id := range ids {
-		all = append(all, p.names[id])
+func losses(clearings []admin.Clearing) []groupLoss {
+	all := []groupLoss{}
+	for _, c := range clearings {
+		all = append(all, groupLoss{c.ID, c.Name, c.Members, c.Delete, list(c.Some)})
 	}
 	return all
 }
 
-func (p *previewer) result() preview {
-	for _, id := range p.order {
-		if p.gain[id]+p.lose[id] > 0 {
-			p.out.Groups = append(p.out.Groups, groupPreview{p.names[id], p.gain[id], p.lose[id]})
-		}
+func forecast(f admin.Forecast) duePreview {
+	out := duePreview{Changed: f.People, Groups: []groupPreview{}, Some: []personChange{}}
+	for _, g := range f.Groups {
+		out.Groups = append(out.Groups, groupPreview(g))
 	}
-	return p.out
+	for _, p := range f.Some {
+		out.Some = append(out.Some, personChange{p.AccountID, p.Email, list(p.Gain), list(p.Lose), list(p.Keep), list(p.Miss)})
+	}
+	return out
 }

@@ -102,6 +102,7 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /api/v1/signing-key/retire", `{"version":1}`, "asks"},
 		{"POST /api/v1/explain", `{"token":"x"}`, "200"},
 		{"PUT /api/v1/mapping", fmt.Sprintf(`{"version":%d,"mode":"automatic"}`, v), "asks"},
+		{"POST /api/v1/mapping/undo", `{"id":"x"}`, "asks"},
 		{"POST /api/v1/mapping/preview", `{"mode":"automatic","mappings":{}}`, "200"},
 		{"POST /api/v1/people", `{"email":"new@example.com"}`, "asks"},
 		{"PATCH /api/v1/people/:id", `{"active":true}`, "asks"},
@@ -112,6 +113,7 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /api/v1/groups", `{"name":"Directors"}`, "asks"},
 		{"PATCH /api/v1/groups/:id", `{"name":"Directors"}`, "asks"},
 		{"DELETE /api/v1/groups/:id", "", "asks"},
+		{"POST /api/v1/deleted-groups/:undo/restore", "", "asks"},
 		{"DELETE /api/v1/sessions/:ref", "", "204"},
 		{"DELETE /api/v1/people/:id/sessions", "", "200"},
 
@@ -121,6 +123,7 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /admin/try", "token=x", "200"},
 		{"POST /admin/try/begin", "", "303"},
 		{"POST /admin/mapping", fmt.Sprintf("version=%d&mode=automatic", v), "asks"},
+		{"POST /admin/mapping/undo", "undo=x", "asks"},
 		{"POST /admin/people/new", "email=new@example.com", "asks"},
 		{"POST /admin/people/:id/state", "active=yes", "asks"},
 		{"POST /admin/people/:id/state", "active=no", "303"},
@@ -133,6 +136,7 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /admin/groups/:id/delete", "", "asks"},
 		{"POST /admin/groups/:id/members", "do=add&person=ann@example.com", "asks"},
 		{"POST /admin/groups/:id/members", "do=remove&person=bob@example.com", "303"},
+		{"POST /admin/groups/restore", "undo=x", "asks"},
 		{"POST /admin/sessions", "session=:ref", "303"},
 	}
 	stands := map[string]bool{}

@@ -1,9 +1,11 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -95,21 +97,6 @@ func (a *Admin) save(c *call, values map[string]*string, version int64) (int64, 
 	return a.Settings.Save(c.Request().Context(), Change{
 		Values: values, Version: version, Actor: c.who.Account.Email, Peer: a.Host.Peer(c.Request()), Reference: a.Host.Reference(c.Request()),
 	})
-}
-
-// newAdministrators are the groups of the IdP that next makes administrators and before did not, sorted.
-func newAdministrators(before, next sso.Mappings) []string {
-	var all []string
-	is := func(m sso.Mappings, key string) bool {
-		return slices.Contains(m[key], sso.GroupRef{ID: sso.Administrators})
-	}
-	for key := range next {
-		if is(next, key) && !is(before, key) {
-			all = append(all, key)
-		}
-	}
-	slices.Sort(all)
-	return all
 }
 
 // sectionLabel is the heading over a setting. Of the process itself, only what people see of it can change while it runs.
@@ -262,14 +249,7 @@ func orNothing(text string) string {
 	return text
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	var all []string
-	for k := range m {
-		all = append(all, k)
-	}
-	slices.Sort(all)
-	return all
-}
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
 // secretsText writes shared secrets as the setting holds them.
 func secretsText(secrets []string) (string, error) {

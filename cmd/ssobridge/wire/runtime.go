@@ -27,8 +27,7 @@ import (
 type RuntimeStore interface {
 	Store
 	Settings(ctx context.Context) (map[string]sso.SavedSetting, int64, error)
-	SaveSettings(ctx context.Context, changes map[string]*string, secrets map[string]bool, expectVersion int64,
-		events []sso.Event) (int64, error)
+	SaveSettings(ctx context.Context, c sso.SettingsChange) (version int64, err error)
 	// AdministratorMarked reports whether the last login of an active administrator left one of the marks.
 	AdministratorMarked(ctx context.Context, marks []string) (bool, error)
 }
@@ -287,7 +286,7 @@ func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
 		old, is := saved.Values[name]
 		return value == nil && !is || value != nil && is && old == *value
 	})
-	if len(changes) == 0 {
+	if len(changes) == 0 && len(c.Clear) == 0 && c.Restore == "" {
 		return saved.Version, nil
 	}
 	next, err := r.try(ctx, saved, changes)
@@ -295,15 +294,18 @@ func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
 		return 0, err
 	}
 	before, _ := r.Live().Config.WithSaved(saved)
-	secrets, events := map[string]bool{}, []sso.Event{}
+	save := sso.SettingsChange{Values: changes, Secrets: map[string]bool{}, Version: c.Version, Clear: c.Clear, Undo: c.Undo, Restore: c.Restore}
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
-		secrets[name] = setting.Find(name).Secret
-		events = append(events, sso.Event{
+		save.Secrets[name] = setting.Find(name).Secret
+		save.Events = append(save.Events, sso.Event{
 			At: r.now(), Kind: sso.EventSetting, Actor: c.Actor, Peer: c.Peer, Reference: c.Reference,
 			Detail: name + ": " + shown(before, name) + " → " + shown(next.Config, name),
 		})
 	}
-	version, err := r.store.SaveSettings(ctx, changes, secrets, c.Version, events)
+	if _, mapped := changes["JWT_GROUP_MAPPINGS"]; mapped {
+		save.Groups = next.Config.JWTGroupMappings.Names()
+	}
+	version, err := r.store.SaveSettings(ctx, save)
 	if err != nil {
 		return 0, err
 	}

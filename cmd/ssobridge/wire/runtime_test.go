@@ -84,7 +84,7 @@ func TestRuntimeCannotUse(t *testing.T) {
 	if err := save(t, first, "SITE_NAME", "Acme"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.SaveSettings(t.Context(), map[string]*string{"JWT_LEEWAY": new("forever")}, nil, 1, nil); err != nil { // as a newer program may
+	if _, err := st.SaveSettings(t.Context(), sso.SettingsChange{Values: map[string]*string{"JWT_LEEWAY": new("forever")}, Version: 1}); err != nil { // as a newer program may
 		t.Fatal(err)
 	}
 	for range 3 {

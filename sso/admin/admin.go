@@ -1,0 +1,65 @@
+// Package admin is what an administrator may do. Each operation has a rule and leaves an event, and is the same for whoever
+// asks: a page, the API, or a command. It has no page, no SQL, and nothing of HTTP.
+//
+// [Mapping] says how sign-ins set groups, [Groups] are the groups themselves.
+package admin
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// An Actor is who asks for an operation.
+type Actor struct {
+	Name      string // an administrator's e-mail, or "cli" for the shell
+	Peer      string // network address
+	Reference string // ties page, log line and event together
+	At        time.Time
+	Proved    bool // has proved a short while ago who they are (SECURITY G6); whoever has a shell has
+}
+
+// An action is something that is done to people, groups, sessions or the mapping.
+type action int
+
+const (
+	makeGroup action = iota
+	renameGroup
+	deleteGroup
+	emptyGroup
+	restoreGroup
+	saveMapping
+)
+
+// needsProof says which actions need a recent proof of who the administrator is (SECURITY G6). What gives a person anything
+// does: a way in, a group, a name that a rule or a token speaks of, an attribute that the app trusts. So does what cannot be
+// undone. What shuts somebody out, and can be taken back, does not: it must be quick.
+func (action) needsProof() bool { return true }
+
+func (a action) kind() sso.EventKind {
+	if a == saveMapping {
+		return sso.EventSetting
+	}
+	return sso.EventGroup
+}
+
+// may refuses an action that needs a proof which the actor has not given. An operation asks it first, before it tells
+// anything.
+func (by Actor) may(a action) error {
+	if a.needsProof() && !by.Proved {
+		return ErrProofNeeded
+	}
+	return nil
+}
+
+// event is the line of the audit trail for an action, or the refusal of it. Whatever is changed gets its event here, and so
+// no action can be without its rule.
+func (by Actor) event(a action, format string, args ...any) (sso.Event, error) {
+	if err := by.may(a); err != nil {
+		return sso.Event{}, err
+	}
+	return sso.Event{
+		At: by.At, Kind: a.kind(), Actor: by.Name, Peer: by.Peer, Reference: by.Reference, Detail: fmt.Sprintf(format, args...),
+	}, nil
+}

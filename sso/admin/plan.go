@@ -1,0 +1,406 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// A Plan is what an edit of the mapping would do: at once, at the next sign-ins because of the edit, and at the next
+// sign-ins anyway.
+type Plan struct {
+	Creates           []string   // groups that saving makes
+	NewAdministrators []string   // groups of the identity provider whose members would become administrators
+	Now               []Clearing // groups whose members leave at once
+	Kept              []Clearing // groups to which no mapping leads any more, and whose members stay
+	People            int        // active people of whose groups the identity provider has told; of others nothing is known
+	Next              Forecast   // what the edit changes, compared with what the next sign-ins do anyway
+	Due               Forecast   // what the next sign-ins do with the edit and without
+}
+
+// A Clearing is a group whose members leave at once.
+type Clearing struct {
+	sso.Group
+	Delete  bool
+	Members int
+	Some    []string // e-mails of the first of them
+	why     string   // which mapping is gone
+}
+
+// A Forecast is who would gain and lose what at the next sign-in.
+type Forecast struct {
+	People int // how many
+	Groups []GroupForecast
+	Some   []PersonForecast // the first of them
+}
+
+// A GroupForecast counts the people of one group.
+type GroupForecast struct {
+	Name string
+	Gain int
+	Lose int
+	Keep int // who stay in it, and would lose it otherwise
+	Miss int // who stay out of it, and would get it otherwise
+}
+
+// A PersonForecast is what one person would gain and lose: names of groups.
+type PersonForecast struct {
+	AccountID              int64
+	Email                  string
+	Gain, Lose, Keep, Miss []string
+}
+
+// How many people are named.
+const (
+	forecastPeople = 100
+	clearingPeople = 10
+	clearingGroups = 100 // of which people are named
+)
+
+// Plan says what an edit would do; it changes nothing.
+func (m Mapping) Plan(ctx context.Context, edit MappingEdit) (Plan, error) {
+	saved, _, err := m.Saved(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	return m.plan(ctx, saved, edit)
+}
+
+func (m Mapping) plan(ctx context.Context, saved GroupMapping, edit MappingEdit) (Plan, error) {
+	if err := edit.check(); err != nil {
+		return Plan{}, err
+	}
+	for key, fate := range edit.Unmapped {
+		if fate != FateKeep && fate != FateRemove && fate != FateDelete && fate != "" {
+			return Plan{}, Invalid("unmapped", "%q: %q is none of keep, remove, delete", key, fate)
+		}
+	}
+	groups, err := m.Store.Groups(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	p := Plan{NewAdministrators: NewAdministrators(saved.Mappings, edit.Mappings)}
+	ids := index(groups)
+	p.Now, p.Kept = clearings(ids, saved.Mappings, edit, groups)
+	for _, all := range [][]Clearing{p.Now, p.Kept} {
+		if err := m.count(ctx, all); err != nil {
+			return Plan{}, err
+		}
+	}
+	for _, name := range edit.Mappings.Names() {
+		if _, there := ids[sso.GroupRef{Name: name}]; !there {
+			p.Creates = append(p.Creates, name)
+		}
+	}
+	f := newForecaster(saved, edit.GroupMapping, groups, p)
+	if err := m.Store.SentGroups(ctx, f.person); err != nil {
+		return Plan{}, err
+	}
+	p.People, p.Next, p.Due = f.people, f.next.result(f.order), f.due.result(f.order)
+	return p, nil
+}
+
+// clearings are the groups to which mappings led that are gone and no other leads, sorted by id: those that the edit clears,
+// and those whose members stay. Built-in groups are left alone. Where two mappings are gone, deletion wins over emptying.
+func clearings(ids refs, before sso.Mappings, edit MappingEdit, groups []sso.Group) (now, kept []Clearing) {
+	still := ids.targets(edit.Mappings)
+	fates := map[int64]Clearing{}
+	for _, key := range slices.Sorted(maps.Keys(edit.Unmapped)) {
+		fate := edit.Unmapped[key]
+		if _, mapped := edit.Mappings[key]; mapped || fate != FateDelete && fate != FateRemove {
+			continue
+		}
+		for id := range ids.targets(sso.Mappings{key: before[key]}) {
+			if !fates[id].Delete {
+				fates[id] = Clearing{Delete: fate == FateDelete, why: fmt.Sprintf("the mapping of %q was removed", key)}
+			}
+		}
+	}
+	led := ids.targets(before)
+	for _, g := range groups {
+		if g.ID < sso.FirstGroup || still[g.ID] || !led[g.ID] {
+			continue
+		}
+		c, cleared := fates[g.ID]
+		c.Group = g
+		if cleared {
+			now = append(now, c)
+		} else {
+			kept = append(kept, c)
+		}
+	}
+	return now, kept
+}
+
+// refs are the ids of groups by how a mapping may name them.
+type refs map[sso.GroupRef]int64
+
+func index(groups []sso.Group) refs {
+	ids := refs{}
+	for _, g := range groups {
+		ids[sso.GroupRef{ID: g.ID}], ids[sso.GroupRef{Name: g.Name}] = g.ID, g.ID
+	}
+	return ids
+}
+
+// targets are the ids of the groups that mappings lead to.
+func (r refs) targets(m sso.Mappings) map[int64]bool {
+	set := map[int64]bool{}
+	for _, list := range m {
+		for _, ref := range list {
+			if id, there := r[ref]; there {
+				set[id] = true
+			}
+		}
+	}
+	return set
+}
+
+// count says how many people are in groups, and names some.
+func (m Mapping) count(ctx context.Context, all []Clearing) error {
+	var ids []int64
+	for _, c := range all {
+		ids = append(ids, c.ID)
+	}
+	counts, err := m.Store.MemberCounts(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		all[i].Members = counts[all[i].ID]
+		if i >= clearingGroups {
+			continue
+		}
+		some, _, err := m.Store.Accounts(ctx, sso.AccountQuery{Page: sso.Page{Limit: clearingPeople}, GroupID: all[i].ID})
+		if err != nil {
+			return err
+		}
+		for _, a := range some {
+			all[i].Some = append(all[i].Some, a.Email)
+		}
+	}
+	return nil
+}
+
+// Losses are what must be confirmed.
+func (p Plan) Losses() Losses {
+	var l Losses
+	for _, c := range p.Now {
+		l.Members += c.Members
+		if c.Delete {
+			l.Groups++
+		}
+	}
+	return l
+}
+
+// confirmed refuses an edit whose consequences the administrator has not confirmed (SECURITY G8).
+func (p Plan) confirmed(edit MappingEdit) error {
+	fields := map[string]string{}
+	if len(p.NewAdministrators) > 0 && !edit.Administrators {
+		fields["administrators"] = fmt.Sprintf("everyone whom the identity provider puts into %q would administer this bridge, "+
+			"with every right that you have; say that this is meant", p.NewAdministrators)
+	}
+	if l := p.Losses(); l != edit.Confirmed {
+		fields["confirm"] = fmt.Sprintf("%s; to do so, confirm members %d and groups %d", l, l.Members, l.Groups)
+		if !l.Any() {
+			fields["confirm"] = "nothing is lost at once any more; look at it again"
+		}
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		all = append(all, fields[name])
+	}
+	return &Refusal{Err: fmt.Errorf("%s: %w: %w", strings.Join(all, "; "), ErrNotConfirmed, sso.Invalid), Fields: fields}
+}
+
+// clearings are the clearings of a plan for the store, each with its event.
+func (p Plan) clearings(by Actor) ([]sso.GroupClearing, error) {
+	var all []sso.GroupClearing
+	for _, c := range p.Now {
+		what, done := emptyGroup, "emptied"
+		if c.Delete {
+			what, done = deleteGroup, "deleted"
+		}
+		e, err := by.event(what, "group %d, %q, %s with %s: %s", c.ID, c.Name, done, count(c.Members, "member", "members"), c.why)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, sso.GroupClearing{Group: c.Group, Members: c.Members, Delete: c.Delete, Event: e})
+	}
+	return all, nil
+}
+
+// A forecaster asks the rules of a sign-in what they would do, for everyone of whom the groups of the last login are known.
+type forecaster struct {
+	before, after           sso.Policy
+	namedBefore, namedAfter map[string]int64
+	names                   map[int64]string
+	order                   []int64
+	cleared                 map[int64]bool
+	known                   map[string]outlook // many people have the same groups, there and here
+	people                  int
+	next, due               tally
+}
+
+// An outlook is what becomes of one person: ids of groups.
+type outlook struct {
+	gain, lose, keep, miss []int64 // by the edit
+	dueGain, dueLose       []int64
+}
+
+func newForecaster(before, after GroupMapping, groups []sso.Group, p Plan) *forecaster {
+	f := &forecaster{
+		before: before.policy(), after: after.policy(), namedBefore: map[string]int64{}, namedAfter: map[string]int64{},
+		names: map[int64]string{}, cleared: map[int64]bool{}, known: map[string]outlook{},
+	}
+	deleted := map[int64]bool{}
+	for _, c := range p.Now {
+		f.cleared[c.ID], deleted[c.ID] = true, c.Delete
+	}
+	for _, g := range groups {
+		f.namedBefore[g.Name], f.names[g.ID] = g.ID, g.Name
+		if !deleted[g.ID] {
+			f.namedAfter[g.Name] = g.ID
+		}
+		f.order = append(f.order, g.ID)
+	}
+	for i, name := range p.Creates {
+		id := -int64(i) - 1
+		f.namedAfter[name], f.names[id] = id, name
+		f.order = append(f.order, id)
+	}
+	return f
+}
+
+func (f *forecaster) person(s sso.SentGroups) {
+	f.people++
+	key := strings.Join(s.Sent, "\x00") + "\x01" + fmt.Sprint(s.Groups)
+	o, ok := f.known[key]
+	if !ok {
+		o = f.outlook(s)
+		f.known[key] = o
+	}
+	f.next.add(s, f.names, o.gain, o.lose, o.keep, o.miss)
+	f.due.add(s, f.names, o.dueGain, o.dueLose, nil, nil)
+}
+
+// outlook compares where the person ends without the edit and with it. In a group that is cleared at once nobody is left to
+// begin with.
+func (f *forecaster) outlook(s sso.SentGroups) (o outlook) {
+	left := slices.DeleteFunc(slices.Clone(s.Groups), func(g int64) bool { return f.cleared[g] })
+	without := f.ends(f.before, f.namedBefore, s, s.Groups)
+	with := f.ends(f.after, f.namedAfter, s, left)
+	for _, g := range f.order {
+		in, a, b := slices.Contains(left, g), without[g] && !f.cleared[g], with[g]
+		switch {
+		case in && a && !b:
+			o.lose = append(o.lose, g)
+		case !in && !a && b:
+			o.gain = append(o.gain, g)
+		case in && !a && b:
+			o.keep = append(o.keep, g)
+		case !in && a && !b:
+			o.miss = append(o.miss, g)
+		case in && !a && !b:
+			o.dueLose = append(o.dueLose, g)
+		case !in && a && b:
+			o.dueGain = append(o.dueGain, g)
+		}
+	}
+	return o
+}
+
+// ends is the set of groups that a person is in after the next sign-in under a policy.
+func (f *forecaster) ends(policy sso.Policy, named map[string]int64, s sso.SentGroups, now []int64) map[int64]bool {
+	plan := policy.PlanGroups(sso.Identity{Groups: s.Sent, GroupsSent: true}, named, now)
+	set := map[int64]bool{}
+	for _, g := range slices.Concat(now, plan.Add) {
+		set[g] = true
+	}
+	for _, g := range plan.Remove {
+		delete(set, g)
+	}
+	return set
+}
+
+// A tally adds up outlooks.
+type tally struct {
+	out    Forecast
+	counts map[int64]*GroupForecast
+}
+
+func (t *tally) add(s sso.SentGroups, names map[int64]string, gain, lose, keep, miss []int64) {
+	if len(gain)+len(lose)+len(keep)+len(miss) == 0 {
+		return
+	}
+	t.out.People++
+	if t.counts == nil {
+		t.counts = map[int64]*GroupForecast{}
+	}
+	each := func(ids []int64, count func(*GroupForecast)) []string {
+		var all []string
+		for _, id := range ids {
+			if t.counts[id] == nil {
+				t.counts[id] = &GroupForecast{Name: names[id]}
+			}
+			count(t.counts[id])
+			all = append(all, names[id])
+		}
+		return all
+	}
+	one := PersonForecast{
+		AccountID: s.AccountID, Email: s.Email,
+		Gain: each(gain, func(g *GroupForecast) { g.Gain++ }), Lose: each(lose, func(g *GroupForecast) { g.Lose++ }),
+		Keep: each(keep, func(g *GroupForecast) { g.Keep++ }), Miss: each(miss, func(g *GroupForecast) { g.Miss++ }),
+	}
+	if len(t.out.Some) < forecastPeople {
+		t.out.Some = append(t.out.Some, one)
+	}
+}
+
+func (t *tally) result(order []int64) Forecast {
+	for _, id := range order {
+		if g := t.counts[id]; g != nil {
+			t.out.Groups = append(t.out.Groups, *g)
+		}
+	}
+	return t.out
+}
+
+// A Target is a group to which a mapping leads.
+type Target struct {
+	sso.Group
+	Shared bool // another mapping leads there too
+}
+
+// Targets are the groups to which each mapping leads, by the mapping's group of the identity provider: those of which an
+// edit that removes it can ask what becomes. Built-in groups are not among them.
+func Targets(m sso.Mappings, groups []sso.Group) map[string][]Target {
+	ids, leads, byID := index(groups), map[int64]int{}, map[int64]sso.Group{}
+	for _, g := range groups {
+		byID[g.ID] = g
+	}
+	all := map[string][]Target{}
+	for key, list := range m {
+		for _, id := range slices.Sorted(maps.Keys(ids.targets(sso.Mappings{key: list}))) {
+			if id >= sso.FirstGroup {
+				leads[id]++
+				all[key] = append(all[key], Target{Group: byID[id]})
+			}
+		}
+	}
+	for _, list := range all {
+		for i := range list {
+			list[i].Shared = leads[list[i].ID] > 1
+		}
+	}
+	return all
+}

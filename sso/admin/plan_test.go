@@ -1,0 +1,197 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// people is a MappingStore of a few people: by e-mail, the groups that the product named and those they are in.
+type people struct {
+	groups []sso.Group
+	sent   []sso.SentGroups
+	undos  []sso.Undo
+}
+
+func (p people) Groups(context.Context) ([]sso.Group, error) { return p.groups, nil }
+
+func (p people) MemberCounts(_ context.Context, ids []int64) (map[int64]int, error) {
+	counts := map[int64]int{}
+	for _, s := range p.sent {
+		for _, g := range s.Groups {
+			if slices.Contains(ids, g) {
+				counts[g]++
+			}
+		}
+	}
+	return counts, nil
+}
+
+func (p people) Accounts(_ context.Context, q sso.AccountQuery) (all []sso.Account, next string, err error) {
+	for _, s := range p.sent {
+		if slices.Contains(s.Groups, q.GroupID) && len(all) < q.Limit {
+			all = append(all, sso.Account{Email: s.Email})
+		}
+	}
+	return all, "", nil
+}
+
+func (p people) SentGroups(_ context.Context, each func(sso.SentGroups)) error {
+	for _, s := range p.sent {
+		each(s)
+	}
+	return nil
+}
+
+func (p people) Undos(context.Context, sso.UndoKind) ([]sso.Undo, error) { return p.undos, nil }
+
+const (
+	sales int64 = 3
+	hr    int64 = 4
+)
+
+func office() people {
+	return people{
+		groups: []sso.Group{{ID: 1, Name: sso.AllUsersName}, {ID: 2, Name: sso.AdministratorsName}, {ID: sales, Name: "Sales"}, {ID: hr, Name: "HR"}},
+		sent: []sso.SentGroups{
+			{AccountID: 1, Email: "ada", Sent: []string{"s"}, Groups: []int64{sales}},     // as it should be
+			{AccountID: 2, Email: "bob", Sent: []string{"s"}, Groups: []int64{}},          // gets Sales at the next sign-in
+			{AccountID: 3, Email: "cid", Sent: []string{"h"}, Groups: []int64{sales, hr}}, // loses Sales
+			{AccountID: 4, Email: "dan", Sent: []string{}, Groups: []int64{}},
+		},
+	}
+}
+
+func manual(m sso.Mappings) GroupMapping { return NewGroupMapping(true, m) }
+
+func id(ids ...int64) (refs []sso.GroupRef) {
+	for _, g := range ids {
+		refs = append(refs, sso.GroupRef{ID: g})
+	}
+	return refs
+}
+
+// What an edit does at once, what it changes at the next sign-ins, and what they do anyway are told apart. Each person's end
+// is the one that the rules of a sign-in give.
+func TestPlan(t *testing.T) {
+	saved := manual(sso.Mappings{"s": id(sales), "h": id(hr)})
+	for _, tt := range []struct {
+		name string
+		edit MappingEdit
+		want Plan
+	}{
+		{"nothing", MappingEdit{GroupMapping: saved}, Plan{
+			Due: Forecast{2, []GroupForecast{{"Sales", 1, 1, 0, 0}}, []PersonForecast{{AccountID: 2, Email: "bob", Gain: []string{"Sales"}}, {AccountID: 3, Email: "cid", Lose: []string{"Sales"}}}},
+		}},
+		{"off", MappingEdit{GroupMapping: GroupMapping{ModeOff, saved.Mappings}}, Plan{
+			Next: Forecast{2, []GroupForecast{{"Sales", 0, 0, 1, 1}}, []PersonForecast{{AccountID: 2, Email: "bob", Miss: []string{"Sales"}}, {AccountID: 3, Email: "cid", Keep: []string{"Sales"}}}},
+		}},
+		{"a row is gone, its members stay", MappingEdit{GroupMapping: manual(sso.Mappings{"h": id(hr)})}, Plan{
+			Kept: []Clearing{{Group: sso.Group{ID: sales, Name: "Sales"}, Members: 2, Some: []string{"ada", "cid"}}},
+			Next: Forecast{2, []GroupForecast{{"Sales", 0, 0, 1, 1}}, []PersonForecast{{AccountID: 2, Email: "bob", Miss: []string{"Sales"}}, {AccountID: 3, Email: "cid", Keep: []string{"Sales"}}}},
+		}},
+		{"a row is gone, its group is deleted", MappingEdit{GroupMapping: manual(sso.Mappings{"h": id(hr)}), Unmapped: map[string]Fate{"s": FateDelete}}, Plan{
+			Now:  []Clearing{{Group: sso.Group{ID: sales, Name: "Sales"}, Delete: true, Members: 2, Some: []string{"ada", "cid"}}},
+			Next: Forecast{},
+		}},
+		{"deleting wins over emptying", MappingEdit{GroupMapping: GroupMapping{Mode: ModeOff}, Unmapped: map[string]Fate{"s": FateRemove, "h": FateDelete, "x": FateDelete}}, Plan{
+			Now: []Clearing{{Group: sso.Group{ID: sales, Name: "Sales"}, Members: 2, Some: []string{"ada", "cid"}}, {Group: sso.Group{ID: hr, Name: "HR"}, Delete: true, Members: 1, Some: []string{"cid"}}},
+		}},
+		{"a new row", MappingEdit{GroupMapping: manual(sso.Mappings{"s": append(id(sales), sso.GroupRef{Name: "New"}), "h": id(hr)})}, Plan{
+			Creates: []string{"New"},
+			Next:    Forecast{2, []GroupForecast{{"New", 2, 0, 0, 0}}, []PersonForecast{{AccountID: 1, Email: "ada", Gain: []string{"New"}}, {AccountID: 2, Email: "bob", Gain: []string{"New"}}}},
+			Due:     Forecast{2, []GroupForecast{{"Sales", 1, 1, 0, 0}}, []PersonForecast{{AccountID: 2, Email: "bob", Gain: []string{"Sales"}}, {AccountID: 3, Email: "cid", Lose: []string{"Sales"}}}},
+		}},
+		{"another group leads there", MappingEdit{GroupMapping: manual(sso.Mappings{"h": id(hr, sales)}), Unmapped: map[string]Fate{"s": FateDelete}}, Plan{
+			Next: Forecast{3, []GroupForecast{{"Sales", 0, 1, 1, 1}}, []PersonForecast{
+				{AccountID: 1, Email: "ada", Lose: []string{"Sales"}}, {AccountID: 2, Email: "bob", Miss: []string{"Sales"}}, {AccountID: 3, Email: "cid", Keep: []string{"Sales"}}}},
+		}},
+		{"administrators", MappingEdit{GroupMapping: manual(sso.Mappings{"s": id(sales, 2), "h": id(hr)})}, Plan{
+			NewAdministrators: []string{"s"},
+			Next:              Forecast{2, []GroupForecast{{sso.AdministratorsName, 2, 0, 0, 0}}, []PersonForecast{{AccountID: 1, Email: "ada", Gain: []string{sso.AdministratorsName}}, {AccountID: 2, Email: "bob", Gain: []string{sso.AdministratorsName}}}},
+			Due:               Forecast{2, []GroupForecast{{"Sales", 1, 1, 0, 0}}, []PersonForecast{{AccountID: 2, Email: "bob", Gain: []string{"Sales"}}, {AccountID: 3, Email: "cid", Lose: []string{"Sales"}}}},
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.want.People = 4
+			got, err := domain(office(), saved).Plan(t.Context(), tt.edit)
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Clearing{})); diff != "" || err != nil {
+				t.Errorf("(-want +got):\n%s%v", diff, err)
+			}
+		})
+	}
+}
+
+// A saver is the settings: it says what was saved.
+type saver struct {
+	saved   GroupMapping
+	version int64
+	changes []Change
+}
+
+func (s *saver) mapping(p people) Mapping {
+	return Mapping{
+		Store: p,
+		Saved: func(context.Context) (GroupMapping, int64, error) { return s.saved, s.version, nil },
+		Save: func(_ context.Context, c Change) (int64, error) {
+			s.changes = append(s.changes, c)
+			return s.version + 1, nil
+		},
+	}
+}
+
+func domain(p people, saved GroupMapping) Mapping { return (&saver{saved: saved}).mapping(p) }
+
+var root = Actor{Name: "root@example.com", Proved: true}
+
+// SECURITY G6, G8
+func TestEdit(t *testing.T) {
+	saved := manual(sso.Mappings{"s": id(sales), "h": id(hr)})
+	deletes := MappingEdit{GroupMapping: manual(sso.Mappings{"h": id(hr)}), Version: 7, Unmapped: map[string]Fate{"s": FateDelete}, Confirmed: Losses{2, 1}}
+	with := func(change func(*MappingEdit)) MappingEdit {
+		e := deletes
+		change(&e)
+		return e
+	}
+	for _, tt := range []struct {
+		name string
+		by   Actor
+		edit MappingEdit
+		want error // nil: saved
+	}{
+		{"confirmed", root, deletes, nil},
+		{"not confirmed", root, with(func(e *MappingEdit) { e.Confirmed = Losses{} }), ErrNotConfirmed},
+		{"another number", root, with(func(e *MappingEdit) { e.Confirmed.Members = 1 }), ErrNotConfirmed},
+		{"confirmed what is not lost", root, with(func(e *MappingEdit) { e.Unmapped = nil }), ErrNotConfirmed},
+		{"without a proof", Actor{Name: "root@example.com"}, deletes, sso.ProofNeeded},
+		{"administrators not confirmed", root, with(func(e *MappingEdit) { e.Mappings = sso.Mappings{"h": id(hr, 2)} }), ErrNotConfirmed},
+		{"of an older version", root, with(func(e *MappingEdit) { e.Version = 6 }), sso.Conflict},
+		{"no such mode", root, with(func(e *MappingEdit) { e.Mode = "x" }), sso.Invalid},
+		{"manual without rows", root, with(func(e *MappingEdit) { e.Mappings = nil }), sso.Invalid},
+		{"automatic with rows", root, with(func(e *MappingEdit) { e.Mode = ModeAutomatic }), sso.Invalid},
+		{"no such fate", root, with(func(e *MappingEdit) { e.Unmapped = map[string]Fate{"s": "x"} }), sso.Invalid},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &saver{saved: saved, version: 7}
+			_, version, err := s.mapping(office()).Edit(t.Context(), tt.by, tt.edit)
+			switch {
+			case !errors.Is(err, tt.want):
+				t.Errorf("got %v, want %v", err, tt.want)
+			case tt.want != nil && len(s.changes) != 0:
+				t.Errorf("got %+v saved, want nothing", s.changes)
+			case tt.want == nil && (version != 8 || len(s.changes) != 1 || len(s.changes[0].Clear) != 1 || s.changes[0].Undo == nil || s.changes[0].Clear[0].Event.Actor != root.Name):
+				t.Errorf("got version %d, %+v, want it saved with the clearing, its event, and a way back", version, s.changes)
+			}
+		})
+	}
+	s := &saver{saved: deletes.GroupMapping, version: 8}
+	if _, version, err := s.mapping(office()).Edit(t.Context(), root, deletes); version != 8 || err != nil || len(s.changes) != 0 {
+		t.Errorf("the same once more: got version %d, %v, %d saved, want nothing more done", version, err, len(s.changes))
+	}
+}
