@@ -48,6 +48,7 @@ type bridge struct {
 	db    string // DATABASE_URL
 	store *store.Store
 	srv   *server.Server
+	sso   *sso.Bridge
 	log   *ssotest.Buffer
 
 	change func(*server.Options)
@@ -113,7 +114,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.store = st
+	b.store, b.sso = st, br
 	o := server.Options{Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test"}
 	b.change(&o)
 	b.srv, err = server.New(o, server.Live{Config: cfg, Bridge: br})

@@ -558,6 +558,48 @@ func eventually(cond func() bool) error {
 	return fmt.Errorf("not within a second")
 }
 
+// CONTRACT 6, SECURITY E6: what of a groups claim was not understood stands in the event, on the person's page and in
+// explain, and a claim that means nothing changes nothing.
+func TestGroupsThatAreNotUnderstood(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		b := start(t, database, "JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"extHR":["HR"]}`)
+		c := b.browser()
+		for i, tt := range []struct {
+			claim any
+			want  string
+			stays bool
+		}{
+			{map[string]string{"0": "extHR"}, `the claim "groups" is no list of names: {"0":"extHR"}; memberships stay as they are`, true},
+			{"extHR,extSales", `"extHR,extSales" is one text and no list of names; memberships stay as they are`, true},
+			{[]any{map[string]string{"name": "extHR"}}, `1 of 1 entries are no names or too many: [{"name":"extHR"}]; memberships stay as they are`, true},
+			{[]string{"extHR "}, `"extHR " is not "extHR": names are compared letter by letter`, false},
+			{"/extHR", `"/extHR" is not "extHR": names are compared letter by letter`, false},
+			{[]string{"staff"}, `no mapping knows "staff"`, false},
+		} {
+			c.signIn(claims{"groups": "extHR", "n": i}).want(t, 302, "/")
+			tok := b.token(claims{"groups": tt.claim, "n": -1 - i})
+			explained := b.sso.Explain(t.Context(), sso.Callback{Token: tok})
+			said := ""
+			for _, check := range explained.Checks {
+				if check.Name == "groups" {
+					said = check.Detail
+				}
+			}
+			if !strings.Contains(said, tt.want) || strings.Contains(said, "no groups were sent") {
+				t.Errorf("%v: explain says %q, want %q", tt.claim, said, tt.want)
+			}
+			c.get("/auth/sso?jwt="+tok).want(t, 302, "/")
+			signIns, _, err := b.store.Events(t.Context(), sso.EventQuery{Kinds: []sso.EventKind{sso.EventSignIn}})
+			if err != nil || !strings.Contains(signIns[0].Detail, tt.want) {
+				t.Errorf("%v: got the event %+v (%v), want %q", tt.claim, signIns[0], err, tt.want)
+			}
+			if in := strings.Contains(fmt.Sprint(c.who()["groups"]), "HR"); in != tt.stays {
+				t.Errorf("%v: in the group: %v, want %v", tt.claim, in, tt.stays)
+			}
+		}
+	})
+}
+
 func TestGroupsFollowTheToken(t *testing.T) {
 	b := start(t, "JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"sales":["Sales","Reports"],"root":["Administrators"]}`)
 	c := b.browser()

@@ -191,7 +191,7 @@ func (m Mappings) Names() []string {
 // NamesToResolve returns the bridge group names whose ids [Policy.PlanGroups] needs for this identity, sorted.
 func (p Policy) NamesToResolve(id Identity) []string {
 	switch {
-	case !p.SyncGroups || !id.GroupsSent:
+	case !p.syncs(id):
 		return nil
 	case len(p.Mappings) > 0:
 		return p.Mappings.Names()
@@ -199,6 +199,90 @@ func (p Policy) NamesToResolve(id Identity) []string {
 	names := slices.Clone(id.Groups)
 	sort.Strings(names)
 	return slices.Compact(names)
+}
+
+// syncs reports whether the groups claim says which groups the person is in.
+func (p Policy) syncs(id Identity) bool { return p.SyncGroups && id.GroupsSent && !p.joined(id) }
+
+// joined reports whether the claim is one text that looks like several names, such as "extHR,extSales". No group has a
+// comma in its name; that the person is in none is not what was meant (SECURITY E6).
+func (p Policy) joined(id Identity) bool {
+	if len(id.Groups) != 1 || !strings.Contains(id.Groups[0], ",") {
+		return false
+	}
+	_, mapped := p.Mappings[id.Groups[0]]
+	return !mapped
+}
+
+// Bounds of what [Policy.GroupDoubts] quotes.
+const (
+	maxQuoted      = 60 // bytes of a name or a claim
+	maxNamesQuoted = 5
+)
+
+// GroupDoubts says in words what of a groups claim that was sent was not understood; "" for nothing. known are the names
+// that could have been meant: the keys of the mappings, or without any the names of the groups.
+func (p Policy) GroupDoubts(id Identity, known []string) string {
+	var parts []string
+	if id.GroupsFault != "" {
+		parts = append(parts, id.GroupsFault)
+	}
+	switch {
+	case !id.GroupsSent && id.GroupsFault != "":
+		parts = append(parts, "memberships stay as they are")
+	case p.SyncGroups && p.joined(id):
+		parts = append(parts, fmt.Sprintf("%s is one text and no list of names; memberships stay as they are", quoteName(id.Groups[0])))
+	case p.syncs(id):
+		parts = append(parts, unknownNames(id.Groups, known, len(p.Mappings) > 0)...)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// unknownNames tells names that nobody knows from those that are nearly a name.
+func unknownNames(sent, known []string, mapped bool) (parts []string) {
+	exact, near := map[string]bool{}, map[string]string{}
+	for _, name := range known {
+		exact[name], near[loose(name)] = true, name
+	}
+	var nearly, unknown []string
+	for _, name := range sent {
+		meant := near[loose(name)]
+		switch {
+		case exact[name]:
+		case meant != "":
+			nearly = append(nearly, fmt.Sprintf("%s is not %s: names are compared letter by letter", quoteName(name), quoteName(meant)))
+		default:
+			unknown = append(unknown, quoteName(name))
+		}
+	}
+	if len(nearly) > maxNamesQuoted {
+		nearly = append(nearly[:maxNamesQuoted], fmt.Sprintf("and %d more such names", len(nearly)-maxNamesQuoted))
+	}
+	who := "no group is called "
+	if mapped {
+		who = "no mapping knows "
+	}
+	if more := len(unknown) - maxNamesQuoted; more > 0 {
+		unknown = append(unknown[:maxNamesQuoted], fmt.Sprintf("and %d more", more))
+	}
+	if len(unknown) > 0 {
+		nearly = append(nearly, who+strings.Join(unknown, ", "))
+	}
+	return nearly
+}
+
+// loose is what a name has in common with one that was meant: neither case, nor space around it, nor the slash that
+// Keycloak puts before a group's path.
+func loose(name string) string {
+	return strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "/"))
+}
+
+// quoteName quotes a name with what is not to be seen in it, in at most about maxQuoted bytes.
+func quoteName(name string) string {
+	if len(name) > maxQuoted {
+		name = Truncate(name, maxQuoted) + "…"
+	}
+	return fmt.Sprintf("%q", name)
 }
 
 // A GroupPlan says which memberships a login changes. Both lists are sorted by id and do not overlap.
@@ -213,7 +297,7 @@ type GroupPlan struct {
 // whose names the IdP sent, except Administrators: those rights come only from a mapping that says so, and are neither
 // given nor taken by a name (SECURITY E4). All Users is never touched.
 func (p Policy) PlanGroups(id Identity, named map[string]int64, current []int64) GroupPlan {
-	if !p.SyncGroups || !id.GroupsSent {
+	if !p.syncs(id) {
 		return GroupPlan{}
 	}
 	wanted, scope := map[int64]bool{}, map[int64]bool{}

@@ -126,3 +126,49 @@ func FuzzParseMappings(f *testing.F) {
 		}
 	})
 }
+
+// What of a groups claim was not understood is said, with the names in quotes; a claim that means nothing changes nothing
+// (SECURITY E6).
+func TestGroupDoubts(t *testing.T) {
+	mapped := sso.Policy{SyncGroups: true, Mappings: mappings(t, `{"extHR":[7],"extSales":[8],"a,b":[9]}`)}
+	auto := sso.Policy{SyncGroups: true}
+	known := []string{"extHR", "extSales", "a,b"}
+	long := strings.Repeat("g", 300)
+	for _, tt := range []struct {
+		claim        string
+		policy       sso.Policy
+		want         string
+		keeps, drops bool // a member of 7 stays one, or not
+	}{
+		{`["extHR"]`, mapped, ``, true, false},
+		{`[]`, mapped, ``, false, true},
+		{`null`, mapped, ``, true, false},
+		{`{"0":"extHR"}`, mapped, `the claim "groups" is no list of names: {"0":"extHR"}; memberships stay as they are`, true, false},
+		{`[{"name":"extHR"}]`, mapped, `of the list in the claim "groups", 1 of 1 entries are no names or too many: [{"name":"extHR"}]; memberships stay as they are`, true, false},
+		{`7`, mapped, `the claim "groups" is no list of names: 7; memberships stay as they are`, true, false},
+		{`"extHR,extSales"`, mapped, `"extHR,extSales" is one text and no list of names; memberships stay as they are`, true, false},
+		{`["extHR, extSales"]`, auto, `"extHR, extSales" is one text and no list of names; memberships stay as they are`, true, false},
+		{`"a,b"`, mapped, ``, false, true},
+		{`["extHR "]`, mapped, `"extHR " is not "extHR": names are compared letter by letter`, false, true},
+		{`["/extHR"]`, mapped, `"/extHR" is not "extHR": names are compared letter by letter`, false, true},
+		{`"EXTHR"`, mapped, `"EXTHR" is not "extHR": names are compared letter by letter`, false, true},
+		{`["staff","extHR","x\u0000\u202ey"]`, mapped, `no mapping knows "staff", "x\x00\u202ey"`, true, false},
+		{`["staff"]`, auto, `no group is called "staff"`, false, true},
+		{`["1","2","3","4","5","6","7"]`, mapped, `no mapping knows "1", "2", "3", "4", "5", and 2 more`, false, true},
+		{`["` + long + `"]`, mapped, `no mapping knows "` + long[:60] + `…"`, false, true},
+		{`["extHR"]`, sso.Policy{}, ``, true, false},
+		{`{"0":"extHR"}`, sso.Policy{}, `the claim "groups" is no list of names: {"0":"extHR"}; memberships stay as they are`, true, false},
+	} {
+		id, err := names.Identify("jwt", claimsOf(t, `{"email":"a@b.c","groups":`+tt.claim+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tt.policy.GroupDoubts(id, known); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.claim, got, tt.want)
+		}
+		named := map[string]int64{"extHR": 7}
+		if plan := tt.policy.PlanGroups(id, named, []int64{sso.AllUsers, 7}); slices.Contains(plan.Remove, 7) != tt.drops || tt.keeps == tt.drops {
+			t.Errorf("%s: got the plan %+v, want 7 removed: %v", tt.claim, plan, tt.drops)
+		}
+	}
+}

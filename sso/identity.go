@@ -29,6 +29,10 @@ type Identity struct {
 	Attributes map[string]string // the whole set; replaces the synced attributes of the account
 	Groups     []string          // nil: not sent, change nothing; empty: in none
 	GroupsSent bool
+
+	// GroupsFault says what of a groups claim could not be read: all of it when GroupsSent is false, entries of a list else.
+	// "": nothing, or there was no claim.
+	GroupsFault string
 }
 
 // A Subject identifies a person at one provider for ever. With [SubjectEmail] the e-mail is all there is.
@@ -98,7 +102,7 @@ func (n ClaimNames) Identify(provider string, claims Claims) (Identity, error) {
 	}
 	id.FirstName = name(claims[n.FirstName])
 	id.LastName = name(claims[n.LastName])
-	id.Groups, id.GroupsSent = groupNames(claims[n.Groups])
+	id.Groups, id.GroupsSent, id.GroupsFault = groupNames(n.Groups, claims[n.Groups])
 	id.Attributes = n.attributes(claims)
 	return id, nil
 }
@@ -113,11 +117,14 @@ func name(claim any) *string {
 	return &s
 }
 
-// groupNames reads a groups claim. Absent, null, or of another type: not sent, and so nothing changes (SECURITY E6).
-func groupNames(claim any) (names []string, sent bool) {
+// groupNames reads a groups claim. Absent and null: not sent. What is neither a text nor a list with texts is not sent
+// either, so that it changes nothing (SECURITY E6), and is a fault.
+func groupNames(name string, claim any) (names []string, sent bool, fault string) {
 	switch v := claim.(type) {
+	case nil:
+		return nil, false, ""
 	case string:
-		return []string{v}, true
+		return []string{v}, true, ""
 	case []any:
 		names = []string{}
 		for _, e := range v {
@@ -125,9 +132,21 @@ func groupNames(claim any) (names []string, sent bool) {
 				names = append(names, s)
 			}
 		}
-		return names, true
+		if others := len(v) - len(names); others > 0 {
+			fault = fmt.Sprintf("of the list in the claim %q, %d of %d entries are no names or too many: %s", name, others, len(v), claimText(claim))
+		}
+		return names, len(names) > 0 || len(v) == 0, fault
 	}
-	return nil, false
+	return nil, false, fmt.Sprintf("the claim %q is no list of names: %s", name, claimText(claim))
+}
+
+// claimText shows a claim in a message, short and on one line.
+func claimText(claim any) string {
+	text, err := json.Marshal(claim)
+	if err != nil {
+		return fmt.Sprintf("a %T", claim)
+	}
+	return Shorten(string(text), maxQuoted)
 }
 
 func (n ClaimNames) attributes(claims Claims) map[string]string {
@@ -189,6 +208,14 @@ func CleanText(s string) string {
 		return r
 	}, strings.ToValidUTF8(s, "\ufffd"))
 	return strings.TrimSpace(clean)
+}
+
+// Shorten makes of a text that came from outside one line of at most n bytes, and shows where it was cut.
+func Shorten(s string, n int) string {
+	if s = CleanText(s); len(s) > n {
+		return Truncate(s, n) + "…"
+	}
+	return s
 }
 
 // Truncate cuts s to at most n bytes, never inside a character.

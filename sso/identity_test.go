@@ -43,9 +43,15 @@ func TestIdentify(t *testing.T) {
 		{"one group", `{"email":"a@b.c","groups":"one"}`, sso.Identity{Email: "a@b.c", Groups: []string{"one"}, GroupsSent: true, Attributes: map[string]string{}}},
 		{"no groups", `{"email":"a@b.c","groups":[]}`, sso.Identity{Email: "a@b.c", Groups: []string{}, GroupsSent: true, Attributes: map[string]string{}}},
 		{"null groups", `{"email":"a@b.c","groups":null}`, sso.Identity{Email: "a@b.c", Attributes: map[string]string{}}},
-		{"broken groups", `{"email":"a@b.c","groups":{"x":1}}`, sso.Identity{Email: "a@b.c", Attributes: map[string]string{}}}, // SECURITY E6
+		{"broken groups", `{"email":"a@b.c","groups":{"x":1}}`, sso.Identity{Email: "a@b.c", Attributes: map[string]string{}, // SECURITY E6
+			GroupsFault: `the claim "groups" is no list of names: {"x":1}`}},
+		{"no names", `{"email":"a@b.c","groups":[{"name":"extHR"}]}`, sso.Identity{Email: "a@b.c", Groups: []string{}, Attributes: map[string]string{},
+			GroupsFault: `of the list in the claim "groups", 1 of 1 entries are no names or too many: [{"name":"extHR"}]`}},
+		{"a number", `{"email":"a@b.c","groups":1e400}`, sso.Identity{Email: "a@b.c", Attributes: map[string]string{}, GroupsFault: `the claim "groups" is no list of names: 1e400`}},
+		{"false", `{"email":"a@b.c","groups":false}`, sso.Identity{Email: "a@b.c", Attributes: map[string]string{}, GroupsFault: `the claim "groups" is no list of names: false`}},
 		{"groups of all types", `{"email":"a@b.c","groups":["a",1,null,["b"],"c"]}`,
-			sso.Identity{Email: "a@b.c", Groups: []string{"a", "c"}, GroupsSent: true, Attributes: map[string]string{}}},
+			sso.Identity{Email: "a@b.c", Groups: []string{"a", "c"}, GroupsSent: true, Attributes: map[string]string{},
+				GroupsFault: `of the list in the claim "groups", 3 of 5 entries are no names or too many: ["a",1,null,["b"],"c"]`}},
 	}
 	for _, tt := range tests {
 		got, err := names.Identify("jwt", claimsOf(t, tt.claims))

@@ -5,7 +5,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,6 +70,7 @@ type login struct {
 	stale bool     // what others know of the account is out of date
 	noted []string // names of groups that were written down as seen
 	moved string   // in words: which memberships changed; "" for none
+	doubt string   // in words: what of the groups claim was not understood; "" for nothing
 }
 
 // check makes one decision. An explanation goes on after a refusal, and from there on writes nothing.
@@ -301,6 +304,9 @@ func (l *login) syncGroups(ctx context.Context) error {
 		return slices.Contains(plan.Remove, g.ID)
 	}))
 	l.moved = changesOf(l.out, current)
+	if l.doubt, err = l.groupDoubts(ctx, named); err != nil {
+		return err
+	}
 	if err := l.check("groups", func(x *sso.Exam) error {
 		x.Note("%s", l.groupsNote())
 		return nil
@@ -371,6 +377,27 @@ func (l *login) warnUnknown(named map[string]int64) {
 	}
 }
 
+// groupDoubts asks for the names of all groups only when one was sent that is none of them.
+func (l *login) groupDoubts(ctx context.Context, named map[string]int64) (string, error) {
+	id, policy := l.x.Identity, l.in.Policy
+	known := slices.Sorted(maps.Keys(policy.Mappings))
+	if len(known) == 0 {
+		known = slices.Sorted(maps.Keys(named))
+	}
+	doubt := policy.GroupDoubts(id, known)
+	if doubt == "" || len(policy.Mappings) > 0 || !policy.SyncGroups {
+		return doubt, nil
+	}
+	groups, err := someGroups(ctx, l.c, "SELECT id, name FROM groups ORDER BY name LIMIT "+strconv.Itoa(manyGroups))
+	for _, g := range groups {
+		known = append(known, g.Name)
+	}
+	return policy.GroupDoubts(id, known), err
+}
+
+// manyGroups is how many groups are looked through for the one that was meant.
+const manyGroups = 2000
+
 func (l *login) warn(format string, args ...any) {
 	l.out.Warnings = append(l.out.Warnings, fmt.Sprintf(format, args...))
 }
@@ -381,12 +408,14 @@ func (l *login) groupsNote() string {
 	switch {
 	case !policy.SyncGroups:
 		why = "JWT_GROUP_SYNC is off: memberships stay as they are"
+	case !id.GroupsSent && id.GroupsFault != "": // the doubt says so
 	case !id.GroupsSent:
 		why = "no groups were sent: memberships stay as they are"
 	default:
 		why = cmp.Or(l.moved, "memberships are as they should be")
 	}
-	return strings.Join(append([]string{why}, l.out.Warnings...), "; ")
+	parts := slices.DeleteFunc([]string{why, l.doubt}, func(part string) bool { return part == "" })
+	return strings.Join(append(parts, l.out.Warnings...), "; ")
 }
 
 // changesOf says in words which memberships a login changes; "" for none.
@@ -449,8 +478,10 @@ func (l *login) eventDetail() string {
 	case sso.AdmitReactivated:
 		parts = append(parts, "account reactivated")
 	}
-	if l.moved != "" {
-		parts = append(parts, l.moved)
+	for _, part := range []string{l.moved, l.doubt} {
+		if part != "" {
+			parts = append(parts, part)
+		}
 	}
 	return strings.Join(parts, "; ")
 }

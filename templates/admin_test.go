@@ -24,7 +24,7 @@ func adminSamples() []sample {
 		{"admin try wrong", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Alert: "This report was shown already.", Token: "abc", TokenError: "This is empty."}},
 		{"admin try accepted", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin", Token: "e30.e30.c2ln", Report: &AdminReport{
 			Accepted: true, Checks: []AdminCheck{{"signature", true, "HS256 with secret 1 of 2"}, {"exp", true, "in 9 minutes"}}, Email: "ada@acme.example",
-			Name: "Ada Lovelace", Attributes: []AdminFact{{"region", "north"}}, Sent: []string{"extHR", "extSales"}, SentAny: true, Account: "new",
+			Name: "Ada Lovelace", Attributes: []AdminFact{{"region", "north"}}, Sent: []string{"extHR", "extSales"}, SentAny: true, SentFault: `of the list in the claim "groups", 1 of 3 entries are no names or too many: …`, Account: "new",
 			Groups: []string{"All Users", "Sales"}, Warnings: []string{"a mapping names group 7, which does not exist"},
 		}}},
 		{"admin try refused", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin", Report: &AdminReport{

@@ -29,6 +29,7 @@ type AdminReport struct {
 	Attributes []AdminFact
 	Sent       []string // the groups that the token names
 	SentAny    bool     // it has a claim with groups
+	SentFault  string   // what of that claim cannot be read
 	Account    string   // known, new, reactivated, ""
 	Groups     []string // afterwards
 	Warnings   []string

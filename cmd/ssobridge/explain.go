@@ -197,6 +197,8 @@ func (p *program) printIdentity(e sso.Explanation) {
 		row("attribute "+name, id.Attributes[name])
 	}
 	switch {
+	case id.GroupsFault != "":
+		row("groups in the token", strings.Join(append(slices.Clone(id.Groups), id.GroupsFault), "; "))
 	case !id.GroupsSent:
 		row("groups in the token", "none sent: groups stay as they are")
 	default:

@@ -51,6 +51,7 @@ type Explanation struct {
 	Name      string            `json:"name"`
 	Sent      []string          `json:"groups_sent" doc:"the groups that the token names"`
 	SentAny   bool              `json:"groups_claim" doc:"the token has a claim with groups"`
+	SentFault string            `json:"groups_fault" doc:"what of that claim cannot be read"`
 	Attribute map[string]string `json:"attributes"`
 	Groups    []string          `json:"groups" doc:"the groups afterwards"`
 	Account   string            `json:"account" doc:"what becomes of the account" enum:"known,new,reactivated,"`
@@ -61,6 +62,7 @@ func explanation(e sso.Explanation) Explanation {
 	out := Explanation{
 		Accepted: e.Accepted, Code: string(e.Code), Advice: e.Code.Advice(), Checks: append([]sso.Check{}, e.Checks...),
 		Email: e.Identity.Email, Sent: append([]string{}, e.Identity.Groups...), SentAny: e.Identity.GroupsSent,
+		SentFault: e.Identity.GroupsFault,
 		Attribute: e.Identity.Attributes, Groups: []string{}, Warnings: []string{},
 	}
 	for _, part := range []*string{e.Identity.FirstName, e.Identity.LastName} {
@@ -123,7 +125,8 @@ func (a *Admin) tryForm(c *call) error {
 func report(e Explanation) *templates.AdminReport {
 	r := &templates.AdminReport{
 		Accepted: e.Accepted, Code: e.Code, Advice: e.Advice, Email: e.Email, Name: e.Name, Sent: e.Sent, SentAny: e.SentAny,
-		Groups: e.Groups, Account: e.Account, Warnings: e.Warnings,
+		SentFault: e.SentFault,
+		Groups:    e.Groups, Account: e.Account, Warnings: e.Warnings,
 	}
 	for _, check := range e.Checks {
 		r.Checks = append(r.Checks, templates.AdminCheck{Name: check.Name, OK: check.OK, Detail: check.Detail})
