@@ -16,6 +16,9 @@ func mendAnswer(resp *http.Response) error {
 	}
 	p := resp.Request.Context().Value(proxiedKey{}).(proxied)
 	p.server.keepOurCookies(resp.Header)
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		p.upload.endConnection(resp.Header)
+	}
 	if !p.public && resp.StatusCode != http.StatusSwitchingProtocols {
 		p.live.keepPrivate(resp.Header)
 	}

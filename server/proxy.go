@@ -70,6 +70,7 @@ func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 		p.server.Log.Error("upstream does not answer", "error", err)
 		err = sso.UpstreamDown
 	}
+	p.upload.endConnection(w.Header())
 	p.server.refuseApp(w, p.asked, p.live, p.live.wantedHere(p.asked), err) // r has the app's path, and credentials removed
 }
 
@@ -122,8 +123,9 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry,
 	if r.ContentLength != 0 && body != nil {
 		p.upload = &upload{ReadCloser: body}
 		body = p.upload
+		answerBeforeEnd(w)
 	}
-	ctx := context.WithValue(r.Context(), proxiedKey{}, p)
+	ctx := noteUpload(context.WithValue(r.Context(), proxiedKey{}, p), p.upload != nil)
 	if e != nil {
 		var done func()
 		ctx, done = s.principals.watch(ctx, e, rule.Groups)
