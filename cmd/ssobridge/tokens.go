@@ -86,7 +86,7 @@ func tokensLogin(ctx context.Context, p *program, c *command, args []string) err
 	if err != nil {
 		return err
 	}
-	p.tokenNotes(cfg)
+	p.tokenNotes(cfg, *expires)
 	fmt.Fprintln(p.stdout, loginLink(cfg, signed, *returnTo))
 	return nil
 }
@@ -111,13 +111,23 @@ func loginLink(cfg *setting.Config, signed, returnTo string) string {
 	return link
 }
 
-// tokenNotes says on stderr why the link may not work as it is.
-func (p *program) tokenNotes(cfg *setting.Config) {
+// tokenNotes says on stderr how long the link lives, or why it does not work as it is.
+func (p *program) tokenNotes(cfg *setting.Config, expires time.Duration) {
 	switch {
 	case !cfg.JWTEnabled:
 		fmt.Fprintln(p.stderr, "hint: sign-in is off until JWT_IDENTITY_PROVIDER_URI is set and JWT_ENABLED is not false")
 	case cfg.JWTBinding != sso.BindingOff:
 		fmt.Fprintf(p.stderr, "hint: JWT_BINDING is %s, so the bridge refuses a link that no browser began with; ssobridge explain still judges the token\n", cfg.JWTBinding)
+	default:
+		life, why := expires, "--expires"
+		if cfg.JWTMaxAge < life { // the token has iat
+			life, why = cfg.JWTMaxAge, "JWT_MAX_AGE"
+		}
+		often := "once"
+		if cfg.JWTProfile == sso.Metabase {
+			often = "as often as you like"
+		}
+		fmt.Fprintf(p.stderr, "the link lives %v (%s) and works %s\n", life, why, often)
 	}
 }
 
