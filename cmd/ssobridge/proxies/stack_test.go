@@ -201,7 +201,7 @@ func startWith(t *testing.T, p proxy, a *app) *stack {
 	l, bridge := bridgetest.Listen(t)
 	s.startBridge(l)
 	names := s.names(dir, bridge)
-	for _, name := range []string{"nginx.conf", "ssobridge-app.conf", "ssobridge-ask.conf", "Caddyfile", "ssobridge.caddy", "traefik.yml", "dynamic.yml"} {
+	for _, name := range []string{"nginx.conf", "ssobridge-down.html", "ssobridge-app.conf", "ssobridge-ask.conf", "Caddyfile", "ssobridge.caddy", "traefik.yml", "dynamic.yml"} {
 		from := name
 		if p.place == apart {
 			from = strings.NewReplacer("nginx.conf", "nginx-hosts.conf", "Caddyfile", "Caddyfile-hosts").Replace(name)
@@ -219,7 +219,7 @@ func startWith(t *testing.T, p proxy, a *app) *stack {
 // names puts this stack's addresses in place of the documented ones, and where there is TLS, a certificate.
 func (s *stack) names(dir, bridge string) *strings.Replacer {
 	port := s.addr[strings.LastIndex(s.addr, ":"):]
-	all := []string{"127.0.0.1:3000", bridge, "127.0.0.1:8000", s.app.addr}
+	all := []string{"127.0.0.1:3000", bridge, "127.0.0.1:8000", s.app.addr, "root /etc/nginx", "root " + dir, "root * /etc/caddy", "root * " + dir}
 	if s.proxy.place == plain {
 		return strings.NewReplacer(append(all, `":8080"`, `"`+s.addr+`"`, "listen 8080", "listen "+s.addr, ":8080 {", port+" {")...)
 	}
