@@ -558,6 +558,27 @@ func eventually(cond func() bool) error {
 	return fmt.Errorf("not within a second")
 }
 
+// A refusal is found by the e-mail that its token names. One that nobody signed says so; neither is looked up, so that it
+// leaves the same whether the account exists or not (SECURITY L9).
+func TestRefusalsNameThePerson(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		b := start(t, database)
+		b.browser().signIn(claims{"email": "root@example.com"}).want(t, 302, "/")
+		for _, email := range []string{"root@example.com", "nobody@example.com"} {
+			old := b.token(claims{"email": email, "exp": b.now().Add(-time.Hour).Unix()})
+			header, rest, _ := strings.Cut(b.token(claims{"email": email}), ".")
+			payload, _, _ := strings.Cut(rest, ".")
+			for tok, proven := range map[string]bool{old: true, header + "." + payload + "." + strings.Repeat("A", 43): false} {
+				b.browser().get("/auth/sso?jwt="+tok).want(t, 401, "")
+				found, _, err := b.store.Events(t.Context(), sso.EventQuery{Email: strings.ToUpper(email), Kinds: []sso.EventKind{sso.EventSignInRefused}, Page: sso.Page{Limit: 1}})
+				if err != nil || len(found) != 1 || found[0].Email != email || found[0].AccountID != 0 || strings.Contains(found[0].Detail, sso.Unproven) == proven {
+					t.Errorf("%s, proven %v: got %+v, %v", email, proven, found, err)
+				}
+			}
+		}
+	})
+}
+
 // CONTRACT 6, SECURITY E6: what of a groups claim was not understood stands in the event, on the person's page and in
 // explain, and a claim that means nothing changes nothing.
 func TestGroupsThatAreNotUnderstood(t *testing.T) {

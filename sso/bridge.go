@@ -1,11 +1,13 @@
 package sso
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -331,7 +333,7 @@ func (b *Bridge) newSession(cb Callback, x *Exam, id string) Session {
 
 func (b *Bridge) event(kind EventKind, cb Callback, x *Exam) Event {
 	e := Event{
-		At: x.Now, Kind: kind, Reference: cb.Reference, Peer: cb.Peer, Email: x.Identity.Email,
+		At: x.Now, Kind: kind, Reference: cb.Reference, Peer: cb.Peer, Email: cmp.Or(x.Identity.Email, x.Claimed),
 		KeyID: Truncate(CleanText(x.KeyID), 100), Proof: x.Proof.Key,
 	}
 	if b.Provider != nil {
@@ -344,6 +346,9 @@ func (b *Bridge) event(kind EventKind, cb Callback, x *Exam) Event {
 func (b *Bridge) refused(ctx context.Context, cb Callback, x *Exam) {
 	e := b.event(EventSignInRefused, cb, x)
 	e.Code, e.Detail = CodeOf(x.Err), Reason(x.Err)
+	if e.Email != "" && e.Proof == "" {
+		e.Detail = strings.TrimPrefix(e.Detail+"; "+Unproven, "; ")
+	}
 	if err := b.Store.Record(context.WithoutCancel(ctx), e); err != nil {
 		b.Log.ErrorContext(ctx, "event not recorded", "reference", e.Reference, "error", err)
 	}

@@ -14,13 +14,17 @@ type Event struct {
 	Reference string // what the person saw on the page; ties page, log and trail together
 	Provider  string
 	AccountID int64  // 0: no account
-	Email     string // of the person it is about; only when a verified token or an administrator named it
+	Email     string // of the person it is about; that of a token which was not verified is marked in Detail, see [Unproven]
 	Actor     string // who did it, when not the person: an administrator's e-mail, or "cli"
 	Peer      string // network address of the client
 	Detail    string // the reason, and what changed; plain text for an administrator
 	KeyID     string
 	Proof     string // [Proof.Key]: tells that two events had the same token
 }
+
+// Unproven is how the detail of an event ends when its e-mail comes from a token whose signature was not verified: anybody
+// can have written it.
+const Unproven = "the e-mail is claimed, not proven"
 
 // EventKind says what happened.
 type EventKind string

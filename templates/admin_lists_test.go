@@ -48,7 +48,7 @@ func listSamples() []sample {
 			},
 			Adding: "Supp", AddingError: "There is no group of this name.", Offers: []string{"Support"},
 			Synced: true, Sent: []string{"extSales", "extStaff"}, SentAny: true,
-			Sessions: []Session{session, other}, SessionsFurther: true, Events: events,
+			Sessions: []Session{session, other}, SessionsFurther: true, Events: events, Refused: events,
 		}},
 		{"admin person new", AdminPerson{AdminLayout: layout(AdminSectionPeople), ID: 4, Person: grace, CreatedAt: sampleTime, Now: sampleTime,
 			Groups: []AdminMembership{{ID: 1, Name: "All Users", Why: "Everyone is in it", Fixed: true}}, SentAny: true}},

@@ -92,6 +92,7 @@ type AdminPerson struct {
 	Sessions        []Session
 	SessionsFurther bool // there are more
 	Events          []AdminEvent
+	Refused         []AdminEvent // sign-ins
 }
 
 func (AdminPerson) template() string { return "admin-person" }

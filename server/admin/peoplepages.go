@@ -235,6 +235,7 @@ func (a *Admin) fillAttribute(p *templates.AdminPerson) {
 const (
 	sessionsShown = 10
 	eventsShown   = 8
+	refusedShown  = 4
 )
 
 // personShown is the page of a person as things are.
@@ -256,12 +257,16 @@ func (a *Admin) personShown(c *call, id int64) (templates.AdminPerson, error) {
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
+	refused, err := a.activity(c, activityQuery{Person: d.Email, Kind: string(sso.EventSignInRefused), Limit: refusedShown})
+	if err != nil {
+		return templates.AdminPerson{}, err
+	}
 	row := personRow(d.person)
 	p := templates.AdminPerson{
 		AdminLayout: c.layout(templates.AdminSectionPeople), ID: id, Person: row.Person, Active: d.Active, HasPassword: d.HasPassword,
 		Self: id == c.who.Account.ID, Source: d.Source, CreatedAt: d.CreatedAt, LastLogin: row.LastLogin, Now: a.Now(),
 		Offers: offers(groups, d.Groups), Synced: a.Host.Config().JWTGroupSync, SessionsFurther: sessions.Next != "",
-		Events: shownEvents(events.Events),
+		Events: shownEvents(events.Events), Refused: shownEvents(refused.Events),
 	}
 	if d.IDPGroups != nil {
 		p.Sent, p.SentAny = *d.IDPGroups, true

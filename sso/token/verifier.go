@@ -101,6 +101,7 @@ func (v *Verifier) Verify(ctx context.Context, token string, x *sso.Exam) {
 	if v.Profile == sso.Metabase {
 		e.now, e.leeway = time.Unix(x.Now.Unix(), 0), 0
 	}
+	defer e.noteClaimed(x)
 	for _, s := range steps() {
 		if e.have&s.needs != s.needs {
 			continue
@@ -110,6 +111,22 @@ func (v *Verifier) Verify(ctx context.Context, token string, x *sso.Exam) {
 		}
 	}
 }
+
+// noteClaimed keeps whom a refused token names, so that the refusal is found when that person is looked for.
+func (e *exam) noteClaimed(x *sso.Exam) {
+	if x.Err == nil || e.have&hasParts == 0 {
+		return
+	}
+	claims := e.claims
+	if claims == nil { // a payload that cannot be read names nobody
+		claims, _ = parseObject(e.compact.payload)
+	}
+	email, _ := claims.String(e.Names.Email)
+	x.Claimed = sso.Truncate(sso.CleanText(email), maxClaimed)
+}
+
+// maxClaimed is the length of an address (RFC 5321 §4.5.3.1.3).
+const maxClaimed = 254
 
 func (v *Verifier) configured() error {
 	if v == nil || v.Keys == nil || v.Names.Email == "" {
