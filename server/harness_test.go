@@ -51,6 +51,8 @@ type bridge struct {
 	sso   *sso.Bridge
 	log   *ssotest.Buffer
 
+	meddler *meddler
+
 	change func(*server.Options)
 
 	mu    sync.Mutex
@@ -110,17 +112,20 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	ctx, st := bridgetest.Open(t, cfg, b.now, log)
-	br, _, err := wire.Bridge(ctx, cfg, st, b.now, log)
+	b.store, b.meddler = st, &meddler{Store: st}
+	runtime, err := wire.NewRuntime(ctx, cfg, b.meddler, cfg.SecretKey, b.now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.store, b.sso = st, br
-	o := server.Options{Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test"}
+	b.sso = runtime.Live().Bridge
+	o := server.Options{Store: b.meddler, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test",
+		SettingsChanged: runtime.Reload}
 	b.change(&o)
-	b.srv, err = server.New(o, server.Live{Config: cfg, Bridge: br})
+	b.srv, err = server.New(o, runtime.Live())
 	if err != nil {
 		t.Fatal(err)
 	}
+	runtime.Follow(b.srv.Apply)
 	bridgetest.Serve(t, b.srv, l)
 }
 

@@ -49,11 +49,11 @@ func (s *Server) handleSSO(c echo.Context) error {
 	case !in.Answers():
 		return s.begin(c, l, in)
 	case api:
-		return s.signInAPI(c, l, in)
+		return s.signInAPI(c, in)
 	case !taken && l.viaHandoff(r):
 		return s.keepHandoff(c, l, in)
 	}
-	return s.signIn(c, l, in)
+	return s.bySettings(r.Context(), func(l *live) error { return s.signIn(c, l, in) })
 }
 
 // begin sends the browser to the identity provider.
@@ -89,6 +89,12 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 	login, err := s.runLogin(r, l, cb)
 	if ask, ok := errors.AsType[*sso.SwitchNeeded](err); ok {
 		return s.askSwitch(c, l, cb, ask)
+	}
+	if _, changed := errors.AsType[sso.SettingsChanged](err); changed {
+		if in.Code != "" { // it is used up
+			return c.Redirect(http.StatusSeeOther, l.signIn(wantedPath(r, l)))
+		}
+		return err
 	}
 	if cb.Flow != nil {
 		s.endFlow(c, l, in.State, err)
@@ -163,8 +169,8 @@ func (s *Server) loginURLAsJSON(c echo.Context, l *live, in sso.Callback) error 
 }
 
 // signInAPI answers a program: the session's id in the body, and no cookie.
-func (s *Server) signInAPI(c echo.Context, l *live, in sso.Callback) error {
-	login, err := s.openAPISession(c, l, in)
+func (s *Server) signInAPI(c echo.Context, in sso.Callback) error {
+	login, err := s.openAPISession(c, in)
 	if err != nil {
 		return err
 	}
@@ -183,28 +189,33 @@ func (s *Server) handleToSession(c echo.Context) error {
 	if err := l.checkScript(c.Request()); err != nil {
 		return err
 	}
-	login, err := s.openAPISession(c, l, in)
+	login, err := s.openAPISession(c, in)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]string{"session_token": login.SessionID})
 }
 
-func (s *Server) openAPISession(c echo.Context, l *live, in sso.Callback) (*sso.Login, error) {
-	cb := s.callback(c.Request(), l, in)
-	login, err := s.runLogin(c.Request(), l, cb)
-	if err != nil {
-		return nil, err
-	}
-	s.logSignIn(c.Request(), cb, login)
-	return login, nil
+func (s *Server) openAPISession(c echo.Context, in sso.Callback) (login *sso.Login, err error) {
+	r := c.Request()
+	err = s.bySettings(r.Context(), func(l *live) error {
+		cb := s.callback(r, l, in)
+		if login, err = s.runLogin(r, l, cb); err != nil {
+			return err
+		}
+		s.logSignIn(r, cb, login)
+		return nil
+	})
+	return login, err
 }
 
-// runLogin runs a login, and counts it. A question to the person ([sso.SwitchNeeded]) is neither a sign-in nor a refusal.
+// runLogin runs a login, and counts it. A question to the person ([sso.SwitchNeeded]) is neither a sign-in nor a refusal;
+// nor is one that is judged anew ([sso.SettingsChanged]).
 func (s *Server) runLogin(r *http.Request, l *live, cb sso.Callback) (*sso.Login, error) {
 	began := time.Now()
 	login, err := l.bridge.SignIn(r.Context(), cb)
-	if _, ask := errors.AsType[*sso.SwitchNeeded](err); !ask {
+	_, ask := errors.AsType[*sso.SwitchNeeded](err)
+	if _, anew := errors.AsType[sso.SettingsChanged](err); !ask && !anew {
 		s.metrics.SignedIn(login, time.Since(began))
 	}
 	return login, err

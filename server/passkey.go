@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -32,11 +31,9 @@ type passkeyStore interface {
 	Passkey(ctx context.Context, id string) (sso.Passkey, error)
 	AddPasskey(ctx context.Context, p sso.Passkey, e sso.Event) error
 	RenamePasskey(ctx context.Context, accountID int64, id, name string, e sso.Event) error
-	RemovePasskey(ctx context.Context, accountID int64, id string, e sso.Event) error
-	// UsePasskey notes a use; [sso.Conflict] when the counter is not before any more.
-	UsePasskey(ctx context.Context, p sso.Passkey, before int64, at time.Time) error
+	// RemovePasskey also ends the sessions that the passkey opened, but for keep.
+	RemovePasskey(ctx context.Context, accountID int64, id string, keep sso.SessionHash, e sso.Event) error
 	Account(ctx context.Context, id int64) (sso.Account, error)
-	Memberships(ctx context.Context, accountID int64) ([]sso.Membership, error)
 }
 
 const (
@@ -122,14 +119,10 @@ func (s *Server) authnUser(ctx context.Context, a sso.Account) (authnUser, error
 	return u, nil
 }
 
-// mayUsePasskeys: people who have a password, and administrators. Others sign in through their provider, which alone says
-// when they may not any more (SECURITY E3).
-func mayUsePasskeys(a sso.Account, administrator bool) bool { return a.HasPassword || administrator }
-
 // withPasskeys returns who is signed in and may have passkeys; nil once it has sent someone to sign in.
 func (s *Server) withPasskeys(c echo.Context, l *live) (*sso.Principal, error) {
 	p, err := s.mustSignIn(c, l, loginPage(l, l.path(c.Request().URL.Path)))
-	if p != nil && !mayUsePasskeys(p.Account, p.Administrator()) {
+	if p != nil && !sso.MayUsePasskeys(p.Account, p.Administrator()) {
 		return nil, fmt.Errorf("account %d has no password and is no administrator: %w", p.Account.ID, sso.NotFound)
 	}
 	return p, err
@@ -186,7 +179,7 @@ func (s *Server) handlePasskeyChange(c echo.Context) error {
 			}
 			return c.Redirect(http.StatusSeeOther, location)
 		}
-		err = s.Store.RemovePasskey(r.Context(), p.Account.ID, id, s.passkeyEvent(r, l, p.Account, "passkey removed: %q", key.Name))
+		err = s.Store.RemovePasskey(r.Context(), p.Account.ID, id, p.Session.Hash, s.passkeyEvent(r, l, p.Account, "passkey removed: %q", key.Name))
 	default:
 		err = fmt.Errorf("what to do with the passkey is missing: %w", sso.RequestMalformed)
 	}
@@ -308,11 +301,9 @@ func (s *Server) handlePasskeySignIn(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	account, err := s.passkeyOwner(c, l, in)
-	if err != nil {
-		return err
-	}
-	if err := s.openLocal(c, l, account, "passkey"); err != nil {
+	if err := s.provePasskey(c, l, in, func(a sso.Account, by sso.Credential) error {
+		return s.openLocal(c, a, by, "passkey")
+	}); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]string{"location": to})
@@ -329,44 +320,48 @@ func (s *Server) handlePasskeyConfirm(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	account, err := s.passkeyOwner(c, l, in)
-	if err == nil && account.ID != p.Account.ID {
-		err = fmt.Errorf("the passkey is account %d's, not %d's: %w", account.ID, p.Account.ID, sso.PasskeyRefused)
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.proved(c, l, p, "passkey"); err != nil {
+	if err := s.provePasskey(c, l, in, func(a sso.Account, by sso.Credential) error {
+		if a.ID != p.Account.ID {
+			return fmt.Errorf("the passkey is account %d's, not %d's: %w", a.ID, p.Account.ID, sso.PasskeyRefused)
+		}
+		return s.proved(c, l, p, by, "passkey")
+	}); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]string{"location": to})
 }
 
-// passkeyOwner verifies a signature and returns the active account that it proves. It leaves an event of a refusal.
-func (s *Server) passkeyOwner(c echo.Context, l *live, in passkeyInput) (sso.Account, error) {
+// provePasskey verifies a signature and calls use, which acts on what it proves. It leaves an event of a refusal.
+func (s *Server) provePasskey(c echo.Context, l *live, in passkeyInput, use func(sso.Account, sso.Credential) error) error {
 	r := c.Request()
-	account, err := s.verifyPasskey(c, l, in)
+	account, by, err := s.verifyPasskey(c, l, in)
+	if err == nil {
+		err = use(account, by)
+		if code := sso.CodeOf(err); code == sso.Conflict || code == sso.AccountDisabled {
+			err = fmt.Errorf("%w: %w", sso.PasskeyRefused, err)
+		}
+	}
 	if sso.CodeOf(err) == sso.PasskeyRefused {
 		s.recordRefusal(r.Context(), sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.PasskeyRefused, Reference: reference(r),
 			Provider: "passkey", AccountID: account.ID, Email: account.Email, Peer: l.peer(r), Detail: sso.Reason(err)})
 	}
-	return account, err
+	return err
 }
 
 // verifyPasskey returns the account also with an error, once the signature is verified.
-func (s *Server) verifyPasskey(c echo.Context, l *live, in passkeyInput) (sso.Account, error) {
+func (s *Server) verifyPasskey(c echo.Context, l *live, in passkeyInput) (a sso.Account, by sso.Credential, err error) {
 	ctx := c.Request().Context()
 	w, err := l.authn()
 	if err != nil {
-		return sso.Account{}, err
+		return a, by, err
 	}
 	cer, err := s.endCeremony(c, l, 0)
 	if err != nil {
-		return sso.Account{}, err
+		return a, by, err
 	}
 	answer, err := protocol.ParseCredentialRequestResponseBytes(in.Credential)
 	if err != nil {
-		return sso.Account{}, passkeyError(err)
+		return a, by, passkeyError(err)
 	}
 	var key sso.Passkey
 	var down error // of the store, which the library would hide
@@ -379,15 +374,13 @@ func (s *Server) verifyPasskey(c echo.Context, l *live, in passkeyInput) (sso.Ac
 	}, cer.Session, answer)
 	switch {
 	case down != nil && sso.CodeOf(down) != sso.NotFound:
-		return sso.Account{}, down
+		return a, by, down
 	case err != nil:
-		return sso.Account{}, passkeyError(err)
+		return a, by, passkeyError(err)
 	}
-	account := user.(authnUser).account
-	if err := s.usePasskey(c.Request(), l, account, key, signed); err != nil {
-		return account, err
-	}
-	return account, s.admitPasskey(ctx, account)
+	a = user.(authnUser).account
+	by, err = s.usedPasskey(c.Request(), l, a, key, signed)
+	return a, by, err
 }
 
 func (s *Server) userOfPasskey(ctx context.Context, rawID []byte) (sso.Passkey, authnUser, error) {
@@ -403,44 +396,21 @@ func (s *Server) userOfPasskey(ctx context.Context, rawID []byte) (sso.Passkey, 
 	return key, u, err
 }
 
-// usePasskey notes the use. A counter that does not grow means that there are two of a passkey that cannot be copied: it
-// is refused, with a warning for administrators (WebAuthn §6.1.1, §7.2 step 22).
-func (s *Server) usePasskey(r *http.Request, l *live, a sso.Account, key sso.Passkey, signed *webauthn.Credential) error {
+// usedPasskey is the passkey after this use. A counter that does not grow means that there are two of a passkey that cannot
+// be copied: it is refused, with a warning for administrators (WebAuthn §6.1.1, §7.2 step 22).
+func (s *Server) usedPasskey(r *http.Request, l *live, a sso.Account, key sso.Passkey, signed *webauthn.Credential) (sso.Credential, error) {
 	if signed.Authenticator.CloneWarning {
 		e := s.passkeyEvent(r, l, a, "passkey %q may have been copied: its counter went back from %d. Remove it if its owner cannot explain it",
 			key.Name, key.SignCount)
 		e.Kind = sso.EventWarning
 		s.recordRefusal(r.Context(), e)
 		s.Log.WarnContext(r.Context(), "a passkey may have been copied", "account", a.ID, "reference", e.Reference)
-		return fmt.Errorf("the passkey's counter went back: %w", sso.PasskeyRefused)
+		return sso.Credential{}, fmt.Errorf("the passkey's counter went back: %w", sso.PasskeyRefused)
 	}
 	credential, err := json.Marshal(signed)
-	if err != nil {
-		return err
-	}
-	before := key.SignCount
+	by := sso.Credential{AccountID: a.ID, CountBefore: key.SignCount, Passkey: &key}
 	key.Credential, key.SignCount = string(credential), int64(signed.Authenticator.SignCount)
-	err = s.Store.UsePasskey(r.Context(), key, before, s.Now())
-	if code := sso.CodeOf(err); code == sso.Conflict || code == sso.NotFound {
-		return fmt.Errorf("%w: %w", sso.PasskeyRefused, err)
-	}
-	return err
-}
-
-// admitPasskey: the account must be active and still one that may use passkeys.
-func (s *Server) admitPasskey(ctx context.Context, a sso.Account) error {
-	groups, err := s.Store.Memberships(ctx, a.ID)
-	if err != nil {
-		return err
-	}
-	administrator := slices.ContainsFunc(groups, func(m sso.Membership) bool { return m.ID == sso.Administrators })
-	switch {
-	case !a.Active:
-		return fmt.Errorf("account %d is deactivated: %w", a.ID, sso.PasskeyRefused)
-	case !mayUsePasskeys(a, administrator):
-		return fmt.Errorf("account %d has no password and is no administrator any more: %w", a.ID, sso.PasskeyRefused)
-	}
-	return nil
+	return by, err
 }
 
 // passkeyError keeps what the library found for the log, where it must not be longer than a line: it quotes what a client

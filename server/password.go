@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -88,12 +89,10 @@ func (s *Server) handlePassword(c echo.Context) error {
 	if !l.cfg.EnablePasswordLogin {
 		return sso.NotFound
 	}
-	known, err := s.provePassword(r, l, email, values.Get("password"), "")
+	err = s.provePassword(r, l, attempt{email: email, typed: values.Get("password")}, func(known knownPassword) error {
+		return s.openLocal(c, known.account, known.credential(), "password")
+	})
 	if err == nil {
-		if err = s.openLocal(c, l, known.account, "password"); err != nil {
-			return err
-		}
-		http.SetCookie(c.Response(), s.deviceCookie(l, known.account))
 		return c.Redirect(http.StatusSeeOther, to)
 	}
 	problem, ok := s.shownProblem(c, err)
@@ -110,43 +109,99 @@ func (s *Server) handlePassword(c echo.Context) error {
 	return s.page(c.Response(), problem.status, page)
 }
 
+// An attempt is a password that somebody typed, and what for, in words for the event of a refusal.
+type attempt struct{ email, typed, what string }
+
 // A knownPassword is an active account whose password was given.
 type knownPassword struct {
 	account sso.Account
 	hash    string
 }
 
-// provePassword is the one place where a password is looked at. It leaves an event of a refusal; what for goes into it.
-// Errors: [sso.PasswordRefused], [sso.Throttled], [sso.StoreUnavailable].
+func (k knownPassword) credential() sso.Credential {
+	return sso.Credential{AccountID: k.account.ID, PasswordHash: k.hash}
+}
+
+// provePassword is the one place where a password is looked at. When it is right, it calls use, which acts on it; that is
+// when [sso.Conflict] says that it is not right any more, which is then judged anew (SECURITY D8). It leaves an event of a
+// refusal. Errors: those of use, [sso.PasswordRefused], [sso.Throttled], [sso.StoreUnavailable].
 //
 // Whatever the account, it does the same: one look into the store, one count, one hash, one event (SECURITY I3).
-func (s *Server) provePassword(r *http.Request, l *live, email, typed, what string) (knownPassword, error) {
+func (s *Server) provePassword(r *http.Request, l *live, try attempt, use func(knownPassword) error) error {
 	ctx, now := r.Context(), s.Now()
-	account, hash, err := s.Store.PasswordHash(ctx, email)
-	if err != nil && sso.CodeOf(err) != sso.NotFound {
-		return knownPassword{}, err
+	account, hash, err := s.passwordHash(ctx, try.email)
+	if err != nil {
+		return err
 	}
-	g := s.guessOf(r, l, account, email)
+	g := s.guessOf(r, l, account, try.email)
 	// Counted before the hash is computed, so that many guesses at once are all counted.
 	over, err := s.Store.AddFailureWithin(ctx, g.limits, now.Add(-throttleWindow), now)
 	switch {
 	case err != nil:
-		return knownPassword{}, err
+		return err
 	case over != "":
-		return knownPassword{}, fmt.Errorf("%d failures of %s within %v: %w", g.limits[over], over, throttleWindow, sso.Throttled)
+		return fmt.Errorf("%d failures of %s within %v: %w", g.limits[over], over, throttleWindow, sso.Throttled)
 	}
-	ok, _, err := s.Passwords.Verify(ctx, hash, typed)
-	if err != nil {
-		return knownPassword{}, fmt.Errorf("%w: %w", err, sso.StoreUnavailable)
+	for range maxAnew {
+		ok, _, err := s.Passwords.Verify(ctx, hash, try.typed)
+		if err != nil {
+			return fmt.Errorf("%w: %w", err, sso.StoreUnavailable)
+		}
+		if !ok || !account.Active || hash == "" {
+			break
+		}
+		err = use(knownPassword{account, hash})
+		switch sso.CodeOf(err) {
+		case "":
+			s.forgive(ctx, g, now)
+			return nil
+		case sso.Conflict, sso.AccountDisabled:
+		default:
+			return err
+		}
+		if account, hash, err = s.passwordHash(ctx, try.email); err != nil {
+			return err
+		}
 	}
-	if !ok || !account.Active || hash == "" {
-		s.recordRefusal(ctx, sso.Event{
-			At: now, Kind: sso.EventSignInRefused, Code: sso.PasswordRefused, Reference: reference(r), Provider: "password",
-			AccountID: account.ID, Email: account.Email, Peer: l.peer(r), Detail: what,
-		})
-		return knownPassword{}, fmt.Errorf("password sign-in: %w", sso.PasswordRefused)
+	s.recordRefusal(ctx, sso.Event{
+		At: now, Kind: sso.EventSignInRefused, Code: sso.PasswordRefused, Reference: reference(r), Provider: "password",
+		AccountID: account.ID, Email: account.Email, Peer: l.peer(r), Detail: try.what,
+	})
+	return fmt.Errorf("password sign-in: %w", sso.PasswordRefused)
+}
+
+// passwordHash returns nothing, and no error, for an account that is not there.
+func (s *Server) passwordHash(ctx context.Context, email string) (sso.Account, string, error) {
+	account, hash, err := s.Store.PasswordHash(ctx, email)
+	if sso.CodeOf(err) == sso.NotFound {
+		return sso.Account{}, "", nil
 	}
-	return knownPassword{account, hash}, s.Store.ForgiveFailures(ctx, g.own, g.others, now)
+	return account, hash, err
+}
+
+// forgive takes back what a guess counted that was right. What it led to is done by now: a guess too many in the count
+// undoes none of that.
+func (s *Server) forgive(ctx context.Context, g guess, at time.Time) {
+	if err := s.Store.ForgiveFailures(ctx, g.own, g.others, at); err != nil {
+		s.Log.WarnContext(ctx, "a right password still counts as a guess", "error", err)
+	}
+}
+
+// maxAnew bounds how often what somebody has shown is judged, when it is not what it was by the time it is acted on.
+const maxAnew = 4
+
+// bySettings runs a sign-in by the settings in force, and anew when others were saved before it was finished (SECURITY
+// D8). Run writes no answer when it returns [sso.SettingsChanged].
+func (s *Server) bySettings(ctx context.Context, run func(*live) error) error {
+	for try := 1; ; try++ {
+		err := run(s.live.Load())
+		if _, changed := errors.AsType[sso.SettingsChanged](err); !changed || try == maxAnew {
+			return err
+		}
+		if err := s.principals.catchUp(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 func (s *Server) recordRefusal(ctx context.Context, e sso.Event) {
@@ -155,22 +210,34 @@ func (s *Server) recordRefusal(ctx context.Context, e sso.Event) {
 	}
 }
 
-// openLocal signs a browser in to an account without an identity provider.
-func (s *Server) openLocal(c echo.Context, l *live, account sso.Account, how string) error {
+// openLocal signs a browser in to an account without an identity provider, while that is allowed.
+func (s *Server) openLocal(c echo.Context, account sso.Account, by sso.Credential, how string) error {
 	r := c.Request()
-	session, id := s.newSession(r, l, account.ID, how)
-	e := sso.Event{
-		At: session.CreatedAt, Kind: sso.EventSignIn, Reference: reference(r), Provider: how, AccountID: account.ID,
-		Email: account.Email, Peer: session.Peer,
-	}
-	if err := s.Store.OpenSession(r.Context(), session, e); err != nil {
-		return err
-	}
-	s.endReplaced(r, l)
-	s.Log.InfoContext(r.Context(), "signed in", "account", account.ID, "provider", how, "reference", e.Reference, "peer", e.Peer,
-		"request_id", requestID(r))
-	l.setSessionCookie(c.Response(), id)
-	return nil
+	return s.bySettings(r.Context(), func(l *live) error {
+		if !l.cfg.EnablePasswordLogin {
+			return fmt.Errorf("ENABLE_PASSWORD_LOGIN was switched off meanwhile: %w", sso.NotFound)
+		}
+		session, id := s.newSession(r, l, account.ID, how)
+		if by.Passkey != nil {
+			session.Proof = sso.PasskeyProof(by.Passkey.ID)
+		}
+		e := sso.Event{
+			At: session.CreatedAt, Kind: sso.EventSignIn, Reference: reference(r), Provider: how, AccountID: account.ID,
+			Email: account.Email, Peer: session.Peer,
+		}
+		by.Settings = l.bridge.Settings
+		if err := s.Store.OpenSession(r.Context(), session, by, e); err != nil {
+			return err
+		}
+		s.endReplaced(r, l)
+		s.Log.InfoContext(r.Context(), "signed in", "account", account.ID, "provider", how, "reference", e.Reference, "peer", e.Peer,
+			"request_id", requestID(r))
+		if by.Passkey == nil {
+			http.SetCookie(c.Response(), s.deviceCookie(l, account))
+		}
+		l.setSessionCookie(c.Response(), id)
+		return nil
+	})
 }
 
 func (s *Server) newSession(r *http.Request, l *live, accountID int64, how string) (session sso.Session, id string) {
@@ -329,10 +396,8 @@ func (s *Server) handlePasswordChange(c echo.Context) error {
 	if page.Faults().Any() {
 		return s.refusedForm(c, page, page.NewError+page.AgainError)
 	}
-	known, err := s.provePassword(r, l, p.Account.Email, values.Get("old"), "to change it")
-	if err == nil {
-		err = s.changePassword(c, l, known, chosen)
-	}
+	try := attempt{email: p.Account.Email, typed: values.Get("old"), what: "to change it"}
+	err = s.provePassword(r, l, try, func(known knownPassword) error { return s.changePassword(c, l, known, chosen) })
 	if err == nil {
 		return c.Redirect(http.StatusSeeOther, l.path("/auth/password?done=changed"))
 	}

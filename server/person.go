@@ -82,7 +82,7 @@ func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principa
 	if s.Administration != nil && p.Administrator() {
 		page.User = &templates.UserMenu{Name: who.Label(), AdminURL: s.live.Load().path("/admin")}
 	}
-	page.HasPassword, page.HasPasskeys = p.Account.HasPassword, mayUsePasskeys(p.Account, p.Administrator())
+	page.HasPassword, page.HasPasskeys = p.Account.HasPassword, sso.MayUsePasskeys(p.Account, p.Administrator())
 	for _, g := range p.Groups {
 		page.Groups = append(page.Groups, g.Name)
 	}

@@ -25,7 +25,9 @@ type sessionStore interface {
 	// since -1 begins, with none.
 	Changes(ctx context.Context, since int64) ([]sso.Change, int64, error)
 	TouchSessions(ctx context.Context, used map[sso.SessionHash]time.Time) error
-	OpenSession(ctx context.Context, s sso.Session, e sso.Event) error
+	// OpenSession opens a session for a credential, if that still is one of its account; errors are those of
+	// [sso.Credential.Holds], and [sso.SettingsChanged].
+	OpenSession(ctx context.Context, s sso.Session, by sso.Credential, e sso.Event) error
 	EndSession(ctx context.Context, hash sso.SessionHash, e sso.Event) (bool, error)
 	EndSessions(ctx context.Context, accountID int64, e sso.Event) (int, error)
 	Sessions(ctx context.Context, q sso.SessionQuery) ([]sso.Session, string, error)

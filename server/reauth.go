@@ -25,8 +25,9 @@ const keptFormLifetime = 15 * time.Minute
 
 // A proofStore keeps who proved when who they are.
 type proofStore interface {
-	// RenewSession gives a session another id and notes the proof; [sso.NotSignedIn] when it is over.
-	RenewSession(ctx context.Context, old, renewed sso.SessionHash, at time.Time, e sso.Event) error
+	// RenewSession gives a session another id and notes the proof; [sso.NotSignedIn] when it is over, and the errors of
+	// [sso.Credential.Holds].
+	RenewSession(ctx context.Context, old, renewed sso.SessionHash, by sso.Credential, at time.Time, e sso.Event) error
 }
 
 // Recent reports whether the person behind a request proved a short while ago who they are: by signing in, or at
@@ -167,14 +168,15 @@ func (s *Server) handleConfirm(c echo.Context) error {
 	if err != nil || p == nil {
 		return err
 	}
-	known, err := s.provePassword(r, l, p.Account.Email, values.Get("password"), "to confirm who it is")
-	if err == nil && known.account.ID != p.Account.ID { // the e-mail has become another account's meanwhile
-		err = sso.PasswordRefused
-	}
-	if err == nil {
-		if err = s.proved(c, l, p, "password"); err == nil {
-			return c.Redirect(http.StatusSeeOther, to)
+	try := attempt{email: p.Account.Email, typed: values.Get("password"), what: "to confirm who it is"}
+	err = s.provePassword(r, l, try, func(known knownPassword) error {
+		if known.account.ID != p.Account.ID { // the e-mail has become another account's meanwhile
+			return sso.PasswordRefused
 		}
+		return s.proved(c, l, p, known.credential(), "password")
+	})
+	if err == nil {
+		return c.Redirect(http.StatusSeeOther, to)
 	}
 	refused := err
 	problem, ok := s.shownProblem(c, refused)
@@ -193,13 +195,13 @@ func (s *Server) handleConfirm(c echo.Context) error {
 }
 
 // proved notes a fresh proof of a person: their session gets a new id (SECURITY D3).
-func (s *Server) proved(c echo.Context, l *live, p *sso.Principal, how string) error {
+func (s *Server) proved(c echo.Context, l *live, p *sso.Principal, by sso.Credential, how string) error {
 	r := c.Request()
 	id := sso.NewSessionID()
 	hash, _ := sso.HashSessionID(id)
 	e := s.sessionEvent(r, l, p, sso.EventProof)
 	e.Detail = "by " + how
-	if err := s.Store.RenewSession(r.Context(), p.Session.Hash, hash, s.Now(), e); err != nil {
+	if err := s.Store.RenewSession(r.Context(), p.Session.Hash, hash, by, s.Now(), e); err != nil {
 		return err
 	}
 	s.principals.forget(p.Session.Hash)

@@ -17,6 +17,7 @@ type Bridge struct {
 	Return   ReturnRules
 	Policy   Policy
 	Store    Store
+	Settings int64 // version of the saved settings that it was made of; sign-ins by an older one than there is open nothing
 	Now      func() time.Time
 	Log      *slog.Logger
 }
@@ -27,7 +28,8 @@ type Store interface {
 	// open the session, write the event: all or nothing. Each decision is an x.Check. While x.Explaining, it makes the same
 	// decisions and undoes everything.
 	//
-	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Policy.Admit], [*SwitchNeeded], and [StoreUnavailable].
+	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Policy.Admit], [*SwitchNeeded], [SettingsChanged], and
+	// [StoreUnavailable].
 	SignIn(ctx context.Context, x *Exam, in SignIn) (*SignedIn, error)
 
 	// Record adds an event to the audit trail. It returns when the event is safe on disk.
@@ -36,13 +38,14 @@ type Store interface {
 
 // SignIn is what [Store.SignIn] needs to know. Exam has the identity and the proof.
 type SignIn struct {
-	Policy  Policy
-	Session Session // AccountID is filled in by the store
-	FlowKey string  // the flow to spend; "" when the login is not bound
-	Current []int64 // the accounts signed in on this browser now; more than one where a second cookie was planted
-	Switch  bool    // the person agreed to leave Current
-	Event   Event   // the event of a success; the store fills in the account
-	Mark    string  // kept with the account; see [Provider.Mark]
+	Policy   Policy
+	Settings int64   // [Bridge.Settings]
+	Session  Session // AccountID is filled in by the store
+	FlowKey  string  // the flow to spend; "" when the login is not bound
+	Current  []int64 // the accounts signed in on this browser now; more than one where a second cookie was planted
+	Switch   bool    // the person agreed to leave Current
+	Event    Event   // the event of a success; the store fills in the account
+	Mark     string  // kept with the account; see [Provider.Mark]
 }
 
 // SignedIn is what a sign-in led to.
@@ -96,14 +99,15 @@ func (b *Bridge) Begin(cb Callback) (loginURL string, flow *Flow, err error) {
 }
 
 // SignIn runs one login, and leaves one event behind whether it succeeds or not. The error wraps one [Code], or is a
-// [*SwitchNeeded].
+// [*SwitchNeeded] or a [SettingsChanged], after which the login is not over.
 func (b *Bridge) SignIn(ctx context.Context, cb Callback) (*Login, error) {
 	x := &Exam{Now: b.Now()}
 	login := b.run(ctx, cb, x)
 	if x.Err == nil {
 		return login, nil
 	}
-	if _, ask := errors.AsType[*SwitchNeeded](x.Err); !ask {
+	_, ask := errors.AsType[*SwitchNeeded](x.Err)
+	if _, anew := errors.AsType[SettingsChanged](x.Err); !ask && !anew {
 		b.refused(ctx, cb, x)
 	}
 	return nil, x.Err
@@ -186,13 +190,14 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 	login.SessionID = NewSessionID()
 	login.Session = b.newSession(cb, x, login.SessionID)
 	signedIn, err := b.Store.SignIn(ctx, x, SignIn{
-		Policy:  b.Policy,
-		Session: login.Session,
-		FlowKey: login.Session.Flow,
-		Current: currentAccounts(cb, b.Provider.Binding),
-		Switch:  cb.Switch,
-		Event:   b.event(EventSignIn, cb, x),
-		Mark:    b.Provider.mark(x.KeyID),
+		Policy:   b.Policy,
+		Settings: b.Settings,
+		Session:  login.Session,
+		FlowKey:  login.Session.Flow,
+		Current:  currentAccounts(cb, b.Provider.Binding),
+		Switch:   cb.Switch,
+		Event:    b.event(EventSignIn, cb, x),
+		Mark:     b.Provider.mark(x.KeyID),
 	})
 	if err != nil {
 		if x.Err == nil {

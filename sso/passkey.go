@@ -1,6 +1,10 @@
 package sso
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
 
 // A Passkey is a WebAuthn credential of an account. What it signs with never leaves the person's device; this is the
 // public part.
@@ -13,4 +17,10 @@ type Passkey struct {
 	SignCount  int64  // of the last use (WebAuthn §6.1.1); 0: the device does not count
 	CreatedAt  time.Time
 	LastUsed   time.Time // zero: never
+}
+
+// PasskeyProof is the [Session.Proof] of a session that the passkey of this id opened.
+func PasskeyProof(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return "passkey:" + hex.EncodeToString(sum[:])
 }

@@ -105,8 +105,17 @@ func (db *testDB) passwordSession(t testing.TB, accountID int64) sso.SessionHash
 	t.Helper()
 	_, in := arrival(*db.now.Load(), sso.Identity{}, standard)
 	n := in.Session
-	n.AccountID, n.Provider, n.Proof = accountID, "password", ""
-	if err := db.OpenSession(t.Context(), n, sso.Event{Kind: sso.EventSignIn, Provider: "password"}); err != nil {
+	n.Provider, n.Proof = "password", ""
+	a, err := db.Account(t.Context(), accountID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, hash, err := db.PasswordHash(t.Context(), a.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := sso.Credential{AccountID: accountID, PasswordHash: hash}
+	if err := db.OpenSession(t.Context(), n, by, sso.Event{Kind: sso.EventSignIn, Provider: "password"}); err != nil {
 		t.Fatal(err)
 	}
 	return n.Hash
@@ -383,10 +392,10 @@ func TestSessions(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, in := arrival(start, sso.Identity{}, standard)
-		in.Session.AccountID = gone.ID
-		wantCode(t, "password session of a deactivated account", db.OpenSession(t.Context(), in.Session, cli), sso.AccountDisabled)
-		in.Session.AccountID = 99
-		wantCode(t, "password session of no account", db.OpenSession(t.Context(), in.Session, cli), sso.NotFound)
+		by := sso.Credential{AccountID: gone.ID, PasswordHash: "h"}
+		wantCode(t, "password session of a deactivated account", db.OpenSession(t.Context(), in.Session, by, cli), sso.AccountDisabled)
+		by.AccountID = 99
+		wantCode(t, "password session of no account", db.OpenSession(t.Context(), in.Session, by, cli), sso.NotFound)
 		// SECURITY D2: nothing that signs anyone in is kept.
 		var zero sso.SessionHash
 		wantCode(t, "unknown", second(db.Principal(t.Context(), zero)), sso.NotSignedIn)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -78,18 +77,8 @@ func insertPasskey(ctx context.Context, c *conn, p sso.Passkey) error {
 
 // RenamePasskey gives a passkey of an account another name. It returns [sso.NotFound].
 func (s *Store) RenamePasskey(ctx context.Context, accountID int64, id, name string, e sso.Event) error {
-	return s.changeOnePasskey(ctx, accountID, e, "UPDATE passkeys SET name = $3 WHERE id = $1 AND account_id = $2",
-		id, accountID, sso.CleanText(name))
-}
-
-// RemovePasskey forgets a passkey of an account. It returns [sso.NotFound].
-func (s *Store) RemovePasskey(ctx context.Context, accountID int64, id string, e sso.Event) error {
-	return s.changeOnePasskey(ctx, accountID, e, "DELETE FROM passkeys WHERE id = $1 AND account_id = $2", id, accountID)
-}
-
-func (s *Store) changeOnePasskey(ctx context.Context, accountID int64, e sso.Event, query string, args ...any) error {
 	return s.changeAccount(ctx, accountID, e, func(c *conn, _ sso.Account) (bool, error) {
-		n, err := c.exec(ctx, query, args...)
+		n, err := c.exec(ctx, "UPDATE passkeys SET name = $3 WHERE id = $1 AND account_id = $2", id, accountID, sso.CleanText(name))
 		if err == nil && n == 0 {
 			err = fmt.Errorf("no such passkey: %w", sso.NotFound)
 		}
@@ -97,23 +86,18 @@ func (s *Store) changeOnePasskey(ctx context.Context, accountID int64, e sso.Eve
 	})
 }
 
-// UsePasskey notes that a passkey has signed: its credential and counter as they are now. The counter was before when it
-// was judged; it returns [sso.Conflict] when another use came between, and [sso.NotFound].
-func (s *Store) UsePasskey(ctx context.Context, p sso.Passkey, before int64, at time.Time) error {
-	return s.writing(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, "UPDATE passkeys SET credential = $2, sign_count = $3, last_used = $4 WHERE id = $1 AND sign_count = $5",
-			p.ID, p.Credential, p.SignCount, at, before)
-		if err != nil || n == 1 {
-			return err
+// RemovePasskey forgets a passkey of an account, and ends the sessions that it opened but for keep: whoever has the device
+// is out. It returns [sso.NotFound].
+func (s *Store) RemovePasskey(ctx context.Context, accountID int64, id string, keep sso.SessionHash, e sso.Event) error {
+	return s.changeAccount(ctx, accountID, e, func(c *conn, _ sso.Account) (bool, error) {
+		n, err := c.exec(ctx, "DELETE FROM passkeys WHERE id = $1 AND account_id = $2", id, accountID)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("no such passkey: %w", sso.NotFound)
 		}
-		var one int
-		found, err := c.one(ctx, []any{&one}, "SELECT 1 FROM passkeys WHERE id = $1", p.ID)
-		switch {
-		case err != nil:
-			return err
-		case !found:
-			return fmt.Errorf("no such passkey: %w", sso.NotFound)
+		if err != nil {
+			return false, err
 		}
-		return fmt.Errorf("the passkey was used at the same time: %w", sso.Conflict)
+		_, err = c.exec(ctx, deleteSessions+" AND proof = $2 AND hash <> $3", accountID, sso.PasskeyProof(id), keep)
+		return true, err
 	})
 }

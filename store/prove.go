@@ -8,13 +8,53 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// RenewSession gives a session another id and says that its person has just proved who they are (SECURITY D3, G3). The old
-// id is worth nothing from then on. It returns [sso.NotSignedIn] when the session is over.
-func (s *Store) RenewSession(ctx context.Context, old, renewed sso.SessionHash, at time.Time, e sso.Event) error {
+// useCredential locks an account until the transaction ends, and acts on a credential of it if that still is one (SECURITY
+// D8): it notes the use of a passkey, and keeps a password's hash at new costs. It returns [sso.NotFound] or the errors of
+// [sso.Credential.Holds].
+func (s *Store) useCredential(ctx context.Context, c *conn, by sso.Credential, at time.Time) error {
+	var a sso.Account
+	var hash string
+	found, err := c.one(ctx, append(accountFields(&a), &hash),
+		"UPDATE accounts SET active = active WHERE id = $1 RETURNING "+accountColumns+", password_hash", by.AccountID)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return fmt.Errorf("no such account: %w", sso.NotFound)
+	}
+	administrator, known := false, false
+	if p := by.Passkey; p != nil {
+		var one int
+		if administrator, err = c.one(ctx, []any{&one}, "SELECT 1 FROM memberships WHERE account_id = $1 AND group_id = $2",
+			a.ID, sso.Administrators); err != nil {
+			return err
+		}
+		n, err := c.exec(ctx, `UPDATE passkeys SET credential = $3, sign_count = $4, last_used = $5
+			WHERE id = $1 AND account_id = $2 AND sign_count = $6`, p.ID, a.ID, p.Credential, p.SignCount, at, by.CountBefore)
+		if err != nil {
+			return err
+		}
+		known = n == 1
+	}
+	if err := by.Holds(a, hash, administrator, known); err != nil || by.Rehashed == "" {
+		return err
+	}
+	_, err = c.exec(ctx, "UPDATE accounts SET password_hash = $2 WHERE id = $1", a.ID, by.Rehashed)
+	return err
+}
+
+// RenewSession gives a session another id and says that its person has just proved who they are, by a credential
+// (SECURITY D3, G3). The old id is worth nothing from then on. It returns [sso.NotSignedIn] when the session is over or
+// somebody else's, [sso.NotFound], or the errors of [sso.Credential.Holds].
+func (s *Store) RenewSession(ctx context.Context, old, renewed sso.SessionHash, by sso.Credential, at time.Time, e sso.Event) error {
+	e.AccountID = by.AccountID
 	return s.writing(ctx, func(c *conn) error {
-		found, err := c.one(ctx, []any{&e.AccountID},
-			"UPDATE sessions SET hash = $2, proved_at = $3 WHERE hash = $1 RETURNING account_id", old, renewed, at)
-		if err == nil && !found {
+		if err := s.useCredential(ctx, c, by, at); err != nil {
+			return err
+		}
+		n, err := c.exec(ctx, "UPDATE sessions SET hash = $2, proved_at = $3 WHERE hash = $1 AND account_id = $4",
+			old, renewed, at, by.AccountID)
+		if err == nil && n == 0 {
 			err = fmt.Errorf("the session to renew is over: %w", sso.NotSignedIn)
 		}
 		if err != nil {
@@ -23,7 +63,7 @@ func (s *Store) RenewSession(ctx context.Context, old, renewed sso.SessionHash, 
 		if err := s.event(ctx, c, e); err != nil {
 			return err
 		}
-		return announce(ctx, c, e.AccountID, s.now())
+		return announce(ctx, c, by.AccountID, s.now())
 	})
 }
 

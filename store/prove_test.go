@@ -103,7 +103,8 @@ func TestRenewSession(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, _ := db.sessionOf(a.ID)
-		if err := db.OpenSession(t.Context(), n, sso.Event{Kind: sso.EventSignIn}); err != nil {
+		by := sso.Credential{AccountID: a.ID, PasswordHash: "hash"}
+		if err := db.OpenSession(t.Context(), n, by, sso.Event{Kind: sso.EventSignIn}); err != nil {
 			t.Fatal(err)
 		}
 		p, err := db.Principal(t.Context(), n.Hash)
@@ -113,7 +114,7 @@ func TestRenewSession(t *testing.T) {
 		_, seq, _ := db.Changes(t.Context(), -1)
 		renewed, _ := db.sessionOf(a.ID)
 		later := n.CreatedAt.Add(time.Hour)
-		if err := db.RenewSession(t.Context(), n.Hash, renewed.Hash, later, sso.Event{Kind: sso.EventSession}); err != nil {
+		if err := db.RenewSession(t.Context(), n.Hash, renewed.Hash, by, later, sso.Event{Kind: sso.EventSession}); err != nil {
 			t.Fatal(err)
 		}
 		if p, err := db.Principal(t.Context(), renewed.Hash); err != nil || !p.Session.ProvedAt.Equal(later) || !p.Session.CreatedAt.Equal(n.CreatedAt) {
@@ -121,7 +122,7 @@ func TestRenewSession(t *testing.T) {
 		}
 		_, err = db.Principal(t.Context(), n.Hash)
 		wantCode(t, "old id", err, sso.NotSignedIn)
-		wantCode(t, "renewing the old id", db.RenewSession(t.Context(), n.Hash, renewed.Hash, later, sso.Event{}), sso.NotSignedIn)
+		wantCode(t, "renewing the old id", db.RenewSession(t.Context(), n.Hash, renewed.Hash, by, later, sso.Event{}), sso.NotSignedIn)
 		if changes, _, err := db.Changes(t.Context(), seq); err != nil || len(changes) != 1 || changes[0].AccountID != a.ID {
 			t.Errorf("announced: got %v, %v", changes, err)
 		}
@@ -136,7 +137,8 @@ func TestChangePassword(t *testing.T) {
 			t.Fatal(err)
 		}
 		before, _ := db.sessionOf(a.ID)
-		if err := db.OpenSession(t.Context(), before, sso.Event{Kind: sso.EventSignIn}); err != nil {
+		by := sso.Credential{AccountID: a.ID, PasswordHash: "old"}
+		if err := db.OpenSession(t.Context(), before, by, sso.Event{Kind: sso.EventSignIn}); err != nil {
 			t.Fatal(err)
 		}
 		after, _ := db.sessionOf(0)
@@ -206,21 +208,31 @@ func TestPasskeys(t *testing.T) {
 		stolen := key
 		stolen.AccountID = eve.ID
 		wantCode(t, "the same credential for another account", db.AddPasskey(t.Context(), stolen, e), sso.Conflict)
-		second := key
-		second.ID, second.Handle = "key2", []byte{9}
-		wantCode(t, "another handle", db.AddPasskey(t.Context(), second, e), sso.Conflict)
+		odd := key
+		odd.ID, odd.Handle = "key2", []byte{9}
+		wantCode(t, "another handle", db.AddPasskey(t.Context(), odd, e), sso.Conflict)
 
 		wantCode(t, "rename another's", db.RenamePasskey(t.Context(), eve.ID, "key", "x", e), sso.NotFound)
-		wantCode(t, "remove another's", db.RemovePasskey(t.Context(), eve.ID, "key", e), sso.NotFound)
+		wantCode(t, "remove another's", db.RemovePasskey(t.Context(), eve.ID, "key", sso.SessionHash{}, e), sso.NotFound)
 		if err := db.RenamePasskey(t.Context(), ada.ID, "key", "Phone", e); err != nil {
 			t.Error(err)
 		}
 		used := key
 		used.SignCount, used.Credential = 4, `{"a":1}`
-		if err := db.UsePasskey(t.Context(), used, 3, start.Add(time.Minute)); err != nil {
+		by := sso.Credential{AccountID: ada.ID, Passkey: &used, CountBefore: 3}
+		opened := func(by sso.Credential) (sso.SessionHash, error) {
+			n, _ := db.sessionOf(by.AccountID)
+			n.CreatedAt, n.Proof = start.Add(time.Minute), sso.PasskeyProof(by.Passkey.ID)
+			return n.Hash, db.OpenSession(t.Context(), n, by, e)
+		}
+		first, err := opened(by)
+		if err != nil {
 			t.Error(err)
 		}
-		wantCode(t, "the same count at once", db.UsePasskey(t.Context(), used, 3, start), sso.Conflict)
+		wantCode(t, "the same count at once", second(opened(by)), sso.Conflict)
+		notHers := by
+		notHers.AccountID, notHers.CountBefore = eve.ID, 4
+		wantCode(t, "another's", second(opened(notHers)), sso.Conflict)
 		all, err := db.Passkeys(t.Context(), ada.ID)
 		if err != nil || len(all) != 1 || all[0].Name != "Phone" || all[0].SignCount != 4 || string(all[0].Handle) != "\x00\x01\xff" ||
 			!all[0].LastUsed.Equal(start.Add(time.Minute)) {
@@ -232,11 +244,20 @@ func TestPasskeys(t *testing.T) {
 			err = db.AddPasskey(t.Context(), more, e)
 		}
 		wantCode(t, "one too many", err, sso.Conflict)
-		if err := db.RemovePasskey(t.Context(), ada.ID, "key", e); err != nil {
+		by.CountBefore = 4
+		here, err := opened(by)
+		if err != nil {
+			t.Error(err)
+		}
+		if err := db.RemovePasskey(t.Context(), ada.ID, "key", here, e); err != nil {
 			t.Error(err)
 		}
 		_, err = db.Passkey(t.Context(), "key")
 		wantCode(t, "removed", err, sso.NotFound)
-		wantCode(t, "use of a removed one", db.UsePasskey(t.Context(), used, 4, start), sso.NotFound)
+		wantCode(t, "use of a removed one", second(opened(by)), sso.Conflict)
+		wantCode(t, "a session that it opened", second(db.Principal(t.Context(), first)), sso.NotSignedIn)
+		if _, err := db.Principal(t.Context(), here); err != nil {
+			t.Errorf("the session in which it was removed: %v", err)
+		}
 	})
 }

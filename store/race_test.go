@@ -2,9 +2,14 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/store"
@@ -215,6 +220,155 @@ func TestFeedWhileWriting(t *testing.T) {
 			if seen[id] != rounds {
 				t.Errorf("account %d: saw %d of %d changes", id, seen[id], rounds)
 			}
+		}
+	})
+}
+
+// SECURITY D8: while sign-ins with what was right a moment ago are on their way, it becomes worthless. Once that is
+// confirmed no session of it lives, and none opens.
+func TestWorthlessWhileSigningIn(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		db.admin(t, "root@example.com")
+		replicas := []*store.Store{db.Store, db.another(t, store.Options{})}
+		for round := range 12 {
+			for name, run := range races(t, db, round) {
+				var confirmed atomic.Bool
+				opened := make([]sso.SessionHash, 9)
+				atOnce(len(opened)+1, func(i int) {
+					if i == len(opened) {
+						time.Sleep(rand.N(3 * time.Millisecond))
+						if err := run.end(); err != nil {
+							t.Errorf("%s: %v", name, err)
+						}
+						confirmed.Store(true)
+						return
+					}
+					late := confirmed.Load()
+					n, err := run.open(replicas[i%2])
+					switch {
+					case err == nil && late:
+						t.Errorf("%s: a session opened afterwards", name)
+					case err == nil:
+						opened[i] = n
+					case !errors.Is(err, sso.Conflict) && !errors.Is(err, sso.AccountDisabled) && !errors.As(err, &sso.SettingsChanged{}):
+						t.Errorf("%s: %v", name, err)
+					}
+				})
+				for _, hash := range opened {
+					if _, err := db.Principal(t.Context(), hash); err == nil && run.ends {
+						t.Errorf("%s: a session from before lives on", name)
+					}
+				}
+				if _, err := run.open(db.Store); err == nil {
+					t.Errorf("%s: a session opened at last", name)
+				}
+			}
+		}
+	})
+}
+
+// A race is what opens sessions, and what makes that worthless; ends says that it also ends those that are open.
+type race struct {
+	open func(*store.Store) (sso.SessionHash, error)
+	end  func() error
+	ends bool
+}
+
+func races(t *testing.T, db *testDB, round int) map[string]race {
+	ctx := t.Context()
+	account := func(name string) sso.Account {
+		a, err := db.CreateAccount(ctx, sso.Account{Email: fmt.Sprintf("%s%d@example.com", name, round), Active: true}, "old", nil, cli)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	password := func(a sso.Account) func(*store.Store) (sso.SessionHash, error) {
+		return func(s *store.Store) (sso.SessionHash, error) {
+			n, _ := db.sessionOf(a.ID)
+			_, version, err := s.Settings(ctx)
+			if err != nil {
+				return n.Hash, err
+			}
+			return n.Hash, s.OpenSession(ctx, n, sso.Credential{AccountID: a.ID, PasswordHash: "old", Settings: version}, cli)
+		}
+	}
+	changed, set, gone, holder := account("changed"), account("set"), account("gone"), account("holder")
+	key := sso.Passkey{ID: fmt.Sprint("key", round), AccountID: holder.ID, Handle: []byte{1}, Name: "Laptop", Credential: "{}", CreatedAt: start}
+	if err := db.AddPasskey(ctx, key, cli); err != nil {
+		t.Fatal(err)
+	}
+	_, version, err := db.Settings(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]race{
+		"the password is changed": {password(changed), func() error {
+			n, _ := db.sessionOf(changed.ID)
+			return db.ChangePassword(ctx, changed.ID, "old", "new", n, cli)
+		}, true},
+		"a password is set":          {password(set), func() error { return db.SetPassword(ctx, set.ID, "new", cli) }, true},
+		"the account is deactivated": {password(gone), func() error { return db.SetActive(ctx, gone.ID, false, cli) }, true},
+		"the passkey is removed": {func(s *store.Store) (sso.SessionHash, error) {
+			n, _ := db.sessionOf(holder.ID)
+			n.Proof = sso.PasskeyProof(key.ID)
+			_, version, err := s.Settings(ctx)
+			if err != nil {
+				return n.Hash, err
+			}
+			return n.Hash, s.OpenSession(ctx, n, sso.Credential{AccountID: holder.ID, Passkey: &key, Settings: version}, cli)
+		}, func() error { return db.RemovePasskey(ctx, holder.ID, key.ID, sso.SessionHash{}, cli) }, true},
+		"settings are saved": {func(s *store.Store) (sso.SessionHash, error) {
+			x, in := arrival(start, person(fmt.Sprintf("p%d@example.com", round)), standard)
+			in.Settings = version
+			_, err := s.SignIn(ctx, x, in)
+			return in.Session.Hash, err
+		}, func() error {
+			_, err := db.SaveSettings(ctx, sso.SettingsChange{
+				Values: map[string]*string{"JWT_ENABLED": ptr("false")}, Version: version, Events: []sso.Event{cli},
+			})
+			return err
+		}, false},
+	}
+}
+
+// SECURITY D8: a save that is being committed and a sign-in come one after the other, whichever is first.
+func TestSignInWaitsForASave(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		conn, err := db.raw(t).Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		begin := "BEGIN"
+		if strings.HasPrefix(db.url, "sqlite:") {
+			begin = "BEGIN IMMEDIATE"
+		}
+		for _, sql := range []string{begin, "UPDATE counters SET value = value + 1 WHERE name = 'settings'"} {
+			if _, err := conn.ExecContext(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		done := make(chan error, 1)
+		go func() {
+			x, in := arrival(start, person("ada@example.com"), standard)
+			_, err := db.SignIn(context.Background(), x, in)
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			t.Errorf("the sign-in did not wait: %v", err)
+			done <- err
+		case <-time.After(200 * time.Millisecond):
+		}
+		if _, err := conn.ExecContext(t.Context(), "COMMIT"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; !errors.As(err, &sso.SettingsChanged{}) {
+			t.Errorf("got %v, want to be judged anew", err)
+		}
+		if n := db.count(t, "sessions"); n != 0 {
+			t.Errorf("got %d sessions, want none", n)
 		}
 	})
 }

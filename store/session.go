@@ -74,21 +74,22 @@ func (s *Store) Principal(ctx context.Context, id sso.SessionHash) (*sso.Princip
 	return p, nil
 }
 
-// OpenSession opens a session that no identity provider vouches for: a password sign-in. It returns [sso.NotFound], or
-// [sso.AccountDisabled].
-func (s *Store) OpenSession(ctx context.Context, n sso.Session, e sso.Event) error {
+// OpenSession opens a session that no identity provider vouches for: a sign-in by password or passkey. It notes the use of
+// the passkey, and keeps the hash at new costs. It returns [sso.NotFound], the errors of [sso.Credential.Holds], or
+// [sso.SettingsChanged].
+func (s *Store) OpenSession(ctx context.Context, n sso.Session, by sso.Credential, e sso.Event) error {
+	n.AccountID = by.AccountID
 	return s.writing(ctx, func(c *conn) error {
-		a, err := foundAccount(oneAccount(ctx, c, lockByID, n.AccountID, n.CreatedAt))
-		if err != nil {
+		if err := s.useCredential(ctx, c, by, n.CreatedAt); err != nil {
 			return err
 		}
-		if !a.Active {
-			return fmt.Errorf("account %d is deactivated: %w", a.ID, sso.AccountDisabled)
-		}
-		if err := openSession(ctx, c, n); err != nil {
+		if _, err := c.exec(ctx, "UPDATE accounts SET last_login = $2 WHERE id = $1", n.AccountID, n.CreatedAt); err != nil {
 			return err
 		}
-		e.AccountID = a.ID
+		if err := s.openJudgedSession(ctx, c, n, by.Settings); err != nil {
+			return err
+		}
+		e.AccountID = n.AccountID
 		return s.event(ctx, c, e)
 	})
 }

@@ -22,15 +22,17 @@ const (
 	findByEmail   = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE email_key = $1 RETURNING ` + accountColumns
 	findByID      = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = $1 RETURNING ` + accountColumns
 	noteClaim     = `mark = $3, idp_groups = CASE WHEN $4 = '' THEN idp_groups ELSE $4 END`
-	lockByID      = `UPDATE accounts SET last_login = $2 WHERE id = $1 RETURNING ` + accountColumns
 	findSubject   = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
 	findGroups    = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
 	insertSession = `INSERT INTO sessions
 		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent, proved_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6)`
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6`
+
+	// The settings by which a sign-in was judged are in force until it is kept, or it opens nothing (SECURITY D8).
+	insertJudgedSession = insertSession + ` FROM counters WHERE name = 'settings' AND value = $11`
 )
 
-var hotWrites = []string{spendProof, findByEmail, findByID, lockByID, findSubject, findGroups, insertSession, insertEvent, insertNewAccount, insertMembership}
+var hotWrites = []string{spendProof, findByEmail, findByID, findSubject, findGroups, insertJudgedSession, insertEvent, insertNewAccount, insertMembership}
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
 func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
@@ -441,12 +443,12 @@ func changesOf(out sso.SignedIn, before []sso.Group) string {
 
 // open opens the session and writes the events.
 func (l *login) open(ctx context.Context) error {
-	if !l.writes() {
+	if !l.writes() || l.x.Explaining { // an explanation may be by settings that nobody has saved
 		return nil
 	}
 	session := l.in.Session
 	session.AccountID = l.out.Account.ID
-	if err := openSession(ctx, l.c, session); err != nil {
+	if err := l.openJudgedSession(ctx, l.c, session, l.in.Settings); err != nil {
 		return err
 	}
 	e := l.in.Event
@@ -487,8 +489,23 @@ func (l *login) eventDetail() string {
 }
 
 func openSession(ctx context.Context, c *conn, n sso.Session) error {
-	_, err := c.exec(ctx, insertSession, n.Hash, n.AccountID, n.Provider, n.Proof, n.Flow, n.CreatedAt, n.LastUsed, n.ExpiresAt,
-		sso.CleanText(n.Peer), sso.CleanText(n.UserAgent))
+	_, err := c.exec(ctx, insertSession, sessionValues(n)...)
+	return err
+}
+
+func sessionValues(n sso.Session) []any {
+	return []any{
+		n.Hash, n.AccountID, n.Provider, n.Proof, n.Flow, n.CreatedAt, n.LastUsed, n.ExpiresAt,
+		sso.CleanText(n.Peer), sso.CleanText(n.UserAgent),
+	}
+}
+
+// openJudgedSession opens a session if the saved settings still have the version by which the sign-in was judged.
+func (s *Store) openJudgedSession(ctx context.Context, c *conn, n sso.Session, settings int64) error {
+	opened, err := c.exec(ctx, insertJudgedSession+s.engine.keepRow, append(sessionValues(n), settings)...)
+	if err == nil && opened == 0 {
+		err = sso.SettingsChanged{}
+	}
 	return err
 }
 

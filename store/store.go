@@ -134,10 +134,11 @@ func (s *Store) Backup(ctx context.Context, file string) error {
 
 // noteWrite remembers whether the database took the last write.
 func (s *Store) noteWrite(err error) error {
+	_, anew := errors.AsType[sso.SettingsChanged](err)
 	switch {
 	case err == nil:
 		s.failing.Store(false)
-	case errors.Is(err, sso.StoreUnavailable) && !errors.Is(err, context.Canceled):
+	case errors.Is(err, sso.StoreUnavailable) && !anew && !errors.Is(err, context.Canceled):
 		s.failing.Store(true)
 	}
 	return err

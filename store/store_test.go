@@ -144,6 +144,11 @@ func arrival(now time.Time, id sso.Identity, policy sso.Policy) (*sso.Exam, sso.
 func (db *testDB) signIn(t testing.TB, id sso.Identity, policy sso.Policy) (*sso.SignedIn, sso.SessionHash) {
 	t.Helper()
 	x, in := arrival(*db.now.Load(), id, policy)
+	_, version, err := db.Settings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Settings = version
 	out, err := db.SignIn(t.Context(), x, in)
 	if err != nil {
 		t.Fatalf("SignIn(%s): %v", id.Email, err)

@@ -105,15 +105,15 @@ func fillCrowd(ctx context.Context, database string, n population, now time.Time
 	if _, err := s.Sweep(ctx, now); err != nil { // a bridge does so every few minutes
 		return "", err
 	}
-	a, err := s.CreateAccount(ctx, sso.Account{Email: "root@bench.example", Active: true}, "", []int64{sso.Administrators}, sso.Event{Kind: sso.EventAccount})
+	a, err := s.CreateAccount(ctx, sso.Account{Email: "root@bench.example", Active: true}, "hash", []int64{sso.Administrators}, sso.Event{Kind: sso.EventAccount})
 	if err != nil {
 		return "", err
 	}
 	id := sso.NewSessionID()
 	hash, _ := sso.HashSessionID(id)
 	return id, s.OpenSession(ctx, sso.Session{
-		Hash: hash, AccountID: a.ID, Provider: "password", CreatedAt: now, LastUsed: now, ExpiresAt: now.AddDate(0, 0, 1),
-	}, sso.Event{Kind: sso.EventSignIn, AccountID: a.ID, Email: a.Email})
+		Hash: hash, Provider: "password", CreatedAt: now, LastUsed: now, ExpiresAt: now.AddDate(0, 0, 1),
+	}, sso.Credential{AccountID: a.ID, PasswordHash: "hash"}, sso.Event{Kind: sso.EventSignIn, AccountID: a.ID, Email: a.Email})
 }
 
 // insertCrowd writes the rows. Everyone is in group 3 and in two or three others; a tenth of the events are refusals, a

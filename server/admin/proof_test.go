@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
@@ -182,8 +183,9 @@ func (b *bridge) signedIn(email string, ago time.Duration) *browser {
 	id := sso.NewSessionID()
 	hash, _ := sso.HashSessionID(id)
 	then := b.now().Add(-ago)
-	s := sso.Session{Hash: hash, AccountID: a.ID, Provider: "password", CreatedAt: then, LastUsed: b.now(), ExpiresAt: b.now().Add(time.Hour)}
-	if err := b.store.OpenSession(b.t.Context(), s, sso.Event{Kind: sso.EventSignIn, AccountID: a.ID}); err != nil {
+	bridgetest.InsertSession(b.t, b.db, sso.Session{Hash: hash, AccountID: a.ID, Provider: "password", CreatedAt: then, LastUsed: b.now(),
+		ExpiresAt: b.now().Add(time.Hour)})
+	if err := b.store.Record(b.t.Context(), sso.Event{Kind: sso.EventSignIn, AccountID: a.ID}); err != nil {
 		b.t.Fatal(err)
 	}
 	c := b.browser()

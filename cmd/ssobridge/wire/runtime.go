@@ -81,18 +81,17 @@ func (r *Runtime) Reload(ctx context.Context) error {
 	next, err := r.make(ctx, saved, r.store)
 	switch {
 	case err == nil:
-	case !r.loaded:
-		return err
-	case sso.CodeOf(err) == sso.Invalid:
-		r.version = saved.Version
+		r.log.InfoContext(ctx, "settings in force", "version", saved.Version)
+	case r.loaded && sso.CodeOf(err) == sso.Invalid:
 		r.log.ErrorContext(ctx, "saved settings cannot be used; the ones before stay in force", "version", saved.Version, "error", err)
-		return nil
+		before, same := r.Live(), *r.Live().Bridge
+		before.Bridge, next = &same, &before
 	default:
 		return err
 	}
+	next.Bridge.Settings = saved.Version
 	r.live.Store(next)
 	r.loaded, r.version = true, saved.Version
-	r.log.InfoContext(ctx, "settings in force", "version", saved.Version)
 	r.listen(*next)
 	return nil
 }
