@@ -19,6 +19,9 @@ func mendAnswer(resp *http.Response) error {
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		p.upload.endConnection(resp.Header)
 	}
+	if len(resp.Header[requestIDHeader]) == 0 { // else the app's own, by which it is found in the app's log
+		resp.Header[requestIDHeader] = []string{p.id}
+	}
 	if !p.public && resp.StatusCode != http.StatusSwitchingProtocols {
 		p.live.keepPrivate(resp.Header)
 	}

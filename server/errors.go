@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +40,9 @@ func (s *Server) handleError(err error, c echo.Context) {
 	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
 		err = echoError(he)
 	}
+	if sso.CodeOf(err) == sso.Internal && errors.Is(err, context.DeadlineExceeded) { // SECURITY L8
+		err = fmt.Errorf("it took longer than %v: %w: %w", s.handlerTimeout, err, sso.StoreUnavailable)
+	}
 	s.serveRefusal(c.Response(), c.Request(), err)
 }
 
@@ -64,18 +68,11 @@ func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error)
 	status := code.Status()
 	ref := reference(r)
 	h := w.Header()
-	if h.Get("X-Request-Id") == "" { // the hot path comes here without echo's middleware
-		h["X-Request-Id"] = []string{newRequestID()}
-	}
-	s.logRefusal(r, status, code, ref, h.Get("X-Request-Id"), err)
+	s.logRefusal(r, status, code, ref, s.live.Load().begin(h, r), err)
 	s.metrics.Refused(code)
 
 	for _, name := range aboutBody {
 		h.Del(name)
-	}
-	setPrivate(h)
-	if h.Get("Content-Security-Policy") == "" { // the same
-		s.securityHeaders(h, s.live.Load())
 	}
 	switch status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
@@ -120,7 +117,9 @@ func (s *Server) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.
 	if e, ok := errors.AsType[*explainedRefusal](err); ok {
 		e.page(&page)
 		if e.at != "" {
-			pages = s.pagesElsewhere
+			pages = s.pagesElsewhere // what the page loads is there
+			const csp = "Content-Security-Policy"
+			w.Header().Set(csp, strings.ReplaceAll(w.Header().Get(csp), "'self'", "'self' "+e.at))
 			if strings.HasPrefix(page.TryAgain, s.live.Load().path("/auth/")) {
 				page.TryAgain = e.at + page.TryAgain
 			}

@@ -3,9 +3,13 @@ package server
 import (
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
 )
+
+// SetHandlerTimeout bounds the handlers of s, before it gets requests.
+func SetHandlerTimeout(s *Server, d time.Duration) { s.handlerTimeout = d }
 
 // ParsePasskey reads a body as both kinds of answers that a passkey gives.
 func ParsePasskey(body string) []error {

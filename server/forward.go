@@ -44,7 +44,7 @@ func (o wanted) path() string {
 // once its first question got 401. With ?with=forbidden it is never 2xx: for nginx once it got 403, of whose body it keeps
 // nothing. No client gets more by either than by asking for the page.
 func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
-	if !s.beginVerify(w, r) {
+	if !s.asksAsGet(w, r) {
 		return
 	}
 	l := s.live.Load()
@@ -270,7 +270,6 @@ func (s *Server) sendToSignIn(w http.ResponseWriter, r *http.Request, l *live, w
 		s.refuseForward(w, r, l, want, err)
 		return
 	}
-	s.securityHeaders(w.Header(), l)
 	w.Header().Set("Location", l.cfg.URL("/auth/sso?redirect="+url.QueryEscape(to)))
 	s.answerVerify(w, http.StatusFound)
 }

@@ -19,14 +19,14 @@ import (
 
 // live is what handlers derive from the settings once, not at each request.
 type live struct {
-	cfg    *setting.Config
-	bridge *sso.Bridge
-	cookie cookieSpec
-	bearer string                 // BEARER_HEADER, plain
-	proxy  *httputil.ReverseProxy // nil: no UPSTREAM
-	hosts  []string               // those under which ACCESS_RULES know the app; nil: any
-	csp    string
-	peer   echo.IPExtractor
+	cfg      *setting.Config
+	bridge   *sso.Bridge
+	cookie   cookieSpec
+	bearer   string                 // BEARER_HEADER, plain
+	proxy    *httputil.ReverseProxy // nil: no UPSTREAM
+	hosts    []string               // those under which ACCESS_RULES know the app; nil: any
+	security []field                // headers of every answer
+	peer     echo.IPExtractor
 	// deaf: it was said that /auth/verify is asked, which does not follow the rules.
 	deaf atomic.Bool
 }
@@ -48,7 +48,7 @@ func newLive(l Live, transport http.RoundTripper, errorLog *log.Logger) *live {
 	n.cookie = newCookieSpec(l.Config)
 	n.bearer = string(appendPlain(nil, l.Config.BearerHeader))
 	n.hosts = l.Config.RuleHosts()
-	n.csp = contentSecurityPolicy(l)
+	n.security = securityHeaders(contentSecurityPolicy(l), n.cookie.secure)
 	if l.Config.Upstream != nil {
 		n.proxy = newProxy(l.Config.Upstream, transport, errorLog)
 	}

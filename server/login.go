@@ -21,9 +21,6 @@ const maxBody = 64 << 10
 // handleSSO is GET and POST /auth/sso: without a token the way to the identity provider, with one (or a code) the way in.
 func (s *Server) handleSSO(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	if r.Method == http.MethodHead { // mail scanners and chat previews look at links; they sign no one in (SECURITY C7)
-		return c.NoContent(http.StatusOK)
-	}
 	if prefetch(r) {
 		c.Response().Header().Set("Retry-After", "0") // browsers drop a prefetched 503 and ask again when it is wanted
 		return c.NoContent(http.StatusServiceUnavailable)
@@ -31,6 +28,9 @@ func (s *Server) handleSSO(c echo.Context) error {
 	in, err := readCallback(r)
 	if err != nil {
 		return err
+	}
+	if r.Method == http.MethodHead && (in.Answers() || in.Handoff != "") {
+		return c.NoContent(http.StatusOK) // mail scanners and chat previews look at links; they sign no one in (SECURITY C7)
 	}
 	api := jsonClient(r)
 	if err := l.checkLoad(r); err != nil {

@@ -42,8 +42,9 @@ func (s *Server) RequireSignIn(groups ...string) func(next http.Handler) http.Ha
 				setPrivate(w.Header())
 				next.ServeHTTP(w, s.handOn(ctx, r, e, p))
 			case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(r.Method, r.Header):
-				setPrivate(w.Header())
-				http.Redirect(w, r, s.live.Load().signInPath(r), http.StatusFound)
+				l := s.live.Load()
+				l.begin(w.Header(), r)
+				http.Redirect(w, r, l.signInPath(r), http.StatusFound)
 			default:
 				l := s.live.Load()
 				s.refuseApp(w, r, l, l.wantedHere(r), err)

@@ -499,7 +499,7 @@ func (s *Server) mustSignIn(c echo.Context, l *live, signIn string) (*sso.Princi
 	switch {
 	case err != nil || p != nil:
 		return p, err
-	case c.Request().Method == http.MethodGet:
+	case c.Request().Method == http.MethodGet, c.Request().Method == http.MethodHead:
 		return nil, c.Redirect(http.StatusFound, signIn)
 	}
 	return nil, sso.NotSignedIn

@@ -20,6 +20,7 @@ type proxied struct {
 	live   *live
 	server *Server
 	asked  *http.Request // as it came
+	id     string        // of the request
 	upload *upload       // its body; nil: none
 }
 
@@ -71,6 +72,7 @@ func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 		err = sso.UpstreamDown
 	}
 	p.upload.endConnection(w.Header())
+	w.Header()[requestIDHeader] = []string{p.id}
 	p.server.refuseApp(w, p.asked, p.live, p.live.wantedHere(p.asked), err) // r has the app's path, and credentials removed
 }
 
@@ -83,8 +85,6 @@ func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		s.pass(w, r, l, e, rule)
 	case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(r.Method, r.Header):
-		setPrivate(w.Header())
-		w.Header()["X-Request-Id"] = []string{newRequestID()}
 		http.Redirect(w, r, l.signInPath(r), http.StatusFound)
 	default:
 		s.refuseApp(w, r, l, l.wantedHere(r), err)
@@ -118,7 +118,8 @@ func (l *live) signInPath(r *http.Request) string {
 
 // pass hands a request to the app, for as long as its session lasts.
 func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry, rule sso.AccessRule) {
-	p := proxied{entry: e, public: rule.Public, live: l, server: s, asked: r}
+	p := proxied{entry: e, public: rule.Public, live: l, server: s, asked: r, id: w.Header().Get(requestIDHeader)}
+	l.leaveToApp(w.Header())
 	body := r.Body
 	if r.ContentLength != 0 && body != nil {
 		p.upload = &upload{ReadCloser: body}

@@ -55,10 +55,6 @@ func (s *Server) refuseApp(w http.ResponseWriter, r *http.Request, l *live, want
 		return
 	}
 	shown.Header.Set("Accept", "text/html")
-	if want.origin != l.cfg.SiteURL { // what the page loads is there
-		s.securityHeaders(w.Header(), l)
-		w.Header().Set("Content-Security-Policy", strings.ReplaceAll(l.csp, "'self'", "'self' "+string(l.cfg.SiteURL)))
-	}
 	s.serveRefusal(w, shown, s.explained(r, l, want, err))
 }
 

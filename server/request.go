@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -54,21 +52,6 @@ func newRequestID() string {
 	return string(b[:])
 }
 
-// identify gives every request an id, its own if a proxy in front sent a harmless one.
-func identify(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		r := c.Request()
-		id := r.Header.Get(echo.HeaderXRequestID)
-		if !harmlessID(id) {
-			id = newRequestID()
-		}
-		c.Response().Header().Set(echo.HeaderXRequestID, id)
-		info := &requestInfo{id: id, reference: sso.NewReference()}
-		c.SetRequest(r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, info)))
-		return next(c)
-	}
-}
-
 func harmlessID(id string) bool {
 	for i := range len(id) {
 		c := id[i]
@@ -84,28 +67,70 @@ func setPrivate(h http.Header) {
 	h["Cache-Control"], h["Vary"] = noStore, varyOnWho
 }
 
+// A field is a header with its values, which answers share: read only.
+type field struct {
+	name   string
+	values []string
+}
+
 // securityHeaders are on every answer of the bridge's own (SECURITY L1). What an app behind it answers is the app's.
-func (s *Server) securityHeaders(h http.Header, l *live) {
-	h.Set("Content-Security-Policy", l.csp)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-	if l.cookie.secure {
-		h.Set("Strict-Transport-Security", "max-age=31536000") // includeSubDomains is for the owner of the domain to decide
+func securityHeaders(csp string, secure bool) []field {
+	fields := []field{
+		{"Content-Security-Policy", []string{csp}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"X-Frame-Options", []string{"DENY"}},
+		{"Referrer-Policy", []string{"no-referrer"}},
+		{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+		{"Permissions-Policy", []string{"camera=(), geolocation=(), microphone=()"}},
+	}
+	if secure { // includeSubDomains is for the owner of the domain to decide
+		fields = append(fields, field{"Strict-Transport-Security", []string{"max-age=31536000"}})
+	}
+	return fields
+}
+
+// begin writes what every answer of ours has, whatever becomes of it: the request's id, the security headers, and that it is
+// about one person, unless the handler knows better. It returns the id: a harmless one of a proxy in front, else a new one.
+func (l *live) begin(h http.Header, r *http.Request) (id string) {
+	if known := h[requestIDHeader]; len(known) == 1 { // begun before
+		id = known[0]
+	} else {
+		if id = r.Header.Get(requestIDHeader); !harmlessID(id) {
+			id = newRequestID()
+		}
+		h[requestIDHeader] = []string{id}
+	}
+	for _, f := range l.security {
+		h[f.name] = f.values
+	}
+	setPrivate(h)
+	return id
+}
+
+// leaveToApp takes away what begin wrote, from an answer that is an app's.
+func (l *live) leaveToApp(h http.Header) {
+	for _, f := range l.security {
+		delete(h, f.name)
+	}
+	for _, name := range []string{requestIDHeader, "Cache-Control", "Vary"} {
+		delete(h, name)
 	}
 }
 
-// secure is securityHeaders as echo middleware; nothing it answers is kept by caches unless the handler says so.
-func (s *Server) secure(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		s.securityHeaders(h, s.live.Load())
-		setPrivate(h)
-		return next(c)
-	}
+const requestIDHeader = "X-Request-Id"
+
+// handlerTimeout bounds the bridge's own handlers; the reverse proxy is not among them.
+const handlerTimeout = 30 * time.Second
+
+// serveOwn answers on one of the bridge's own routes, in time: what waits for a database or an identity provider fails with
+// its own error when the time is over (SECURITY L8). Nothing here looks at what the handler returns.
+func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request, id string) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.handlerTimeout)
+	defer cancel()
+	ctx = context.WithValue(ctx, requestInfoKey{}, &requestInfo{id: id, reference: sso.NewReference()})
+	boundBody(w, r)
+	s.echo.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // recovered makes a panic the 500 of its own request and of no other (SECURITY L5).
@@ -121,15 +146,12 @@ func (s *Server) recovered(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// bounded gives the bridge's own routes little time to send a body, which is small: a client that dribbles holds nothing
-// for long (SECURITY L2). The reverse proxy carries uploads of any length and is not among them.
-func bounded(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if c.Request().ContentLength != 0 {
-			// It fails where a server without deadlines mounts us; then its own time-outs must do.
-			_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(bodyTimeout))
-		}
-		return next(c)
+// boundBody gives a request for one of our own routes little time to send its body, which is small: a client that dribbles
+// holds nothing for long (SECURITY L2). The reverse proxy carries uploads of any length.
+func boundBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// It fails where a server without deadlines mounts us; then its own time-outs must do.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	}
 }
 

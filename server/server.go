@@ -90,6 +90,7 @@ type Server struct {
 	tokens         tally           // handoffs with a token, by token
 	networks       tally           // what else anyone may have kept, by network
 	misasked       *rate.Limiter   // of log lines about questions of a proxy
+	handlerTimeout time.Duration
 }
 
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
@@ -97,6 +98,7 @@ func New(o Options, l Live) (*Server, error) {
 	s := &Server{
 		Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: cmp.Or(o.Metrics, metrics.New(o.Version)), transport: newTransport(),
 		unsigned: rate.NewLimiter(unsignedRate, unsignedBurst), misasked: rate.NewLimiter(rate.Every(10*time.Second), 5), tokens: tally{open: true},
+		handlerTimeout: handlerTimeout,
 	}
 	s.principals.reload = o.SettingsChanged
 	var err error
@@ -122,11 +124,12 @@ func (s *Server) Apply(l Live) {
 	s.principals.forgetAll()
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP answers one request. What every answer of ours has is written here, once, for all the ways that follow.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.recovered(w, r)
 	r = s.asSent(r)
 	l := s.live.Load()
+	id := l.begin(w.Header(), r)
 	r = plainSignIn(l.cfg, r)
 	switch path, ok := withoutPrefix(l.cfg, r.URL.Path); {
 	case ok && path == "/auth/verify":
@@ -140,10 +143,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case l.proxy != nil && !OwnPath(l.cfg, r.URL.Path):
 		s.reverseProxy(w, r)
 	case ok:
-		s.echo.ServeHTTP(w, unprefixed(l.cfg, r))
+		s.serveOwn(w, unprefixed(l.cfg, r), id)
 	case r.URL.Path == "/": // where a sign-in ends that names no page, and no app stands here
-		s.securityHeaders(w.Header(), l)
-		setPrivate(w.Header())
 		http.Redirect(w, r, l.path("/"), http.StatusFound)
 	default:
 		s.serveRefusal(w, r, sso.NotFound)
@@ -173,7 +174,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics)
-	return serveHTTP(ctx, l, mux)
+	return serveHTTP(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.live.Load().begin(w.Header(), r)
+		mux.ServeHTTP(w, r)
+	}))
 }
 
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {

@@ -194,7 +194,6 @@ func (s *Server) assertion(e *entry) []string {
 var (
 	noStore   = []string{"no-store"}
 	varyOnWho = []string{"Cookie, Authorization"}
-	nosniff   = []string{"nosniff"}
 	zero      = []string{"0"}
 	nobody    = []string{noValue}
 	bearer    = []string{`Bearer realm="ssobridge"`}
@@ -205,7 +204,7 @@ var (
 // 403 in none of the named groups, or asked in a way that is not understood. It reads no header about the original request,
 // and does no more work than a look into memory.
 func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
-	if !s.beginVerify(w, r) {
+	if !s.asksAsGet(w, r) {
 		return
 	}
 	l := s.live.Load()
@@ -237,15 +236,12 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 	s.answerVerify(w, http.StatusOK)
 }
 
-// beginVerify writes what every answer to a proxy has. False: the request was no GET and is answered.
-func (s *Server) beginVerify(w http.ResponseWriter, r *http.Request) bool {
-	h := w.Header()
-	h["Cache-Control"], h["Vary"], h["X-Content-Type-Options"] = noStore, varyOnWho, nosniff
-	h["X-Request-Id"] = []string{newRequestID()}
+// asksAsGet reports whether a proxy asks with GET or HEAD; else the request is answered.
+func (s *Server) asksAsGet(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return true
 	}
-	h.Set("Allow", "GET, HEAD")
+	w.Header().Set("Allow", "GET, HEAD")
 	s.answerVerify(w, http.StatusMethodNotAllowed)
 	return false
 }

@@ -330,6 +330,22 @@ func TestPasswordSignIn(t *testing.T) {
 	off.browser().get("/login?return_to=/a").want(t, 302, "/auth/sso?redirect=%2Fa")
 }
 
+// wantSecurityHeaders wants what SECURITY L1 asks of each answer, and the request's id.
+func (r response) wantSecurityHeaders(t *testing.T, what string) {
+	t.Helper()
+	for name, part := range map[string]string{
+		"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000",
+		"Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin", "X-Request-Id": "", "X-Frame-Options": "DENY",
+	} {
+		if got := r.Header[name]; len(got) != 1 || !strings.Contains(got[0], part) || got[0] == "" {
+			t.Errorf("%s: %s is %q", what, name, got)
+		}
+	}
+	if r.Header.Get("Server") != "" {
+		t.Errorf("%s: names the server", what)
+	}
+}
+
 // Every answer has the headers of SECURITY L1, and every state-changing route refuses other sites (SECURITY G1).
 func TestEveryRoute(t *testing.T) {
 	b := start(t, "SITE_URL=https://bridge.example")
@@ -341,17 +357,7 @@ func TestEveryRoute(t *testing.T) {
 		if resp.StatusCode >= 500 {
 			t.Errorf("%s: got %d", route, resp.StatusCode)
 		}
-		for name, part := range map[string]string{
-			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000",
-			"Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin", "X-Request-Id": "",
-		} {
-			if got, ok := resp.Header[name]; !ok || !strings.Contains(got[0], part) {
-				t.Errorf("%s: %s is %q", route, name, got)
-			}
-		}
-		if resp.Header.Get("Server") != "" {
-			t.Errorf("%s: names the server", route)
-		}
+		resp.wantSecurityHeaders(t, route)
 		if path == "/metrics" || strings.HasPrefix(path, "/auth/sso") || method == "GET" || method == "HEAD" || method == "OPTIONS" {
 			continue
 		}

@@ -104,15 +104,23 @@ const (
 func (a *Admin) Mount(e *echo.Echo) {
 	e.Use(a.guard)
 	for _, p := range a.pages() {
-		e.Add(p.method, pagesPrefix+p.path, a.handler(p.run))
+		e.Match(methods(p.method), pagesPrefix+p.path, a.handler(p.run))
 	}
 	for _, o := range a.operations() {
-		e.Add(o.method, apiPrefix+echoPath(o.path), a.handler(o.run))
+		e.Match(methods(o.method), apiPrefix+echoPath(o.path), a.handler(o.run))
 	}
 	document := sync.OnceValue(a.openAPI) // few bridges are ever asked for it
-	e.GET(OpenAPIPath, func(c echo.Context) error {
+	e.Match(methods(http.MethodGet), OpenAPIPath, func(c echo.Context) error {
 		return c.JSONBlob(http.StatusOK, document())
 	})
+}
+
+// methods are those under which something is found: HEAD answers as GET does (RFC 9110 §9.3.2).
+func methods(method string) []string {
+	if method == http.MethodGet {
+		return []string{http.MethodGet, http.MethodHead}
+	}
+	return []string{method}
 }
 
 // A page is one action in the browser.

@@ -51,7 +51,7 @@ func op[In, Out any](method, path, id, summary string, run func(*call, In) (Out,
 			if err != nil {
 				return err
 			}
-			if c.Request().Method != http.MethodGet {
+			if method != http.MethodGet {
 				c.a.Host.Applied(c.Request())
 			}
 			return c.answer(out)

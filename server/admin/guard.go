@@ -70,7 +70,7 @@ func letterOrDigit(c byte) bool {
 
 // forBrowser reports whether a person looks at a page, who can be sent to sign in and back.
 func forBrowser(r *http.Request) bool {
-	return r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") &&
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html") &&
 		strings.HasPrefix(r.URL.Path, pagesPrefix)
 }
 

@@ -87,6 +87,7 @@ func TestTrial(t *testing.T) {
 			if other := b.as("other@example.com", sso.Administrators).get(location); other.StatusCode != http.StatusNotFound {
 				t.Errorf("the report as another administrator: got %d, want 404", other.StatusCode)
 			}
+			c.send("HEAD", location, "").want(t, http.StatusOK, "") // does not use it up
 			report := c.get(location)
 			if report.StatusCode != http.StatusOK || !strings.Contains(report.body, "would be accepted") || !strings.Contains(report.body, "ann@example.com") {
 				t.Errorf("report: got %d %s", report.StatusCode, sso.Truncate(report.body, 500))
