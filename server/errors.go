@@ -178,6 +178,8 @@ func (s *Server) logRefusal(r *http.Request, status int, code sso.Code, ref, id 
 		level = s.Log.ErrorContext
 	case code == sso.NotSignedIn && formOf(r) != formPage: // each picture of a page, once a session is over
 		level = s.Log.DebugContext
+	case code == sso.SignInCircle: // nobody can sign in until the product's page is mended
+		level = s.Log.WarnContext
 	}
 	fields := []any{"code", code, "reference", ref, "status", status, "reason", sso.Reason(err),
 		"method", r.Method, "path", asked(r).Path, "peer", s.live.Load().peer(r), "request_id", id}

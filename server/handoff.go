@@ -195,13 +195,7 @@ func (s *Server) noteLostHandoff(r *http.Request, l *live, err error) {
 	if !errors.Is(err, sso.FlowMissing) {
 		return // the store is down, or will not open it: the log has it
 	}
-	e := sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.FlowMissing, Reference: reference(r), Peer: l.peer(r), Detail: sso.Reason(err)}
-	if p := l.bridge.Provider; p != nil {
-		e.Provider = p.Name
-	}
-	if err := s.Store.Record(context.WithoutCancel(r.Context()), e); err != nil {
-		s.Log.ErrorContext(r.Context(), "event not recorded", "reference", e.Reference, "error", err)
-	}
+	s.noteRefusal(r, l, err)
 }
 
 func (l *live) handoffCookieName(id string) string {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -56,18 +57,99 @@ func (s *Server) handleSSO(c echo.Context) error {
 	return s.bySettings(r.Context(), func(l *live) error { return s.signIn(c, l, in) })
 }
 
-// begin sends the browser to the identity provider.
+// begin sends the browser to the identity provider, unless it goes in circles.
 func (s *Server) begin(c echo.Context, l *live, in sso.Callback) error {
+	r := c.Request()
 	loginURL, flow, err := l.bridge.Begin(in)
 	if err != nil {
 		return err
 	}
-	if flow != nil {
+	to, err := l.bridge.Return.Parse(in.ReturnTo)
+	if err != nil {
+		return err
+	}
+	noteWanted(r, l, in.ReturnTo, nil)
+	if r.Method == http.MethodPost && l.crossSite(r) { // browsers keep the cookie back that would tell circles
+		return s.circle(r, l, in, to)
+	}
+	page, past := pageKey(to), s.begunOf(r, l)
+	if in.Again {
+		if done, err := s.beginAgain(c, l, to, past.of(page, true)); done || err != nil {
+			return err
+		}
+		past = append(past, beginning{Page: page, At: s.Now().UnixMilli(), Spent: true})
+	}
+	if r.Header.Get("Sec-Fetch-Site") == "same-origin" { // a person on a page of ours
+		past = past.without(func(b beginning) bool { return b.Page == page && !b.Spent })
+	}
+	past = append(past, beginning{Page: page, At: s.Now().UnixMilli(), Away: l.fromAway(r)})
+	laps := past.of(page, false)
+	many := len(laps) >= circleLaps
+	circle := many && l.fromAway(r) && laps.away() >= circleFrom
+	if flow != nil && !circle {
 		if err := s.setFlowCookie(c, l, flow); err != nil {
 			return err
 		}
 	}
+	s.keepBegun(c.Response(), l, past)
+	switch {
+	case circle:
+		return s.circle(r, l, in, to)
+	case many && r.Header.Get("Sec-Fetch-Site") == "none":
+		// One chain of redirects from an address that was typed stays "none" wherever it leads. A step of our own page ends it.
+		return s.page(c.Response(), http.StatusOK, templates.Continue{Layout: s.layout(l), URL: l.signIn(to)})
+	}
 	return c.Redirect(http.StatusFound, loginURL)
+}
+
+// beginAgain is a sign-in that begins once more because the browser brought a spent token. By now another tab may have
+// signed it in: done says that it was sent on to its page. Else it waits until the product will sign another token.
+func (s *Server) beginAgain(c echo.Context, l *live, to string, before begun) (done bool, err error) {
+	r := c.Request()
+	p, err := s.principal(r, l)
+	switch {
+	case err != nil:
+		return false, err
+	case p != nil:
+		return true, c.Redirect(http.StatusFound, to)
+	case len(before) >= spentLaps:
+		err := fmt.Errorf("a spent token came again after the sign-in had begun once more: %w", sso.TokenReplayed)
+		s.noteRefusal(r, l, err)
+		return false, err
+	}
+	timer := time.NewTimer(newToken)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return false, nil
+	case <-r.Context().Done():
+		return false, fmt.Errorf("waiting for another token: %w: %w", r.Context().Err(), sso.ProviderUnavailable)
+	}
+}
+
+// circle is the error of a browser that is sent here again and again without a token. Its event and its log line name the
+// parameters that came.
+func (s *Server) circle(r *http.Request, l *live, in sso.Callback, to string) error {
+	if info := infoOf(r); info != nil {
+		info.wanted = withoutTokens(to)
+	}
+	err := in.NoAnswer()
+	if names := namesIn(to); len(names) > 0 {
+		err = fmt.Errorf("the page that was wanted has the parameters %s: %w", strings.Join(names, ", "), err)
+	}
+	s.noteRefusal(r, l, err)
+	return err
+}
+
+// noteRefusal leaves the event of a sign-in that was refused before the bridge saw a token.
+func (s *Server) noteRefusal(r *http.Request, l *live, refusal error) {
+	e := sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.CodeOf(refusal), Reference: reference(r), Peer: l.peer(r), Detail: sso.Reason(refusal)}
+	if p := l.bridge.Provider; p != nil {
+		e.Provider = p.Name
+	}
+	if err := s.Store.Record(context.WithoutCancel(r.Context()), e); err != nil {
+		s.Log.ErrorContext(r.Context(), "event not recorded", "reference", e.Reference, "error", err)
+	}
 }
 
 // signIn signs a browser in.
@@ -78,7 +160,7 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 		return err
 	}
 	cb := s.callback(r, l, in)
-	cb.Current = current
+	cb.Current, cb.Navigation = current, navigation(r)
 	if cb.Besides, err = s.besides(r, l); err != nil {
 		return err
 	}
@@ -96,11 +178,17 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 		}
 		return err
 	}
+	if sso.CodeOf(err) == sso.TokenReplayed && cb.Navigation { // nothing was opened; see beginAgain
+		return s.goOn(c, l.path("/auth/sso?again=yes&redirect="+url.QueryEscape(infoOf(r).wanted)))
+	}
 	if cb.Flow != nil {
 		s.endFlow(c, l, in.State, err)
 	}
 	if err != nil {
 		return err
+	}
+	if _, begun := cookieValue(r.Header["Cookie"], l.begunCookieName()); begun && !login.Resumed {
+		s.keepBegun(c.Response(), l, nil)
 	}
 	if !login.Resumed {
 		s.logSignIn(r, cb, login)

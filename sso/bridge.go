@@ -107,10 +107,44 @@ func (b *Bridge) SignIn(ctx context.Context, cb Callback) (*Login, error) {
 		return login, nil
 	}
 	_, ask := errors.AsType[*SwitchNeeded](x.Err)
-	if _, anew := errors.AsType[SettingsChanged](x.Err); !ask && !anew {
-		b.refused(ctx, cb, x)
+	if _, anew := errors.AsType[SettingsChanged](x.Err); ask || anew {
+		return nil, x.Err
+	}
+	goesOn := b.goesOn(cb, x)
+	switch {
+	case goesOn != nil:
+		b.refused(ctx, cb, x, "this browser is signed in already, and goes on to its page")
+		return goesOn, nil
+	case cb.Navigation && CodeOf(x.Err) == TokenReplayed:
+		b.refused(ctx, cb, x, "nothing was opened, and the sign-in begins once more")
+	default:
+		b.refused(ctx, cb, x, "")
 	}
 	return nil, x.Err
+}
+
+// goesOn is what a browser gets instead of a refusal which says no more than that its sign-in was finished in another tab,
+// or took too long meanwhile: it is signed in, as the person that the token names if there is one, and stays so. Nothing
+// is opened. nil: it is refused.
+func (b *Bridge) goesOn(cb Callback, x *Exam) *Login {
+	switch CodeOf(x.Err) {
+	case TokenReplayed, FlowMissing, FlowMismatch:
+	default:
+		return nil
+	}
+	if cur := cb.Current; !cb.Navigation || cur == nil || x.Identity.Email != "" && EmailKey(x.Identity.Email) != EmailKey(cur.Account.Email) {
+		return nil
+	}
+	login := &Login{Resumed: true, Session: cb.Current.Session}
+	if cb.Flow != nil && b.Provider.Binding != BindingOff {
+		login.ReturnTo = cb.Flow.ReturnTo
+		return login
+	}
+	var err error
+	if login.ReturnTo, err = b.Return.Parse(cb.ReturnTo); err != nil {
+		return nil
+	}
+	return login
 }
 
 // run is the whole story of a login. While x.Explaining it goes on after a failure, and changes nothing.
@@ -231,7 +265,7 @@ func (b *Bridge) checkProvider(cb Callback, x *Exam) error {
 	}
 	switch {
 	case cb.Whole && (cb.Elsewhere != "" || !cb.Answers()):
-		return cb.noAnswer()
+		return cb.NoAnswer()
 	case cb.IDPError != "":
 		return fmt.Errorf("the identity provider answered error=%q: %w", Truncate(CleanText(cb.IDPError), 100), ProviderRefused)
 	case cb.Token == "" && cb.Code == "" && cb.Empty:
@@ -348,11 +382,14 @@ func (b *Bridge) event(kind EventKind, cb Callback, x *Exam) Event {
 }
 
 // refused leaves the event of a refusal. The answer does not depend on it: when the store is down, the log has it.
-func (b *Bridge) refused(ctx context.Context, cb Callback, x *Exam) {
+func (b *Bridge) refused(ctx context.Context, cb Callback, x *Exam, then string) {
 	e := b.event(EventSignInRefused, cb, x)
 	e.Code, e.Detail = CodeOf(x.Err), Reason(x.Err)
 	if e.Email != "" && e.Proof == "" {
 		e.Detail = strings.TrimPrefix(e.Detail+"; "+Unproven, "; ")
+	}
+	if then != "" {
+		e.Detail += "; " + then
 	}
 	if err := b.Store.Record(context.WithoutCancel(ctx), e); err != nil {
 		b.Log.ErrorContext(ctx, "event not recorded", "reference", e.Reference, "error", err)

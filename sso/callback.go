@@ -20,6 +20,7 @@ type Callback struct {
 	IDPError string // error=… of RFC 6749 §4.1.2.1: the IdP says no
 	Provider string // which one is meant; "" when the request does not say
 	Handoff  string // names a form that another site posted and that the server has kept
+	Again    bool   // the sign-in begins once more, see server: a browser that is signed in by now need not
 	Switch   bool   // the person agreed to switch accounts, which counts only when our own page says so
 
 	// Empty says that a token, a code, a state or an error came without a value.
@@ -36,6 +37,10 @@ type Callback struct {
 	Reference string
 	Peer      string
 	UserAgent string
+
+	// Navigation says that a browser loads a page, which may be sent on to another one: where nothing needs to be opened it
+	// is, instead of a refusal.
+	Navigation bool
 
 	// Whole says, to Explain, that this is all that the IdP sent the browser back with, so that what is missing will be
 	// missing; else there is a token alone, and what comes beside it is not judged.
@@ -91,6 +96,7 @@ func callbackOf(values url.Values) (Callback, error) {
 		}
 	}
 	cb.Switch = slices.Equal(values["switch"], []string{"yes"})
+	cb.Again = slices.Equal(values["again"], []string{"yes"})
 	return cb, nil
 }
 
@@ -101,8 +107,8 @@ func (cb Callback) Answers() bool {
 	return cb.Token != "" || cb.Code != "" || cb.State != "" || cb.IDPError != "" || cb.Empty
 }
 
-// noAnswer is the error of an answer of the identity provider that has none of [Callback.Answers], or that went elsewhere.
-func (cb Callback) noAnswer() error {
+// NoAnswer is the error of an answer of the identity provider that has none of [Callback.Answers], or that went elsewhere.
+func (cb Callback) NoAnswer() error {
 	switch {
 	case cb.Elsewhere != "":
 		return fmt.Errorf("the address leads to %q, and sign-ins end at /auth/sso: %w", Truncate(CleanText(cb.Elsewhere), 100), SignInCircle)

@@ -134,7 +134,7 @@ func FuzzParseCallback(f *testing.F) {
 			}
 		}
 		again, err := sso.ParseCallback(written.Encode(), "", nil)
-		again.Sent, again.Empty, again.Switch = cb.Sent, cb.Empty, cb.Switch
+		again.Sent, again.Empty, again.Switch, again.Again = cb.Sent, cb.Empty, cb.Switch, cb.Again
 		if diff := cmp.Diff(cb, again); err != nil || diff != "" {
 			t.Errorf("again: %v (-first +again):\n%s", err, diff)
 		}

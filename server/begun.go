@@ -1,0 +1,140 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// A browser remembers in a cookie, for a moment, which sign-ins it began: who comes back again and again without a token,
+// or with a token that is spent, goes in circles. Nothing is kept on the server, and a browser can mislead itself alone.
+const (
+	begunLifetime = 30 * time.Second
+	maxBegun      = 16
+	// circleLaps is how many sign-ins of one page in begunLifetime are a circle, of which circleFrom came from another site.
+	// Twenty tabs that a browser restores come from none.
+	circleLaps, circleFrom = 4, 3
+	// spentLaps is how often the sign-in of a page begins once more because its token was spent.
+	spentLaps = 1
+	// newToken is how long that waits: pages written for Metabase sign the same token within a second.
+	newToken = time.Second
+)
+
+// beginning is one sign-in that a browser began.
+type beginning struct {
+	Page  string `json:"p"`           // see pageKey
+	At    int64  `json:"t"`           // unix milliseconds
+	Away  bool   `json:"a,omitempty"` // it came from another site
+	Spent bool   `json:"s,omitempty"` // it began once more, because its token was spent
+}
+
+type begun []beginning
+
+func (l *live) begunCookieName() string {
+	if l.cookie.secure {
+		return "__Host-ssobridge-begun"
+	}
+	return "ssobridge-begun"
+}
+
+// begunOf reads the cookie. One that cannot be read is none.
+func (s *Server) begunOf(r *http.Request, l *live) (all begun) {
+	name := l.begunCookieName()
+	value, _ := cookieValue(r.Header["Cookie"], name)
+	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil || value == "" {
+		return nil
+	}
+	plain, err := s.flows.Open(sealed, name)
+	if err != nil || json.Unmarshal(plain, &all) != nil {
+		return nil
+	}
+	oldest := s.Now().Add(-begunLifetime).UnixMilli()
+	return all.without(func(b beginning) bool { return b.At < oldest })
+}
+
+// keepBegun writes the cookie; of none it takes it away.
+func (s *Server) keepBegun(w http.ResponseWriter, l *live, all begun) {
+	name := l.begunCookieName()
+	if len(all) == 0 {
+		http.SetCookie(w, l.flowCookie(name, "", -1))
+		return
+	}
+	plain, err := json.Marshal(all[max(0, len(all)-maxBegun):])
+	if err != nil {
+		return // it always encodes
+	}
+	sealed := base64.RawURLEncoding.EncodeToString(s.flows.Seal(plain, name))
+	http.SetCookie(w, l.flowCookie(name, sealed, int(begunLifetime.Seconds())))
+}
+
+func (all begun) without(drop func(beginning) bool) begun {
+	var kept begun
+	for _, b := range all {
+		if !drop(b) {
+			kept = append(kept, b)
+		}
+	}
+	return kept
+}
+
+// of returns those of a page: the first ones, or those that began once more.
+func (all begun) of(page string, spent bool) begun {
+	return all.without(func(b beginning) bool { return b.Page != page || b.Spent != spent })
+}
+
+func (all begun) away() (n int) {
+	for _, b := range all {
+		if b.Away {
+			n++
+		}
+	}
+	return n
+}
+
+// pageKey names a page in the cookie.
+func pageKey(to string) string {
+	sum := sha256.Sum256([]byte(withoutTokens(to)))
+	return hex.EncodeToString(sum[:6])
+}
+
+// withoutTokens is a page without the parameters of its query that look like tokens, whatever their names.
+func withoutTokens(to string) string {
+	path, query, found := strings.Cut(to, "?")
+	var kept []string
+	for part := range strings.SplitSeq(query, "&") {
+		if _, value, _ := strings.Cut(part, "="); len(value) < 40 || strings.Count(value, ".") != 2 {
+			kept = append(kept, part)
+		}
+	}
+	if query = strings.Join(kept, "&"); !found || query == "" {
+		return path
+	}
+	return path + "?" + query
+}
+
+// fromAway reports whether a browser was sent here by another site. An identity provider may be a sibling.
+func (l *live) fromAway(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return true
+	case "":
+		u, err := url.Parse(r.Header.Get("Referer"))
+		return err == nil && u.Host != "" && origin(u) != string(l.cfg.SiteURL)
+	}
+	return false
+}
+
+// namesIn are the names of the parameters of a page, for the log.
+func namesIn(to string) []string {
+	_, query, _ := strings.Cut(to, "?")
+	cb, _ := sso.ParseCallback(query, "", nil)
+	return cb.Sent
+}
