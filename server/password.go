@@ -114,12 +114,13 @@ type attempt struct{ email, typed, what string }
 
 // A knownPassword is an active account whose password was given.
 type knownPassword struct {
-	account sso.Account
-	hash    string
+	account  sso.Account
+	hash     string
+	rehashed string // at today's costs; "" when hash has these
 }
 
 func (k knownPassword) credential() sso.Credential {
-	return sso.Credential{AccountID: k.account.ID, PasswordHash: k.hash}
+	return sso.Credential{AccountID: k.account.ID, PasswordHash: k.hash, Rehashed: k.rehashed}
 }
 
 // provePassword is the one place where a password is looked at. When it is right, it calls use, which acts on it; that is
@@ -143,14 +144,18 @@ func (s *Server) provePassword(r *http.Request, l *live, try attempt, use func(k
 		return fmt.Errorf("%d failures of %s within %v: %w", g.limits[over], over, throttleWindow, sso.Throttled)
 	}
 	for range maxAnew {
-		ok, _, err := s.Passwords.Verify(ctx, hash, try.typed)
+		ok, rehash, err := s.Passwords.Verify(ctx, hash, try.typed)
 		if err != nil {
 			return fmt.Errorf("%w: %w", err, sso.StoreUnavailable)
 		}
 		if !ok || !account.Active || hash == "" {
 			break
 		}
-		err = use(knownPassword{account, hash})
+		known := knownPassword{account: account, hash: hash}
+		if rehash { // without it, the old one does for now
+			known.rehashed, _ = s.Passwords.Hash(ctx, try.typed)
+		}
+		err = use(known)
 		switch sso.CodeOf(err) {
 		case "":
 			s.forgive(ctx, g, now)

@@ -207,6 +207,15 @@ func TestRefusalsAreBounded(t *testing.T) {
 				t.Errorf("%s meanwhile: %v", name, err)
 			}
 		}
+		// SECURITY L9: whether there is an account changes nothing about it.
+		for _, code := range sso.Codes() {
+			e := sso.Event{Kind: sso.EventSignInRefused, Code: code}
+			unknown := db.Record(t.Context(), e)
+			e.AccountID, e.Email = 1, "ada@example.com"
+			if known := db.Record(t.Context(), e); (known == nil) != (unknown == nil) {
+				t.Errorf("%s: of an account %v, of none %v", code, known, unknown)
+			}
+		}
 	})
 }
 
