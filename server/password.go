@@ -51,7 +51,7 @@ const (
 // handleLogin is GET /login: the ways to sign in. With exactly one provider and no passwords it goes straight there.
 func (s *Server) handleLogin(c echo.Context) error {
 	l := s.live.Load()
-	to, err := l.bridge.Return.Parse(c.QueryParam("return_to"))
+	to, err := l.landingOfQuery(c.Request().URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (s *Server) handlePassword(c echo.Context) error {
 		return err
 	}
 	email := values.Get("email")
-	to, err := l.bridge.Return.Parse(values.Get("return_to"))
+	to, err := l.landing(values)
 	if err != nil {
 		return err
 	}

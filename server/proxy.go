@@ -113,7 +113,7 @@ func (s *Server) letIn(r *http.Request, l *live) (e *entry, rule sso.AccessRule,
 func (l *live) signInPath(r *http.Request) string {
 	to := *r.URL
 	to.RawQuery = sso.WithoutToken(l.withoutBearer(to.RawQuery))
-	return l.path("/auth/sso?redirect=" + url.QueryEscape(to.RequestURI()))
+	return l.path("/auth/sso?redirect=" + url.QueryEscape(oneSlash(to.RequestURI())))
 }
 
 // pass hands a request to the app, for as long as its session lasts.

@@ -119,7 +119,7 @@ func (s *Server) handleResume(c echo.Context) error {
 // handleConfirmPage is GET /auth/confirm: the ways in which this person can prove who they are.
 func (s *Server) handleConfirmPage(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	to, err := l.bridge.Return.Parse(c.QueryParam("return_to"))
+	to, err := l.landingOfQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *Server) handleConfirm(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	to, err := l.bridge.Return.Parse(values.Get("return_to"))
+	to, err := l.landing(values)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,34 @@
+package server
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// landing is where a page of ours sends people on: return_to, or redirect, which means the same. Two are none (SECURITY B4).
+func (l *live) landing(values url.Values) (string, error) {
+	named := append(append([]string(nil), values["return_to"]...), values["redirect"]...)
+	switch len(named) {
+	case 0:
+		return "/", nil
+	case 1:
+		return l.bridge.Return.Parse(named[0])
+	}
+	return "", fmt.Errorf("return_to or redirect came %d times: %w", len(named), sso.RequestMalformed)
+}
+
+// landingOfQuery is landing for a page that a link leads to.
+func (l *live) landingOfQuery(raw string) (string, error) {
+	values, err := sso.ParseQuery(raw)
+	if err != nil {
+		return "", err
+	}
+	return l.landing(values)
+}
+
+// oneSlash is a target, path and query, with one slash in front, where people write two by mistake: what begins with two
+// names a host to browsers, and no sign-in ends there (SECURITY B1).
+func oneSlash(target string) string { return "/" + strings.TrimLeft(target, "/") }
