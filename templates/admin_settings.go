@@ -1,5 +1,7 @@
 package templates
 
+import "time"
+
 // AdminSettings is /admin/sign-in: every setting that has no page of its own. The form posts version, and for each setting
 // its name and was.NAME, what the form was made of: only what differs is saved.
 type AdminSettings struct {
@@ -78,11 +80,35 @@ func (s AdminSetting) DescribedBy() string {
 type AdminKey struct {
 	AdminLayout
 	Version     string
-	Keys        int    // how many are accepted
+	Keys        int // how many are accepted
+	Secrets     []AdminKeyRow
+	Now         time.Time
 	Source      string // where they are fixed; "" for nowhere
 	Generated   string // the new key, this once
 	Alert       string
 	SecretError string
+}
+
+// An AdminKeyRow is one shared secret. Its form posts action=remove, key, and sign_ins as a confirmation.
+type AdminKeyRow struct {
+	ID       string // its fingerprint
+	Current  bool
+	Last     bool // the only one
+	SignIns  int  // in the last 24 hours
+	LastUsed time.Time
+	MadeAt   time.Time
+	MadeBy   string
+}
+
+// OldSignIns are the sign-ins of the last 24 hours by secrets that are not the current one.
+func (k AdminKey) OldSignIns() int {
+	n := 0
+	for _, s := range k.Secrets {
+		if !s.Current {
+			n += s.SignIns
+		}
+	}
+	return n
 }
 
 func (AdminKey) template() string { return "admin-key" }

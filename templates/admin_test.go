@@ -14,7 +14,9 @@ func adminSamples() []sample {
 		{"admin settings", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples()}},
 		{"admin settings wrong", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples(),
 			Alerts: []string{"JWT_SHARED_SECRET is not set, but JWT_ENABLED is true"}}},
-		{"admin key", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 2}},
+		{"admin key", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 2, Now: sampleTime, Secrets: []AdminKeyRow{
+			{ID: "ab12cd34", Current: true, MadeAt: sampleTime.Add(-72 * time.Hour), MadeBy: "ada@acme.example"},
+			{ID: "9f0c1122", SignIns: 412, LastUsed: sampleTime.Add(-time.Minute)}}}},
 		{"admin key new", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1,
 			Generated: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}},
 		{"admin key fixed", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1, Source: "SSOBRIDGE_JWT_SHARED_SECRET"}},

@@ -39,6 +39,7 @@ type Store interface {
 	overviewStore
 	tryStore
 	mappingStore
+	keyStore
 	peopleStore
 	groupStore
 	memberStore

@@ -85,10 +85,11 @@ func (c *call) done(path, notice string) error {
 // notices are what a page may say about what was just done. They are ours, so that no link can put words into our mouth.
 func notices() map[string]string {
 	return map[string]string{
-		"saved":     "Saved. It is in force now.",
-		"key-added": "The new signing key is in force. The one before still works until you remove it.",
-		"key-first": "The signing key is in force. Your product must sign with the same one. To see whether it does, try it.",
-		"key-gone":  "Only the current signing key works now.",
+		"saved":       "Saved. It is in force now.",
+		"key-added":   "The new signing key is in force. The one before still works until you remove it.",
+		"key-first":   "The signing key is in force. Your product must sign with the same one. To see whether it does, try it.",
+		"key-removed": "That shared secret is accepted no more.",
+		"key-gone":    "Only the current signing key works now.",
 
 		"mapping-undone": "Taken back: the mapping is as it was before, and so are the groups that were cleared. People who have signed in since get their groups at their next sign-in.",
 

@@ -1,16 +1,20 @@
 package admin
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -25,30 +29,81 @@ func (a *Admin) keyOperations() []operation {
 	return []operation{
 		op("GET", "/signing-key", "getSigningKey", "How many signing keys are accepted; never the keys", a.signingKey),
 		op("POST", "/signing-key", "addSigningKey", "Put a new signing key in front; the ones before go on working", a.addKey),
-		op("POST", "/signing-key/retire", "retireSigningKeys", "Accept the current signing key only", a.retireKeys),
+		op("POST", "/signing-key/retire", "retireSigningKeys", "Accept the current shared secret only", a.retireKeys),
+		op("DELETE", "/signing-key/{key}", "removeSigningKey", "Accept one of the shared secrets no more", a.removeKey),
 	}
 }
 
-type signingKey struct {
-	Version int64  `json:"version"`
-	Keys    int    `json:"keys" doc:"the first is current; all are accepted"`
-	Source  string `json:"source"`
-	Fixed   bool   `json:"fixed"`
+type keyStore interface {
+	KeyUse(ctx context.Context, id string, since time.Time) (sso.KeyUse, error)
 }
 
+type signingKey struct {
+	Version int64    `json:"version"`
+	Keys    int      `json:"keys" doc:"how many are accepted"`
+	Source  string   `json:"source"`
+	Fixed   bool     `json:"fixed"`
+	Secrets []oneKey `json:"secrets" doc:"what is known of each; the first is current"`
+}
+
+type oneKey struct {
+	ID       string     `json:"id" doc:"the first eight digits of its SHA-256"`
+	SignIns  int        `json:"sign_ins" doc:"by it in the last 24 hours"`
+	LastUsed *time.Time `json:"last_used" doc:"null: the trail has no sign-in by it"`
+	MadeAt   *time.Time `json:"made_at" doc:"null: not known"`
+	MadeBy   string     `json:"made_by"`
+}
+
+// inUse is how far back a sign-in says that a key is in use.
+const inUse = 24 * time.Hour
+
 func (a *Admin) signingKey(c *call, _ nothing) (signingKey, error) {
-	cfg, version, err := a.Settings.Current(c.Request().Context())
+	ctx := c.Request().Context()
+	cfg, version, err := a.Settings.Current(ctx)
 	if err != nil {
 		return signingKey{}, err
 	}
 	source := cfg.Source(sharedSecret)
-	return signingKey{version, len(cfg.JWTSharedSecrets), source.String(), source.Fixed()}, nil
+	k := signingKey{version, len(cfg.JWTSharedSecrets), source.String(), source.Fixed(), []oneKey{}}
+	for _, secret := range cfg.JWTSharedSecrets {
+		use, err := a.Store.KeyUse(ctx, sso.SecretID(secret), a.Now().Add(-inUse))
+		if err != nil {
+			return signingKey{}, err
+		}
+		k.Secrets = append(k.Secrets, oneKey{keyName(secret), use.SignIns, timeOrNull(use.LastUsed), timeOrNull(use.MadeAt), use.MadeBy})
+	}
+	return k, nil
+}
+
+// keyName is the fingerprint alone.
+func keyName(secret string) string { return strings.TrimPrefix(sso.SecretID(secret), "secret ") }
+
+// unused refuses to drop shared secrets by which more people signed in within the last day than was confirmed: they would
+// fail from now on (SECURITY G8).
+func (a *Admin) unused(ctx context.Context, before, after []string, confirmed int) error {
+	n := 0
+	for _, secret := range before {
+		if slices.Contains(after, secret) {
+			continue
+		}
+		use, err := a.Store.KeyUse(ctx, sso.SecretID(secret), a.Now().Add(-inUse))
+		if err != nil {
+			return err
+		}
+		n += use.SignIns
+	}
+	if n <= confirmed {
+		return nil
+	}
+	problem := fmt.Sprintf("%d sign-ins of the last 24 hours used what would be refused from now on; if your product has changed its secret since, confirm sign_ins %d", n, n)
+	return &Refusal{Err: fmt.Errorf("%s: %w: %w", problem, admin.ErrNotConfirmed, sso.Invalid), Fields: map[string]string{"sign_ins": problem}}
 }
 
 type newKey struct {
 	Version int64  `json:"version"`
 	Secret  string `json:"secret,omitempty" doc:"the key; leave it out, and one is generated"`
 	Replace bool   `json:"replace,omitempty" doc:"accept no key but this one, at once"`
+	SignIns int    `json:"sign_ins,omitempty" doc:"with replace: how many sign-ins of the last 24 hours may have used the ones before"`
 }
 
 type addedKey struct {
@@ -74,7 +129,7 @@ func (a *Admin) addKey(c *call, in newKey) (addedKey, error) {
 		secrets = append(secrets, slices.DeleteFunc(slices.Clone(cfg.JWTSharedSecrets), func(s string) bool { return s == in.Secret })...)
 	}
 	out.Keys = len(secrets)
-	out.Version, err = a.saveKeys(c, secrets, in.Version)
+	out.Version, err = a.saveKeys(c, cfg.JWTSharedSecrets, secrets, in.Version, in.SignIns)
 	return out, err
 }
 
@@ -85,12 +140,13 @@ func generateSecret() string {
 	return hex.EncodeToString(b[:])
 }
 
-type atVersion struct {
+type retiredKeys struct {
 	Version int64 `json:"version"`
+	SignIns int   `json:"sign_ins,omitempty" doc:"how many sign-ins of the last 24 hours may have used the older ones; more are refused"`
 }
 
 // retireKeys keeps the first key only.
-func (a *Admin) retireKeys(c *call, in atVersion) (addedKey, error) {
+func (a *Admin) retireKeys(c *call, in retiredKeys) (addedKey, error) {
 	cfg, _, err := a.Settings.Current(c.Request().Context())
 	if err != nil {
 		return addedKey{}, err
@@ -98,11 +154,43 @@ func (a *Admin) retireKeys(c *call, in atVersion) (addedKey, error) {
 	if len(cfg.JWTSharedSecrets) < 2 {
 		return addedKey{}, &Refusal{Err: fmt.Errorf("there is no older key to remove: %w", sso.Invalid)}
 	}
-	version, err := a.saveKeys(c, cfg.JWTSharedSecrets[:1], in.Version)
+	version, err := a.saveKeys(c, cfg.JWTSharedSecrets, cfg.JWTSharedSecrets[:1], in.Version, in.SignIns)
 	return addedKey{Version: version, Keys: 1}, err
 }
 
-func (a *Admin) saveKeys(c *call, secrets []string, version int64) (int64, error) {
+type removedKey struct {
+	Key     string `path:"key" doc:"its id"`
+	Version int64  `query:"version"`
+	SignIns int    `query:"sign_ins" doc:"how many sign-ins of the last 24 hours may have used it; more are refused"`
+}
+
+// removeKey takes one key out, such as one that was made and lost. The last one stays: without it nobody could sign in.
+func (a *Admin) removeKey(c *call, in removedKey) (addedKey, error) {
+	if err := c.notRecent(); err != nil {
+		return addedKey{}, err
+	}
+	cfg, _, err := a.Settings.Current(c.Request().Context())
+	if err != nil {
+		return addedKey{}, err
+	}
+	left := slices.DeleteFunc(slices.Clone(cfg.JWTSharedSecrets), func(s string) bool { return keyName(s) == in.Key })
+	switch {
+	case len(left) == len(cfg.JWTSharedSecrets):
+		return addedKey{}, &Refusal{Err: fmt.Errorf("there is no shared secret %q: %w", in.Key, sso.NotFound)}
+	case len(left) == 0:
+		return addedKey{}, &Refusal{Err: fmt.Errorf("this is the only shared secret: make another first: %w", sso.Invalid)}
+	}
+	version, err := a.saveKeys(c, cfg.JWTSharedSecrets, left, in.Version, in.SignIns)
+	return addedKey{Version: version, Keys: len(left)}, err
+}
+
+func (a *Admin) saveKeys(c *call, before, secrets []string, version int64, confirmed int) (int64, error) {
+	if err := c.notRecent(); err != nil {
+		return 0, err
+	}
+	if err := a.unused(c.Request().Context(), before, secrets, confirmed); err != nil {
+		return 0, err
+	}
 	text, err := secretsText(secrets)
 	if err != nil {
 		return 0, err
@@ -126,6 +214,17 @@ func (a *Admin) keyTemplate(c *call) (templates.AdminKey, error) {
 	p := templates.AdminKey{AdminLayout: c.layout(templates.AdminSectionSignIn), Version: strconv.FormatInt(k.Version, 10), Keys: k.Keys}
 	if k.Fixed {
 		p.Source = k.Source
+	}
+	p.Now = a.Now()
+	for i, one := range k.Secrets {
+		row := templates.AdminKeyRow{ID: one.ID, Current: i == 0, SignIns: one.SignIns, MadeBy: one.MadeBy, Last: len(k.Secrets) == 1}
+		if one.LastUsed != nil {
+			row.LastUsed = *one.LastUsed
+		}
+		if one.MadeAt != nil {
+			row.MadeAt = *one.MadeAt
+		}
+		p.Secrets = append(p.Secrets, row)
 	}
 	return p, nil
 }
@@ -152,7 +251,9 @@ func (a *Admin) keyForm(c *call) error {
 	case action == "paste":
 		added, err = a.addKey(c, newKey{Version: version, Secret: typed})
 	case action == "retire":
-		added, err = a.retireKeys(c, atVersion{version})
+		added, err = a.retireKeys(c, retiredKeys{version, confirmedSignIns(form)})
+	case action == "remove":
+		added, err = a.removeKey(c, removedKey{form.Get("key"), version, confirmedSignIns(form)})
 	default:
 		return fmt.Errorf("no such action: %w", sso.RequestMalformed)
 	}
@@ -166,6 +267,8 @@ func (a *Admin) keyForm(c *call) error {
 	switch {
 	case action == "retire":
 		return c.done("/key", "key-gone")
+	case action == "remove":
+		return c.done("/key", "key-removed")
 	case added.Generated == "" && added.Keys == 1:
 		return c.done("/key", "key-first")
 	case added.Generated == "":
@@ -178,6 +281,16 @@ func (a *Admin) keyForm(c *call) error {
 	}
 	p.Generated = added.Generated
 	return c.render(http.StatusOK, p)
+}
+
+// confirmedSignIns is the number that the page showed and the administrator ticked, with room for those who have signed in
+// since.
+func confirmedSignIns(form url.Values) int {
+	n, err := strconv.Atoi(form.Get("sign_ins"))
+	if err != nil {
+		return 0
+	}
+	return n + n/10 + 10
 }
 
 // keyAgain shows the page with what was wrong. A key that was typed is not sent back.
@@ -198,7 +311,10 @@ func (a *Admin) keyAgain(c *call, action string, cause error) error {
 	if problem := fields[sharedSecret]; problem != "" && action == "paste" {
 		p.SecretError = problem
 	} else {
-		p.Alert = sso.Reason(cause)
+		p.Alert = sentence(sso.Reason(cause))
+		if errors.Is(cause, admin.ErrNotConfirmed) {
+			p.Alert = "Nothing was changed: that secret is in use. Tick the box beside it if your product has changed its secret since."
+		}
 	}
 	return c.render(http.StatusBadRequest, p)
 }

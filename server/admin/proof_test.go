@@ -101,6 +101,7 @@ func TestActionsNeedProof(t *testing.T) {
 		{"PATCH /api/v1/settings", `{"version":1,"values":{"CORS_ORIGINS":null}}`, "asks"},
 		{"POST /api/v1/signing-key", `{"version":1}`, "asks"},
 		{"POST /api/v1/signing-key/retire", `{"version":1}`, "asks"},
+		{"DELETE /api/v1/signing-key/:key", "", "asks"},
 		{"POST /api/v1/explain", `{"token":"x"}`, "200"},
 		{"PUT /api/v1/mapping", fmt.Sprintf(`{"version":%d,"mode":"automatic"}`, v), "asks"},
 		{"POST /api/v1/mapping/undo", `{"id":"x"}`, "asks"},

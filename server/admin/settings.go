@@ -76,6 +76,7 @@ func (a *Admin) settings(c *call, _ nothing) (settingsList, error) {
 type settingChanges struct {
 	Version int64              `json:"version" doc:"of the settings that were looked at"`
 	Values  map[string]*string `json:"values" doc:"by name; null goes back to the default"`
+	SignIns int                `json:"sign_ins,omitempty" doc:"when shared secrets are dropped: how many sign-ins of the last 24 hours may have used them; more are refused"`
 }
 
 type savedVersion struct {
@@ -83,8 +84,30 @@ type savedVersion struct {
 }
 
 func (a *Admin) changeSettings(c *call, in settingChanges) (savedVersion, error) {
+	if _, changed := in.Values[sharedSecret]; changed {
+		if err := a.secretsUnused(c, in); err != nil {
+			return savedVersion{}, err
+		}
+	}
 	version, err := a.save(c, in.Values, in.Version)
 	return savedVersion{version}, err
+}
+
+// secretsUnused refuses to drop shared secrets that are in use. What is wrong with the new ones is said by whoever saves.
+func (a *Admin) secretsUnused(c *call, in settingChanges) error {
+	if err := c.notRecent(); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	cfg, _, err := a.Settings.Current(ctx)
+	if err != nil {
+		return err
+	}
+	next, err := a.Settings.Try(ctx, in.Values)
+	if err != nil {
+		return nil //nolint:nilerr // saving says it
+	}
+	return a.unused(ctx, cfg.JWTSharedSecrets, next.JWTSharedSecrets, in.SignIns)
 }
 
 // save saves settings for this administrator.

@@ -42,7 +42,7 @@ func (c *browser) save(settings ...string) (response, problem) {
 		values[name] = value
 	}
 	var p problem
-	resp := c.call("PATCH", "/api/v1/settings", map[string]any{"version": c.version(), "values": values}, &p)
+	resp := c.call("PATCH", "/api/v1/settings", map[string]any{"version": c.version(), "values": values, "sign_ins": 1000}, &p)
 	return resp, p
 }
 
@@ -173,7 +173,7 @@ func TestRotation(t *testing.T) {
 		}
 	}
 	page = c.get("/admin/key")
-	c.post("/admin/key", url.Values{"version": {value(t, page.body, "version")}, "action": {"retire"}}).want(t, 303, "/admin/key?done=key-gone")
+	c.post("/admin/key", url.Values{"version": {value(t, page.body, "version")}, "action": {"retire"}, "sign_ins": {"1"}}).want(t, 303, "/admin/key?done=key-gone")
 	if got := b.signIn(secret, nil); got != "token_signature" {
 		t.Errorf("old key afterwards: got %q, want token_signature", got)
 	}

@@ -25,7 +25,7 @@ type KeySet interface {
 // A Key verifies signatures, of one algorithm only (RFC 8725 §3.1). The zero Key verifies nothing. The package makes
 // keys: [NewSecrets], [ParseKeys].
 type Key struct {
-	ID string // how logs name it: a kid, or a secret's place in its list
+	ID string // how logs name it: a kid, or [sso.SecretID]
 
 	kid      string
 	alg      string // RFC 7518 §3.1

@@ -38,8 +38,8 @@ func NewSecrets(secrets []string, p sso.Profile) (keys KeySet, warnings []string
 		return nil, nil, fmt.Errorf("no shared secret: %w", sso.Invalid)
 	}
 	var list secretList
-	for i, s := range secrets {
-		id := SecretID(i, len(secrets))
+	for _, s := range secrets {
+		id := sso.SecretID(s)
 		if weak := CheckSecret(s); weak != nil {
 			if p != sso.Metabase || s == "" {
 				return nil, nil, fmt.Errorf("%s: %w", id, weak)
@@ -49,14 +49,6 @@ func NewSecrets(secrets []string, p sso.Profile) (keys KeySet, warnings []string
 		list = append(list, Key{ID: id, alg: "HS256", material: hide([]byte(s))})
 	}
 	return list, warnings, nil
-}
-
-// SecretID is the key id of the i-th (from 0) of n secrets: what events and marks know of it.
-func SecretID(i, n int) string {
-	if n == 1 {
-		return "secret"
-	}
-	return fmt.Sprintf("secret %d of %d", i+1, n)
 }
 
 // CheckSecret refuses a shared secret that is short or can be guessed: whoever has one token can try secrets on it

@@ -89,8 +89,8 @@ func TestNewSecrets(t *testing.T) {
 func TestRotation(t *testing.T) {
 	v := verifier(t, sso.Standard)
 	tok := raw(hs256, `{"email":"ada@example.com","exp":1790000060}`, older)
-	if x := judge(t, v, tok); x.Err != nil || x.KeyID != "secret 2 of 2" {
-		t.Errorf("the older secret: got %v with %q, want secret 2 of 2", x.Err, x.KeyID)
+	if x := judge(t, v, tok); x.Err != nil || x.KeyID != sso.SecretID(older) {
+		t.Errorf("the older secret: got %v with %q, want its fingerprint", x.Err, x.KeyID)
 	}
 	keys, _, err := token.NewSecrets([]string{secret}, sso.Standard)
 	if err != nil {

@@ -20,7 +20,6 @@ import (
 	"github.com/ssobridge/ssobridge/server/admin"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
-	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // RuntimeStore is what a [Runtime] keeps settings in; package store has it.
@@ -246,8 +245,8 @@ func (r *Runtime) marks(cfg *setting.Config) []string {
 // marker returns what says which mark a login by a key leaves. Logins are many: the marks are made once.
 func (r *Runtime) marker(cfg *setting.Config) func(keyID string) string {
 	byKey, all := map[string]string{}, r.marks(cfg)
-	for i := range all {
-		byKey[token.SecretID(i, len(all))] = all[i] // as token.NewSecrets names them
+	for i, secret := range cfg.JWTSharedSecrets {
+		byKey[sso.SecretID(secret)] = all[i]
 	}
 	return func(keyID string) string {
 		if mark, ok := byKey[keyID]; ok {
@@ -300,6 +299,13 @@ func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
 			At: r.now(), Kind: sso.EventSetting, Actor: c.Actor, Peer: c.Peer, Reference: c.Reference,
 			Detail: name + ": " + shown(before, name) + " → " + shown(next.Config, name),
 		})
+	}
+	for i, e := range save.Events { // by which it is known later who made a key, and when
+		for _, secret := range next.Config.JWTSharedSecrets {
+			if strings.HasPrefix(e.Detail, "JWT_SHARED_SECRET: ") && !slices.Contains(before.JWTSharedSecrets, secret) {
+				save.Events[i].KeyID = sso.SecretID(secret)
+			}
+		}
 	}
 	if _, mapped := changes["JWT_GROUP_MAPPINGS"]; mapped {
 		save.Groups = next.Config.JWTGroupMappings.Names()

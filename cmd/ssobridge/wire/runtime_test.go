@@ -13,7 +13,6 @@ import (
 	"github.com/ssobridge/ssobridge/server/admin"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
-	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -191,7 +190,7 @@ func TestMark(t *testing.T) {
 			environ = append(environ, "SSOBRIDGE_"+name+"="+text)
 		}
 		r, _, _ := runtime(t, nil, environ...)
-		return r.Live().Bridge.Provider.Mark(token.SecretID(0, 1))
+		return r.Live().Bridge.Provider.Mark(sso.SecretID(all["JWT_SHARED_SECRET"]))
 	}
 	before := given("JWT_CLIENT_ID", "bridge")
 	other := map[string]string{
