@@ -29,6 +29,8 @@ import (
 type passkeyStore interface {
 	Passkeys(ctx context.Context, accountID int64) ([]sso.Passkey, error)
 	Passkey(ctx context.Context, id string) (sso.Passkey, error)
+	// AnyPasskey reports whether anybody has one.
+	AnyPasskey(ctx context.Context) (bool, error)
 	AddPasskey(ctx context.Context, p sso.Passkey, e sso.Event) error
 	RenamePasskey(ctx context.Context, accountID int64, id, name string, e sso.Event) error
 	// RemovePasskey also ends the sessions that the passkey opened, but for keep.
@@ -48,12 +50,13 @@ type ceremony struct {
 	Until   time.Time            `json:"u"`
 }
 
-// passkeysPossible reports whether browsers would make and use passkeys here: password sign-in is on, and SITE_URL is
-// https or this machine, and not an IP address (WebAuthn §5.1.2: the RP ID is a domain).
+// passkeysPossible reports whether browsers would make and use passkeys here: SITE_URL is https or this machine, and not an
+// IP address (WebAuthn §5.1.2: the RP ID is a domain). Whoever turns passwords off keeps them: they cannot be guessed, and
+// are the way in when the identity provider does not work.
 func (l *live) passkeysPossible() bool {
 	host := l.relyingParty()
 	_, err := netip.ParseAddr(host)
-	return l.cfg.EnablePasswordLogin && err != nil && (l.cookie.secure || host == "localhost")
+	return err != nil && (l.cookie.secure || host == "localhost")
 }
 
 // relyingParty is the RP ID: SITE_URL's host, so that no sibling site can ask for our passkeys.
@@ -68,7 +71,7 @@ func (l *live) relyingParty() string {
 // authn is the verifier of ceremonies; [sso.NotFound] where there can be none.
 func (l *live) authn() (*webauthn.WebAuthn, error) {
 	if !l.passkeysPossible() {
-		return nil, fmt.Errorf("passkeys need ENABLE_PASSWORD_LOGIN and a SITE_URL with https and a host name: %w", sso.NotFound)
+		return nil, fmt.Errorf("passkeys need a SITE_URL with https and a host name: %w", sso.NotFound)
 	}
 	required := true
 	return webauthn.New(&webauthn.Config{

@@ -476,14 +476,47 @@ func TestChangePasskeys(t *testing.T) {
 	}
 }
 
-// Where browsers would not do it, or password sign-in is off, there are none.
+// Without passwords a passkey is still the way in when the identity provider does not work, and pages lead to it once there
+// is one. Passwords do not open anything.
+func TestPasskeysWithoutPasswords(t *testing.T) {
+	b, owner := passkeyBridge(t)
+	off := startOn(t, b, "SITE_URL=http://localhost:$PORT", "ENABLE_PASSWORD_LOGIN=false")
+	if resp := off.browser().get("/login?return_to=/x", page); resp.StatusCode != 302 || !strings.Contains(resp.Header.Get("Location"), "/auth/sso") {
+		t.Errorf("/login while nobody has one: got %d to %q, want straight to the product", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	if body := off.browser().get("/", page).body; strings.Contains(body, "/login") {
+		t.Errorf("/ while nobody has one: got %s", body)
+	}
+	k := &softKey{}
+	if resp := owner.addPasskey(k, spoil{}); resp.StatusCode != 200 {
+		t.Fatalf("add: got %d %s", resp.StatusCode, resp.body)
+	}
+	login := off.browser().get("/login?return_to=/x", page)
+	if login.StatusCode != 200 || !strings.Contains(login.body, `data-passkey="sign-in"`) || !strings.Contains(login.body, "/auth/static/passkey.") ||
+		!strings.Contains(login.body, "/auth/sso") || strings.Contains(login.body, `name="password"`) {
+		t.Errorf("/login: got %d %s, want the product and a passkey, and no password", login.StatusCode, login.body)
+	}
+	if body := off.browser().get("/", page).body; !strings.Contains(body, "Sign in with a passkey") {
+		t.Errorf("/: got %s, want the way to sign in with a passkey", body)
+	}
+	c := off.browser()
+	if resp := c.usePasskey(k, signInPath, spoil{}); resp.StatusCode != 200 || c.email() != "root@example.com" {
+		t.Errorf("sign in: got %d %s as %q", resp.StatusCode, resp.body, c.email())
+	}
+	if resp := c.addPasskey(&softKey{}, spoil{}); resp.StatusCode != 200 {
+		t.Errorf("add another: got %d %s", resp.StatusCode, resp.body)
+	}
+	off.browser().password("root@example.com", goodPassword).want(t, 404, "")
+}
+
+// Where browsers would not do it, there are none.
 func TestNoPasskeys(t *testing.T) {
-	for _, settings := range [][]string{{}, {"ENABLE_PASSWORD_LOGIN=false", "SITE_URL=http://localhost:$PORT"}} {
+	for _, settings := range [][]string{{}, {"ENABLE_PASSWORD_LOGIN=false"}} {
 		b := start(t, settings...)
 		if resp, _ := b.browser().json("/auth/passkeys/ask", map[string]any{}); resp.StatusCode != 404 {
 			t.Errorf("%v: got %d, want 404", settings, resp.StatusCode)
 		}
-		if body := b.browser().get("/login", page).body; strings.Contains(body, "passkey.js") {
+		if body := b.browser().get("/login", page).body; strings.Contains(body, "/auth/static/passkey.") {
 			t.Errorf("%v: got the passkey button", settings)
 		}
 	}

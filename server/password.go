@@ -48,17 +48,31 @@ const (
 	deviceFailures         = 10
 )
 
-// handleLogin is GET /login: the ways to sign in. With exactly one provider and no passwords it goes straight there.
+// handleLogin is GET /login: the ways to sign in. With exactly one provider, and no other way, it goes straight there.
 func (s *Server) handleLogin(c echo.Context) error {
 	l := s.live.Load()
 	to, err := l.landingOfQuery(c.Request().URL.RawQuery)
 	if err != nil {
 		return err
 	}
-	if !l.cfg.EnablePasswordLogin && l.bridge.Provider != nil {
-		return c.Redirect(http.StatusFound, l.signIn(to))
+	page := s.loginPage(l, to)
+	if !page.Password {
+		if page.Passkey, err = s.passkeyAlone(c.Request().Context(), l); err != nil {
+			return err
+		}
+		if !page.Passkey && l.bridge.Provider != nil {
+			return c.Redirect(http.StatusFound, l.signIn(to))
+		}
 	}
-	return s.page(c.Response(), http.StatusOK, s.loginPage(l, to))
+	return s.page(c.Response(), http.StatusOK, page)
+}
+
+// passkeyAlone reports whether pages offer to sign in with a passkey where they offer no password: if anybody has one.
+func (s *Server) passkeyAlone(ctx context.Context, l *live) (bool, error) {
+	if l.cfg.EnablePasswordLogin || !l.passkeysPossible() {
+		return false, nil
+	}
+	return s.Store.AnyPasskey(ctx)
 }
 
 func (s *Server) loginPage(l *live, to string) templates.Login {
@@ -219,7 +233,7 @@ func (s *Server) recordRefusal(ctx context.Context, e sso.Event) {
 func (s *Server) openLocal(c echo.Context, account sso.Account, by sso.Credential, how string) error {
 	r := c.Request()
 	return s.bySettings(r.Context(), func(l *live) error {
-		if !l.cfg.EnablePasswordLogin {
+		if by.Passkey == nil && !l.cfg.EnablePasswordLogin {
 			return fmt.Errorf("ENABLE_PASSWORD_LOGIN was switched off meanwhile: %w", sso.NotFound)
 		}
 		session, id := s.newSession(r, l, account.ID, how)

@@ -69,9 +69,12 @@ func (s *Server) handleHome(c echo.Context) error {
 		Callback: l.cfg.URL("/auth/sso"),
 	}
 	if p != nil {
-		if err := s.fillHome(r, &page, p); err != nil {
-			return err
-		}
+		err = s.fillHome(r, &page, p)
+	} else {
+		page.Passkey, err = s.passkeyAlone(r.Context(), l)
+	}
+	if err != nil {
+		return err
 	}
 	return s.page(c.Response(), http.StatusOK, page)
 }
@@ -271,7 +274,7 @@ func (s *Server) signInURL(l *live) string {
 	switch {
 	case l.bridge.Provider != nil:
 		return l.path("/auth/sso")
-	case l.cfg.EnablePasswordLogin:
+	case l.cfg.EnablePasswordLogin, l.passkeysPossible():
 		return l.path("/login")
 	}
 	return ""

@@ -23,6 +23,12 @@ func (s *Store) Passkeys(ctx context.Context, accountID int64) ([]sso.Passkey, e
 	return passkeys(ctx, s.reading(), accountID)
 }
 
+// AnyPasskey reports whether anybody has a passkey.
+func (s *Store) AnyPasskey(ctx context.Context) (bool, error) {
+	var one int
+	return s.reading().one(ctx, []any{&one}, "SELECT 1 FROM passkeys LIMIT 1")
+}
+
 func passkeys(ctx context.Context, c *conn, accountID int64) (all []sso.Passkey, err error) {
 	err = c.each(ctx, func(rows *sql.Rows) error {
 		var p sso.Passkey

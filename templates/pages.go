@@ -25,6 +25,7 @@ type Home struct {
 
 	Providers []Provider // the ways to sign in; none: the page tells the operator what to do
 	Password  bool       // the password form at /login is on
+	Passkey   bool       // it is off, and /login takes a passkey
 	Callback  string     // the URL that the IdP must redirect to, for the operator; "" leaves it out
 }
 
@@ -123,7 +124,7 @@ type Login struct {
 	Layout
 	Providers []Provider
 	Password  bool   // show the password form
-	Passkey   bool   // beside it, offer to use a passkey
+	Passkey   bool   // beside or instead of it, offer to use a passkey
 	ReturnTo  string // where to go afterwards, checked by the caller
 
 	// After a failure:

@@ -220,7 +220,7 @@ func (j *judge) provider() {
 		j.warn("JWT_GROUP_MAPPINGS is set, but JWT_GROUP_SYNC is off: groups are not synced")
 	}
 	if !c.JWTEnabled && !c.EnablePasswordLogin {
-		j.warn("no one can sign in: sign-in through the identity provider is off, and so is ENABLE_PASSWORD_LOGIN")
+		j.warn("no one can sign in without a passkey: sign-in through the identity provider is off, and so is ENABLE_PASSWORD_LOGIN")
 	}
 }
 

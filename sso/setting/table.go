@@ -210,7 +210,7 @@ func sessionSettings() []Setting {
 	return []Setting{
 		{Name: "ENABLE_PASSWORD_LOGIN", Alias: "MB_ENABLE_PASSWORD_LOGIN", Section: SectionSession, Choices: onOff(), Default: "true", Changeable: true,
 			Label: "Sign-in with a password",
-			Help:  "people who have a password may sign in with it",
+			Help:  "people who have a password may sign in with it; passkeys work in any case",
 			set:   field(func(c *Config) *bool { return &c.EnablePasswordLogin }, boolean)},
 		{Name: "SESSION_COOKIES", Alias: "MB_SESSION_COOKIES", Section: SectionSession, Choices: onOff(), Default: "false", Changeable: true,
 			Label: "End sessions with the browser",

@@ -213,7 +213,7 @@ func (r *Runtime) checkWayIn(ctx context.Context, cfg *setting.Config) error {
 	if cfg.EnablePasswordLogin || cfg.Source(passwordLogin).Fixed() {
 		return nil
 	}
-	const turnOff = "with password sign-in off, the identity provider is the only way in"
+	const turnOff = "with password sign-in off, the identity provider is the only way in for who has no passkey"
 	problem := ""
 	if !cfg.JWTEnabled {
 		problem = turnOff + ", and it is off"
