@@ -88,12 +88,7 @@ func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []ss
 		}
 		w.and("email_key > (SELECT email_key FROM accounts WHERE id = ?)", id)
 	}
-	if q.Search != "" {
-		from := strings.ToLower(q.Search)
-		to := from + "\U0010ffff" // after every text that begins with from
-		w.and("(email_key >= ? AND email_key < ? OR first_key >= ? AND first_key < ? OR last_key >= ? AND last_key < ?)",
-			from, to, from, to, from, to)
-	}
+	w.search(strings.Fields(strings.ToLower(q.Search)))
 	if q.GroupID != 0 && q.GroupID != sso.AllUsers {
 		many, err := s.hasManyMembers(ctx, q.GroupID)
 		if err != nil {
@@ -121,6 +116,44 @@ func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []ss
 		next = strconv.FormatInt(accounts[size-1].ID, 10)
 	}
 	return accounts, next, err
+}
+
+// maxSearchWords bounds what one search looks for; more words than names and an e-mail have are left out.
+const maxSearchWords = 8
+
+// search selects accounts of which a field begins with all the words; or one with the first of them, and one with the
+// rest; or one with each.
+func (w *where) search(words []string) {
+	words = words[:min(len(words), maxSearchWords)]
+	if len(words) == 0 {
+		return
+	}
+	phrase := strings.Join(words, " ")
+	if len(words) == 1 {
+		w.and(begins, prefixes(phrase)...)
+		return
+	}
+	ways := [][]string{{phrase}, words}
+	for i := 1; len(words) > 2 && i < len(words); i++ {
+		ways = append(ways, []string{strings.Join(words[:i], " "), strings.Join(words[i:], " ")})
+	}
+	selects := make([]string, len(ways))
+	var args []any
+	for i, parts := range ways { // each finds its rows through the indexes, which one OR of them all would not
+		for _, part := range parts {
+			args = append(args, prefixes(part)...)
+		}
+		selects[i] = "SELECT id FROM accounts WHERE " + begins + strings.Repeat(" AND "+begins, len(parts)-1)
+	}
+	w.and("id IN ("+strings.Join(selects, " UNION ")+")", args...)
+}
+
+// begins selects accounts of which a field begins with the text of [prefixes].
+const begins = "(email_key >= ? AND email_key < ? OR first_key >= ? AND first_key < ? OR last_key >= ? AND last_key < ?)"
+
+func prefixes(from string) []any {
+	to := from + "\U0010ffff" // after every text that begins with from
+	return []any{from, to, from, to, from, to}
 }
 
 // manyMembers is where it becomes quicker to go through all accounts in their order and ask of each whether it is a

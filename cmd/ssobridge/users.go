@@ -78,7 +78,7 @@ func accountOut(a sso.Account) accountJSON {
 func usersList(ctx context.Context, p *program, c *command, args []string) error {
 	f := p.newSettingFlags(c)
 	q := sso.AccountQuery{Page: sso.Page{Limit: sso.MaxLimit}}
-	f.StringVar(&q.Search, "search", "", "the beginning of an e-mail `address`, first or last name")
+	f.StringVar(&q.Search, "search", "", "`words` with which the e-mail address, the first or the last name begin")
 	group := f.String("group", "", "only members of this `group`")
 	inactive := f.Bool("inactive", false, "only accounts that are deactivated")
 	asJSON := f.Bool("json", false, "print JSON, one account a line")
