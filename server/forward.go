@@ -265,7 +265,7 @@ func (s *Server) sendToSignIn(w http.ResponseWriter, r *http.Request, l *live, w
 	if query = l.withoutBearer(query); asks && query != "" { // SECURITY B5
 		path += "?" + query
 	}
-	to, err := l.bridge.Return.Parse(string(want.origin) + oneSlash(path))
+	to, err := l.bridge.Return.Parse(string(want.origin) + path)
 	if err != nil {
 		s.refuseForward(w, r, l, want, err)
 		return

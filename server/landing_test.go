@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// Two slashes in front of a page are a slip that apps forgive. Whoever is signed out signs in and lands, at UPSTREAM and
-// behind a proxy that asks; what begins with two slashes stays refused as a return path (SECURITY B1).
+// Two slashes in front of a page are a slip that apps forgive. Whoever is signed out signs in and lands;
+// what begins with two slashes stays refused as a return path (SECURITY B1).
 func TestSignedOutWithTwoSlashes(t *testing.T) {
-	b := start(t, "UPSTREAM="+app(t).URL, "TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=true", "JWT_BINDING=state")
+	b := start(t, "UPSTREAM="+app(t).URL, "JWT_BINDING=state")
 	for _, target := range []string{"//dashboard", "///dashboard", "//dashboard?x=%2F%2Fy", "/dashboard"} {
 		c := b.browser()
 		resp, conn, _ := b.raw("GET %s HTTP/1.1\nHost: x\nAccept: text/html\n\n", target)
@@ -23,7 +23,6 @@ func TestSignedOutWithTwoSlashes(t *testing.T) {
 			t.Fatalf("%s: %v", target, err)
 		}
 		c.back("jwt", b.token(claims{"jti": target, "nonce": idp.Query().Get("nonce")}), "state", idp.Query().Get("state")).want(t, 302, want)
-		b.browser().get("/auth/forward", asked(b, "GET", target, page)...).want(t, 302, b.url+"/auth/sso?redirect="+strings.NewReplacer("/", "%2F", "?", "%3F", "=", "%3D", "%", "%25").Replace(want))
 	}
 	b.browser().get("/auth/sso?redirect=//dashboard").want(t, 400, "")
 }
