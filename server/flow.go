@@ -1,10 +1,13 @@
 package server
 
 import (
+	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,26 +16,42 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/seal"
 )
 
-// A flow lives in a sealed cookie of its own, named by a part of its state's hash, so that several tabs can sign in at
-// once. Always SameSite=Lax: it must come along when the IdP sends the browser back.
+// A flow travels in its state, sealed for one secret of the browser that began it. The secret is in a cookie, so that the
+// state is no use elsewhere; all flows of a browser share it, so that any number of tabs may sign in at once. Beginning
+// writes nothing on the server. The cookie is always SameSite=Lax: it must come along when the IdP sends the browser back.
 const (
 	flowCookieHost  = "__Host-ssobridge-flow-"
 	flowCookiePlain = "ssobridge-flow-"
-	// maxFlows and maxFlowBytes bound the cookies: a person who opens ten protected links begins ten flows, and proxies
-	// refuse a request whose headers are too long (nginx: 8 KiB a line).
-	maxFlows     = 8
-	maxFlowBytes = 6 << 10
-	// maxCookie: browsers drop a cookie over 4,096 bytes without a word (RFC 6265 §6.1).
-	maxCookie = 4000
+	// maxFlowCookies bounds the secrets of one browser. It has more than one where several tabs begin before the first
+	// answer is there.
+	maxFlowCookies = 60
+	// maxState is what the address of an identity provider may grow by.
+	maxState = 4096
 	// A cookie outlives its flow, so that who took too long is told so, and starts again where they wanted to go.
 	flowCookieLifetime = time.Hour
+	flowIDSize         = 12 // in characters
 )
 
-func (l *live) flowCookieName(state string) string {
-	sum := sha256.Sum256([]byte(state))
-	return l.flowCookiePrefix() + hex.EncodeToString(sum[:6])
+// sealedFlow is a flow inside its state. The verifier is in no address, not even sealed: see flowSecret.
+type sealedFlow struct {
+	Nonce    string `json:"n"`
+	PKCE     bool   `json:"k,omitempty"`
+	Provider string `json:"p"`
+	ReturnTo string `json:"r"`
+	Expires  int64  `json:"e"` // unix microseconds
+}
+
+// flowSecret is what one cookie holds: a name, which begins the states that are bound to it, and a secret.
+type flowSecret struct{ id, value string }
+
+// verifier makes the verifier of a flow (RFC 7636 §4.1: 43 characters), which only this browser can.
+func (f flowSecret) verifier(nonce string) string {
+	mac := hmac.New(sha256.New, []byte(f.value))
+	mac.Write([]byte("verifier " + nonce))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 func (l *live) flowCookiePrefix() string {
@@ -42,35 +61,41 @@ func (l *live) flowCookiePrefix() string {
 	return flowCookiePlain
 }
 
-func (s *Server) setFlowCookie(c echo.Context, l *live, f *sso.Flow) error {
-	name := l.flowCookieName(f.State)
-	value, err := s.sealFlow(f, name)
-	if err != nil {
-		return err
+// keepFlow gives a flow its state and returns where it leads.
+func (s *Server) keepFlow(c echo.Context, l *live, f *sso.Flow) (loginURL string, err error) {
+	all := l.flowSecrets(c.Request())
+	for _, old := range all[:max(0, len(all)-maxFlowCookies)] {
+		http.SetCookie(c.Response(), l.flowCookie(l.flowCookiePrefix()+old.id, "", -1))
 	}
-	if len(name)+len(value) > maxCookie { // signing in to the page without its view is better than not at all
+	var secret flowSecret
+	if len(all) > 0 {
+		secret = all[len(all)-1]
+	} else {
+		var id [flowIDSize / 2]byte
+		rand.Read(id[:])
+		secret = flowSecret{hex.EncodeToString(id[:]), rand.Text()}
+	}
+	if f.Verifier != "" {
+		f.Verifier = secret.verifier(f.Nonce)
+	}
+	f.State = s.sealFlow(f, secret)
+	if len(f.State) > maxState { // signing in to the page without its view is better than not at all
 		f.ReturnTo, _, _ = strings.Cut(f.ReturnTo, "#")
 		f.ReturnTo, _, _ = strings.Cut(f.ReturnTo, "?")
 		s.Log.InfoContext(c.Request().Context(), "return_to is too long to be kept with the login: cut to its path",
 			"reference", reference(c.Request()))
-		if value, err = s.sealFlow(f, name); err != nil {
-			return err
-		}
+		f.State = s.sealFlow(f, secret)
 	}
-	if len(name)+len(value) > maxCookie {
-		return fmt.Errorf("return_to is too long to be kept with the login: %w", sso.ReturnToRefused)
+	if len(f.State) > maxState {
+		return "", fmt.Errorf("return_to is too long to be kept with the login: %w", sso.ReturnToRefused)
 	}
-	s.dropOldFlows(c, l, len(name)+len(value))
-	http.SetCookie(c.Response(), l.flowCookie(name, value, int(flowCookieLifetime.Seconds())))
-	return nil
+	http.SetCookie(c.Response(), l.flowCookie(l.flowCookiePrefix()+secret.id, secret.value, int(flowCookieLifetime.Seconds())))
+	return l.bridge.Provider.LoginURL("", f), nil
 }
 
-func (s *Server) sealFlow(f *sso.Flow, name string) (string, error) {
-	plain, err := json.Marshal(f)
-	if err != nil {
-		return "", err
-	}
-	return base64.RawURLEncoding.EncodeToString(s.flows.Seal(plain, name)), nil
+func (s *Server) sealFlow(f *sso.Flow, secret flowSecret) string {
+	plain, _ := json.Marshal(sealedFlow{f.Nonce, f.Verifier != "", f.Provider, f.ReturnTo, f.Expires.UnixMicro()}) // it always encodes
+	return secret.id + base64.RawURLEncoding.EncodeToString(s.flows.Seal(plain, secret.id+secret.value))
 }
 
 func (l *live) flowCookie(name, value string, maxAge int) *http.Cookie {
@@ -80,29 +105,15 @@ func (l *live) flowCookie(name, value string, maxAge int) *http.Cookie {
 	}
 }
 
-// flowCookies are the names and sizes of the flow cookies that a request brings, the oldest first: browsers send them in
-// that order (RFC 6265 §5.4). On https those without __Host- do not count: a sibling site may have planted them.
-func (l *live) flowCookies(r *http.Request) (names []string, sizes []int) {
+// flowSecrets are those that a request brings, the oldest first: browsers send them in that order (RFC 6265 §5.4). On https
+// those without __Host- do not count: a sibling site may have planted them.
+func (l *live) flowSecrets(r *http.Request) (all []flowSecret) {
 	for _, cookie := range r.Cookies() {
-		if strings.HasPrefix(cookie.Name, l.flowCookiePrefix()) {
-			names, sizes = append(names, cookie.Name), append(sizes, len(cookie.Name)+len(cookie.Value))
+		if id, ok := strings.CutPrefix(cookie.Name, l.flowCookiePrefix()); ok && len(id) == flowIDSize && len(cookie.Value) == len(rand.Text()) {
+			all = append(all, flowSecret{id, cookie.Value})
 		}
 	}
-	return names, sizes
-}
-
-// dropOldFlows takes away the oldest flow cookies when there are too many beside the next one.
-func (s *Server) dropOldFlows(c echo.Context, l *live, next int) {
-	names, sizes := l.flowCookies(c.Request())
-	total := next
-	for _, size := range sizes {
-		total += size
-	}
-	for len(names) > 0 && (len(names) >= maxFlows || total > maxFlowBytes) {
-		http.SetCookie(c.Response(), l.flowCookie(names[0], "", -1))
-		total -= sizes[0]
-		names, sizes = names[1:], sizes[1:]
-	}
+	return all
 }
 
 // flowOf returns the flow that this browser began with that state; else why there is none, in the words of the person who
@@ -111,44 +122,39 @@ func (s *Server) flowOf(r *http.Request, l *live, state string) (*sso.Flow, erro
 	if state == "" {
 		return nil, nil
 	}
-	name := l.flowCookieName(state)
-	value, ok := cookieValue(r.Header["Cookie"], name)
+	id := state[:min(len(state), flowIDSize)]
+	value, ok := cookieValue(r.Header["Cookie"], l.flowCookiePrefix()+id)
 	if !ok {
 		return nil, noFlow(r, l)
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil {
-		return nil, fmt.Errorf("the cookie of this login is damaged: %w", sso.FlowMissing)
+	secret := flowSecret{id, value}
+	// Strict: a second spelling of one state would be a second use of it.
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(state[len(id):])
+	if err != nil || len(state) > maxState || strings.ContainsAny(state, "\r\n") {
+		return nil, fmt.Errorf("wrong state: it is not one that the bridge gives: %w", sso.FlowMismatch)
 	}
-	plain, err := s.flows.Open(sealed, name)
-	if err != nil {
-		return nil, fmt.Errorf("the cookie of this login cannot be opened (do all replicas have the same SECRET_KEY?): %w: %w",
+	plain, err := s.flows.Open(sealed, id+value)
+	if errors.Is(err, seal.ErrOtherKey) {
+		return nil, fmt.Errorf("the state of this login cannot be opened (do all replicas have the same SECRET_KEY?): %w: %w",
 			err, sso.FlowMissing)
 	}
-	var f sso.Flow
-	if err := json.Unmarshal(plain, &f); err != nil {
-		return nil, fmt.Errorf("the cookie of this login cannot be read: %w: %w", err, sso.FlowMissing)
+	var in sealedFlow
+	if err != nil || json.Unmarshal(plain, &in) != nil {
+		return nil, fmt.Errorf("wrong state: it was changed, or this browser was given another one: %w", sso.FlowMismatch)
 	}
-	return &f, nil
+	f := &sso.Flow{State: state, Nonce: in.Nonce, Provider: in.Provider, ReturnTo: in.ReturnTo, Expires: time.UnixMicro(in.Expires)}
+	if in.PKCE {
+		f.Verifier = secret.verifier(in.Nonce)
+	}
+	return f, nil
 }
 
 // noFlow tells a browser that has begun other logins from one that has begun none.
 func noFlow(r *http.Request, l *live) error {
-	if names, _ := l.flowCookies(r); len(names) > 0 {
-		return fmt.Errorf("wrong state: this browser has begun %d logins, and none with the state that came back: the identity "+
-			"provider sent back another one, or the login is over or was begun in another browser: %w", len(names), sso.FlowMismatch)
+	if len(l.flowSecrets(r)) > 0 {
+		return fmt.Errorf("wrong state: this browser has begun a login, and none with the state that came back: the identity "+
+			"provider sent back another one, or the login is over or was begun in another browser: %w", sso.FlowMismatch)
 	}
 	return fmt.Errorf("no cookie: this browser brings none of a login that has begun. Either another browser began it, or this "+
 		"one keeps no cookies, or the sign-in began at another address than SITE_URL (%s): %w", l.cfg.SiteURL, sso.FlowMissing)
-}
-
-// endFlow takes the flow's cookie away after a refusal: a flow is tried once. After a success the cookie stays until its
-// time is over, spent (the store knows), so that a reload finds the way to its page. When something was down, the same
-// request may be sent again.
-func (s *Server) endFlow(c echo.Context, l *live, state string, err error) {
-	switch sso.CodeOf(err) {
-	case "", sso.StoreUnavailable, sso.ProviderUnavailable, sso.Internal:
-		return
-	}
-	http.SetCookie(c.Response(), l.flowCookie(l.flowCookieName(state), "", -1))
 }

@@ -87,7 +87,7 @@ func (s *Server) begin(c echo.Context, l *live, in sso.Callback) error {
 	many := len(laps) >= circleLaps
 	circle := many && l.fromAway(r) && laps.away() >= circleFrom
 	if flow != nil && !circle {
-		if err := s.setFlowCookie(c, l, flow); err != nil {
+		if loginURL, err = s.keepFlow(c, l, flow); err != nil {
 			return err
 		}
 	}
@@ -180,9 +180,6 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 	}
 	if sso.CodeOf(err) == sso.TokenReplayed && cb.Navigation { // nothing was opened; see beginAgain
 		return s.goOn(c, l.path("/auth/sso?again=yes&redirect="+url.QueryEscape(infoOf(r).wanted)))
-	}
-	if cb.Flow != nil {
-		s.endFlow(c, l, in.State, err)
 	}
 	if err != nil {
 		return err

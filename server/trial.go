@@ -50,7 +50,7 @@ func (s *Server) handleTrial(c echo.Context) error {
 	}
 	t := trial{Session: p.Session.Hash[:], Expires: s.Now().Add(sso.FlowLifetime)}
 	if flow != nil {
-		if err := s.setFlowCookie(c, l, flow); err != nil {
+		if loginURL, err = s.keepFlow(c, l, flow); err != nil {
 			return err
 		}
 		t.State = flow.Key()

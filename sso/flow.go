@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A Flow is a login that one browser began. It travels in a sealed cookie, so that beginning a login writes nothing;
+// A Flow is a login that one browser began. It travels in its state, sealed, so that beginning a login writes nothing;
 // that it is used once is recorded with the session it opened.
 type Flow struct {
 	State    string    `json:"s"`
