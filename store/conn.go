@@ -239,7 +239,8 @@ func (s *Store) readingHot(ctx context.Context) (*conn, error) {
 // closedText is what database/sql says once it was closed; it exports no error for it.
 const closedText = "sql: database is closed"
 
-// translate gives an error of the driver its code. Errors that have one, and refusals, pass unchanged.
+// translate gives an error of the driver its code. Errors that have one, and refusals, pass unchanged. sql.ErrTxDone is a
+// context that ended just before the commit: database/sql has undone the transaction by then (SECURITY L8).
 func (e *engine) translate(err error) error {
 	if err == nil {
 		return nil
@@ -248,7 +249,7 @@ func (e *engine) translate(err error) error {
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, errLost) ||
-		errors.Is(err, sql.ErrConnDone) || err.Error() == closedText || e.unavailable(err) || e.again(err) {
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) || err.Error() == closedText || e.unavailable(err) || e.again(err) {
 		return fmt.Errorf("%s: %w: %w", e.name, err, sso.StoreUnavailable)
 	}
 	return err

@@ -250,7 +250,9 @@ func postgresUnavailable(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		_, refused := errors.AsType[*pgconn.ConnectError](err)
-		return refused || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || networkError(err)
+		// SafeToRetry: a connection that was closed before anything was sent; pgx exports no error for it.
+		return refused || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || networkError(err) ||
+			pgconn.SafeToRetry(err) || pgconn.Timeout(err)
 	}
 	// PostgreSQL manual, appendix A: connection, resources, operator intervention, system error; then read-only
 	// transaction, lock not available, read-only standby.

@@ -37,3 +37,6 @@ var (
 	SessionCursor = sessionCursor
 	Text          = text
 )
+
+// Translate gives an error of the driver its code.
+func (s *Store) Translate(err error) error { return s.engine.translate(err) }
