@@ -92,7 +92,7 @@ func TestFirstVariables(t *testing.T) {
 		if out, err := sh(marked(t, mark).code + `"$0" check --json`); err != nil || !strings.Contains(out, `"ok": true`) || strings.Contains(out, `"warnings": ["`) {
 			t.Errorf("%s: %v\n%s", mark, err, out)
 		}
-		out, err := sh(`. ./sso.env; "$0" tokens login --email ada@example.com; echo "$BRIDGE_URL $SSO_SECRET"`)
+		out, err := sh(`. ./sso.env; "$0" tokens login --email ada@example.com 2>/dev/null; echo "$BRIDGE_URL $SSO_SECRET"`)
 		if err != nil || !strings.HasPrefix(out, site+"/auth/sso?jwt=") || !regexp.MustCompile(`\n`+site+` [0-9a-f]{64}\n$`).MatchString(out) {
 			t.Errorf("%s, in another terminal: %v\n%s", mark, err, out)
 		}
