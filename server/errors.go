@@ -131,22 +131,46 @@ func (s *Server) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.
 	}
 }
 
-// tryAgain is where "start again" leads: to a sign-in that ends where the person wanted to go.
+// tryAgain is where the button of a refusal leads: to what the advice on the page says, and on to the page that was wanted.
 func (s *Server) tryAgain(r *http.Request, code sso.Code) string {
+	l := s.live.Load()
 	switch code {
 	case sso.ProofNeeded:
-		return s.live.Load().path("/auth/confirm")
-	case sso.Disabled, sso.CrossOrigin, sso.Internal:
+		return l.path("/auth/confirm")
+	case sso.NotFound, sso.MethodNotAllowed:
+		return l.path("/")
+	case sso.Disabled, sso.CrossOrigin, sso.ReturnToRefused, sso.Internal:
 		return "/"
-	case sso.UpstreamDown, sso.StoreUnavailable:
-		if r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/auth/") {
-			if to, err := s.live.Load().bridge.Return.Parse(asked(r).RequestURI()); err == nil {
-				return to
-			}
+	case sso.LinkRefused, sso.PasswordRefused, sso.PasskeyRefused:
+		if l.cfg.EnablePasswordLogin {
+			return loginPage(l, wantedPath(r, l))
 		}
+	case sso.Throttled:
+		if r.URL.Path == "/login" {
+			return loginPage(l, wantedPath(r, l))
+		}
+	case sso.UpstreamDown, sso.StoreUnavailable:
+		if r.URL.Path != "/auth/sso" { // its address may have a token
+			return wantedHere(r, l)
+		}
+	case sso.NotSignedIn:
+		if to := wantedHere(r, l); to != "/" && r.URL.Path != "/auth/sso" {
+			return l.signIn(to)
+		}
+	}
+	return l.signIn(wantedPath(r, l))
+}
+
+// wantedHere is the page that a request asked for itself.
+func wantedHere(r *http.Request, l *live) string {
+	if r.Method != http.MethodGet {
 		return "/"
 	}
-	return s.live.Load().signIn(wantedPath(r, s.live.Load()))
+	to, err := l.bridge.Return.Parse(asked(r).RequestURI())
+	if err != nil {
+		return "/"
+	}
+	return to
 }
 
 // form is what a client reads (CONTRACT 3).
