@@ -202,6 +202,11 @@ func (s *Server) logRefusal(r *http.Request, status int, code sso.Code, ref, id 
 		level = s.Log.ErrorContext
 	case code == sso.NotSignedIn && formOf(r) != formPage: // each picture of a page, once a session is over
 		level = s.Log.DebugContext
+	case code == sso.ProxyRefused: // someone has to set the proxy right, and need not hear of it at each request
+		level = s.Log.DebugContext
+		if s.warned.add(cause(err), 1, s.Now()) {
+			level = s.Log.WarnContext
+		}
 	case code == sso.SignInCircle: // nobody can sign in until the product's page is mended
 		level = s.Log.WarnContext
 	}
@@ -211,4 +216,15 @@ func (s *Server) logRefusal(r *http.Request, status int, code sso.Code, ref, id 
 		fields = append(fields, "account", o.account)
 	}
 	level(r.Context(), "refused", fields...)
+}
+
+// cause is an error's reason without what a request may change in it: addresses, hosts and what is quoted.
+func cause(err error) string {
+	words := strings.Fields(sso.Reason(err))
+	for i, word := range words {
+		if strings.ContainsAny(word, "0123456789.:/\"%") {
+			words[i] = "*"
+		}
+	}
+	return sso.Truncate(strings.Join(words, " "), 200)
 }

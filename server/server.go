@@ -90,6 +90,7 @@ type Server struct {
 	tokens         tally           // handoffs with a token, by token
 	networks       tally           // what else anyone may have kept, by network
 	misasked       *rate.Limiter   // of log lines about questions of a proxy
+	warned         tally           // causes of proxy_refused that the log has had
 	handlerTimeout time.Duration
 }
 
@@ -167,14 +168,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	go func() { defer close(followed); s.Follow(background) }()
 	defer func() { stop(); <-followed; s.transport.CloseIdleConnections() }()
 
-	return serveHTTP(ctx, l, s)
+	return serveHTTP(ctx, newPlainListener(l, s.Log), s)
 }
 
 // ServeMetrics answers /metrics, and nothing else, on a listener of its own (METRICS_LISTEN).
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics)
-	return serveHTTP(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serveHTTP(ctx, newPlainListener(l, s.Log), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.live.Load().begin(w.Header(), r)
 		mux.ServeHTTP(w, r)
 	}))

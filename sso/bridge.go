@@ -110,6 +110,7 @@ func (b *Bridge) SignIn(ctx context.Context, cb Callback) (*Login, error) {
 	if _, anew := errors.AsType[SettingsChanged](x.Err); ask || anew {
 		return nil, x.Err
 	}
+	b.findMistake(ctx, cb, x)
 	goesOn := b.goesOn(cb, x)
 	switch {
 	case goesOn != nil:
@@ -145,6 +146,19 @@ func (b *Bridge) goesOn(cb Callback, x *Exam) *Login {
 		return nil
 	}
 	return login
+}
+
+// findMistake has the log and the event of a signature that does not fit say what an explanation finds: that the secret was
+// decoded first, or has quotation marks or white space around it. A login that is accepted pays nothing for it.
+func (b *Bridge) findMistake(ctx context.Context, cb Callback, x *Exam) {
+	if CodeOf(x.Err) != TokenSignature || cb.Token == "" {
+		return
+	}
+	again := &Exam{Now: x.Now, Explaining: true}
+	b.Provider.Verifier.Verify(ctx, cb.Token, again)
+	if CodeOf(again.Err) == TokenSignature {
+		x.Err = again.Err
+	}
 }
 
 // run is the whole story of a login. While x.Explaining it goes on after a failure, and changes nothing.

@@ -1,0 +1,71 @@
+package server_test
+
+import (
+	"encoding/hex"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso/token"
+)
+
+// The log of a signature that does not fit says which mistake of a secret it fits, as explain does.
+func TestLogNamesTheMistake(t *testing.T) {
+	hexSecret := "cf4a4bda929ce929a5a33f315d09e5c7a61b6fec5b047bcf6e8818ba1ba5ea08"
+	b := start(t, "JWT_SHARED_SECRET="+hexSecret)
+	decoded, err := hex.DecodeString(hexSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, key := range map[string]string{
+		"decoded from hexadecimal": string(decoded), "white space around": hexSecret + "\n", "quotation marks around": `"` + hexSecret + `"`,
+	} {
+		signed, err := token.Mint(key, map[string]any{"email": "ann@example.com", "exp": b.now().Add(time.Minute).Unix()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.browser().get("/auth/sso?jwt="+signed).want(t, 401, "")
+		if line := lastLine(b); !strings.Contains(line, "token_signature") || !strings.Contains(line, what) || strings.Contains(line, hexSecret) { // SECURITY K1
+			t.Errorf("%s: got %s", what, line)
+		}
+		if e := b.lastEvent(); !strings.Contains(e.Detail, what) {
+			t.Errorf("%s: got the event %q", what, e.Detail)
+		}
+	}
+}
+
+// A proxy that is not set up is a warning once a minute for each cause, however many ask.
+func TestProxyRefusedIsAWarning(t *testing.T) {
+	b := start(t, "TRUSTED_PROXIES=192.0.2.1", "FORWARD_AUTH=true")
+	warnings := func() int { return strings.Count(b.log.String(), "level=WARN msg=refused code=proxy_refused") }
+	for range 5 {
+		b.browser().get("/auth/forward").want(t, 403, "") // each from another port
+	}
+	if got := warnings(); got != 1 {
+		t.Errorf("of one cause: got %d warnings, want 1", got)
+	}
+	b.pass(3 * time.Minute)
+	b.browser().get("/auth/forward")
+	if got := warnings(); got != 2 {
+		t.Errorf("three minutes later: got %d warnings, want 2", got)
+	}
+}
+
+// TLS on the plain port is one line that says so.
+func TestTLSToThePlainPort(t *testing.T) {
+	b := start(t)
+	for range 3 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Write([]byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("x", 500)))
+		conn.Read(make([]byte, 10))
+		conn.Close()
+	}
+	if got := strings.Count(b.log.String(), "TLS was spoken"); got != 1 {
+		t.Errorf("got %d lines, want 1: %s", got, b.log.String())
+	}
+	b.browser().get("/healthz").want(t, 200, "")
+}

@@ -1,0 +1,50 @@
+package server
+
+import (
+	"log/slog"
+	"net"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// A plainListener says in the log, once a minute, that a client or a proxy speaks TLS to a port that speaks plain HTTP. The
+// library answers 400 to the first bytes and logs nothing.
+type plainListener struct {
+	net.Listener
+	log  *slog.Logger
+	seen *rate.Limiter
+}
+
+func newPlainListener(l net.Listener, log *slog.Logger) *plainListener {
+	return &plainListener{l, log, rate.NewLimiter(rate.Every(time.Minute), 1)}
+}
+
+// Accept returns the next connection.
+func (l *plainListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		return &plainConn{TCPConn: tcp, from: l}, err
+	}
+	return conn, err
+}
+
+// A plainConn looks at the first bytes that it reads.
+type plainConn struct {
+	*net.TCPConn
+	from *plainListener // nil once they were seen
+}
+
+// Read reads what the client sent.
+func (c *plainConn) Read(b []byte) (int, error) {
+	n, err := c.TCPConn.Read(b)
+	if c.from != nil && n > 0 {
+		// RFC 8446 §5.1: a record of type handshake (22), of a version that begins with 3. No method of HTTP begins so.
+		if b[0] == 22 && (n == 1 || b[1] == 3) && c.from.seen.Allow() {
+			c.from.log.Warn("TLS was spoken to a port that speaks plain HTTP: open http://, or have the proxy in front end TLS and ask with http",
+				"port", c.from.Addr().String(), "peer", c.RemoteAddr().String())
+		}
+		c.from = nil
+	}
+	return n, err
+}
