@@ -60,7 +60,7 @@ func TestTLSToThePlainPort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.Write([]byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("x", 500)))
+		conn.Write([]byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("x", 500) + "\r\n\r\n"))
 		conn.Read(make([]byte, 10))
 		conn.Close()
 	}
