@@ -93,7 +93,7 @@ func (w *walk) beginSignIn(ctx context.Context) error {
 			"it goes to JWT_IDENTITY_PROVIDER_URI, and the page is one encoded parameter, return_to")
 	}
 	if err := w.check(resp.status == http.StatusFound && strings.HasPrefix(w.location, w.world.idpURL+"?") && q.Get("state") != "" &&
-		q.Get("nonce") != "" && !q.Has("return_to") && len(resp.header["Set-Cookie"]) == 1,
+		q.Get("nonce") != "" && !q.Has("return_to") && setCookie(resp, "ssobridge-flow-") != "",
 		"it goes to JWT_IDENTITY_PROVIDER_URI with a state and a nonce; a sealed cookie keeps both and the page that was wanted"); err != nil {
 		return err
 	}
@@ -178,6 +178,19 @@ func (w *walk) elsewhere(ctx context.Context) error {
 		"refused: that browser did not begin this login; nothing is used up")
 }
 
+// sessionCookie is how the cookie of a session begins.
+const sessionCookie = "ssobridge="
+
+// setCookie is the line that sets a cookie whose name begins so; "" when there is none.
+func setCookie(resp *answer, begins string) string {
+	for _, line := range resp.header["Set-Cookie"] {
+		if strings.HasPrefix(line, begins) {
+			return line
+		}
+	}
+	return ""
+}
+
 func (w *walk) callback(ctx context.Context) error {
 	if w.binding() == sso.BindingPKCE {
 		w.title("The browser brings the code to the bridge, which fetches the token at the identity provider's /token.")
@@ -199,8 +212,8 @@ func (w *walk) callback(ctx context.Context) error {
 		"signed in, and sent to the page it wanted; no token is in that address"); err != nil {
 		return err
 	}
-	cookies := resp.header["Set-Cookie"]
-	return w.check(len(cookies) == 1 && strings.Contains(cookies[0], "HttpOnly") && strings.Contains(cookies[0], "SameSite=Lax"),
+	session := setCookie(resp, sessionCookie)
+	return w.check(strings.Contains(session, "HttpOnly") && strings.Contains(session, "SameSite=Lax"),
 		"it got a session: a random id in a cookie that scripts cannot read")
 }
 
@@ -250,8 +263,11 @@ func (w *walk) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.check(resp.status == http.StatusUnauthorized && len(resp.header["Set-Cookie"]) == 0,
-		"refused: it works once, and opens one session"); err != nil || w.binding() != sso.BindingPKCE {
+	// Unbound it could be the same person's second tab: whoever it is may sign in once more at the product.
+	opened := setCookie(resp, sessionCookie) != ""
+	again := w.binding() == sso.BindingOff && resp.status == http.StatusFound && strings.HasPrefix(resp.header.Get("Location"), "/auth/sso?")
+	if err := w.check(!opened && (again || resp.status == http.StatusUnauthorized),
+		"it opens nothing: a token works once, and opens one session"); err != nil || w.binding() != sso.BindingPKCE {
 		return err
 	}
 	brought, err := url.Parse(w.brought)
