@@ -7,25 +7,27 @@ import (
 	"io/fs"
 )
 
-func backup(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
-	o, rest, err := f.openWithArgs(ctx, args, 1)
-	if err != nil {
-		return err
+func backup(f *flags) runner {
+	p := f.p
+	return func(ctx context.Context, args []string) error {
+		o, err := f.openExisting(ctx)
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		if _, sqlite := o.cfg.SQLitePath(); !sqlite {
+			return withHint("pg_dump writes one", fmt.Errorf("a PostgreSQL database has a backup of its own"))
+		}
+		if err := o.store.Backup(ctx, args[0]); errors.Is(err, fs.ErrExist) {
+			return withHint("choose another name: a backup is never written over", err)
+		} else if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "wrote %s\n", args[0])
+		if o.cfg.SecretKey == nil {
+			path, _ := o.cfg.SQLitePath()
+			fmt.Fprintf(p.stderr, "hint: keep %s%s too, in another place: without it the secrets in the copy cannot be read, and with it they can\n", path, keySuffix)
+		}
+		return nil
 	}
-	defer o.store.Close()
-	if _, sqlite := o.cfg.SQLitePath(); !sqlite {
-		return withHint("pg_dump writes one", fmt.Errorf("a PostgreSQL database has a backup of its own"))
-	}
-	if err := o.store.Backup(ctx, rest[0]); errors.Is(err, fs.ErrExist) {
-		return withHint("choose another name: a backup is never written over", err)
-	} else if err != nil {
-		return err
-	}
-	fmt.Fprintf(p.stdout, "wrote %s\n", rest[0])
-	if o.cfg.SecretKey == nil {
-		path, _ := o.cfg.SQLitePath()
-		fmt.Fprintf(p.stderr, "hint: keep %s%s too, in another place: without it the secrets in the copy cannot be read, and with it they can\n", path, keySuffix)
-	}
-	return nil
 }

@@ -16,37 +16,36 @@ import (
 )
 
 // check changes nothing, and never shows a secret.
-func check(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func check(f *flags) runner {
+	p := f.p
 	asJSON := f.Bool("json", false, "print JSON")
-	if _, err := f.parse(args, 0, 0); err != nil {
-		return err
-	}
-	cfg, faults, err := f.look(ctx)
-	if err != nil {
-		return err
-	}
-	faults = append(faults, judge(ctx, cfg, faults)...)
-	if len(faults) == 0 {
-		warnings, err := bridgeWarnings(ctx, cfg)
+	return func(ctx context.Context, args []string) error {
+		cfg, faults, err := f.look(ctx)
 		if err != nil {
 			return err
 		}
-		groups, doubtful, err := f.groups(ctx, cfg)
-		if err != nil {
-			return databaseError(err)
+		faults = append(faults, judge(ctx, cfg, faults)...)
+		if len(faults) == 0 {
+			warnings, err := bridgeWarnings(ctx, cfg)
+			if err != nil {
+				return err
+			}
+			groups, doubtful, err := f.groups(ctx, cfg)
+			if err != nil {
+				return databaseError(err)
+			}
+			cfg.Warnings = slices.Concat(cfg.Warnings, warnings, wire.MissingGroups(cfg, groups), wire.DoubtfulEmails(doubtful))
 		}
-		cfg.Warnings = slices.Concat(cfg.Warnings, warnings, wire.MissingGroups(cfg, groups), wire.DoubtfulEmails(doubtful))
+		if *asJSON {
+			err = p.printJSON(checkReport(cfg, faults))
+		} else {
+			err = p.printCheck(cfg, faults)
+		}
+		if err == nil && len(faults) > 0 {
+			err = exitStatus(1)
+		}
+		return err
 	}
-	if *asJSON {
-		err = p.printJSON(checkReport(cfg, faults))
-	} else {
-		err = p.printCheck(cfg, faults)
-	}
-	if err == nil && len(faults) > 0 {
-		err = exitStatus(1)
-	}
-	return err
 }
 
 // groups are those of the database; of one that is not there yet, those that it begins with, and those for ACCESS_RULES:

@@ -6,9 +6,12 @@ import (
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/demo"
 )
 
-func runDemo(ctx context.Context, p *program, _ *command, args []string) error {
-	if status := demo.Run(ctx, args, p.stdout, p.stderr); status != 0 {
-		return exitStatus(status)
+func runDemo(f *flags) runner {
+	f.bare, f.raw = true, true
+	return func(ctx context.Context, args []string) error {
+		if status := demo.Run(ctx, args, f.p.stdout, f.p.stderr); status != 0 {
+			return exitStatus(status)
+		}
+		return nil
 	}
-	return nil
 }

@@ -34,45 +34,43 @@ func (explainStore) EnsureGroups(context.Context, []string, sso.Event) ([]sso.Gr
 }
 
 // explain runs the very code of a sign-in, and undoes it.
-func explain(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func explain(f *flags) runner {
+	p := f.p
 	asJSON := f.Bool("json", false, "print JSON")
-	rest, err := f.parse(args, 0, 1)
-	if err != nil {
+	return func(ctx context.Context, args []string) error {
+		text, err := p.argument(args)
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(text) == "" {
+			return withHint("give it the token, or the whole URL that the identity provider sent the browser to, in quotes", errors.New("there is nothing to explain"))
+		}
+		o, st, remove, err := f.openToExplain(ctx)
+		if err != nil {
+			return err
+		}
+		defer remove()
+		b, _, err := wire.Bridge(ctx, o.cfg, st, p.now, slog.New(slog.DiscardHandler)) // the explanation says it all
+		if err != nil {
+			return joinError(err)
+		}
+		e, err := b.ExplainPasted(ctx, text, "")
+		if err != nil {
+			return withHint("the sign-in's event, in the log and the trail, says how it went", errors.New("the text "+sso.Reason(err)))
+		}
+		if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
+			return databaseError(fmt.Errorf("%s: %w", firstFailure(e), e.Code))
+		}
+		if *asJSON {
+			err = p.printJSON(explanationJSON(e))
+		} else {
+			p.printExplanation(e)
+		}
+		if err == nil && !e.Accepted {
+			err = exitStatus(1)
+		}
 		return err
 	}
-	text, err := p.argument(rest)
-	if err != nil {
-		return err
-	}
-	if strings.TrimSpace(text) == "" {
-		return withHint("give it the token, or the whole URL that the identity provider sent the browser to, in quotes", errors.New("there is nothing to explain"))
-	}
-	o, st, remove, err := f.openToExplain(ctx)
-	if err != nil {
-		return err
-	}
-	defer remove()
-	b, _, err := wire.Bridge(ctx, o.cfg, st, p.now, slog.New(slog.DiscardHandler)) // the explanation says it all
-	if err != nil {
-		return joinError(err)
-	}
-	e, err := b.ExplainPasted(ctx, text, "")
-	if err != nil {
-		return withHint("the sign-in's event, in the log and the trail, says how it went", errors.New("the text "+sso.Reason(err)))
-	}
-	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
-		return databaseError(fmt.Errorf("%s: %w", firstFailure(e), e.Code))
-	}
-	if *asJSON {
-		err = p.printJSON(explanationJSON(e))
-	} else {
-		p.printExplanation(e)
-	}
-	if err == nil && !e.Accepted {
-		err = exitStatus(1)
-	}
-	return err
 }
 
 // firstFailure is the detail of the check that failed first.

@@ -43,50 +43,50 @@ func (p *program) actor() admin.Actor {
 	return admin.Actor{Name: "cli", At: p.now(), Proved: true}
 }
 
-// onGroups runs do with an open database and the arguments, of which there must be n.
-func (p *program) onGroups(ctx context.Context, c *command, args []string, n int, do func(*opened, []string) error) error {
-	f := p.newSettingFlags(c)
-	rest, err := f.parse(args, n, n)
-	if err != nil {
-		return err
+// onGroups runs do with an open database.
+func (f *flags) onGroups(do func(ctx context.Context, o *opened, args []string) error) runner {
+	return func(ctx context.Context, args []string) error {
+		o, err := f.open(ctx, false)
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		return plain(do(ctx, o, args))
 	}
-	o, err := f.open(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer o.store.Close()
-	return plain(do(o, rest))
 }
 
-func groupsList(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func groupsList(f *flags) runner {
+	p := f.p
 	asJSON := f.Bool("json", false, "print JSON, one group a line")
-	o, _, err := f.openWithArgs(ctx, args, 0)
-	if err != nil {
-		return err
+	return func(ctx context.Context, args []string) error {
+		o, err := f.openExisting(ctx)
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		groups, err := o.store.Groups(ctx)
+		if err != nil {
+			return err
+		}
+		sizes, err := o.store.GroupSizes(ctx)
+		if err != nil {
+			return err
+		}
+		t := p.table(*asJSON, "ID", "NAME", "MEMBERS")
+		defer t.Flush()
+		for _, g := range groups {
+			t.row(struct {
+				sso.Group
+				Members int `json:"members"`
+			}{g, sizes[g.ID]}, g.ID, g.Name, sizes[g.ID])
+		}
+		return nil
 	}
-	defer o.store.Close()
-	groups, err := o.store.Groups(ctx)
-	if err != nil {
-		return err
-	}
-	sizes, err := o.store.GroupSizes(ctx)
-	if err != nil {
-		return err
-	}
-	t := p.table(*asJSON, "ID", "NAME", "MEMBERS")
-	defer t.Flush()
-	for _, g := range groups {
-		t.row(struct {
-			sso.Group
-			Members int `json:"members"`
-		}{g, sizes[g.ID]}, g.ID, g.Name, sizes[g.ID])
-	}
-	return nil
 }
 
-func groupsCreate(ctx context.Context, p *program, c *command, args []string) error {
-	return p.onGroups(ctx, c, args, 1, func(o *opened, args []string) error {
+func groupsCreate(f *flags) runner {
+	p := f.p
+	return f.onGroups(func(ctx context.Context, o *opened, args []string) error {
 		g, err := o.groups().Create(ctx, p.actor(), args[0])
 		if err == nil {
 			fmt.Fprintf(p.stdout, "made group %d, %s\n", g.ID, g.Name)
@@ -95,8 +95,9 @@ func groupsCreate(ctx context.Context, p *program, c *command, args []string) er
 	})
 }
 
-func groupsRename(ctx context.Context, p *program, c *command, args []string) error {
-	return p.onGroups(ctx, c, args, 2, func(o *opened, args []string) error {
+func groupsRename(f *flags) runner {
+	p := f.p
+	return f.onGroups(func(ctx context.Context, o *opened, args []string) error {
 		g, err := o.group(ctx, args[0])
 		if err != nil {
 			return err
@@ -109,52 +110,51 @@ func groupsRename(ctx context.Context, p *program, c *command, args []string) er
 	})
 }
 
-func groupsDelete(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func groupsDelete(f *flags) runner {
+	p := f.p
 	members := f.Int("members", -1, "how many `people` are in the group, as you know: needed when anybody is")
-	rest, err := f.parse(args, 1, 1)
-	if err != nil {
-		return err
+	return func(ctx context.Context, args []string) error {
+		o, err := f.open(ctx, false)
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		g, err := o.group(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		known := members
+		if *members < 0 {
+			known = nil
+		}
+		_, err = o.groups().Delete(ctx, p.actor(), g.ID, known)
+		if errors.Is(err, admin.ErrNotConfirmed) {
+			return withHint("ssobridge groups list shows how many; for a week an administrator can bring the group back at /admin/groups",
+				fmt.Errorf("people are in the group %q: say how many with --members", g.Name))
+		}
+		if err != nil {
+			return plain(err)
+		}
+		fmt.Fprintf(p.stdout, "deleted group %d, %s\n", g.ID, g.Name)
+		return nil
 	}
-	o, err := f.open(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer o.store.Close()
-	g, err := o.group(ctx, rest[0])
-	if err != nil {
-		return err
-	}
-	known := members
-	if *members < 0 {
-		known = nil
-	}
-	_, err = o.groups().Delete(ctx, p.actor(), g.ID, known)
-	if errors.Is(err, admin.ErrNotConfirmed) {
-		return withHint("ssobridge groups list shows how many; for a week an administrator can bring the group back at /admin/groups",
-			fmt.Errorf("people are in the group %q: say how many with --members", g.Name))
-	}
-	if err != nil {
-		return plain(err)
-	}
-	fmt.Fprintf(p.stdout, "deleted group %d, %s\n", g.ID, g.Name)
-	return nil
 }
 
-func groupsAddMember(ctx context.Context, p *program, c *command, args []string) error {
-	return p.member(ctx, c, args, "put into", func(o *opened, a sso.Account, g sso.Group, e sso.Event) error {
+func groupsAddMember(f *flags) runner {
+	return f.member("put into", func(ctx context.Context, o *opened, a sso.Account, g sso.Group, e sso.Event) error {
 		return o.store.AddMember(ctx, a.ID, g.ID, sso.MemberByAdmin, e)
 	})
 }
 
-func groupsRemoveMember(ctx context.Context, p *program, c *command, args []string) error {
-	return p.member(ctx, c, args, "taken out of", func(o *opened, a sso.Account, g sso.Group, e sso.Event) error {
+func groupsRemoveMember(f *flags) runner {
+	return f.member("taken out of", func(ctx context.Context, o *opened, a sso.Account, g sso.Group, e sso.Event) error {
 		return o.store.RemoveMember(ctx, a.ID, g.ID, e)
 	})
 }
 
-func (p *program) member(ctx context.Context, c *command, args []string, done string, change func(*opened, sso.Account, sso.Group, sso.Event) error) error {
-	return p.onGroups(ctx, c, args, 2, func(o *opened, args []string) error {
+func (f *flags) member(done string, change func(context.Context, *opened, sso.Account, sso.Group, sso.Event) error) runner {
+	p := f.p
+	return f.onGroups(func(ctx context.Context, o *opened, args []string) error {
 		g, err := o.group(ctx, args[0])
 		if err != nil {
 			return err
@@ -163,7 +163,7 @@ func (p *program) member(ctx context.Context, c *command, args []string, done st
 		if err != nil {
 			return err
 		}
-		if err := change(o, a, g, p.byShell(sso.EventGroup, a.ID, done+" "+g.Name)); err != nil {
+		if err := change(ctx, o, a, g, p.byShell(sso.EventGroup, a.ID, done+" "+g.Name)); err != nil {
 			return err
 		}
 		fmt.Fprintf(p.stdout, "%s %s %s\n", a.Email, done, g.Name)

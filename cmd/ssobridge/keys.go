@@ -22,48 +22,52 @@ type keyJSON struct {
 	Until  time.Time `json:"until"`
 }
 
-func keysList(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func keysList(f *flags) runner {
+	p := f.p
 	asJSON := f.Bool("json", false, "print JSON, one key a line")
-	o, _, err := f.openWithArgs(ctx, args, 0)
-	if err != nil {
-		return err
+	return func(ctx context.Context, args []string) error {
+		o, err := f.openExisting(ctx)
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		signer, err := wire.NewSigner(ctx, o.store, p.now, o.log)
+		if err != nil {
+			return err
+		}
+		t := p.table(*asJSON, "KEY", "STATE", "MADE", "UNTIL")
+		defer t.Flush()
+		for _, k := range signer.Keys() {
+			t.row(keyJSON{k.ID, k.State, k.Made.UTC(), k.Changes.UTC()}, k.ID, k.State, when(k.Made), when(k.Changes))
+		}
+		return nil
 	}
-	defer o.store.Close()
-	signer, err := wire.NewSigner(ctx, o.store, p.now, o.log)
-	if err != nil {
-		return err
-	}
-	t := p.table(*asJSON, "KEY", "STATE", "MADE", "UNTIL")
-	defer t.Flush()
-	for _, k := range signer.Keys() {
-		t.row(keyJSON{k.ID, k.State, k.Made.UTC(), k.Changes.UTC()}, k.ID, k.State, when(k.Made), when(k.Changes))
-	}
-	return nil
 }
 
-func keysRotate(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func keysRotate(f *flags) runner {
+	p := f.p
 	compromised := f.Bool("compromised", false, "a key may have leaked: the new one signs at once, and all others are deleted. "+
 		"Apps may refuse assertions until they have read the key set again")
-	o, _, err := f.openWithArgs(ctx, args, 0)
-	if err != nil {
-		return err
+	return func(ctx context.Context, args []string) error {
+		o, err := f.openExisting(ctx)
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		signer, err := wire.NewSigner(ctx, o.store, p.now, o.log)
+		if err != nil {
+			return err
+		}
+		if err := signer.Rotate(ctx, *compromised, "cli"); err != nil {
+			return err
+		}
+		keys := signer.Keys()
+		k := keys[len(keys)-1]
+		if k.State == "next" {
+			fmt.Fprintf(p.stdout, "made key %s; it signs from %s\n", k.ID, when(k.Changes))
+		} else {
+			fmt.Fprintf(p.stdout, "made key %s; it signs from now, and all others are deleted\n", k.ID)
+		}
+		return nil
 	}
-	defer o.store.Close()
-	signer, err := wire.NewSigner(ctx, o.store, p.now, o.log)
-	if err != nil {
-		return err
-	}
-	if err := signer.Rotate(ctx, *compromised, "cli"); err != nil {
-		return err
-	}
-	keys := signer.Keys()
-	k := keys[len(keys)-1]
-	if k.State == "next" {
-		fmt.Fprintf(p.stdout, "made key %s; it signs from %s\n", k.ID, when(k.Changes))
-	} else {
-		fmt.Fprintf(p.stdout, "made key %s; it signs from now, and all others are deleted\n", k.ID)
-	}
-	return nil
 }

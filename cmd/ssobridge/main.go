@@ -14,6 +14,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
@@ -36,10 +38,14 @@ type program struct {
 // A command is one verb, such as "serve" or "users list".
 type command struct {
 	name  string
-	args  string // what follows the flags
+	args  string // what follows the flags, [in brackets] what may be left out
 	about string
-	run   func(ctx context.Context, p *program, c *command, args []string) error
+	// declare adds the command's own flags, and returns what runs when they are read.
+	declare func(f *flags) runner
 }
+
+// A runner does what a command does, with as many arguments as it takes.
+type runner func(ctx context.Context, args []string) error
 
 func commands() []*command {
 	return slices.Concat(
@@ -53,6 +59,7 @@ func commands() []*command {
 		[]*command{
 			{"migrate", "", "brings the tables of the database up to date", migrate},
 			{"backup", "FILE", "writes a copy of the SQLite database", backup},
+			{"completion", "bash|zsh|fish", "prints what completes commands and flags in a shell", completion},
 			{"version", "", "prints the version", printVersion},
 		})
 }
@@ -79,52 +86,101 @@ func (p *program) run(ctx context.Context, args []string) int {
 }
 
 func (p *program) dispatch(ctx context.Context, args []string) error {
-	if len(args) == 0 {
-		p.usage(p.stderr, "")
-		return exitStatus(2)
+	if len(args) > 0 && (args[0] == "--version" || args[0] == "-v") {
+		args = append([]string{"version"}, args[1:]...)
 	}
-	all := commands()
-	for words := min(2, len(args)); words > 0; words-- {
-		name := strings.Join(args[:words], " ")
-		for _, c := range all {
-			if c.name == name {
-				return c.run(ctx, p, c, args[words:])
-			}
-		}
-	}
-	switch args[0] {
-	case "help", "-h", "-help", "--help":
-		p.usage(p.stdout, "")
-		return nil
-	case "--version", "-v":
-		return printVersion(ctx, p, &command{name: "version"}, args[1:])
-	}
-	return p.unknown(all, args)
+	root := p.tree()
+	root.SetArgs(append([]string{}, args...)) // nil would be those of the process
+	return root.ExecuteContext(ctx)
 }
 
-func (p *program) unknown(all []*command, args []string) error {
-	group := slices.ContainsFunc(all, func(c *command) bool { return strings.HasPrefix(c.name, args[0]+" ") })
-	if group && (len(args) == 1 || strings.HasPrefix(args[1], "-")) {
-		out := p.stderr
-		if len(args) > 1 && isHelp(args[1]) {
-			p.usage(p.stdout, args[0]+" ")
+// tree is what the library knows of the commands.
+func (p *program) tree() *cobra.Command {
+	root := p.group("ssobridge", "")
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	root.CompletionOptions.DisableDefaultCmd = true
+	for _, c := range commands() {
+		parent, name, nested := strings.Cut(c.name, " ")
+		if !nested {
+			root.AddCommand(p.leaf(c, c.name))
+			continue
+		}
+		i := slices.IndexFunc(root.Commands(), func(g *cobra.Command) bool { return g.Name() == parent })
+		if i < 0 {
+			root.AddCommand(p.group(parent, parent+" "))
+			i = slices.IndexFunc(root.Commands(), func(g *cobra.Command) bool { return g.Name() == parent })
+		}
+		root.Commands()[i].AddCommand(p.leaf(c, name))
+	}
+	return root
+}
+
+// group is the commands whose names begin with prefix.
+func (p *program) group(name, prefix string) *cobra.Command {
+	g := &cobra.Command{Use: name, Args: cobra.ArbitraryArgs, SilenceErrors: true, SilenceUsage: true}
+	g.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			p.usage(p.stderr, prefix)
+			return exitStatus(2)
+		}
+		return p.unknown(prefix + args[0])
+	}
+	g.SetFlagErrorFunc(func(*cobra.Command, error) error {
+		p.usage(p.stderr, prefix)
+		return exitStatus(2)
+	})
+	g.SetHelpFunc(func(*cobra.Command, []string) { p.usage(p.stdout, prefix) })
+	return g
+}
+
+// leaf is one command.
+func (p *program) leaf(c *command, name string) *cobra.Command {
+	leaf := &cobra.Command{Use: strings.TrimSpace(name + " " + c.args), Short: c.about, SilenceErrors: true, SilenceUsage: true}
+	f := &flags{FlagSet: leaf.Flags(), p: p, c: c}
+	run := c.declare(f)
+	if !f.bare {
+		f.addSettings()
+	}
+	leaf.DisableFlagParsing = f.raw
+	leaf.Args = func(_ *cobra.Command, args []string) error {
+		if f.raw {
 			return nil
 		}
-		p.usage(out, args[0]+" ")
-		return exitStatus(2)
+		return c.count(args)
 	}
-	words := args[0]
-	if group {
-		words += " " + args[1]
-	}
+	leaf.RunE = func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), args) }
+	leaf.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return f.wrong(err) })
+	leaf.SetHelpFunc(func(*cobra.Command, []string) { f.help(p.stdout) })
+	return leaf
+}
+
+func (p *program) unknown(words string) error {
 	var names []string
-	for _, c := range all {
+	for _, c := range commands() {
 		names = append(names, c.name)
 	}
 	if near := setting.Nearest(words, names); near != "" {
 		return usageError(fmt.Sprintf("did you mean ssobridge %s?", near), "unknown command %q", words)
 	}
 	return usageError("ssobridge help lists the commands", "unknown command %q", words)
+}
+
+// completion prints a script that a shell sources.
+func completion(f *flags) runner {
+	f.bare = true
+	return func(_ context.Context, args []string) error {
+		root, out := f.p.tree(), f.p.stdout
+		switch args[0] {
+		case "bash":
+			return root.GenBashCompletionV2(out, true)
+		case "zsh":
+			return root.GenZshCompletion(out)
+		case "fish":
+			return root.GenFishCompletion(out, true)
+		}
+		return usageError("usage: ssobridge completion bash|zsh|fish", "%q is none of bash, zsh, fish", args[0])
+	}
 }
 
 // usage lists the commands whose names begin with prefix.

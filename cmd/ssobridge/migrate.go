@@ -8,36 +8,35 @@ import (
 )
 
 // migrate looks at the settings of the database alone: those of sign-in may be changing with the new version.
-func migrate(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
-	if _, err := f.parse(args, 0, 0); err != nil {
-		return err
+func migrate(f *flags) runner {
+	p := f.p
+	return func(ctx context.Context, args []string) error {
+		cfg, faults, err := f.resolve()
+		if err != nil {
+			return err
+		}
+		if concerns(faults, "DATABASE_URL", "SECRET_KEY") {
+			return p.faulty(faults)
+		}
+		key, err := secretKey(cfg, isFresh(cfg))
+		if err != nil {
+			return err
+		}
+		st, err := store.Open(ctx, cfg.DatabaseURL, store.Options{Now: p.now, Secret: key, Log: p.logger(cfg)})
+		if err != nil {
+			return databaseError(err)
+		}
+		defer st.Close()
+		applied, err := st.Migrate(ctx)
+		if err != nil {
+			return databaseError(err)
+		}
+		for _, name := range applied {
+			fmt.Fprintln(p.stdout, "applied", name)
+		}
+		if len(applied) == 0 {
+			fmt.Fprintln(p.stdout, "the tables are up to date")
+		}
+		return nil
 	}
-	cfg, faults, err := f.resolve()
-	if err != nil {
-		return err
-	}
-	if concerns(faults, "DATABASE_URL", "SECRET_KEY") {
-		return p.faulty(faults)
-	}
-	key, err := secretKey(cfg, isFresh(cfg))
-	if err != nil {
-		return err
-	}
-	st, err := store.Open(ctx, cfg.DatabaseURL, store.Options{Now: p.now, Secret: key, Log: p.logger(cfg)})
-	if err != nil {
-		return databaseError(err)
-	}
-	defer st.Close()
-	applied, err := st.Migrate(ctx)
-	if err != nil {
-		return databaseError(err)
-	}
-	for _, name := range applied {
-		fmt.Fprintln(p.stdout, "applied", name)
-	}
-	if len(applied) == 0 {
-		fmt.Fprintln(p.stdout, "the tables are up to date")
-	}
-	return nil
 }

@@ -15,47 +15,46 @@ import (
 )
 
 // serve runs until SIGTERM or SIGINT; then it finishes what runs and returns nil.
-func serve(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
-	if _, err := f.parse(args, 0, 0); err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	o, err := f.open(ctx, true)
-	if err != nil {
-		return err
-	}
-	defer o.store.Close()
-
-	l, err := listen(o.cfg.Listen, "--listen")
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	if addr, err := netip.ParseAddrPort(l.Addr().String()); err == nil {
-		o.cfg = o.cfg.WithListener(addr)
-	}
-	s, err := wire.Join(ctx, o.cfg, o.store, o.key, p.now, o.log, version())
-	if err != nil {
-		return joinError(err)
-	}
-	if err := o.firstStart(ctx, s.Server); err != nil {
-		return err
-	}
-	all, ctx := errgroup.WithContext(ctx)
-	if o.cfg.MetricsListen != "" {
-		m, err := listen(o.cfg.MetricsListen, "--metrics-listen")
+func serve(f *flags) runner {
+	p := f.p
+	return func(ctx context.Context, args []string) error {
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+		defer stop()
+		o, err := f.open(ctx, true)
 		if err != nil {
 			return err
 		}
-		defer m.Close()
-		all.Go(func() error { return s.ServeMetrics(ctx, m) })
+		defer o.store.Close()
+
+		l, err := listen(o.cfg.Listen, "--listen")
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		if addr, err := netip.ParseAddrPort(l.Addr().String()); err == nil {
+			o.cfg = o.cfg.WithListener(addr)
+		}
+		s, err := wire.Join(ctx, o.cfg, o.store, o.key, p.now, o.log, version())
+		if err != nil {
+			return joinError(err)
+		}
+		if err := o.firstStart(ctx, s.Server); err != nil {
+			return err
+		}
+		all, ctx := errgroup.WithContext(ctx)
+		if o.cfg.MetricsListen != "" {
+			m, err := listen(o.cfg.MetricsListen, "--metrics-listen")
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			all.Go(func() error { return s.ServeMetrics(ctx, m) })
+		}
+		all.Go(func() error { return s.Serve(ctx, l) })
+		all.Go(func() error { s.Tend(ctx); return nil })
+		fmt.Fprintf(p.stdout, "ssobridge listens on http://%s, for browsers at %s\n", l.Addr(), o.cfg.URL(""))
+		return all.Wait()
 	}
-	all.Go(func() error { return s.Serve(ctx, l) })
-	all.Go(func() error { s.Tend(ctx); return nil })
-	fmt.Fprintf(p.stdout, "ssobridge listens on http://%s, for browsers at %s\n", l.Addr(), o.cfg.URL(""))
-	return all.Wait()
 }
 
 func listen(address, flag string) (net.Listener, error) {

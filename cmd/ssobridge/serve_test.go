@@ -196,7 +196,7 @@ func TestSavedSettings(t *testing.T) {
 func save(t *testing.T, values map[string]string) {
 	t.Helper()
 	p := &program{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, now: time.Now}
-	f := p.newSettingFlags(&command{name: "test"})
+	f := &flags{p: p}
 	o, err := f.open(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)

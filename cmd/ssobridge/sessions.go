@@ -63,76 +63,82 @@ func (o *opened) sessions(ctx context.Context, accountID int64) (all []sso.Sessi
 	return all, err
 }
 
-func sessionsList(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func sessionsList(f *flags) runner {
+	p := f.p
 	user := f.String("user", "", "only those of this person, by e-mail `address` or id")
 	asJSON := f.Bool("json", false, "print JSON, one session a line")
-	o, _, err := f.openWithArgs(ctx, args, 0)
-	if err != nil {
-		return err
-	}
-	defer o.store.Close()
-	var of sso.Account
-	if *user != "" {
-		if of, err = o.account(ctx, *user); err != nil {
+	return func(ctx context.Context, args []string) error {
+		o, err := f.openExisting(ctx)
+		if err != nil {
 			return err
 		}
-	}
-	t := p.table(*asJSON, "SESSION", "ACCOUNT", "THROUGH", "SINCE", "LAST USED", "FROM")
-	defer t.Flush()
-	return o.eachSession(ctx, of.ID, func(s sso.Session) bool {
-		t.row(sessionOut(s), sessionName(s.Hash), s.AccountID, s.Provider, when(s.CreatedAt), when(s.LastUsed), s.Peer)
-		return true
-	})
-}
-
-func sessionsRevoke(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
-	o, rest, err := f.openWithArgs(ctx, args, 1)
-	if err != nil {
-		return err
-	}
-	defer o.store.Close()
-	var found []sso.Session
-	err = o.eachSession(ctx, 0, func(s sso.Session) bool {
-		if len(rest[0]) >= 6 && strings.HasPrefix(hex.EncodeToString(s.Hash[:]), strings.ToLower(rest[0])) {
-			found = append(found, s)
+		defer o.store.Close()
+		var of sso.Account
+		if *user != "" {
+			if of, err = o.account(ctx, *user); err != nil {
+				return err
+			}
 		}
-		return len(found) < 2
-	})
-	if err != nil {
-		return err
+		t := p.table(*asJSON, "SESSION", "ACCOUNT", "THROUGH", "SINCE", "LAST USED", "FROM")
+		defer t.Flush()
+		return o.eachSession(ctx, of.ID, func(s sso.Session) bool {
+			t.row(sessionOut(s), sessionName(s.Hash), s.AccountID, s.Provider, when(s.CreatedAt), when(s.LastUsed), s.Peer)
+			return true
+		})
 	}
-	const hint = "ssobridge sessions list shows all sessions"
-	switch len(found) {
-	case 0:
-		return withHint(hint, fmt.Errorf("no session %q", rest[0]))
-	case 2:
-		return withHint(hint, fmt.Errorf("several sessions begin with %q", rest[0]))
-	}
-	s := found[0]
-	ended, err := o.store.EndSession(ctx, s.Hash, p.byShell(sso.EventSession, s.AccountID, "one session ended"))
-	if err != nil {
-		return err
-	}
-	if !ended {
-		return withHint(hint, fmt.Errorf("session %q has ended meanwhile", rest[0]))
-	}
-	fmt.Fprintf(p.stdout, "ended session %s of account %d\n", sessionName(s.Hash), s.AccountID)
-	return nil
 }
 
-func sessionsRevokeAll(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
-	o, a, err := f.openWithAccount(ctx, args)
-	if err != nil {
-		return err
+func sessionsRevoke(f *flags) runner {
+	p := f.p
+	return func(ctx context.Context, args []string) error {
+		o, err := f.openExisting(ctx)
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		var found []sso.Session
+		err = o.eachSession(ctx, 0, func(s sso.Session) bool {
+			if len(args[0]) >= 6 && strings.HasPrefix(hex.EncodeToString(s.Hash[:]), strings.ToLower(args[0])) {
+				found = append(found, s)
+			}
+			return len(found) < 2
+		})
+		if err != nil {
+			return err
+		}
+		const hint = "ssobridge sessions list shows all sessions"
+		switch len(found) {
+		case 0:
+			return withHint(hint, fmt.Errorf("no session %q", args[0]))
+		case 2:
+			return withHint(hint, fmt.Errorf("several sessions begin with %q", args[0]))
+		}
+		s := found[0]
+		ended, err := o.store.EndSession(ctx, s.Hash, p.byShell(sso.EventSession, s.AccountID, "one session ended"))
+		if err != nil {
+			return err
+		}
+		if !ended {
+			return withHint(hint, fmt.Errorf("session %q has ended meanwhile", args[0]))
+		}
+		fmt.Fprintf(p.stdout, "ended session %s of account %d\n", sessionName(s.Hash), s.AccountID)
+		return nil
 	}
-	defer o.store.Close()
-	n, err := o.store.EndSessions(ctx, a.ID, p.byShell(sso.EventSession, a.ID, "all sessions ended"))
-	if err != nil {
-		return err
+}
+
+func sessionsRevokeAll(f *flags) runner {
+	p := f.p
+	return func(ctx context.Context, args []string) error {
+		o, a, err := f.openWithAccount(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		n, err := o.store.EndSessions(ctx, a.ID, p.byShell(sso.EventSession, a.ID, "all sessions ended"))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "ended %s of %s\n", plural(n, "session"), a.Email)
+		return nil
 	}
-	fmt.Fprintf(p.stdout, "ended %s of %s\n", plural(n, "session"), a.Email)
-	return nil
 }

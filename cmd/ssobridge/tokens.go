@@ -25,8 +25,8 @@ func tokenCommands() []*command {
 }
 
 // tokensLogin does what an identity provider does, to try a set-up without one.
-func tokensLogin(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func tokensLogin(f *flags) runner {
+	p := f.p
 	var person struct{ email, first, last string }
 	var groups, claims repeated
 	f.StringVar(&person.email, "email", "", "the person's e-mail `address`")
@@ -36,59 +36,58 @@ func tokensLogin(ctx context.Context, p *program, c *command, args []string) err
 	f.Var(&claims, "claim", "another claim, as `name=text`; once for each")
 	expires := f.Duration("expires", 10*time.Minute, "how far ahead exp is, as a `time` such as 10m")
 	returnTo := f.String("return-to", "", "the `path` to open afterwards")
-	if _, err := f.parse(args, 0, 0); err != nil {
-		return err
-	}
-	cfg, err := f.sound(ctx)
-	if err != nil {
-		return err
-	}
-	if len(cfg.JWTSharedSecrets) == 0 {
-		return withHint(`set it, for instance to what "openssl rand -hex 32" prints`, errors.New("JWT_SHARED_SECRET is not set, so nothing can be signed"))
-	}
-	rules := sso.ReturnRules{Site: cfg.SiteURL, Allowed: cfg.AllowedOrigins}
-	if _, err := rules.Parse(*returnTo); err != nil {
-		return withHint(sso.CodeOf(err).Advice(), err)
-	}
-	if err := sso.CheckEmail(person.email); err != nil {
-		return usageError("ssobridge tokens login --email ada@example.com", "--email: %s", err)
-	}
-	if *expires < time.Second {
-		return usageError("--expires 10m", "--expires must be a second or more")
-	}
-	payload := loginClaims(cfg, p.now(), *expires)
-	set := map[string]any{cfg.JWTClaims.Email: person.email}
-	if person.first != "" {
-		set[cfg.JWTClaims.FirstName] = person.first
-	}
-	if person.last != "" {
-		set[cfg.JWTClaims.LastName] = person.last
-	}
-	if groups != nil {
-		set[cfg.JWTClaims.Groups] = []string(groups)
-	}
-	for name, value := range set {
-		if name != "" {
+	return func(ctx context.Context, args []string) error {
+		cfg, err := f.sound(ctx)
+		if err != nil {
+			return err
+		}
+		if len(cfg.JWTSharedSecrets) == 0 {
+			return withHint(`set it, for instance to what "openssl rand -hex 32" prints`, errors.New("JWT_SHARED_SECRET is not set, so nothing can be signed"))
+		}
+		rules := sso.ReturnRules{Site: cfg.SiteURL, Allowed: cfg.AllowedOrigins}
+		if _, err := rules.Parse(*returnTo); err != nil {
+			return withHint(sso.CodeOf(err).Advice(), err)
+		}
+		if err := sso.CheckEmail(person.email); err != nil {
+			return usageError("ssobridge tokens login --email ada@example.com", "--email: %s", err)
+		}
+		if *expires < time.Second {
+			return usageError("--expires 10m", "--expires must be a second or more")
+		}
+		payload := loginClaims(cfg, p.now(), *expires)
+		set := map[string]any{cfg.JWTClaims.Email: person.email}
+		if person.first != "" {
+			set[cfg.JWTClaims.FirstName] = person.first
+		}
+		if person.last != "" {
+			set[cfg.JWTClaims.LastName] = person.last
+		}
+		if groups != nil {
+			set[cfg.JWTClaims.Groups] = []string(groups)
+		}
+		for name, value := range set {
+			if name != "" {
+				payload[name] = value
+			}
+		}
+		if s := cfg.JWTClaims.Subject; s != "" && payload[s] == nil {
+			payload[s] = person.email
+		}
+		for _, claim := range claims {
+			name, value, ok := strings.Cut(claim, "=")
+			if !ok || name == "" {
+				return usageError("--claim department=sales", "--claim %q is not of the form name=text", claim)
+			}
 			payload[name] = value
 		}
-	}
-	if s := cfg.JWTClaims.Subject; s != "" && payload[s] == nil {
-		payload[s] = person.email
-	}
-	for _, claim := range claims {
-		name, value, ok := strings.Cut(claim, "=")
-		if !ok || name == "" {
-			return usageError("--claim department=sales", "--claim %q is not of the form name=text", claim)
+		signed, err := token.Mint(cfg.JWTSharedSecrets[0], payload)
+		if err != nil {
+			return err
 		}
-		payload[name] = value
+		p.tokenNotes(cfg, *expires)
+		fmt.Fprintln(p.stdout, loginLink(cfg, signed, *returnTo))
+		return nil
 	}
-	signed, err := token.Mint(cfg.JWTSharedSecrets[0], payload)
-	if err != nil {
-		return err
-	}
-	p.tokenNotes(cfg, *expires)
-	fmt.Fprintln(p.stdout, loginLink(cfg, signed, *returnTo))
-	return nil
 }
 
 // loginClaims are the claims about the token, as complete as the strictest profile wants them.
@@ -132,41 +131,40 @@ func (p *program) tokenNotes(cfg *setting.Config, expires time.Duration) {
 }
 
 // tokensVerify judges a signature and nothing else; nobody may be signed in on its word.
-func tokensVerify(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newFlags(c)
+func tokensVerify(f *flags) runner {
+	f.bare = true
+	p := f.p
 	jwk := f.String("jwk", "", "the `file` with a JWK or a JWK Set")
 	alg := f.String("alg", "", "the `algorithm` that it must be, such as RS256")
 	f.Bool("json", true, "print JSON (there is no other form)")
-	rest, err := f.parse(args, 0, 1)
-	if err != nil {
-		return err
+	return func(ctx context.Context, args []string) error {
+		if *jwk == "" {
+			return usageError("ssobridge tokens verify --jwk FILE [TOKEN]", "--jwk is missing")
+		}
+		data, err := os.ReadFile(*jwk)
+		if err != nil {
+			return withHint("--jwk names a file with a JWK or a JWK Set", err)
+		}
+		text, err := p.argument(args)
+		if err != nil {
+			return err
+		}
+		keys, err := token.ParseKeys(data)
+		if err == nil {
+			err = token.VerifySignature(ctx, text, keys, *alg)
+		}
+		if sso.CodeOf(err) == sso.Internal {
+			return err
+		}
+		if reason := sso.Reason(err); reason != "" {
+			fmt.Fprintln(p.stderr, oneLine(reason))
+		}
+		fmt.Fprintf(p.stdout, "{\"valid\":%v,\"code\":%q}\n", err == nil, sso.CodeOf(err))
+		if err != nil {
+			return exitStatus(1)
+		}
+		return nil
 	}
-	if *jwk == "" {
-		return usageError("ssobridge tokens verify --jwk FILE [TOKEN]", "--jwk is missing")
-	}
-	data, err := os.ReadFile(*jwk)
-	if err != nil {
-		return withHint("--jwk names a file with a JWK or a JWK Set", err)
-	}
-	text, err := p.argument(rest)
-	if err != nil {
-		return err
-	}
-	keys, err := token.ParseKeys(data)
-	if err == nil {
-		err = token.VerifySignature(ctx, text, keys, *alg)
-	}
-	if sso.CodeOf(err) == sso.Internal {
-		return err
-	}
-	if reason := sso.Reason(err); reason != "" {
-		fmt.Fprintln(p.stderr, oneLine(reason))
-	}
-	fmt.Fprintf(p.stdout, "{\"valid\":%v,\"code\":%q}\n", err == nil, sso.CodeOf(err))
-	if err != nil {
-		return exitStatus(1)
-	}
-	return nil
 }
 
 // argument returns the one argument, or what stands on stdin without the line end that echo adds. More than a token can

@@ -75,40 +75,42 @@ func accountOut(a sso.Account) accountJSON {
 	return out
 }
 
-func usersList(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func usersList(f *flags) runner {
+	p := f.p
 	q := sso.AccountQuery{Page: sso.Page{Limit: sso.MaxLimit}}
 	f.StringVar(&q.Search, "search", "", "`words` with which the e-mail address, the first or the last name begin")
 	group := f.String("group", "", "only members of this `group`")
 	inactive := f.Bool("inactive", false, "only accounts that are deactivated")
 	asJSON := f.Bool("json", false, "print JSON, one account a line")
-	o, _, err := f.openWithArgs(ctx, args, 0)
-	if err != nil {
-		return err
-	}
-	defer o.store.Close()
-	if *inactive {
-		q.Active = new(bool)
-	}
-	if *group != "" {
-		g, err := o.group(ctx, *group)
+	return func(ctx context.Context, args []string) error {
+		o, err := f.openExisting(ctx)
 		if err != nil {
 			return err
 		}
-		q.GroupID = g.ID
-	}
-	t := p.table(*asJSON, "ID", "EMAIL", "NAME", "STATE", "LAST SIGN-IN")
-	defer t.Flush()
-	for {
-		accounts, next, err := o.store.Accounts(ctx, q)
-		if err != nil {
-			return err
+		defer o.store.Close()
+		if *inactive {
+			q.Active = new(bool)
 		}
-		for _, a := range accounts {
-			t.row(accountOut(a), a.ID, a.Email, strings.TrimSpace(a.FirstName+" "+a.LastName), state(a), when(a.LastLogin))
+		if *group != "" {
+			g, err := o.group(ctx, *group)
+			if err != nil {
+				return err
+			}
+			q.GroupID = g.ID
 		}
-		if q.After = next; next == "" {
-			return nil
+		t := p.table(*asJSON, "ID", "EMAIL", "NAME", "STATE", "LAST SIGN-IN")
+		defer t.Flush()
+		for {
+			accounts, next, err := o.store.Accounts(ctx, q)
+			if err != nil {
+				return err
+			}
+			for _, a := range accounts {
+				t.row(accountOut(a), a.ID, a.Email, strings.TrimSpace(a.FirstName+" "+a.LastName), state(a), when(a.LastLogin))
+			}
+			if q.After = next; next == "" {
+				return nil
+			}
 		}
 	}
 }
@@ -131,27 +133,29 @@ func when(at time.Time) string {
 	return at.UTC().Format("2006-01-02 15:04 UTC")
 }
 
-func usersShow(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func usersShow(f *flags) runner {
+	p := f.p
 	asJSON := f.Bool("json", false, "print JSON")
-	o, a, err := f.openWithAccount(ctx, args)
-	if err != nil {
-		return err
+	return func(ctx context.Context, args []string) error {
+		o, a, err := f.openWithAccount(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		members, err := o.store.Memberships(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		sessions, err := o.sessions(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return p.printJSON(showJSON(a, members, sessions))
+		}
+		p.showAccount(a, members, sessions)
+		return nil
 	}
-	defer o.store.Close()
-	members, err := o.store.Memberships(ctx, a.ID)
-	if err != nil {
-		return err
-	}
-	sessions, err := o.sessions(ctx, a.ID)
-	if err != nil {
-		return err
-	}
-	if *asJSON {
-		return p.printJSON(showJSON(a, members, sessions))
-	}
-	p.showAccount(a, members, sessions)
-	return nil
 }
 
 func showJSON(a sso.Account, members []sso.Membership, sessions []sso.Session) any {
@@ -207,32 +211,30 @@ func (p *program) showAccount(a sso.Account, members []sso.Membership, sessions 
 	}
 }
 
-func usersCreate(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func usersCreate(f *flags) runner {
+	p := f.p
 	var a sso.Account
 	var groups repeated
 	f.StringVar(&a.FirstName, "first-name", "", "the person's first `name`")
 	f.StringVar(&a.LastName, "last-name", "", "the person's last `name`")
 	f.Var(&groups, "group", "a `group` of the bridge, by name or id; once for each")
-	rest, err := f.parse(args, 1, 1)
-	if err != nil {
-		return err
-	}
-	o, err := f.open(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer o.store.Close()
-	var ids []int64
-	for _, name := range groups {
-		g, err := o.group(ctx, name)
+	return func(ctx context.Context, args []string) error {
+		o, err := f.open(ctx, false)
 		if err != nil {
 			return err
 		}
-		ids = append(ids, g.ID)
+		defer o.store.Close()
+		var ids []int64
+		for _, name := range groups {
+			g, err := o.group(ctx, name)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, g.ID)
+		}
+		a.Email, a.Active = args[0], true
+		return p.create(ctx, o.store, a, "", ids)
 	}
-	a.Email, a.Active = rest[0], true
-	return p.create(ctx, o.store, a, "", ids)
 }
 
 // create makes an account and says so.
@@ -258,54 +260,54 @@ func plain(err error) error {
 	return err
 }
 
-func usersCreateAdmin(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func usersCreateAdmin(f *flags) runner {
+	p := f.p
 	var a sso.Account
 	f.StringVar(&a.FirstName, "first-name", "", "the person's first `name`")
 	f.StringVar(&a.LastName, "last-name", "", "the person's last `name`")
 	file := passwordFlag(f)
-	rest, err := f.parse(args, 1, 1)
-	if err != nil {
-		return err
+	return func(ctx context.Context, args []string) error {
+		a.Email, a.Active = args[0], true
+		if err := sso.CheckEmail(a.Email); err != nil {
+			return usageError("ssobridge users create-admin ada@example.com", "%s", err)
+		}
+		hash, err := p.newPassword(ctx, *file, a.Email)
+		if err != nil {
+			return err
+		}
+		o, err := f.open(ctx, false)
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		if !o.cfg.EnablePasswordLogin {
+			fmt.Fprintln(p.stderr, "hint: ENABLE_PASSWORD_LOGIN is off, so the password cannot be used")
+		}
+		return p.create(ctx, o.store, a, hash, []int64{sso.Administrators})
 	}
-	a.Email, a.Active = rest[0], true
-	if err := sso.CheckEmail(a.Email); err != nil {
-		return usageError("ssobridge users create-admin ada@example.com", "%s", err)
-	}
-	hash, err := p.newPassword(ctx, *file, a.Email)
-	if err != nil {
-		return err
-	}
-	o, err := f.open(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer o.store.Close()
-	if !o.cfg.EnablePasswordLogin {
-		fmt.Fprintln(p.stderr, "hint: ENABLE_PASSWORD_LOGIN is off, so the password cannot be used")
-	}
-	return p.create(ctx, o.store, a, hash, []int64{sso.Administrators})
 }
 
-func usersSetPassword(ctx context.Context, p *program, c *command, args []string) error {
-	f := p.newSettingFlags(c)
+func usersSetPassword(f *flags) runner {
+	p := f.p
 	file := passwordFlag(f)
-	o, a, err := f.openWithAccount(ctx, args)
-	if err != nil {
-		return err
+	return func(ctx context.Context, args []string) error {
+		o, a, err := f.openWithAccount(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		hash, err := p.newPassword(ctx, *file, a.Email)
+		if err != nil {
+			return err
+		}
+		if err := o.store.SetPassword(ctx, a.ID, hash, p.byShell(sso.EventAccount, a.ID, "password set")); errors.Is(err, sso.PasswordRefused) {
+			return withHint("the identity provider is the only way into this account; make another with ssobridge users create-admin", plain(err))
+		} else if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "set the password of %s, and ended the sessions\n", a.Email)
+		return nil
 	}
-	defer o.store.Close()
-	hash, err := p.newPassword(ctx, *file, a.Email)
-	if err != nil {
-		return err
-	}
-	if err := o.store.SetPassword(ctx, a.ID, hash, p.byShell(sso.EventAccount, a.ID, "password set")); errors.Is(err, sso.PasswordRefused) {
-		return withHint("the identity provider is the only way into this account; make another with ssobridge users create-admin", plain(err))
-	} else if err != nil {
-		return err
-	}
-	fmt.Fprintf(p.stdout, "set the password of %s, and ended the sessions\n", a.Email)
-	return nil
 }
 
 func passwordFlag(f *flags) *string {
@@ -361,28 +363,26 @@ func (p *program) askPassword() (string, error) {
 	return string(typed[0]), nil
 }
 
-func usersDeactivate(ctx context.Context, p *program, c *command, args []string) error {
-	return p.setActive(ctx, c, args, false, "deactivated")
-}
+func usersDeactivate(f *flags) runner { return f.setActive(false, "deactivated") }
 
-func usersReactivate(ctx context.Context, p *program, c *command, args []string) error {
-	return p.setActive(ctx, c, args, true, "reactivated")
-}
+func usersReactivate(f *flags) runner { return f.setActive(true, "reactivated") }
 
-func (p *program) setActive(ctx context.Context, c *command, args []string, active bool, done string) error {
-	f := p.newSettingFlags(c)
-	o, a, err := f.openWithAccount(ctx, args)
-	if err != nil {
-		return err
+func (f *flags) setActive(active bool, done string) runner {
+	p := f.p
+	return func(ctx context.Context, args []string) error {
+		o, a, err := f.openWithAccount(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		err = o.store.SetActive(ctx, a.ID, active, p.byShell(sso.EventAccount, a.ID, done))
+		if errors.Is(err, sso.Conflict) {
+			return withHint("make another administrator first: ssobridge groups add-member Administrators EMAIL", plain(err))
+		}
+		if err != nil {
+			return plain(err)
+		}
+		fmt.Fprintf(p.stdout, "%s %s\n", done, a.Email)
+		return nil
 	}
-	defer o.store.Close()
-	err = o.store.SetActive(ctx, a.ID, active, p.byShell(sso.EventAccount, a.ID, done))
-	if errors.Is(err, sso.Conflict) {
-		return withHint("make another administrator first: ssobridge groups add-member Administrators EMAIL", plain(err))
-	}
-	if err != nil {
-		return plain(err)
-	}
-	fmt.Fprintf(p.stdout, "%s %s\n", done, a.Email)
-	return nil
 }

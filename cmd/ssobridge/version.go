@@ -7,13 +7,13 @@ import (
 	"runtime/debug"
 )
 
-func printVersion(_ context.Context, p *program, c *command, args []string) error {
-	f := p.newFlags(c)
-	if _, err := f.parse(args, 0, 0); err != nil {
-		return err
+func printVersion(f *flags) runner {
+	f.bare = true
+	p := f.p
+	return func(ctx context.Context, args []string) error {
+		fmt.Fprintf(p.stdout, "ssobridge %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return nil
 	}
-	fmt.Fprintf(p.stdout, "ssobridge %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return nil
 }
 
 // version is what the Go tool wrote into the binary: a release's tag, else the revision, else "devel".
