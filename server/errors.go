@@ -163,7 +163,7 @@ func (s *Server) tryAgain(r *http.Request, code sso.Code) string {
 
 // wantedHere is the page that a request asked for itself.
 func wantedHere(r *http.Request, l *live) string {
-	if r.Method != http.MethodGet {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || strings.HasPrefix(r.URL.Path, "/api/") {
 		return "/"
 	}
 	to, err := l.bridge.Return.Parse(asked(r).RequestURI())

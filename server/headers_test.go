@@ -143,6 +143,10 @@ func TestHeadAnswersAsGet(t *testing.T) {
 						for _, own := range []string{"Date", "X-Request-Id"} {
 							resp.Header.Del(own)
 						}
+						for i, cookie := range resp.Header["Set-Cookie"] { // what is sealed is another text each time
+							name, _, _ := strings.Cut(cookie, "=")
+							resp.Header["Set-Cookie"][i] = name
+						}
 					}
 					if head.Header.Get("Content-Length") == "" || get.Header.Get("Content-Length") == "" { // of a long answer it need not be known
 						head.Header.Del("Content-Length")

@@ -184,9 +184,6 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 	if err != nil {
 		return err
 	}
-	if _, begun := cookieValue(r.Header["Cookie"], l.begunCookieName()); begun && !login.Resumed {
-		s.keepBegun(c.Response(), l, nil)
-	}
 	if !login.Resumed {
 		s.logSignIn(r, cb, login)
 		s.endReplaced(r, l)
@@ -194,6 +191,9 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 			l.clearSessionCookie(c.Response(), r)
 		}
 		l.setSessionCookie(c.Response(), login.SessionID)
+		if _, begun := cookieValue(r.Header["Cookie"], l.begunCookieName()); begun {
+			s.keepBegun(c.Response(), l, nil)
+		}
 	}
 	return s.goOn(c, login.ReturnTo)
 }
