@@ -28,6 +28,8 @@ const (
 	// maxFlowCookies bounds the secrets of one browser. It has more than one where several tabs begin before the first
 	// answer is there.
 	maxFlowCookies = 60
+	// maxDropped bounds how many an answer takes away: proxies refuse headers that are too long.
+	maxDropped = 20
 	// maxState is what the address of an identity provider may grow by.
 	maxState = 4096
 	// A cookie outlives its flow, so that who took too long is told so, and starts again where they wanted to go.
@@ -64,7 +66,7 @@ func (l *live) flowCookiePrefix() string {
 // keepFlow gives a flow its state and returns where it leads.
 func (s *Server) keepFlow(c echo.Context, l *live, f *sso.Flow) (loginURL string, err error) {
 	all := l.flowSecrets(c.Request())
-	for _, old := range all[:max(0, len(all)-maxFlowCookies)] {
+	for _, old := range all[:min(maxDropped, max(0, len(all)-maxFlowCookies))] {
 		http.SetCookie(c.Response(), l.flowCookie(l.flowCookiePrefix()+old.id, "", -1))
 	}
 	var secret flowSecret
