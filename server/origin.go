@@ -36,14 +36,14 @@ func (l *live) checkSource(r *http.Request) error {
 	if sites := sent(r.Header, "Sec-Fetch-Site"); len(sites) > 0 {
 		for _, site := range sites {
 			if site != "same-origin" && site != "none" {
-				return fmt.Errorf("Sec-Fetch-Site is %q: %w", sso.Truncate(sso.CleanText(site), 50), sso.CrossOrigin)
+				return fmt.Errorf("the request's Sec-Fetch-Site is %q: %w", sso.Truncate(sso.CleanText(site), 50), sso.CrossOrigin)
 			}
 		}
 		return nil
 	}
 	for _, text := range sent(r.Header, "Origin") {
 		if origin, err := sso.ParseOrigin(text); err != nil || origin != l.cfg.SiteURL {
-			return fmt.Errorf("Origin is %q, and SITE_URL %s: %w", sso.Truncate(sso.CleanText(text), 100), l.cfg.SiteURL, sso.CrossOrigin)
+			return fmt.Errorf("the request's Origin is %q, and SITE_URL %s: %w", sso.Truncate(sso.CleanText(text), 100), l.cfg.SiteURL, sso.CrossOrigin)
 		}
 	}
 	return nil
