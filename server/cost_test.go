@@ -12,6 +12,10 @@ import (
 // SECURITY L7: no anonymous request costs more than in proportion to its size. Each row is what a parser finds hardest, at
 // the route that reads it.
 func TestCostIsInProportionToSize(t *testing.T) {
+	if raceDetector {
+		t.Log("times say nothing beside the race detector; .ci/run has this test once more without it")
+		return
+	}
 	upstream := app(t)
 	b := start(t, "UPSTREAM="+upstream.URL+"/base", "TRUSTED_PROXIES=192.0.2.0/24", "COOKIE_DOMAIN=example.com", "SITE_URL=https://bridge.example.com",
 		"BEARER_PARAMETER=bearer", "JWT_BINDING=state",
@@ -97,7 +101,7 @@ func TestCostIsInProportionToSize(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var ratio float64
-			for range 3 { // other programs run on this machine, too
+			for range 15 { // other programs run on this machine, too; what costs the square of its size never gets through
 				small, large := b.cost(make, 16<<10), b.cost(make, 64<<10)
 				if ratio = float64(large) / float64(small); ratio <= 3*3 {
 					return
