@@ -146,7 +146,7 @@ func (m mappingArea) editor(c *call) (*mappingEditor, error) {
 	}
 	for _, g := range e.groups {
 		if g.ID != sso.AllUsers {
-			e.page.Groups = append(e.page.Groups, g.Name)
+			e.page.Groups = append(e.page.Groups, groupsText([]sso.GroupRef{{ID: g.ID}}, e.groups))
 		}
 	}
 	if err := e.undo(); err != nil {
@@ -244,7 +244,7 @@ func refs(ids []int64) []sso.GroupRef {
 }
 
 // groupsText writes groups as the form takes them: names separated by commas, which no name contains, and #7 for an id
-// that no group has.
+// that no group has. A name that would be read as such an id gets one more #: ##7.
 func groupsText(list []sso.GroupRef, groups []sso.Group) string {
 	var all []string
 	for _, ref := range list {
@@ -256,10 +256,22 @@ func groupsText(list []sso.GroupRef, groups []sso.Group) string {
 		}
 		if name == "" {
 			name = "#" + strconv.FormatInt(ref.ID, 10)
+		} else if _, ok := groupID(name); ok || strings.HasPrefix(name, "##") {
+			name = "#" + name
 		}
 		all = append(all, name)
 	}
 	return strings.Join(all, ", ")
+}
+
+// groupID reads #7. All Users, which nobody maps, has no such form.
+func groupID(text string) (int64, bool) {
+	digits, ok := strings.CutPrefix(text, "#")
+	if !ok {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(digits, 10, 64)
+	return id, err == nil && id > sso.AllUsers
 }
 
 // readGroups reads what groupsText writes. A group that exists is meant by its id, so that it may be renamed, unless the
@@ -283,6 +295,12 @@ func readGroups(text string, groups []sso.Group, before []sso.GroupRef) ([]sso.G
 }
 
 func readGroup(name string, groups []sso.Group, before []sso.GroupRef) (sso.GroupRef, error) {
+	if id, ok := groupID(name); ok {
+		return sso.GroupRef{ID: id}, nil
+	}
+	if strings.HasPrefix(name, "##") {
+		name = name[1:]
+	}
 	if name == sso.AllUsersName {
 		return sso.GroupRef{}, fmt.Errorf("everyone is in %s; it cannot be mapped", name)
 	}
@@ -292,11 +310,6 @@ func readGroup(name string, groups []sso.Group, before []sso.GroupRef) (sso.Grou
 	for _, g := range groups {
 		if g.Name == name {
 			return sso.GroupRef{ID: g.ID}, nil
-		}
-	}
-	if digits, ok := strings.CutPrefix(name, "#"); ok {
-		if id, err := strconv.ParseInt(digits, 10, 64); err == nil && id > sso.AllUsers {
-			return sso.GroupRef{ID: id}, nil
 		}
 	}
 	if err := sso.CheckGroupName(name); err != nil {
