@@ -68,6 +68,22 @@ func TestSpentTokenBeginsOnceMore(t *testing.T) {
 	}
 }
 
+// A browser that keeps no cookies, and a product that sends the same token each time: no endless redirect.
+func TestSpentTokenWithoutCookies(t *testing.T) {
+	b := start(t)
+	tok := b.token(nil)
+	b.browser().get("/auth/sso?jwt="+tok).want(t, 302, "/")
+	resp := b.browser().get("/auth/sso?return_to=%2Fdeep&jwt="+tok, fromIdP...)
+	resp = b.browser().get(resp.Header.Get("Location"), fromIdP...)
+	resp.want(t, 401, "")
+	if e := b.lastEvent(); e.Code != sso.FlowMissing || !strings.Contains(e.Detail, "keeps no cookies") {
+		t.Errorf("event: got %+v", e)
+	}
+	if !strings.Contains(resp.body, `href="/auth/sso?redirect=%2Fdeep"`) {
+		t.Error("the way to the page that was wanted is lost")
+	}
+}
+
 // Twenty tabs of one browser, restored after the session's end, all bring the same token: each lands on its own page.
 func TestTwentyTabsWithOneToken(t *testing.T) {
 	for _, binding := range []string{"off", "state"} {

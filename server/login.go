@@ -74,7 +74,7 @@ func (s *Server) begin(c echo.Context, l *live, in sso.Callback) error {
 	}
 	page, past := pageKey(to), s.begunOf(r, l)
 	if in.Again {
-		if done, err := s.beginAgain(c, l, to, past.of(page, true)); done || err != nil {
+		if done, err := s.beginAgain(c, l, to, past, page); done || err != nil {
 			return err
 		}
 		past = append(past, beginning{Page: page, At: s.Now().UnixMilli(), Spent: true})
@@ -103,8 +103,9 @@ func (s *Server) begin(c echo.Context, l *live, in sso.Callback) error {
 }
 
 // beginAgain is a sign-in that begins once more because the browser brought a spent token. By now another tab may have
-// signed it in: done says that it was sent on to its page. Else it waits until the product will sign another token.
-func (s *Server) beginAgain(c echo.Context, l *live, to string, before begun) (done bool, err error) {
+// signed it in: done says that it was sent on to its page. Else it waits until the product will sign another token. The step
+// before left a cookie: a browser that brings none keeps none, and would go in circles that nobody counts.
+func (s *Server) beginAgain(c echo.Context, l *live, to string, past begun, page string) (done bool, err error) {
 	r := c.Request()
 	p, err := s.principal(r, l)
 	switch {
@@ -112,7 +113,11 @@ func (s *Server) beginAgain(c echo.Context, l *live, to string, before begun) (d
 		return false, err
 	case p != nil:
 		return true, c.Redirect(http.StatusFound, to)
-	case len(before) >= spentLaps:
+	case len(past) == 0:
+		err := fmt.Errorf("a spent token came, and the browser keeps no cookies, without which no sign-in lasts: %w", sso.FlowMissing)
+		s.noteRefusal(r, l, err)
+		return false, err
+	case len(past.of(page, true)) >= spentLaps:
 		err := fmt.Errorf("a spent token came again after the sign-in had begun once more: %w", sso.TokenReplayed)
 		s.noteRefusal(r, l, err)
 		return false, err
@@ -179,6 +184,7 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 		return err
 	}
 	if sso.CodeOf(err) == sso.TokenReplayed && cb.Navigation { // nothing was opened; see beginAgain
+		s.keepBegun(c.Response(), l, append(s.begunOf(r, l), beginning{At: s.Now().UnixMilli()}))
 		return s.goOn(c, l.path("/auth/sso?again=yes&redirect="+url.QueryEscape(infoOf(r).wanted)))
 	}
 	if err != nil {
