@@ -599,7 +599,7 @@ func TestGroupsThatAreNotUnderstood(t *testing.T) {
 		} {
 			c.signIn(claims{"groups": "extHR", "n": i}).want(t, 302, "/")
 			tok := b.token(claims{"groups": tt.claim, "n": -1 - i})
-			explained := b.sso.Explain(t.Context(), sso.Callback{Token: tok})
+			explained := b.sso.Explain(t.Context(), sso.Callback{Token: tok, Pasted: sso.PastedToken})
 			said := ""
 			for _, check := range explained.Checks {
 				if check.Name == "groups" {

@@ -91,8 +91,7 @@ func (s *Server) isTrial(r *http.Request, l *live, cb sso.Callback) bool {
 func (s *Server) endTrial(c echo.Context, l *live, cb sso.Callback) error {
 	r := c.Request()
 	http.SetCookie(c.Response(), l.flowCookie(l.trialCookieName(), "", -1))
-	cb.Whole = true
-	e := s.explainTrial(r, l, cb)
+	e := l.bridge.Explain(r.Context(), cb)
 	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
 		return fmt.Errorf("trial: %w", e.Code)
 	}
@@ -101,20 +100,4 @@ func (s *Server) endTrial(c echo.Context, l *live, cb sso.Callback) error {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, l.path(location))
-}
-
-// explainTrial explains a callback. A code is exchanged first, which an explanation alone does not do.
-func (s *Server) explainTrial(r *http.Request, l *live, cb sso.Callback) sso.Explanation {
-	p := l.bridge.Provider
-	if p == nil || p.Exchanger == nil || cb.Code == "" || cb.Flow == nil {
-		return l.bridge.Explain(r.Context(), cb)
-	}
-	token, err := p.Exchanger.Exchange(r.Context(), cb.Code, cb.Flow.Verifier)
-	if err != nil {
-		return sso.Explanation{Code: sso.CodeOf(err), Checks: []sso.Check{{Name: "code", Detail: sso.Reason(err)}}}
-	}
-	cb.Token, cb.Code, cb.Whole = token, "", false
-	e := l.bridge.Explain(r.Context(), cb)
-	e.Checks = append([]sso.Check{{Name: "code", OK: true, Detail: "the token endpoint gave a token for it"}}, e.Checks...)
-	return e
 }

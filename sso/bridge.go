@@ -1,13 +1,10 @@
 package sso
 
 import (
-	"cmp"
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 )
 
@@ -21,50 +18,6 @@ type Bridge struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 }
-
-// Store keeps what logins change. Package store has the one implementation, for two databases.
-type Store interface {
-	// SignIn is one transaction: spend the proof and the flow, find or provision the account, sync attributes and groups,
-	// open the session, write the event: all or nothing. Each decision is an x.Check. While x.Explaining, it makes the same
-	// decisions and undoes everything.
-	//
-	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Policy.Admit], [*SwitchNeeded], [SettingsChanged], and
-	// [StoreUnavailable].
-	SignIn(ctx context.Context, x *Exam, in SignIn) (*SignedIn, error)
-
-	// Record adds an event to the audit trail. It returns when the event is safe on disk.
-	Record(ctx context.Context, e Event) error
-}
-
-// SignIn is what [Store.SignIn] needs to know. Exam has the identity and the proof.
-type SignIn struct {
-	Policy   Policy
-	Settings int64   // [Bridge.Settings]
-	Session  Session // AccountID is filled in by the store
-	FlowKey  string  // the flow to spend; "" when the login is not bound
-	Current  []int64 // the accounts signed in on this browser now; more than one where a second cookie was planted
-	Switch   bool    // the person agreed to leave Current
-	Event    Event   // the event of a success; the store fills in the account
-	Mark     string  // kept with the account; see [Provider.Mark]
-}
-
-// SignedIn is what a sign-in led to.
-type SignedIn struct {
-	Account        Account
-	Groups         []Group // sorted by id
-	Admission      Admission
-	Added, Removed []int64
-	Warnings       []string // for an administrator: the last administrator was kept, a mapped group does not exist
-}
-
-// SwitchNeeded is returned for an unbound login by which this browser would become another person: someone must agree
-// first, since the link may have come from anyone (login CSRF, SECURITY C5). Nothing was spent.
-type SwitchNeeded struct {
-	From int64 // the account
-	To   Identity
-}
-
-func (s *SwitchNeeded) Error() string { return "another person is signed in on this browser" }
 
 // A Login is an accepted callback.
 type Login struct {
@@ -110,175 +63,120 @@ func (b *Bridge) SignIn(ctx context.Context, cb Callback) (*Login, error) {
 	if _, anew := errors.AsType[SettingsChanged](x.Err); ask || anew {
 		return nil, x.Err
 	}
-	b.findMistake(ctx, cb, x)
-	goesOn := b.goesOn(cb, x)
-	switch {
-	case goesOn != nil:
-		b.refused(ctx, cb, x, "this browser is signed in already, and goes on to its page")
-		return goesOn, nil
-	case cb.Navigation && CodeOf(x.Err) == TokenReplayed:
-		b.refused(ctx, cb, x, "nothing was opened, and the sign-in begins once more")
-	default:
-		b.refused(ctx, cb, x, "")
-	}
-	return nil, x.Err
+	return b.refuse(ctx, cb, x)
 }
 
-// goesOn is what a browser gets instead of a refusal which says no more than that its sign-in was finished in another tab,
-// or took too long meanwhile: it is signed in, as the person that the token names if there is one, and stays so. Nothing
-// is opened. nil: it is refused.
-func (b *Bridge) goesOn(cb Callback, x *Exam) *Login {
-	switch CodeOf(x.Err) {
-	case TokenReplayed, FlowMissing, FlowMismatch:
-	default:
-		return nil
-	}
-	if cur := cb.Current; !cb.Navigation || cur == nil || x.Identity.Email != "" && EmailKey(x.Identity.Email) != EmailKey(cur.Account.Email) {
-		return nil
-	}
-	login := &Login{Resumed: true, Session: cb.Current.Session}
-	if cb.Flow != nil && b.Provider.Binding != BindingOff {
-		login.ReturnTo = cb.Flow.ReturnTo
-		return login
-	}
-	var err error
-	if login.ReturnTo, err = b.Return.Parse(cb.ReturnTo); err != nil {
-		return nil
-	}
-	return login
+// Explain runs the very steps of [Bridge.SignIn] to the end, whatever fails, over a store that undoes what they did. Who is
+// signed in on this browser does not matter, and stays so. Of a callback that was pasted it cannot tell which browser will
+// bring it; then the check "flow" says what is not judged.
+func (b *Bridge) Explain(ctx context.Context, cb Callback) Explanation {
+	rehearsal := *b
+	rehearsal.Store = undoing{b.Store}
+	cb.Current, cb.Besides = nil, nil
+	x := &Exam{Now: b.Now(), Explaining: true}
+	login := rehearsal.run(ctx, cb, x)
+	return Explanation{Accepted: x.Err == nil, Code: CodeOf(x.Err), Checks: x.Checks, Identity: x.Identity, SignedIn: login.SignedIn}
 }
 
-// findMistake has the log and the event of a signature that does not fit say what an explanation finds: that the secret was
-// decoded first, or has quotation marks or white space around it. A login that is accepted pays nothing for it.
-func (b *Bridge) findMistake(ctx context.Context, cb Callback, x *Exam) {
-	if CodeOf(x.Err) != TokenSignature || cb.Token == "" {
-		return
-	}
-	again := &Exam{Now: x.Now, Explaining: true}
-	b.Provider.Verifier.Verify(ctx, cb.Token, again)
-	if CodeOf(again.Err) == TokenSignature {
-		x.Err = again.Err
+// A run is one callback on its way through the steps.
+type run struct {
+	*Bridge
+	ctx context.Context
+	cb  Callback
+	x   *Exam
+
+	have     stage
+	provider *Provider
+	flow     error  // what is wrong with the login that this browser began; it is told once the token was judged
+	token    string // from the request, or for a code
+	login    Login
+}
+
+// stage is a set of what is there so far.
+type stage uint8
+
+const (
+	hasProvider stage = 1 << iota
+	hasCode
+	hasToken
+	hasIdentity
+	isDone
+)
+
+// step is one part of a login. It is left out where a failure before it kept back what it needs.
+type step struct {
+	check string // its name in an explanation; "": it makes checks of its own, or none
+	needs stage
+	do    func(*run) error
+}
+
+// steps returns a login in its order. A failure ends it; an explanation goes on to the end.
+func steps() []step {
+	return []step{
+		{"return_to", 0, (*run).parseReturn},       // where it leads afterwards
+		{"provider", 0, (*run).findProvider},       // who answers, and with what
+		{"", hasProvider, (*run).resumeFlow},       // a page that was loaded again: done
+		{"", hasProvider, (*run).holdFlow},         // the login that this browser began
+		{"code", hasCode, (*run).redeem},           // a code becomes a token
+		{"", hasToken, (*run).verify},              // a token becomes an identity and a proof, or was this session's: done
+		{"flow", hasProvider, (*run).judgeBinding}, // whether it is this browser's login that ends here
+		{"", hasIdentity, (*run).keep},             // the one transaction: proof, account, groups, session, event
 	}
 }
 
-// run is the whole story of a login. While x.Explaining it goes on after a failure, and changes nothing.
+// run is the whole story of a login. What came of it is in x.Err and in the Login.
 func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
-	login := &Login{}
-
-	if !x.Check("return_to", func(x *Exam) (err error) {
-		login.ReturnTo, err = b.Return.Parse(cb.ReturnTo)
-		if p := b.Provider; p != nil && p.Binding != BindingOff {
-			x.Note("not read: the login ends at the page with which it began")
-		} else {
-			x.Note("goes to %s afterwards", login.ReturnTo)
+	r := &run{Bridge: b, ctx: ctx, cb: cb, x: x}
+	for _, s := range steps() {
+		if r.have&s.needs != s.needs {
+			continue
 		}
-		return err
-	}) {
-		return nil
-	}
-
-	if !x.Check("provider", func(x *Exam) error { return b.checkProvider(cb, x) }) || b.Provider == nil {
-		return nil
-	}
-
-	// A reload of the page that signed this browser in, for the variant where the token is not in the request.
-	if cur := cb.Current; cur != nil && cb.State != "" && cur.Session.Flow == FlowKey(cb.State) && !x.Explaining {
-		if f := cb.Flow; f != nil && f.Key() == cur.Session.Flow {
-			login.ReturnTo = f.ReturnTo
-		}
-		login.Resumed, login.Session = true, cur.Session
-		return login
-	}
-
-	flowErr := b.checkFlow(cb, x)
-	if flowErr == nil && cb.Flow != nil && b.Provider.Binding != BindingOff {
-		login.ReturnTo = cb.Flow.ReturnTo // the IdP cannot change it
-		x.Nonce = cb.Flow.Nonce
-		if b.Provider.Exchanger == nil { // else the token endpoint checks the verifier against it
-			x.Challenge = cb.Flow.Challenge()
-		}
-	}
-	token := cb.Token
-	// An explanation exchanges nothing: it would use the code up.
-	if token == "" && flowErr == nil && b.Provider.Exchanger != nil && !x.Explaining {
-		if !x.Check("code", func(x *Exam) (err error) {
-			token, err = b.Provider.Exchanger.Exchange(ctx, cb.Code, cb.Flow.Verifier)
-			return err
-		}) {
-			return nil
-		}
-	}
-	if token != "" {
-		b.Provider.Verifier.Verify(ctx, token, x)
-	}
-
-	// The same token again from the browser whose session it opened (a reload, the back button) is no attack, however old
-	// it has become meanwhile. x.Proof is set only once the signature was verified.
-	if cur := cb.Current; cur != nil && x.Proof.Key != "" && cur.Session.Proof == x.Proof.Key && !x.Explaining {
-		x.Err = nil
-		login.Resumed, login.Session = true, cur.Session
-		return login
-	}
-	if x.Err != nil && !x.Explaining {
-		return nil
-	}
-	if !x.Check("flow", func(x *Exam) error {
-		b.noteFlow(cb, x)
-		if flowErr == nil {
-			return b.checkChallenge(cb, x)
-		}
-		return flowErr
-	}) {
-		return nil
-	}
-	if x.Identity.Email == "" {
-		return nil // only an explanation comes here: no one to sign in
-	}
-
-	login.SessionID = NewSessionID()
-	login.Session = b.newSession(cb, x, login.SessionID)
-	signedIn, err := b.Store.SignIn(ctx, x, SignIn{
-		Policy:   b.Policy,
-		Settings: b.Settings,
-		Session:  login.Session,
-		FlowKey:  login.Session.Flow,
-		Current:  currentAccounts(cb, b.Provider.Binding),
-		Switch:   cb.Switch,
-		Event:    b.event(EventSignIn, cb, x),
-		Mark:     b.Provider.mark(x.KeyID),
-	})
-	if err != nil {
-		if x.Err == nil {
+		if s.check != "" {
+			x.Check(s.check, func(*Exam) error { return s.do(r) })
+		} else if err := s.do(r); err != nil && x.Err == nil {
 			x.Err = err
 		}
-		return nil
+		if r.have&isDone != 0 || !x.GoesOn() {
+			break
+		}
 	}
-	login.SignedIn, login.Claims = signedIn, x.Claims
-	login.Session.AccountID = signedIn.Account.ID
-	for _, w := range signedIn.Warnings {
-		b.Log.WarnContext(ctx, w, "reference", cb.Reference, "account", signedIn.Account.ID)
+	if r.have&isDone == 0 && x.Err == nil {
+		x.Err = fmt.Errorf("nothing failed, and nobody was signed in: %w", Internal)
 	}
-	return login
+	return &r.login
 }
 
-// Serves holds the name of a provider against those that there are; "" leaves the choice to the bridge. Errors: [Disabled],
-// [RequestMalformed].
-func (b *Bridge) Serves(provider string) error {
-	switch {
-	case b.Provider == nil:
-		return fmt.Errorf("JWT_IDENTITY_PROVIDER_URI or JWT_SHARED_SECRET is not set, or JWT_ENABLED is off: %w", Disabled)
-	case provider != "" && provider != b.Provider.Name:
-		return fmt.Errorf("no provider %q: %w", Truncate(CleanText(provider), 50), RequestMalformed)
+func (r *run) parseReturn() (err error) {
+	r.login.ReturnTo, err = r.Return.Parse(r.cb.ReturnTo)
+	if p := r.Provider; p != nil && p.Binding != BindingOff {
+		r.x.Note("not read: the login ends at the page with which it began")
+	} else {
+		r.x.Note("goes to %s afterwards", r.login.ReturnTo)
 	}
+	return err
+}
+
+func (r *run) findProvider() error {
+	if err := r.Serves(r.cb.Provider); r.Bridge.Provider == nil {
+		return err
+	} else if r.provider, r.have = r.Bridge.Provider, r.have|hasProvider; err != nil {
+		return err
+	}
+	r.token = r.cb.Token
+	if r.token != "" {
+		r.have |= hasToken
+	}
+	if err := r.checkAnswer(); err != nil {
+		return err
+	}
+	r.x.Note("%s", r.provider.Name)
 	return nil
 }
 
-func (b *Bridge) checkProvider(cb Callback, x *Exam) error {
-	if err := b.Serves(cb.Provider); err != nil {
-		return err
-	}
-	switch {
-	case cb.Whole && (cb.Elsewhere != "" || !cb.Answers()):
+// checkAnswer holds what came against what this provider sends.
+func (r *run) checkAnswer() error {
+	switch cb, exchanges := r.cb, r.provider.Exchanger != nil; {
+	case cb.Pasted == PastedAddress && (cb.Elsewhere != "" || !cb.Answers()):
 		return cb.NoAnswer()
 	case cb.IDPError != "":
 		return fmt.Errorf("the identity provider answered error=%q: %w", Truncate(CleanText(cb.IDPError), 100), ProviderRefused)
@@ -288,161 +186,122 @@ func (b *Bridge) checkProvider(cb Callback, x *Exam) error {
 		return fmt.Errorf("neither a token nor a code came: %w", TokenMalformed)
 	case cb.Token != "" && cb.Code != "":
 		return fmt.Errorf("both a token and a code came: %w", RequestMalformed)
-	case cb.Code != "" && b.Provider.Exchanger == nil:
+	case cb.Code != "" && !exchanges:
 		return fmt.Errorf("a code came, but JWT_BINDING is not pkce or JWT_TOKEN_URI is not set: %w", CodeExchangeFailed)
-	case cb.Token != "" && b.Provider.Exchanger != nil && (cb.Whole || !x.Explaining):
+	case cb.Token != "" && exchanges && cb.Pasted != PastedToken:
 		// SECURITY C6: a flow begun with a challenge never completes without the verifier.
 		return fmt.Errorf("a token came in the request, but JWT_TOKEN_URI is set: send a code instead: %w", FlowMismatch)
 	}
-	x.Note("%s", b.Provider.Name)
 	return nil
 }
 
-// checkFlow holds the callback against the flow that this browser began (CONTRACT 5).
-func (b *Bridge) checkFlow(cb Callback, x *Exam) error {
-	if b.Provider.Binding == BindingOff {
+// resumeFlow ends a login at once whose flow opened the session that this browser has: the page was loaded again, for the
+// variant where the token is not in the request.
+func (r *run) resumeFlow() error {
+	cur := r.cb.Current
+	if cur == nil || r.cb.State == "" || cur.Session.Flow != FlowKey(r.cb.State) {
 		return nil
 	}
-	switch f := cb.Flow; {
-	case x.Explaining && !cb.Whole && f == nil && cb.State == "":
-		return nil // a token alone cannot tell what comes beside it
-	case cb.State == "":
-		return fmt.Errorf("the callback has no state: the identity provider must send back the state it was given; "+
-			"a sign-in that begins at the identity provider has none: %w", FlowMissing)
-	case x.Explaining && f == nil:
-		return nil // only the browser's cookie knows
-	case f == nil && cb.NoFlow != nil:
-		return cb.NoFlow
-	case f == nil:
-		return fmt.Errorf("this browser has begun no login with that state: %w", FlowMissing)
-	case subtle.ConstantTimeCompare([]byte(f.State), []byte(cb.State)) != 1:
-		return fmt.Errorf("the state is not the one this browser was given: %w", FlowMismatch)
-	case f.Provider != b.Provider.Name:
-		return fmt.Errorf("the login began with the provider %q and ended with %q: %w", f.Provider, b.Provider.Name, FlowMismatch)
-	case !x.Now.Before(f.Expires):
-		return fmt.Errorf("the login took longer than %v; it began at %s: %w", FlowLifetime,
-			f.Expires.Add(-FlowLifetime).UTC().Format(time.RFC3339), FlowMissing)
-	case b.Provider.Binding == BindingPKCE && f.Verifier == "": // SECURITY C6
-		return fmt.Errorf("the login began before JWT_BINDING was pkce: %w", FlowMismatch)
+	if f := r.cb.Flow; f != nil && f.Key() == cur.Session.Flow {
+		r.login.ReturnTo = f.ReturnTo
 	}
+	r.resume()
 	return nil
 }
 
-// checkChallenge finds, in an explanation without a flow, the token that no flow could make right. With a flow, the
-// verifier has compared the claim.
-func (b *Bridge) checkChallenge(cb Callback, x *Exam) error {
-	p := b.Provider
-	if cb.Flow != nil || p.Binding != BindingPKCE || p.Exchanger != nil || x.Claims == nil {
+func (r *run) resume() {
+	r.x.Err = nil
+	r.have |= isDone
+	r.login.Resumed, r.login.Session = true, r.cb.Current.Session
+}
+
+// holdFlow holds the callback against the flow that this browser began, and asks the token for what belongs to it. What is
+// wrong is told later: a page that is loaded again has no flow any more, and its token says that it needs none.
+func (r *run) holdFlow() error {
+	p, f := r.provider, r.cb.Flow
+	if r.flow = r.checkFlow(); r.flow != nil || f == nil || p.Binding == BindingOff {
 		return nil
 	}
-	if sent, _ := x.Claims.String("code_challenge"); sent == "" {
-		return fmt.Errorf("the token has no code_challenge, and JWT_TOKEN_URI is not set: the identity provider must put "+
-			"the code_challenge that it was sent into the token: %w", FlowMismatch)
+	r.login.ReturnTo = f.ReturnTo // the IdP cannot change it
+	r.x.Nonce = f.Nonce
+	switch {
+	case p.Exchanger == nil:
+		r.x.Challenge = f.Challenge()
+	case r.token == "": // the token endpoint checks the verifier against the challenge
+		r.have |= hasCode
 	}
 	return nil
 }
 
-// noteFlow says in an explanation what was judged of the binding, and what only the browser's own cookie could tell.
-func (b *Bridge) noteFlow(cb Callback, x *Exam) {
-	switch p := b.Provider; {
-	case p.Binding == BindingOff:
-		x.Note("JWT_BINDING is off: the token is accepted from any browser")
-	case cb.Flow != nil:
-		x.Note("the login began in this browser")
-	case p.Exchanger != nil:
-		x.Note("not judged here: the browser must bring a code and the state it was given, and the token comes from JWT_TOKEN_URI")
-	case p.Binding == BindingPKCE:
-		x.Note("not judged here: only the browser that began the login knows its state, and the code_challenge that the token must have")
-	default:
-		x.Note("not judged here: only the browser that began the login knows its state")
+func (r *run) redeem() (err error) {
+	if r.token, err = r.provider.Exchanger.Exchange(r.ctx, r.cb.Code, r.cb.Flow.Verifier); err == nil {
+		r.x.Note("the token endpoint gave a token for it")
+		r.have |= hasToken
 	}
+	return err
 }
 
-// currentAccounts are those that a login must not silently replace. A bound login was begun in this very browser: no question.
-func currentAccounts(cb Callback, binding Binding) (all []int64) {
-	if binding != BindingOff {
-		return nil
+// verify judges the token. The same token again from the browser whose session it opened (a reload, the back button) is no
+// attack, however old it has become meanwhile. x.Proof is set only once the signature was verified.
+func (r *run) verify() error {
+	r.provider.Verifier.Verify(r.ctx, r.token, r.x)
+	if cur := r.cb.Current; cur != nil && r.x.Proof.Key != "" && cur.Session.Proof == r.x.Proof.Key {
+		r.resume()
 	}
-	if cb.Current != nil {
-		all = append(all, cb.Current.Account.ID)
+	if r.x.Identity.Email != "" {
+		r.have |= hasIdentity
 	}
-	for _, p := range cb.Besides {
-		all = append(all, p.Account.ID)
-	}
-	return all
+	return nil
 }
 
-func (b *Bridge) newSession(cb Callback, x *Exam, id string) Session {
+// keep signs the person in.
+func (r *run) keep() error {
+	id := NewSessionID()
+	session := r.newSession(id)
+	signedIn, err := r.Store.SignIn(r.ctx, r.x, SignIn{
+		Policy:   r.Policy,
+		Settings: r.Settings,
+		Session:  session,
+		FlowKey:  session.Flow,
+		Current:  r.currentAccounts(),
+		Switch:   r.cb.Switch,
+		Event:    r.event(EventSignIn, r.cb, r.x),
+		Mark:     r.provider.mark(r.x.KeyID),
+	})
+	if err != nil {
+		return err
+	}
+	session.AccountID = signedIn.Account.ID
+	r.login.SessionID, r.login.Session, r.login.SignedIn, r.login.Claims = id, session, signedIn, r.x.Claims
+	for _, w := range signedIn.Warnings {
+		r.Log.WarnContext(r.ctx, w, "reference", r.cb.Reference, "account", signedIn.Account.ID)
+	}
+	r.have |= isDone
+	return nil
+}
+
+func (r *run) newSession(id string) Session {
 	hash, _ := HashSessionID(id)
 	s := Session{
-		Hash: hash, Provider: b.Provider.Name, Proof: x.Proof.Key, CreatedAt: x.Now, LastUsed: x.Now,
-		ExpiresAt: x.Now.Add(b.Policy.Sessions.MaxAge), Peer: cb.Peer, UserAgent: Truncate(CleanText(cb.UserAgent), 300),
+		Hash: hash, Provider: r.provider.Name, Proof: r.x.Proof.Key, CreatedAt: r.x.Now, LastUsed: r.x.Now,
+		ExpiresAt: r.x.Now.Add(r.Policy.Sessions.MaxAge), Peer: r.cb.Peer, UserAgent: Truncate(CleanText(r.cb.UserAgent), 300),
 	}
-	if cb.Flow != nil && b.Provider.Binding != BindingOff {
-		s.Flow = cb.Flow.Key()
+	if r.cb.Flow != nil && r.provider.Binding != BindingOff {
+		s.Flow = r.cb.Flow.Key()
 	}
 	return s
 }
 
-func (b *Bridge) event(kind EventKind, cb Callback, x *Exam) Event {
-	e := Event{
-		At: x.Now, Kind: kind, Reference: cb.Reference, Peer: cb.Peer, Email: cmp.Or(x.Identity.Email, x.Claimed),
-		KeyID: Truncate(CleanText(x.KeyID), 100), Proof: x.Proof.Key,
+// currentAccounts are those that a login must not silently replace. A bound login was begun in this very browser: no question.
+func (r *run) currentAccounts() (all []int64) {
+	if r.provider.Binding != BindingOff {
+		return nil
 	}
-	if b.Provider != nil {
-		e.Provider = b.Provider.Name
+	if r.cb.Current != nil {
+		all = append(all, r.cb.Current.Account.ID)
 	}
-	return e
-}
-
-// refused leaves the event of a refusal. The answer does not depend on it: when the store is down, the log has it.
-func (b *Bridge) refused(ctx context.Context, cb Callback, x *Exam, then string) {
-	e := b.event(EventSignInRefused, cb, x)
-	e.Code, e.Detail = CodeOf(x.Err), Reason(x.Err)
-	if e.Email != "" && e.Proof == "" {
-		e.Detail = strings.TrimPrefix(e.Detail+"; "+Unproven, "; ")
+	for _, p := range r.cb.Besides {
+		all = append(all, p.Account.ID)
 	}
-	if then != "" {
-		e.Detail += "; " + then
-	}
-	if err := b.Store.Record(context.WithoutCancel(ctx), e); err != nil {
-		b.Log.ErrorContext(ctx, "event not recorded", "reference", e.Reference, "error", err)
-	}
-}
-
-// An Explanation says what a login with a token would meet.
-type Explanation struct {
-	Accepted bool
-	Code     Code // of the first failure; "" when accepted
-	Checks   []Check
-	Identity Identity // zero when it could not be established
-	SignedIn *SignedIn
-}
-
-// ExplainPasted explains what somebody pasted, see [ParsePasted]. What cannot be explained is [Invalid]; the text around
-// that begins with a verb.
-func (b *Bridge) ExplainPasted(ctx context.Context, text, peer string) (Explanation, error) {
-	cb, err := ParsePasted(text)
-	switch {
-	case err != nil:
-		return Explanation{Code: CodeOf(err), Checks: []Check{{Name: "request", Detail: Reason(err)}}}, nil
-	case cb.Handoff != "":
-		return Explanation{}, fmt.Errorf("has a step of the bridge's own, which has no token any more: %w", Invalid)
-	case cb.Token == "" && cb.Code != "" && b.Provider != nil && b.Provider.Exchanger != nil:
-		return Explanation{}, fmt.Errorf("has a code, which only the bridge can exchange for a token, and once: %w", Invalid)
-	}
-	cb.Peer = peer
-	return b.Explain(ctx, cb), nil
-}
-
-// Explain runs the very steps of [Bridge.SignIn] to the end, whatever fails, and undoes what they did. It exchanges no
-// code. Without a flow it cannot tell which browser will bring the callback; then the check "flow" says what is not judged.
-func (b *Bridge) Explain(ctx context.Context, cb Callback) Explanation {
-	x := &Exam{Now: b.Now(), Explaining: true}
-	login := b.run(ctx, cb, x)
-	e := Explanation{Accepted: x.Err == nil, Code: CodeOf(x.Err), Checks: x.Checks, Identity: x.Identity}
-	if login != nil {
-		e.SignedIn = login.SignedIn
-	}
-	return e
+	return all
 }

@@ -42,10 +42,20 @@ type Callback struct {
 	// is, instead of a refusal.
 	Navigation bool
 
-	// Whole says, to Explain, that this is all that the IdP sent the browser back with, so that what is missing will be
-	// missing; else there is a token alone, and what comes beside it is not judged.
-	Whole bool
+	// Pasted says that no browser brought it, but somebody who asks what a sign-in with it would meet. What the cookies of
+	// the browser know is not known then.
+	Pasted Pasted
 }
+
+// Pasted says how much of a callback somebody pasted.
+type Pasted uint8
+
+// What somebody may paste.
+const (
+	NotPasted     Pasted = iota
+	PastedToken          // what will come beside it is not known
+	PastedAddress        // all that the IdP sent the browser back with: what is missing will be missing
+)
 
 // ParseCallback reads the query and the body of a request to /auth/sso, and is the only reader of both: the sign-in,
 // explain and the try-it page agree on what a request says. contentType is the body's, without parameters; an empty body
@@ -232,7 +242,7 @@ func ParsePasted(text string) (Callback, error) {
 		text = "?" + text
 	}
 	if !strings.Contains(text, "://") && !strings.Contains(text, "?") && !strings.HasPrefix(text, "/") { // no token has these
-		return Callback{Token: text, Empty: text == ""}, nil
+		return Callback{Token: text, Empty: text == "", Pasted: PastedToken}, nil
 	}
 	text, fragment, _ := strings.Cut(text, "#")
 	path, query, _ := strings.Cut(text, "?")
@@ -240,7 +250,7 @@ func ParsePasted(text string) (Callback, error) {
 	if err != nil {
 		return Callback{}, err
 	}
-	cb.Whole, cb.Elsewhere = true, elsewhere(path)
+	cb.Pasted, cb.Elsewhere = PastedAddress, elsewhere(path)
 	if hidden, err := url.ParseQuery(fragment); err == nil {
 		for _, name := range shownNames(hidden) {
 			cb.Sent = append(cb.Sent, "#"+name) // browsers keep fragments to themselves (RFC 9110 §4.2.5)

@@ -23,6 +23,7 @@
 //
 // # One login
 //
-// Read [Bridge.SignIn]: return path, provider, verification (package token), policy, the one transaction (package
-// store), the event. [Bridge.Explain] runs the same steps and undoes the last one.
+// Read [Bridge.SignIn] and the table of steps in bridge.go: return path, provider, the flow that the browser began, a code
+// for a token, verification (package token), the flow's verdict, and the one transaction (package store). [Bridge.Explain]
+// runs the same steps over a store that undoes, with an [Exam] that goes on after a failure.
 package sso

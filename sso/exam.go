@@ -17,7 +17,7 @@ type Check struct {
 // shows everything that must change.
 type Exam struct {
 	Now        time.Time
-	Explaining bool    // record every check, and go on after a failure
+	Explaining bool    // every check is recorded, and the exam goes on after a failure
 	Checks     []Check // filled only when Explaining
 	Err        error   // the first failure; nil when all passed
 
@@ -49,8 +49,11 @@ func (x *Exam) Check(name string, condition func(*Exam) error) bool {
 		}
 		x.Checks = append(x.Checks, Check{Name: name, OK: err == nil, Detail: detail})
 	}
-	return err == nil || x.Explaining
+	return x.GoesOn()
 }
+
+// GoesOn reports whether there is anything left to judge.
+func (x *Exam) GoesOn() bool { return x.Err == nil || x.Explaining }
 
 // Note says what the running check found. Outside an explanation it costs nothing.
 func (x *Exam) Note(format string, args ...any) {

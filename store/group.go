@@ -427,9 +427,6 @@ func (g *seenGroups) note(provider string, names []string, now time.Time) {
 // noteGroups writes down which names of groups the provider sent, so that they can be offered when groups are mapped. A
 // name is written when it is new or was not for a day.
 func (l *login) noteGroups(ctx context.Context) error {
-	if !l.writes() || l.x.Explaining {
-		return nil
-	}
 	provider := l.x.Identity.Provider
 	for _, name := range l.seen.fresh(provider, l.x.Identity.Groups, l.x.Now) {
 		if name == "" || name != sso.CleanText(name) || len(name) > maxEventField {

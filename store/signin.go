@@ -36,29 +36,41 @@ var hotWrites = []string{spendProof, findByEmail, findByID, findSubject, findGro
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
 func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
+	l, err := s.signIn(ctx, x, in, (*login).passed, (*login).noteGroups, (*login).open)
+	if err != nil {
+		return nil, err
+	}
+	s.seen.note(x.Identity.Provider, l.noted, x.Now)
+	return &l.out, nil
+}
+
+// TrySignIn implements [sso.Store]. It opens no session: it may be by settings that nobody has saved.
+func (s *Store) TrySignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
+	l, err := s.signIn(ctx, x, in, func(*login, context.Context) error { return errUndo })
+	if err != nil {
+		return nil, err
+	}
+	if !l.known {
+		l.out.Account.ID = 0 // it was undone
+	}
+	return &l.out, nil
+}
+
+// signIn runs the steps that each sign-in has, and then those of its end.
+func (s *Store) signIn(ctx context.Context, x *sso.Exam, in sso.SignIn, end ...func(*login, context.Context) error) (*login, error) {
 	checks, failed := len(x.Checks), x.Err
 	var l *login
 	err := s.writing(ctx, func(c *conn) error {
 		x.Checks, x.Err = x.Checks[:checks], failed // a transaction that lost a race begins anew
 		l = &login{Store: s, c: c, x: x, in: in}
-		for _, step := range []func(context.Context) error{l.spend, l.admit, l.syncGroups, l.noteGroups, l.open} {
-			if err := step(ctx); err != nil {
+		for _, step := range append([]func(*login, context.Context) error{(*login).spend, (*login).admit, (*login).syncGroups}, end...) {
+			if err := step(l, ctx); err != nil {
 				return err
 			}
 		}
-		if x.Explaining {
-			return errUndo
-		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	if x.Explaining && !l.known {
-		l.out.Account.ID = 0 // it was undone
-	}
-	s.seen.note(x.Identity.Provider, l.noted, x.Now)
-	return &l.out, nil
+	return l, err
 }
 
 // A login is one sign-in inside its transaction.
@@ -75,7 +87,7 @@ type login struct {
 	doubt string   // in words: what of the groups claim was not understood; "" for nothing
 }
 
-// check makes one decision. An explanation goes on after a refusal, and from there on writes nothing.
+// check makes one decision. An exam that goes on after a refusal writes nothing from there on.
 func (l *login) check(name string, condition func(*sso.Exam) error) error {
 	if !l.x.Check(name, condition) {
 		return l.x.Err
@@ -85,10 +97,13 @@ func (l *login) check(name string, condition func(*sso.Exam) error) error {
 
 func (l *login) writes() bool { return l.x.Err == nil }
 
+// passed lets nothing be opened for an exam that went on after a failure.
+func (l *login) passed(context.Context) error { return l.x.Err }
+
 // spend uses up the proof and the flow (SECURITY C1, C3, C4). The database's unique key is what decides a race.
 func (l *login) spend(ctx context.Context) error {
 	proof, single := l.x.Proof, l.in.Policy.SingleUse
-	if single && proof.Key == "" && !l.x.Explaining {
+	if single && proof.Key == "" && l.writes() {
 		return fmt.Errorf("a token of single use came without a proof: %w", sso.Internal)
 	}
 	var used, flowUsed time.Time
@@ -159,7 +174,7 @@ func (l *login) admit(ctx context.Context) error {
 		return err
 	}
 	for _, current := range l.in.Current {
-		if leaves := found == nil || found.ID != current; leaves && !l.in.Switch && !l.x.Explaining {
+		if leaves := found == nil || found.ID != current; leaves && !l.in.Switch {
 			return &sso.SwitchNeeded{From: current, To: id} // SECURITY C5, C8
 		}
 	}
@@ -443,9 +458,6 @@ func changesOf(out sso.SignedIn, before []sso.Group) string {
 
 // open opens the session and writes the events.
 func (l *login) open(ctx context.Context) error {
-	if !l.writes() || l.x.Explaining { // an explanation may be by settings that nobody has saved
-		return nil
-	}
 	session := l.in.Session
 	session.AccountID = l.out.Account.ID
 	if err := l.openJudgedSession(ctx, l.c, session, l.in.Settings); err != nil {

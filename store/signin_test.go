@@ -465,7 +465,7 @@ func TestExplainChangesNothing(t *testing.T) {
 			if tt.replay {
 				x.Proof = spent.Proof
 			}
-			out, err := db.SignIn(t.Context(), x, in)
+			out, err := db.TrySignIn(t.Context(), x, in)
 			if err != nil {
 				t.Errorf("%s: %v", tt.name, err)
 				continue

@@ -186,11 +186,8 @@ func (e *exam) signature(x *sso.Exam) error {
 		x.Note("signed with %s", e.keys[i])
 		return nil
 	}
-	reason := "the signature does not fit: the token was changed, or the identity provider signs with another secret or key"
-	if x.Explaining {
-		reason += mistake(e.keys, e.compact)
-	}
-	return fmt.Errorf("%s: %w", reason, sso.TokenSignature)
+	return fmt.Errorf("the signature does not fit: the token was changed, or the identity provider signs with another secret or key%s: %w",
+		diagnose(e.keys, e.compact), sso.TokenSignature)
 }
 
 func (e *exam) parseClaims(x *sso.Exam) error {

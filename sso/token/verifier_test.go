@@ -646,7 +646,8 @@ func TestExplanationGoesOn(t *testing.T) {
 	}
 }
 
-func TestExplanationFindsTheMistake(t *testing.T) {
+// Who configures the identity provider reads in the log what it does with the secret.
+func TestSignatureIsDiagnosed(t *testing.T) {
 	fromHex, _ := hex.DecodeString(secret)
 	fromBase64, _ := base64.StdEncoding.DecodeString(secret)
 	payload, _ := json.Marshal(claims())
@@ -658,14 +659,8 @@ func TestExplanationFindsTheMistake(t *testing.T) {
 		hex.EncodeToString([]byte(secret)): "encoded in hexadecimal",
 	} {
 		tok := raw(hs256, string(payload), wrong)
-		x := exam()
-		x.Explaining = true
-		verifier(t, sso.Standard).Verify(t.Context(), tok, x)
-		if got := sso.Reason(x.Err); !strings.Contains(got, want) {
+		if got := sso.Reason(judge(t, verifier(t, sso.Standard), tok).Err); !strings.Contains(got, want) {
 			t.Errorf("got %q, want it to contain %q", got, want)
-		}
-		if plain := judge(t, verifier(t, sso.Standard), tok); strings.Contains(sso.Reason(plain.Err), want) {
-			t.Errorf("a login looked for the mistake: %v", plain.Err)
 		}
 	}
 }

@@ -154,7 +154,7 @@ func (w *walk) pickPerson(ctx context.Context) error {
 // explain has the bridge judge the token as it will in the next hop, and change nothing.
 func (w *walk) explain(ctx context.Context) error {
 	w.title("What the bridge checks when the token arrives (as ssobridge explain shows it).")
-	e := w.world.bridge.Runtime.Live().Bridge.Explain(ctx, sso.Callback{Token: w.token, ReturnTo: w.asked.Get("return_to"), State: w.asked.Get("state"), Whole: true})
+	e := w.world.bridge.Runtime.Live().Bridge.Explain(ctx, sso.Callback{Token: w.token, ReturnTo: w.asked.Get("return_to"), State: w.asked.Get("state"), Pasted: sso.PastedAddress})
 	for _, c := range e.Checks {
 		mark := "✓"
 		if !c.OK {

@@ -7,15 +7,15 @@ import (
 	"fmt"
 )
 
-// mistake tries the ways in which IdPs get a shared secret wrong, and says which one made this signature; "" for none.
-// It is for explanations, whose reader configures both sides.
-func mistake(keys []Key, c compact) string {
+// diagnose tries the ways in which IdPs get a shared secret wrong, and says which one made this signature; "" for none.
+// Events, logs and explanations have it, whose readers configure both sides.
+func diagnose(keys []Key, c compact) string {
 	for _, k := range keys {
 		secret, ok := k.material.(hidden)
 		if !ok {
 			continue
 		}
-		for _, m := range mistakes(secret()) {
+		for _, m := range misreadings(secret()) {
 			wrong := Key{alg: k.alg, material: hide(m.key)}
 			if len(m.key) > 0 && !bytes.Equal(m.key, secret()) && wrong.verify(c) {
 				return fmt.Sprintf("; it fits %s if %s", k.ID, m.why)
@@ -25,17 +25,18 @@ func mistake(keys []Key, c compact) string {
 	return ""
 }
 
-type wrongSecret struct {
+// A misreading is a shared secret as an IdP may take it.
+type misreading struct {
 	key []byte
 	why string
 }
 
-func mistakes(secret []byte) []wrongSecret {
+func misreadings(secret []byte) []misreading {
 	const asText = ": let the identity provider sign with the text of the secret as it stands"
 	const space = "there is white space around the secret: write it without, on both sides"
 	text := string(secret)
 	fromHex, _ := hex.DecodeString(text)
-	list := []wrongSecret{
+	list := []misreading{
 		{fromHex, "the secret is decoded from hexadecimal first" + asText},
 		{bytes.TrimSpace(secret), space},
 		{[]byte(text + "\n"), space},
@@ -48,7 +49,7 @@ func mistakes(secret []byte) []wrongSecret {
 	}
 	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
 		if b, err := e.DecodeString(text); err == nil {
-			list = append(list, wrongSecret{b, "the secret is decoded from base64 first" + asText})
+			list = append(list, misreading{b, "the secret is decoded from base64 first" + asText})
 		}
 	}
 	return list
