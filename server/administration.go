@@ -19,13 +19,13 @@ type Administration struct {
 
 // mountAdmin adds /admin and /api/v1.
 func (s *Server) mountAdmin(e *echo.Echo) {
-	if s.Administration == nil {
+	if s.options.Administration == nil {
 		return
 	}
 	admin.New(admin.Options{
-		Store: s.Administration.Store, Settings: s.Administration.Settings, Now: s.Now,
+		Store: s.options.Administration.Store, Settings: s.options.Administration.Settings, Now: s.options.Now,
 		Host: admin.Host{
-			Principal:  func(r *http.Request) (*sso.Principal, error) { return s.principal(r, s.live.Load()) },
+			Principal:  func(r *http.Request) (*sso.Principal, error) { return s.principal(r) },
 			Render:     func(w http.ResponseWriter, status int, p templates.Page) error { return s.page(w, status, p) },
 			Peer:       func(r *http.Request) string { return s.live.Load().peer(r) },
 			Reference:  reference,
@@ -33,8 +33,8 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 			Bridge:     func() *sso.Bridge { return s.live.Load().bridge },
 			SameOrigin: func(r *http.Request) error { return s.live.Load().checkSource(r) },
 			Applied:    s.seeChanges,
-			Recent:     s.Recent,
-			KeepForm:   s.KeepForm,
+			Recent:     s.local.Recent,
+			KeepForm:   s.local.KeepForm,
 		},
 	}).Mount(e)
 	e.POST(admin.TrialPath, s.handleTrial)

@@ -15,7 +15,7 @@ func mendAnswer(resp *http.Response) error {
 		return fmt.Errorf("the app answered with status %q", sso.Truncate(resp.Status, 20))
 	}
 	p := resp.Request.Context().Value(proxiedKey{}).(proxied)
-	p.server.keepOurCookies(resp.Header)
+	p.gate.keepOurCookies(resp.Header)
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		p.upload.endConnection(resp.Header)
 	}
@@ -23,17 +23,17 @@ func mendAnswer(resp *http.Response) error {
 		resp.Header[requestIDHeader] = []string{p.id}
 	}
 	if !p.public && resp.StatusCode != http.StatusSwitchingProtocols {
-		p.live.keepPrivate(resp.Header)
+		p.settings.keepPrivate(resp.Header)
 	}
 	return nil
 }
 
 // keepOurCookies lets the app neither set nor clear a cookie of the bridge's name: who is signed in is not the app's to say,
 // and a second cookie of the name signs people out (SECURITY D3, D6).
-func (s *Server) keepOurCookies(h http.Header) {
+func (g *gate) keepOurCookies(h http.Header) {
 	if lines := h["Set-Cookie"]; slices.ContainsFunc(lines, setsOurs) {
-		s.appCookie.Do(func() {
-			s.Log.Warn("the app sets cookies named ssobridge…, or wants them cleared; they are the bridge's and do not get through")
+		g.appCookie.Do(func() {
+			g.Log.Warn("the app sets cookies named ssobridge…, or wants them cleared; they are the bridge's and do not get through")
 		})
 		h["Set-Cookie"] = slices.DeleteFunc(slices.Clone(lines), setsOurs)
 	}
@@ -73,7 +73,7 @@ func withoutClearingCookies(text string) string {
 
 // keepPrivate has no cache give one person's page to another (SECURITY H6): an app without a sign-in of its own may call
 // everything public.
-func (l *live) keepPrivate(h http.Header) {
+func (l *settings) keepPrivate(h http.Header) {
 	h["Cache-Control"] = []string{privately(strings.Join(h["Cache-Control"], ","))}
 	for name := range h {
 		if forSharedCaches(name) {

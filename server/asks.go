@@ -22,7 +22,7 @@ type asks struct {
 // readAsks reads the query of a route that proxies ask; with lists the values that the route knows of the parameter of
 // that name, if any. What is not understood is an error, with which no one is let in: ?Group=Sales
 // and ?allowed_groups=Sales were meant to keep people out. Errors name parameters, and no values.
-func (l *live) readAsks(r *http.Request, with ...string) (a asks, err error) {
+func (l *settings) readAsks(r *http.Request, with ...string) (a asks, err error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return asks{}, fmt.Errorf("the query of %s cannot be read: %w", r.URL.Path, sso.ProxyRefused)
@@ -62,15 +62,15 @@ func checkGroups(groups []string) error {
 }
 
 // logAsks tells whoever operates the proxy why it gets 403. Clients may be able to ask as well, so not each time.
-func (s *Server) logAsks(r *http.Request, l *live, err error) {
-	if s.misasked.AllowN(s.Now(), 1) {
-		s.Log.Error("a proxy's question is not understood, so no one is let in: correct its configuration", "reason", sso.Reason(err), "peer", l.peer(r))
+func (g *gate) logAsks(r *http.Request, l *settings, err error) {
+	if g.misasked.AllowN(g.Now(), 1) {
+		g.Log.Error("a proxy's question is not understood, so no one is let in: correct its configuration", "reason", sso.Reason(err), "peer", l.peer(r))
 	}
 }
 
 // logDeaf says once, until the settings change, that rules are not followed where somebody may think they are.
-func (s *Server) logDeaf(r *http.Request, l *live) {
+func (g *gate) logDeaf(r *http.Request, l *settings) {
 	if l.deaf.CompareAndSwap(false, true) {
-		s.Log.Error("ACCESS_RULES are not followed by /auth/verify, which is not told the page: have the proxy ask /auth/forward", "peer", l.peer(r))
+		g.Log.Error("ACCESS_RULES are not followed by /auth/verify, which is not told the page: have the proxy ask /auth/forward", "peer", l.peer(r))
 	}
 }

@@ -16,7 +16,7 @@ func FuzzAsks(f *testing.F) {
 	for _, s := range []string{"", "group=A&group=B", "groups=A", "group=", "group=%zz", "with=cookies", "with=x&with=cookies", "t=secret", "=a", "a;b", "secret", "gr%6fup=A"} {
 		f.Add(s)
 	}
-	l := &live{cfg: &setting.Config{BearerParameter: "t"}}
+	l := &settings{live: &live{cfg: &setting.Config{BearerParameter: "t"}}}
 	f.Fuzz(func(t *testing.T, query string) {
 		r := &http.Request{URL: &url.URL{Path: "/auth/forward", RawQuery: query}}
 		a, err := l.readAsks(r, "cookies", "sign_in")

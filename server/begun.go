@@ -45,14 +45,14 @@ func (l *live) begunCookieName() string {
 }
 
 // begunOf reads the cookie. One that cannot be read is none.
-func (s *Server) begunOf(r *http.Request, l *live) (all begun) {
+func (s *relyingParty) begunOf(r *http.Request, l *live) (all begun) {
 	name := l.begunCookieName()
 	value, _ := cookieValue(r.Header["Cookie"], name)
 	sealed, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil || value == "" {
 		return nil
 	}
-	plain, err := s.flows.Open(sealed, name)
+	plain, err := s.box.Open(sealed, name)
 	if err != nil || json.Unmarshal(plain, &all) != nil {
 		return nil
 	}
@@ -61,7 +61,7 @@ func (s *Server) begunOf(r *http.Request, l *live) (all begun) {
 }
 
 // keepBegun writes the cookie; of none it takes it away.
-func (s *Server) keepBegun(w http.ResponseWriter, l *live, all begun) {
+func (s *relyingParty) keepBegun(w http.ResponseWriter, l *live, all begun) {
 	name := l.begunCookieName()
 	if len(all) == 0 {
 		http.SetCookie(w, l.flowCookie(name, "", -1))
@@ -71,7 +71,7 @@ func (s *Server) keepBegun(w http.ResponseWriter, l *live, all begun) {
 	if err != nil {
 		return // it always encodes
 	}
-	sealed := base64.RawURLEncoding.EncodeToString(s.flows.Seal(plain, name))
+	sealed := base64.RawURLEncoding.EncodeToString(s.box.Seal(plain, name))
 	http.SetCookie(w, l.flowCookie(name, sealed, int(begunLifetime.Seconds())))
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // stripCredentials removes what is for the bridge and no one behind it (SECURITY H6).
-func (l *live) stripCredentials(h http.Header) {
+func (l *settings) stripCredentials(h http.Header) {
 	h.Del("X-Metabase-Session")
 	if lines := h["Cookie"]; len(lines) > 0 {
 		if rest := withoutCookies(lines); rest != "" {
@@ -30,7 +30,7 @@ func (l *live) stripCredentials(h http.Header) {
 }
 
 // withoutBearer is a query without BEARER_PARAMETER, and otherwise as it was sent.
-func (l *live) withoutBearer(rawQuery string) string {
+func (l *settings) withoutBearer(rawQuery string) string {
 	name := l.cfg.BearerParameter
 	if name == "" || rawQuery == "" {
 		return rawQuery

@@ -32,18 +32,18 @@ type problem struct {
 }
 
 // handleError is echo's error handler: every failure of every handler comes here, once.
-func (s *Server) handleError(err error, c echo.Context) {
+func (web *web) handleError(err error, c echo.Context) {
 	if c.Response().Committed {
-		s.Log.ErrorContext(c.Request().Context(), "failed after the answer had begun", "error", err)
+		web.Log.ErrorContext(c.Request().Context(), "failed after the answer had begun", "error", err)
 		panic(http.ErrAbortHandler) // half an answer, such as a file of events, must not look whole
 	}
 	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
 		err = echoError(he)
 	}
 	if sso.CodeOf(err) == sso.Internal && errors.Is(err, context.DeadlineExceeded) { // SECURITY L8
-		err = fmt.Errorf("it took longer than %v: %w: %w", s.handlerTimeout, err, sso.StoreUnavailable)
+		err = fmt.Errorf("it took longer than %v: %w: %w", web.handlerTimeout, err, sso.StoreUnavailable)
 	}
-	s.serveRefusal(c.Response(), c.Request(), err)
+	web.serveRefusal(c.Response(), c.Request(), err)
 }
 
 // echoError gives echo's own errors a code.
@@ -63,13 +63,13 @@ func echoError(he *echo.HTTPError) error {
 var aboutBody = [...]string{"Content-Length", "Content-Encoding", "Content-Range", "Etag", "Last-Modified"}
 
 // serveRefusal answers an error: log line, status, and words in the form that the client reads.
-func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error) {
+func (web *web) serveRefusal(w http.ResponseWriter, r *http.Request, err error) {
 	code := sso.CodeOf(err)
 	status := code.Status()
 	ref := reference(r)
 	h := w.Header()
-	s.logRefusal(r, status, code, ref, s.live.Load().begin(h, r), err)
-	s.metrics.Refused(code)
+	web.logRefusal(r, status, code, ref, web.live.Load().begin(h, r), err)
+	web.metrics.Refused(code)
 
 	for _, name := range aboutBody {
 		h.Del(name)
@@ -86,7 +86,7 @@ func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error)
 	}
 	switch formOf(r) {
 	case formPage:
-		s.renderRefusal(w, r, code, ref, err)
+		web.renderRefusal(w, r, code, ref, err)
 	case formJSON:
 		h.Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
@@ -94,8 +94,8 @@ func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error)
 		if told, ok := errors.AsType[*admin.Refusal](err); ok {
 			p.Detail, p.Errors = told.Detail(), told.Fields
 		}
-		if l := s.live.Load(); code == sso.NotSignedIn && s.signInURL(l) != "" {
-			p.SignIn = string(l.cfg.SiteURL) + s.signInURL(l)
+		if l := web.live.Load(); code == sso.NotSignedIn && l.signInURL() != "" {
+			p.SignIn = string(l.cfg.SiteURL) + l.signInURL()
 		}
 		json.NewEncoder(w).Encode(p)
 	default:
@@ -105,35 +105,35 @@ func (s *Server) serveRefusal(w http.ResponseWriter, r *http.Request, err error)
 	}
 }
 
-func (s *Server) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.Code, ref string, err error) {
+func (web *web) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.Code, ref string, err error) {
 	page := templates.Refusal{
-		Layout: s.layout(s.live.Load()), Status: code.Status(), Title: code.Title(), Advice: []string{code.Help()}, Reference: ref,
-		TryAgain: s.tryAgain(r, code),
+		Layout: web.layout(web.live.Load()), Status: code.Status(), Title: code.Title(), Advice: []string{code.Help()}, Reference: ref,
+		TryAgain: web.tryAgain(r, code),
 	}
 	if told, ok := errors.AsType[*admin.Refusal](err); ok {
-		page.Message, page.TryAgain = told.Detail(), s.live.Load().path("/admin")
+		page.Message, page.TryAgain = told.Detail(), web.live.Load().path("/admin")
 	}
-	pages := s.pages
+	pages := web.pages
 	if e, ok := errors.AsType[*explainedRefusal](err); ok {
 		e.page(&page)
 		if e.at != "" {
-			pages = s.pagesElsewhere // what the page loads is there
+			pages = web.pagesElsewhere // what the page loads is there
 			const csp = "Content-Security-Policy"
 			w.Header().Set(csp, strings.ReplaceAll(w.Header().Get(csp), "'self'", "'self' "+e.at))
-			if strings.HasPrefix(page.TryAgain, s.live.Load().path("/auth/")) {
+			if strings.HasPrefix(page.TryAgain, web.live.Load().path("/auth/")) {
 				page.TryAgain = e.at + page.TryAgain
 			}
 		}
 	}
 	if err := pages.Render(&pageWriter{w, page.Status}, page); err != nil {
-		s.Log.ErrorContext(r.Context(), "page not rendered", "error", err)
+		web.Log.ErrorContext(r.Context(), "page not rendered", "error", err)
 		http.Error(w, page.Title, page.Status)
 	}
 }
 
 // tryAgain is where the button of a refusal leads: to what the advice on the page says, and on to the page that was wanted.
-func (s *Server) tryAgain(r *http.Request, code sso.Code) string {
-	l := s.live.Load()
+func (web *web) tryAgain(r *http.Request, code sso.Code) string {
+	l := web.live.Load()
 	switch code {
 	case sso.ProofNeeded:
 		return l.path("/auth/confirm")
@@ -173,45 +173,23 @@ func wantedHere(r *http.Request, l *live) string {
 	return to
 }
 
-// form is what a client reads (CONTRACT 3).
-type form int
-
-const (
-	formText form = iota
-	formPage
-	formJSON
-)
-
-func formOf(r *http.Request) form {
-	accept := r.Header.Get("Accept")
-	switch {
-	case byScript(r.Header) && !navigates(r.Header.Get("Sec-Fetch-Mode")):
-		return formJSON
-	case strings.Contains(accept, "text/html"):
-		return formPage
-	case jsonClient(r), strings.Contains(accept, "json"), strings.HasPrefix(r.URL.Path, "/api/v1/"), strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
-		return formJSON
-	}
-	return formText
-}
-
-func (s *Server) logRefusal(r *http.Request, status int, code sso.Code, ref, id string, err error) {
-	level := s.Log.InfoContext
+func (web *web) logRefusal(r *http.Request, status int, code sso.Code, ref, id string, err error) {
+	level := web.Log.InfoContext
 	switch {
 	case status >= 500:
-		level = s.Log.ErrorContext
+		level = web.Log.ErrorContext
 	case code == sso.NotSignedIn && formOf(r) != formPage: // each picture of a page, once a session is over
-		level = s.Log.DebugContext
+		level = web.Log.DebugContext
 	case code == sso.ProxyRefused: // someone has to set the proxy right, and need not hear of it at each request
-		level = s.Log.DebugContext
-		if s.warned.add(cause(err), 1, s.Now()) {
-			level = s.Log.WarnContext
+		level = web.Log.DebugContext
+		if web.warned.add(cause(err), 1, web.Now()) {
+			level = web.Log.WarnContext
 		}
 	case code == sso.SignInCircle: // nobody can sign in until the product's page is mended
-		level = s.Log.WarnContext
+		level = web.Log.WarnContext
 	}
 	fields := []any{"code", code, "reference", ref, "status", status, "reason", sso.Reason(err),
-		"method", r.Method, "path", asked(r).Path, "peer", s.live.Load().peer(r), "request_id", id}
+		"method", r.Method, "path", asked(r).Path, "peer", web.live.Load().peer(r), "request_id", id}
 	if o, ok := errors.AsType[*outsider](err); ok {
 		fields = append(fields, "account", o.account)
 	}

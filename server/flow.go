@@ -64,7 +64,7 @@ func (l *live) flowCookiePrefix() string {
 }
 
 // keepFlow gives a flow its state and returns where it leads.
-func (s *Server) keepFlow(c echo.Context, l *live, f *sso.Flow) (loginURL string, err error) {
+func (s *relyingParty) keepFlow(c echo.Context, l *live, f *sso.Flow) (loginURL string, err error) {
 	all := l.flowSecrets(c.Request())
 	for _, old := range all[:min(maxDropped, max(0, len(all)-maxFlowCookies))] {
 		http.SetCookie(c.Response(), l.flowCookie(l.flowCookiePrefix()+old.id, "", -1))
@@ -95,16 +95,9 @@ func (s *Server) keepFlow(c echo.Context, l *live, f *sso.Flow) (loginURL string
 	return l.bridge.Provider.LoginURL("", f), nil
 }
 
-func (s *Server) sealFlow(f *sso.Flow, secret flowSecret) string {
+func (s *relyingParty) sealFlow(f *sso.Flow, secret flowSecret) string {
 	plain, _ := json.Marshal(sealedFlow{f.Nonce, f.Verifier != "", f.Provider, f.ReturnTo, f.Expires.UnixMicro()}) // it always encodes
-	return secret.id + base64.RawURLEncoding.EncodeToString(s.flows.Seal(plain, secret.id+secret.value))
-}
-
-func (l *live) flowCookie(name, value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: l.cookie.secure, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode,
-	}
+	return secret.id + base64.RawURLEncoding.EncodeToString(s.box.Seal(plain, secret.id+secret.value))
 }
 
 // flowSecrets are those that a request brings, the oldest first: browsers send them in that order (RFC 6265 §5.4). On https
@@ -120,7 +113,7 @@ func (l *live) flowSecrets(r *http.Request) (all []flowSecret) {
 
 // flowOf returns the flow that this browser began with that state; else why there is none, in the words of the person who
 // configures the identity provider.
-func (s *Server) flowOf(r *http.Request, l *live, state string) (*sso.Flow, error) {
+func (s *relyingParty) flowOf(r *http.Request, l *live, state string) (*sso.Flow, error) {
 	if state == "" {
 		return nil, nil
 	}
@@ -135,7 +128,7 @@ func (s *Server) flowOf(r *http.Request, l *live, state string) (*sso.Flow, erro
 	if err != nil || len(state) > maxState || strings.ContainsAny(state, "\r\n") {
 		return nil, fmt.Errorf("wrong state: it is not one that the bridge gives: %w", sso.FlowMismatch)
 	}
-	plain, err := s.flows.Open(sealed, id+value)
+	plain, err := s.box.Open(sealed, id+value)
 	if errors.Is(err, seal.ErrOtherKey) {
 		return nil, fmt.Errorf("the state of this login cannot be opened (do all replicas have the same SECRET_KEY?): %w: %w",
 			err, sso.FlowMissing)

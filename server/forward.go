@@ -43,14 +43,14 @@ func (o wanted) path() string {
 // With ?with=sign_in the answer is as for no one, whatever ACCESS_RULES say: for nginx, whose auth_request knows no redirect,
 // once its first question got 401. With ?with=forbidden it is never 2xx: for nginx once it got 403, of whose body it keeps
 // nothing. No client gets more by either than by asking for the page.
-func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
-	if !s.asksAsGet(w, r) {
+func (g *gate) forward(w http.ResponseWriter, r *http.Request) {
+	if !g.asksAsGet(w, r) {
 		return
 	}
-	l := s.live.Load()
+	l := g.settings.Load()
 	want, err := l.forwarded(r)
 	if err != nil {
-		s.refuseForward(w, r, l, want, err)
+		g.refuseForward(w, r, l, want, err)
 		return
 	}
 	asked, err := l.readAsks(r, "cookies", "sign_in", "forbidden")
@@ -58,13 +58,13 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 		if _, query, _ := strings.Cut(want.uri, "?"); query == r.URL.RawQuery {
 			err = fmt.Errorf("the proxy hands on the query of the page (in a Caddyfile: write uri /auth/forward? with the question mark): %w", err)
 		}
-		s.logAsks(r, l, err)
-		s.refuseForward(w, r, l, want, err)
+		g.logAsks(r, l, err)
+		g.refuseForward(w, r, l, want, err)
 		return
 	}
 	e, err := (*entry)(nil), error(sso.NotSignedIn)
 	if asked.with != "sign_in" {
-		e, err = s.admitForward(r, l, want, asked.groups)
+		e, err = g.admitForward(r, l, want, asked.groups)
 	}
 	if asked.with == "forbidden" && err == nil {
 		if err = sso.NotSignedIn; e != nil {
@@ -72,18 +72,18 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		s.refuseForward(w, r, l, want, err)
+		g.refuseForward(w, r, l, want, err)
 		return
 	}
-	s.setIdentity(w.Header(), e)
+	g.setIdentity(w.Header(), e)
 	if asked.with == "cookies" {
 		l.returnCredentials(w.Header(), r.Header)
 	}
-	s.answerVerify(w, http.StatusOK)
+	g.answerVerify(w, http.StatusOK)
 }
 
 // admitForward is admit where the proxy may ask for groups, too.
-func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []string) (*entry, error) {
+func (g *gate) admitForward(r *http.Request, l *settings, want wanted, groups []string) (*entry, error) {
 	rule, err := l.decide(want.host, want.method, want.path(), r.Header)
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []st
 	if len(groups) > 0 {
 		rule.Public = false // the proxy asks for more
 	}
-	e, err := s.admit(r, l, rule)
+	e, err := g.admit(r, l, rule)
 	if err == nil && len(groups) > 0 && !e.inAny(groups) {
 		return nil, notIn(e, groups)
 	}
@@ -104,7 +104,7 @@ func (s *Server) admitForward(r *http.Request, l *live, want wanted, groups []st
 //
 // While rules name hosts, one that is not known is refused: of an app that gets all hosts, or does not look at Host, a
 // client could name any other to slip past a rule that names one.
-func (l *live) decide(host, method, path string, h http.Header) (sso.AccessRule, error) {
+func (l *settings) decide(host, method, path string, h http.Header) (sso.AccessRule, error) {
 	switch strings.ToUpper(method) { // apps take "trace" for TRACE
 	case http.MethodTrace, "TRACK", http.MethodConnect:
 		return sso.AccessRule{}, sso.MethodNotAllowed
@@ -133,8 +133,8 @@ func (l *live) decide(host, method, path string, h http.Header) (sso.AccessRule,
 }
 
 // admit decides whether a request may pass. A nil entry without an error is anyone, on a public path.
-func (s *Server) admit(r *http.Request, l *live, rule sso.AccessRule) (*entry, error) {
-	e, err := s.check(r, l)
+func (g *gate) admit(r *http.Request, l *settings, rule sso.AccessRule) (*entry, error) {
+	e, err := g.check(r, l)
 	switch {
 	case err != nil && sso.CodeOf(err) == sso.NotSignedIn && rule.Public:
 		return nil, nil
@@ -161,7 +161,7 @@ func (o *outsider) Error() string { return fmt.Sprintf("%s: %v", o.reason, sso.F
 func (o *outsider) Unwrap() error { return sso.Forbidden }
 
 // turnsForwardOn says which setting keeps /auth/forward off, and what to do about it.
-func (l *live) turnsForwardOn(peer string) string {
+func (l *settings) turnsForwardOn(peer string) string {
 	switch {
 	case l.cfg.Text("FORWARD_AUTH") == "" && l.cfg.Upstream != nil:
 		return fmt.Sprintf("UPSTREAM is set, so that the bridge is the proxy itself: leave UPSTREAM out, and set TRUSTED_PROXIES to the proxy's address if %s is it", peer)
@@ -173,7 +173,7 @@ func (l *live) turnsForwardOn(peer string) string {
 
 // forwarded reads what a proxy says that it was asked for. It is believed from trusted proxies only, and only when each
 // header is there once, in one spelling: a second one is a client's (SECURITY H4, CVE-2026-40575).
-func (l *live) forwarded(r *http.Request) (want wanted, err error) {
+func (l *settings) forwarded(r *http.Request) (want wanted, err error) {
 	refuse := func(format string, args ...any) (wanted, error) {
 		return wanted{}, fmt.Errorf(format+": %w", append(args, sso.ProxyRefused)...)
 	}
@@ -212,22 +212,7 @@ func (l *live) forwarded(r *http.Request) (want wanted, err error) {
 	return want, nil
 }
 
-func hostName(origin string) string {
-	_, host, _ := strings.Cut(origin, "://")
-	return withoutPort(host)
-}
-
-// withoutPort is the name or address in a Host header, without brackets.
-func withoutPort(host string) string {
-	if strings.HasPrefix(host, "[") {
-		host, _, _ = strings.Cut(host[1:], "]")
-		return host
-	}
-	host, _, _ = strings.Cut(host, ":")
-	return host
-}
-
-func (l *live) fromTrustedProxy(r *http.Request) bool {
+func (l *settings) fromTrustedProxy(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return false
@@ -238,7 +223,7 @@ func (l *live) fromTrustedProxy(r *http.Request) bool {
 
 // posesAsForwarded reports whether a header is another way to say what the X-Forwarded-… headers say, or another spelling
 // of one of them.
-func (l *live) posesAsForwarded(name string) bool {
+func (l *settings) posesAsForwarded(name string) bool {
 	switch name {
 	case forwardedMethod, forwardedProto, forwardedHost, forwardedURI:
 		return false
@@ -248,7 +233,7 @@ func (l *live) posesAsForwarded(name string) bool {
 
 // sendToSignIn redirects a browser to sign in and back. Where its session would not reach, it would come back signed out
 // for ever, so that is refused.
-func (s *Server) sendToSignIn(w http.ResponseWriter, r *http.Request, l *live, want wanted) {
+func (g *gate) sendToSignIn(w http.ResponseWriter, r *http.Request, l *settings, want wanted) {
 	site, domain := l.cfg.SiteURL, l.cfg.CookieDomain
 	var err error
 	switch {
@@ -258,7 +243,7 @@ func (s *Server) sendToSignIn(w http.ResponseWriter, r *http.Request, l *live, w
 		err = fmt.Errorf("sessions of %s do not reach %s: set COOKIE_DOMAIN to a domain of both: %w", site, want.host, sso.ProxyRefused)
 	}
 	if err != nil {
-		s.refuseForward(w, r, l, want, err)
+		g.refuseForward(w, r, l, want, err)
 		return
 	}
 	path, query, asks := strings.Cut(want.uri, "?")
@@ -267,25 +252,25 @@ func (s *Server) sendToSignIn(w http.ResponseWriter, r *http.Request, l *live, w
 	}
 	to, err := l.bridge.Return.Parse(string(want.origin) + path)
 	if err != nil {
-		s.refuseForward(w, r, l, want, err)
+		g.refuseForward(w, r, l, want, err)
 		return
 	}
 	w.Header().Set("Location", l.cfg.URL("/auth/sso?redirect="+url.QueryEscape(to)))
-	s.answerVerify(w, http.StatusFound)
+	g.answerVerify(w, http.StatusFound)
 }
 
 // refuseForward answers a proxy's question with no.
-func (s *Server) refuseForward(w http.ResponseWriter, r *http.Request, l *live, want wanted, err error) {
+func (g *gate) refuseForward(w http.ResponseWriter, r *http.Request, l *settings, want wanted, err error) {
 	if sso.CodeOf(err) == sso.NotSignedIn && wantsPage(want.method, r.Header) {
-		s.sendToSignIn(w, r, l, want)
+		g.sendToSignIn(w, r, l, want)
 		return
 	}
-	s.refuseApp(w, r, l, want, err)
-	s.metrics.Verified(sso.CodeOf(err).Status())
+	g.refuseApp(w, r, l, want, err)
+	g.metrics.Verified(sso.CodeOf(err).Status())
 }
 
 // returnCredentials writes the client's Cookie and Authorization as the app may see them.
-func (l *live) returnCredentials(answer, asked http.Header) {
+func (l *settings) returnCredentials(answer, asked http.Header) {
 	for _, name := range []string{"Cookie", "Authorization"} {
 		answer[name] = asked[name]
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -75,7 +74,7 @@ func (l *live) viaHandoff(r *http.Request) bool {
 // keepHandoff keeps what came on the server for a moment, and the browser comes back for it with a GET that brings the
 // cookies. The link is good once, and the flow is checked when it is followed: whoever steals it has no more than the
 // token, which he could not use either.
-func (s *Server) keepHandoff(c echo.Context, l *live, in sso.Callback) error {
+func (s *relyingParty) keepHandoff(c echo.Context, l *live, in sso.Callback) error {
 	if in.ReturnTo != "" { // refused first, before anything is kept
 		if _, err := l.bridge.Return.Parse(in.ReturnTo); err != nil {
 			return err
@@ -92,7 +91,7 @@ func (s *Server) keepHandoff(c echo.Context, l *live, in sso.Callback) error {
 		return fmt.Errorf("what was posted has %d bytes, more than any sign-in: %w", len(data), sso.TokenMalformed)
 	}
 	id := rand.Text()
-	if err := s.Store.KeepHandoff(c.Request().Context(), handoffKey(id), data, s.Now().Add(handoffLifetime)); err != nil {
+	if err := s.store.KeepHandoff(c.Request().Context(), handoffKey(id), data, s.Now().Add(handoffLifetime)); err != nil {
 		return err
 	}
 	next := l.path("/auth/sso?handoff=" + id)
@@ -111,14 +110,14 @@ func (s *Server) keepHandoff(c echo.Context, l *live, in sso.Callback) error {
 // mayKeep looks at a form before it is written down, which anyone may ask for: without limits whoever has one token, or
 // none, could fill the disk and keep the database from sign-ins (SECURITY L2). It decides nothing else: whether the token
 // signs in is judged when the browser comes back with its cookies.
-func (s *Server) mayKeep(r *http.Request, l *live, in sso.Callback) error {
+func (s *relyingParty) mayKeep(r *http.Request, l *live, in sso.Callback) error {
 	p, now := l.bridge.Provider, s.Now()
 	if p == nil {
 		return sso.Disabled
 	}
 	if in.Token == "" {
 		from := network(l.peer(r))
-		if !s.networks.add("form:"+from, networkForms, now) {
+		if !s.networks.add(from, networkForms, now) {
 			return fmt.Errorf("too many forms without a token from %s: %w", from, sso.Throttled)
 		}
 		return nil
@@ -134,49 +133,14 @@ func (s *Server) mayKeep(r *http.Request, l *live, in sso.Callback) error {
 	return nil
 }
 
-// A tally counts by key. What was counted is forgotten after one to two handoffLifetimes. The zero tally has counted nothing.
-type tally struct {
-	open bool // when there are too many keys new ones pass uncounted, as nobody can make them up; else they share one count
-
-	mu           sync.Mutex
-	turned       time.Time // when recent was begun
-	recent, past map[string]int
-}
-
-// maxTallied bounds the keys that are told apart, some hundred bytes each.
-const maxTallied = 10_000
-
-// add counts one more, unless that would be over limit.
-func (t *tally) add(key string, limit int, now time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if age := now.Sub(t.turned); age < 0 || age >= handoffLifetime { // also after the clock went back
-		t.past, t.recent, t.turned = t.recent, map[string]int{}, now
-		if age >= 2*handoffLifetime {
-			t.past = nil
-		}
-	}
-	if _, known := t.recent[key]; !known && len(t.recent) >= maxTallied {
-		if t.open {
-			return true
-		}
-		key = ""
-	}
-	if t.recent[key]+t.past[key] >= limit {
-		return false
-	}
-	t.recent[key]++
-	return true
-}
-
-func (s *Server) takeHandoff(r *http.Request, l *live, id string) (sso.Callback, error) {
+func (s *relyingParty) takeHandoff(r *http.Request, l *live, id string) (sso.Callback, error) {
 	if l.cookie.sameSite == http.SameSiteStrictMode {
 		if _, ok := cookieValue(r.Header["Cookie"], l.handoffCookieName(id)); !ok {
 			return sso.Callback{}, fmt.Errorf("this step of the sign-in was not begun by a page of ours in this browser, or its cookie was "+
 				"blocked: %w", sso.FlowMissing)
 		}
 	}
-	data, err := s.Store.TakeHandoff(r.Context(), handoffKey(id))
+	data, err := s.store.TakeHandoff(r.Context(), handoffKey(id))
 	if errors.Is(err, sso.NotFound) {
 		return sso.Callback{}, fmt.Errorf("this step of the sign-in was taken already, or took over %v: %w", handoffLifetime, sso.FlowMissing)
 	}
@@ -191,7 +155,7 @@ func (s *Server) takeHandoff(r *http.Request, l *live, id string) (sso.Callback,
 }
 
 // noteLostHandoff leaves the event of a sign-in that ended before the bridge saw what it brought.
-func (s *Server) noteLostHandoff(r *http.Request, l *live, err error) {
+func (s *relyingParty) noteLostHandoff(r *http.Request, l *live, err error) {
 	if !errors.Is(err, sso.FlowMissing) {
 		return // the store is down, or will not open it: the log has it
 	}

@@ -21,7 +21,7 @@ const (
 
 // kindOf judges a name as the strictest app reads it (SECURITY H7). It is the one place that knows these names, for headers
 // and for trailers, of requests and of WebSockets.
-func (l *live) kindOf(name string) headerKind {
+func (l *settings) kindOf(name string) headerKind {
 	var room [32]byte // most names need no more, and then nothing is allocated
 	plain := appendPlain(room[:0], name)
 	if kind := kindOfPlain(string(plain)); kind != ordinary || string(plain) != l.bearer {
@@ -84,7 +84,7 @@ func usual(name string) bool {
 // (SECURITY H7), and other spellings of headers that we read or that say where a message ends. Of X_Metabase_Session the app
 // would take a session that is no one's here, of Content_Length it would begin the next request where we do not (SECURITY H3,
 // H6). All other names with "_" and "." are the app's own.
-func (l *live) clean(h http.Header, kinds ...headerKind) {
+func (l *settings) clean(h http.Header, kinds ...headerKind) {
 	for name := range h {
 		kind := l.kindOf(name)
 		respelled := (kind == credential || kind == framing) && strings.ContainsAny(name, "_.")
@@ -96,7 +96,7 @@ func (l *live) clean(h http.Header, kinds ...headerKind) {
 
 // cleanTrailer removes what some server takes from a trailer as if it had been a header. No trailer is of any such kind
 // (RFC 9110 §6.5.1), not even the app's own.
-func (l *live) cleanTrailer(trailer http.Header) {
+func (l *settings) cleanTrailer(trailer http.Header) {
 	l.clean(trailer, identity, target, forwarded, override, credential, framing)
 }
 

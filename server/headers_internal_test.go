@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -24,7 +23,7 @@ var known = map[headerKind][]string{
 // SECURITY H7: whatever byte that is no letter and no digit stands for a "-", and in whatever case, the kind is the same; and
 // what not all servers read in one way is dropped, of every kind.
 func TestKindOfEverySpelling(t *testing.T) {
-	l := newLive(Live{Config: &setting.Config{BearerHeader: "X-Api-Key"}, Bridge: &sso.Bridge{}}, nil, nil)
+	l := newSettings(&live{cfg: &setting.Config{BearerHeader: "X-Api-Key"}}, nil, nil)
 	for want, names := range known {
 		for _, name := range names {
 			for c := range 256 {
@@ -60,7 +59,7 @@ func TestKindOfEverySpelling(t *testing.T) {
 
 // The check that a proxy waits for looks at every header of a request.
 func TestKindOfAllocatesNothing(t *testing.T) {
-	l := newLive(Live{Config: &setting.Config{BearerHeader: "X-Api-Key"}, Bridge: &sso.Bridge{}}, nil, nil)
+	l := newSettings(&live{cfg: &setting.Config{BearerHeader: "X-Api-Key"}}, nil, nil)
 	names := slices.Concat(known[target], known[ordinary], []string{"Sec-Ch-Ua-Full-Version-List", "Upgrade-Insecure-Requests"})
 	if n := testing.AllocsPerRun(100, func() {
 		for _, name := range names {

@@ -10,14 +10,14 @@ import (
 
 // handleHealth is /healthz: the process answers. It stays green while the database is down: a restart would not help.
 func (s *Server) handleHealth(c echo.Context) error {
-	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "version": s.Version})
+	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "version": s.options.Version})
 }
 
 // handleReady is /readyz: the database answers.
 func (s *Server) handleReady(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 3*time.Second)
 	defer cancel()
-	if err := s.Store.Ready(ctx); err != nil {
+	if err := s.options.Store.Ready(ctx); err != nil {
 		s.Log.ErrorContext(ctx, "not ready", "error", err)
 		c.Response().Header().Set("Retry-After", retryAfter)
 		return c.JSON(http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "database": "unavailable"})

@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"net/url"
-	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -28,7 +27,3 @@ func (l *live) landingOfQuery(raw string) (string, error) {
 	}
 	return l.landing(values)
 }
-
-// oneSlash is a target, path and query, with one slash in front, where people write two by mistake: what begins with two
-// names a host to browsers, and no sign-in ends there (SECURITY B1).
-func oneSlash(target string) string { return "/" + strings.TrimLeft(target, "/") }

@@ -10,25 +10,6 @@ import (
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
-// prefetch: the browser guesses that the link may be wanted.
-func prefetch(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || strings.Contains(r.Header.Get("Purpose"), "prefetch")
-}
-
-// navigation reports whether a browser loads a page. One that does not send Sec-Fetch-Mode (W3C Fetch Metadata) is known by
-// what it accepts.
-func navigation(r *http.Request) bool {
-	if jsonClient(r) {
-		return false
-	}
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
-		return navigates(mode)
-	}
-	return strings.Contains(r.Header.Get("Accept"), "text/html")
-}
-
-func navigates(mode string) bool { return mode == "navigate" || mode == "nested-navigate" }
-
 // checkLoad refuses a sign-in that no person chose to follow and no program asked for: an image or a script of some page,
 // or what a script loads and may not read (SECURITY C7, C8). It would use the token up for nothing. A fetch with no-cors
 // may send "Accept: application/json" as a program does, so it is the mode that counts.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,11 +15,8 @@ import (
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-// maxBody bounds what may be posted to the sign-in: a token is at most 8 KiB.
-const maxBody = 64 << 10
-
 // handleSSO is GET and POST /auth/sso: without a token the way to the identity provider, with one (or a code) the way in.
-func (s *Server) handleSSO(c echo.Context) error {
+func (s *relyingParty) handleSSO(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	if prefetch(r) {
 		c.Response().Header().Set("Retry-After", "0") // browsers drop a prefetched 503 and ask again when it is wanted
@@ -58,7 +54,7 @@ func (s *Server) handleSSO(c echo.Context) error {
 }
 
 // begin sends the browser to the identity provider, unless it goes in circles.
-func (s *Server) begin(c echo.Context, l *live, in sso.Callback) error {
+func (s *relyingParty) begin(c echo.Context, l *live, in sso.Callback) error {
 	r := c.Request()
 	loginURL, flow, err := l.bridge.Begin(in)
 	if err != nil {
@@ -105,9 +101,9 @@ func (s *Server) begin(c echo.Context, l *live, in sso.Callback) error {
 // beginAgain is a sign-in that begins once more because the browser brought a spent token. By now another tab may have
 // signed it in: done says that it was sent on to its page. Else it waits until the product will sign another token. The step
 // before left a cookie: a browser that brings none keeps none, and would go in circles that nobody counts.
-func (s *Server) beginAgain(c echo.Context, l *live, to string, past begun, page string) (done bool, err error) {
+func (s *relyingParty) beginAgain(c echo.Context, l *live, to string, past begun, page string) (done bool, err error) {
 	r := c.Request()
-	p, err := s.principal(r, l)
+	p, err := s.principal(r)
 	switch {
 	case err != nil:
 		return false, err
@@ -134,7 +130,7 @@ func (s *Server) beginAgain(c echo.Context, l *live, to string, past begun, page
 
 // circle is the error of a browser that is sent here again and again without a token. Its event and its log line name the
 // parameters that came.
-func (s *Server) circle(r *http.Request, l *live, in sso.Callback, to string) error {
+func (s *relyingParty) circle(r *http.Request, l *live, in sso.Callback, to string) error {
 	if info := infoOf(r); info != nil {
 		info.wanted = withoutTokens(to)
 	}
@@ -147,26 +143,26 @@ func (s *Server) circle(r *http.Request, l *live, in sso.Callback, to string) er
 }
 
 // noteRefusal leaves the event of a sign-in that was refused before the bridge saw a token.
-func (s *Server) noteRefusal(r *http.Request, l *live, refusal error) {
+func (s *relyingParty) noteRefusal(r *http.Request, l *live, refusal error) {
 	e := sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.CodeOf(refusal), Reference: reference(r), Peer: l.peer(r), Detail: sso.Reason(refusal)}
 	if p := l.bridge.Provider; p != nil {
 		e.Provider = p.Name
 	}
-	if err := s.Store.Record(context.WithoutCancel(r.Context()), e); err != nil {
+	if err := s.store.Record(context.WithoutCancel(r.Context()), e); err != nil {
 		s.Log.ErrorContext(r.Context(), "event not recorded", "reference", e.Reference, "error", err)
 	}
 }
 
 // signIn signs a browser in.
-func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
+func (s *relyingParty) signIn(c echo.Context, l *live, in sso.Callback) error {
 	r := c.Request()
-	current, err := s.principal(r, l)
+	current, err := s.principal(r)
 	if err != nil {
 		return err
 	}
 	cb := s.callback(r, l, in)
 	cb.Current, cb.Navigation = current, navigation(r)
-	if cb.Besides, err = s.besides(r, l); err != nil {
+	if cb.Besides, err = s.besides(r); err != nil {
 		return err
 	}
 	if s.isTrial(r, l, cb) {
@@ -192,7 +188,7 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 	}
 	if !login.Resumed {
 		s.logSignIn(r, cb, login)
-		s.endReplaced(r, l)
+		s.endReplaced(r)
 		if _, n := soleCookie(r.Header["Cookie"], l.cookie.name); n > 1 { // or the person would stay signed out
 			l.clearSessionCookie(c.Response(), r)
 		}
@@ -206,7 +202,7 @@ func (s *Server) signIn(c echo.Context, l *live, in sso.Callback) error {
 
 // goOn sends a signed-in browser to where it wanted to go; after a POST with 303, so that the token is not posted on
 // (SECURITY B6).
-func (s *Server) goOn(c echo.Context, to string) error {
+func (s *relyingParty) goOn(c echo.Context, to string) error {
 	if c.Request().Method == http.MethodPost {
 		return c.Redirect(http.StatusSeeOther, to)
 	}
@@ -214,7 +210,7 @@ func (s *Server) goOn(c echo.Context, to string) error {
 }
 
 // askSwitch names both accounts and lets the person decide. The token stays unspent, in the form of our own page.
-func (s *Server) askSwitch(c echo.Context, l *live, in sso.Callback, ask *sso.SwitchNeeded) error {
+func (s *relyingParty) askSwitch(c echo.Context, l *live, in sso.Callback, ask *sso.SwitchNeeded) error {
 	var from sso.Account
 	for _, p := range append(in.Besides, in.Current) {
 		if p != nil && p.Account.ID == ask.From {
@@ -242,12 +238,8 @@ func deref(s *string) string {
 	return *s
 }
 
-func person(a sso.Account) templates.Person {
-	return templates.Person{Name: a.CommonName(), Email: a.Email}
-}
-
 // loginURLAsJSON is the first step of embedding clients (CONTRACT 3).
-func (s *Server) loginURLAsJSON(c echo.Context, l *live, in sso.Callback) error {
+func (s *relyingParty) loginURLAsJSON(c echo.Context, l *live, in sso.Callback) error {
 	if in.ReturnTo != "" {
 		if _, err := l.bridge.Return.Parse(in.ReturnTo); err != nil {
 			return err
@@ -260,7 +252,7 @@ func (s *Server) loginURLAsJSON(c echo.Context, l *live, in sso.Callback) error 
 }
 
 // signInAPI answers a program: the session's id in the body, and no cookie.
-func (s *Server) signInAPI(c echo.Context, in sso.Callback) error {
+func (s *relyingParty) signInAPI(c echo.Context, in sso.Callback) error {
 	login, err := s.openAPISession(c, in)
 	if err != nil {
 		return err
@@ -271,7 +263,7 @@ func (s *Server) signInAPI(c echo.Context, in sso.Callback) error {
 }
 
 // handleToSession is POST /auth/sso/to_session, for clients that manage the session themselves.
-func (s *Server) handleToSession(c echo.Context) error {
+func (s *relyingParty) handleToSession(c echo.Context) error {
 	l := s.live.Load()
 	in, err := readCallback(c.Request())
 	if err != nil {
@@ -287,7 +279,7 @@ func (s *Server) handleToSession(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"session_token": login.SessionID})
 }
 
-func (s *Server) openAPISession(c echo.Context, in sso.Callback) (login *sso.Login, err error) {
+func (s *relyingParty) openAPISession(c echo.Context, in sso.Callback) (login *sso.Login, err error) {
 	r := c.Request()
 	err = s.bySettings(r.Context(), func(l *live) error {
 		cb := s.callback(r, l, in)
@@ -302,7 +294,7 @@ func (s *Server) openAPISession(c echo.Context, in sso.Callback) (login *sso.Log
 
 // runLogin runs a login, and counts it. A question to the person ([sso.SwitchNeeded]) is neither a sign-in nor a refusal;
 // nor is one that is judged anew ([sso.SettingsChanged]).
-func (s *Server) runLogin(r *http.Request, l *live, cb sso.Callback) (*sso.Login, error) {
+func (s *relyingParty) runLogin(r *http.Request, l *live, cb sso.Callback) (*sso.Login, error) {
 	began := time.Now()
 	login, err := l.bridge.SignIn(r.Context(), cb)
 	_, ask := errors.AsType[*sso.SwitchNeeded](err)
@@ -313,7 +305,7 @@ func (s *Server) runLogin(r *http.Request, l *live, cb sso.Callback) (*sso.Login
 }
 
 // callback is what came, with what this browser brought besides.
-func (s *Server) callback(r *http.Request, l *live, in sso.Callback) sso.Callback {
+func (s *relyingParty) callback(r *http.Request, l *live, in sso.Callback) sso.Callback {
 	in.Flow, in.NoFlow = s.flowOf(r, l, in.State)
 	noteWanted(r, l, in.ReturnTo, in.Flow)
 	in.Switch = false // for the caller to judge
@@ -321,7 +313,7 @@ func (s *Server) callback(r *http.Request, l *live, in sso.Callback) sso.Callbac
 	return in
 }
 
-func (s *Server) logSignIn(r *http.Request, cb sso.Callback, login *sso.Login) {
+func (s *relyingParty) logSignIn(r *http.Request, cb sso.Callback, login *sso.Login) {
 	s.Log.InfoContext(r.Context(), "signed in", "account", login.Session.AccountID, "provider", login.Session.Provider,
 		"reference", cb.Reference, "peer", cb.Peer, "request_id", requestID(r))
 }
@@ -337,77 +329,3 @@ func readCallback(r *http.Request) (sso.Callback, error) {
 	}
 	return sso.ParseCallback(r.URL.RawQuery, bodyKind(r), body)
 }
-
-// bodyOf reads a form, or a JSON object of strings.
-func bodyOf(r *http.Request) (url.Values, error) {
-	body, err := readBody(r)
-	if err != nil {
-		return nil, err
-	}
-	return sso.ParseBody(bodyKind(r), body)
-}
-
-// readBody reads a body of at most maxBody bytes.
-func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("body: %w: %w", err, sso.RequestMalformed)
-	case len(body) > maxBody:
-		return nil, fmt.Errorf("the body is larger than %d bytes: %w", maxBody, sso.RequestMalformed)
-	}
-	return body, nil
-}
-
-// jsonClient reports whether the answer is for a program: an embedding client of Metabase's, or one that takes JSON only.
-func jsonClient(r *http.Request) bool {
-	switch r.Header.Get("X-Metabase-Client") {
-	case "embedding-sdk-react", "embedding-simple":
-		return true
-	}
-	accept := r.Header.Get("Accept")
-	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html")
-}
-
-// noteWanted notes where a sign-in was to end, for the page that says it failed: the flow knows best.
-func noteWanted(r *http.Request, l *live, returnTo string, flow *sso.Flow) {
-	info := infoOf(r)
-	if info == nil {
-		return
-	}
-	if flow != nil {
-		info.wanted = flow.ReturnTo
-	} else if to, err := l.bridge.Return.Parse(returnTo); err == nil {
-		info.wanted = to
-	}
-}
-
-// wantedPath is where the person of a refused request wanted to go, as far as it may be believed.
-func wantedPath(r *http.Request, l *live) string {
-	if info := infoOf(r); info != nil && info.wanted != "" {
-		return info.wanted
-	}
-	q, err := sso.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return "/"
-	}
-	for _, name := range []string{"return_to", "redirect"} {
-		if v := q[name]; len(v) == 1 {
-			if to, err := l.bridge.Return.Parse(v[0]); err == nil {
-				return to
-			}
-		}
-	}
-	return "/"
-}
-
-// signIn is where a sign-in begins that ends at to.
-func (l *live) signIn(to string) string {
-	if to == "/" {
-		return l.path("/auth/sso")
-	}
-	return l.path("/auth/sso?redirect=" + url.QueryEscape(to))
-}
-
-// loginPage is the page with all ways to sign in, after which a browser comes to to.
-func loginPage(l *live, to string) string { return l.path("/login?return_to=" + url.QueryEscape(to)) }

@@ -8,56 +8,54 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// Mount returns a handler that answers the bridge's own paths (/auth/…, /login, /admin/… and the like; see
-// [Server.Routes]) and hands everything else to next, for anyone, without what clients send under the names of the identity
-// headers. Put it in front of all of a program's routes, with [Server.RequireSignIn] before those that are not for everyone.
-// The path / stays next's.
-func (s *Server) Mount(next http.Handler) http.Handler {
+// mount returns a handler that has own answer the bridge's own paths, and hands everything else to next, for anyone, without
+// what clients send under the names of the identity headers.
+func (g *gate) mount(own, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case OwnPath(s.live.Load().cfg, r.URL.Path):
-			s.ServeHTTP(w, r)
-		case s.letInBefore(r) != nil: // RequireSignIn stands in front, and the identity is ours
+		case OwnPath(g.settings.Load().cfg, r.URL.Path):
+			own.ServeHTTP(w, r)
+		case g.letInBefore(r) != nil: // requireSignIn stands in front, and the identity is ours
 			next.ServeHTTP(w, r)
 		default:
-			next.ServeHTTP(w, s.live.Load().withoutIdentity(r))
+			next.ServeHTTP(w, g.settings.Load().withoutIdentity(r))
 		}
 	})
 }
 
-// RequireSignIn returns a middleware that lets next answer those who are signed in and, if groups are named, are in one of
+// requireSignIn returns a middleware that lets next answer those who are signed in and, if groups are named, are in one of
 // them; [PrincipalFrom] tells next who that is. A browser that is not signed in is sent to sign in and comes back to the
 // page it wanted; other clients get 401, those in none of the groups 403, everyone 503 while it cannot be told.
 //
 // Next gets the request as an app behind UPSTREAM does: with the identity headers, and without the bridge's cookies and
 // tokens. The context of a request that runs ends when its session does, or loses the groups.
-func (s *Server) RequireSignIn(groups ...string) func(next http.Handler) http.Handler {
+func (g *gate) requireSignIn(groups ...string) func(next http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			e, p, err := s.signedIn(r, groups)
+			e, p, err := g.signedIn(r, groups)
 			switch {
 			case err == nil:
-				ctx, done := s.principals.watch(r.Context(), e, groups)
+				ctx, done := g.principals.watch(r.Context(), e, groups)
 				defer done()
 				setPrivate(w.Header())
-				next.ServeHTTP(w, s.handOn(ctx, r, e, p))
+				next.ServeHTTP(w, g.handOn(ctx, r, e, p))
 			case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(r.Method, r.Header):
-				l := s.live.Load()
+				l := g.settings.Load()
 				l.begin(w.Header(), r)
 				http.Redirect(w, r, l.signInPath(r), http.StatusFound)
 			default:
-				l := s.live.Load()
-				s.refuseApp(w, r, l, l.wantedHere(r), err)
+				l := g.settings.Load()
+				g.refuseApp(w, r, l, l.wantedHere(r), err)
 			}
 		})
 	}
 }
 
-func (s *Server) signedIn(r *http.Request, groups []string) (e *entry, p *sso.Principal, err error) {
-	if before := s.letInBefore(r); before != nil {
-		e, err = s.principals.find(r.Context(), before.hash)
+func (g *gate) signedIn(r *http.Request, groups []string) (e *entry, p *sso.Principal, err error) {
+	if before := g.letInBefore(r); before != nil {
+		e, err = g.principals.find(r.Context(), before.hash)
 	} else {
-		e, err = s.check(r, s.live.Load())
+		e, err = g.check(r, g.settings.Load())
 	}
 	if err != nil {
 		return nil, nil, err
@@ -65,41 +63,41 @@ func (s *Server) signedIn(r *http.Request, groups []string) (e *entry, p *sso.Pr
 	if len(groups) > 0 && !e.inAny(groups) {
 		return nil, nil, notIn(e, groups)
 	}
-	p, err = s.principals.whole(r.Context(), e)
+	p, err = g.principals.whole(r.Context(), e)
 	return e, p, err
 }
 
 type principalKey struct{}
 
-// guest is what RequireSignIn leaves in the context of a request.
+// guest is what requireSignIn leaves in the context of a request.
 type guest struct {
-	by        *Server
+	by        *gate
 	hash      sso.SessionHash
 	principal *sso.Principal
 	sent      http.Header // as it came, with the credentials
 }
 
-// letInBefore returns what this server's RequireSignIn left in r; nil: it was not asked.
-func (s *Server) letInBefore(r *http.Request) *guest {
-	if in, ok := r.Context().Value(principalKey{}).(*guest); ok && in.by == s {
+// letInBefore returns what this gate's requireSignIn left in r; nil: it was not asked.
+func (g *gate) letInBefore(r *http.Request) *guest {
+	if in, ok := r.Context().Value(principalKey{}).(*guest); ok && in.by == g {
 		return in
 	}
 	return nil
 }
 
-// handOn is r as a handler behind RequireSignIn gets it (SECURITY H3, H6). X-Forwarded-For and the like stay: they are
+// handOn is r as a handler behind requireSignIn gets it (SECURITY H3, H6). X-Forwarded-For and the like stay: they are
 // between the program and the proxy in front of it.
-func (s *Server) handOn(ctx context.Context, r *http.Request, e *entry, p *sso.Principal) *http.Request {
-	in := &guest{by: s, hash: e.hash, principal: p, sent: r.Header}
-	if before := s.letInBefore(r); before != nil {
+func (g *gate) handOn(ctx context.Context, r *http.Request, e *entry, p *sso.Principal) *http.Request {
+	in := &guest{by: g, hash: e.hash, principal: p, sent: r.Header}
+	if before := g.letInBefore(r); before != nil {
 		in.sent = before.sent
 	}
-	l := s.live.Load()
+	l := g.settings.Load()
 	r = r.WithContext(context.WithValue(ctx, principalKey{}, in))
 	r.Header = r.Header.Clone()
 	l.clean(r.Header, identity)
 	l.stripCredentials(r.Header)
-	s.setIdentity(r.Header, e)
+	g.setIdentity(r.Header, e)
 	if query := l.withoutBearer(r.URL.RawQuery); query != r.URL.RawQuery {
 		to := *r.URL
 		to.RawQuery = query
@@ -108,9 +106,9 @@ func (s *Server) handOn(ctx context.Context, r *http.Request, e *entry, p *sso.P
 	return r
 }
 
-// asSent is r with the credentials that handOn took away, for the bridge's own pages behind RequireSignIn.
-func (s *Server) asSent(r *http.Request) *http.Request {
-	if before := s.letInBefore(r); before != nil {
+// asSent is r with the credentials that handOn took away, for the bridge's own pages behind requireSignIn.
+func (g *gate) asSent(r *http.Request) *http.Request {
+	if before := g.letInBefore(r); before != nil {
 		r = r.WithContext(r.Context())
 		r.Header = before.sent
 	}
@@ -118,7 +116,7 @@ func (s *Server) asSent(r *http.Request) *http.Request {
 }
 
 // withoutIdentity is r without identity headers.
-func (l *live) withoutIdentity(r *http.Request) *http.Request {
+func (l *settings) withoutIdentity(r *http.Request) *http.Request {
 	posing := func(name string, _ []string) bool { return l.kindOf(name) == identity }
 	for name := range r.Header {
 		if posing(name, nil) {
@@ -131,7 +129,7 @@ func (l *live) withoutIdentity(r *http.Request) *http.Request {
 	return r
 }
 
-// PrincipalFrom returns whom a request acts for, after [Server.RequireSignIn]; nil elsewhere. It is shared with other
+// PrincipalFrom returns whom a request acts for, after [gate.requireSignIn]; nil elsewhere. It is shared with other
 // requests: do not change it.
 func PrincipalFrom(ctx context.Context) *sso.Principal {
 	if in, ok := ctx.Value(principalKey{}).(*guest); ok {

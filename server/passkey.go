@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -50,24 +48,6 @@ type ceremony struct {
 	Until   time.Time            `json:"u"`
 }
 
-// passkeysPossible reports whether browsers would make and use passkeys here: SITE_URL is https or this machine, and not an
-// IP address (WebAuthn §5.1.2: the RP ID is a domain). Whoever turns passwords off keeps them: they cannot be guessed, and
-// are the way in when the identity provider does not work.
-func (l *live) passkeysPossible() bool {
-	host := l.relyingParty()
-	_, err := netip.ParseAddr(host)
-	return err != nil && (l.cookie.secure || host == "localhost")
-}
-
-// relyingParty is the RP ID: SITE_URL's host, so that no sibling site can ask for our passkeys.
-func (l *live) relyingParty() string {
-	u, err := url.Parse(string(l.cfg.SiteURL))
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
-}
-
 // authn is the verifier of ceremonies; [sso.NotFound] where there can be none.
 func (l *live) authn() (*webauthn.WebAuthn, error) {
 	if !l.passkeysPossible() {
@@ -101,8 +81,8 @@ func (u authnUser) WebAuthnDisplayName() string                { return u.accoun
 func (u authnUser) WebAuthnCredentials() []webauthn.Credential { return u.keys }
 
 // authnUser reads an account's passkeys. The handle of its first one is new: 256 random bits that say nothing.
-func (s *Server) authnUser(ctx context.Context, a sso.Account) (authnUser, error) {
-	keys, err := s.Store.Passkeys(ctx, a.ID)
+func (s *passkeys) authnUser(ctx context.Context, a sso.Account) (authnUser, error) {
+	keys, err := s.store.Passkeys(ctx, a.ID)
 	if err != nil {
 		return authnUser{}, err
 	}
@@ -123,8 +103,8 @@ func (s *Server) authnUser(ctx context.Context, a sso.Account) (authnUser, error
 }
 
 // withPasskeys returns who is signed in and may have passkeys; nil once it has sent someone to sign in.
-func (s *Server) withPasskeys(c echo.Context, l *live) (*sso.Principal, error) {
-	p, err := s.mustSignIn(c, l, loginPage(l, l.path(c.Request().URL.Path)))
+func (s *passkeys) withPasskeys(c echo.Context, l *live) (*sso.Principal, error) {
+	p, err := s.mustSignIn(c, loginPage(l, l.path(c.Request().URL.Path)))
 	if p != nil && !sso.MayUsePasskeys(p.Account, p.Administrator()) {
 		return nil, fmt.Errorf("account %d has no password and is no administrator: %w", p.Account.ID, sso.NotFound)
 	}
@@ -132,13 +112,13 @@ func (s *Server) withPasskeys(c echo.Context, l *live) (*sso.Principal, error) {
 }
 
 // handlePasskeysPage is GET /auth/passkeys.
-func (s *Server) handlePasskeysPage(c echo.Context) error {
+func (s *passkeys) handlePasskeysPage(c echo.Context) error {
 	l := s.live.Load()
 	p, err := s.withPasskeys(c, l)
 	if err != nil || p == nil {
 		return err
 	}
-	keys, err := s.Store.Passkeys(c.Request().Context(), p.Account.ID)
+	keys, err := s.store.Passkeys(c.Request().Context(), p.Account.ID)
 	if err != nil {
 		return err
 	}
@@ -153,7 +133,7 @@ func (s *Server) handlePasskeysPage(c echo.Context) error {
 }
 
 // handlePasskeyChange is POST /auth/passkeys: another name for a passkey, or its end.
-func (s *Server) handlePasskeyChange(c echo.Context) error {
+func (s *passkeys) handlePasskeyChange(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	p, err := s.withPasskeys(c, l)
 	if err != nil || p == nil {
@@ -164,7 +144,7 @@ func (s *Server) handlePasskeyChange(c echo.Context) error {
 		return err
 	}
 	id, name := values.Get("id"), passkeyName(values.Get("name"))
-	key, err := s.Store.Passkey(r.Context(), id)
+	key, err := s.store.Passkey(r.Context(), id)
 	if err == nil && key.AccountID != p.Account.ID {
 		err = sso.NotFound
 	}
@@ -173,7 +153,7 @@ func (s *Server) handlePasskeyChange(c echo.Context) error {
 	}
 	switch values.Get("do") {
 	case "rename":
-		err = s.Store.RenamePasskey(r.Context(), p.Account.ID, id, name, s.passkeyEvent(r, l, p.Account, "passkey renamed: %q → %q", key.Name, name))
+		err = s.store.RenamePasskey(r.Context(), p.Account.ID, id, name, s.passkeyEvent(r, l, p.Account, "passkey renamed: %q → %q", key.Name, name))
 	case "remove":
 		if !s.recent(p) {
 			location, err := s.KeepForm(r, values)
@@ -182,7 +162,7 @@ func (s *Server) handlePasskeyChange(c echo.Context) error {
 			}
 			return c.Redirect(http.StatusSeeOther, location)
 		}
-		err = s.Store.RemovePasskey(r.Context(), p.Account.ID, id, p.Session.Hash, s.passkeyEvent(r, l, p.Account, "passkey removed: %q", key.Name))
+		err = s.store.RemovePasskey(r.Context(), p.Account.ID, id, p.Session.Hash, s.passkeyEvent(r, l, p.Account, "passkey removed: %q", key.Name))
 	default:
 		err = fmt.Errorf("what to do with the passkey is missing: %w", sso.RequestMalformed)
 	}
@@ -192,7 +172,7 @@ func (s *Server) handlePasskeyChange(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, l.path("/auth/passkeys"))
 }
 
-func (s *Server) passkeyEvent(r *http.Request, l *live, a sso.Account, format string, args ...any) sso.Event {
+func (s *passkeys) passkeyEvent(r *http.Request, l *live, a sso.Account, format string, args ...any) sso.Event {
 	return sso.Event{At: s.Now(), Kind: sso.EventAccount, Reference: reference(r), Actor: a.Email, AccountID: a.ID, Email: a.Email,
 		Peer: l.peer(r), Detail: fmt.Sprintf(format, args...)}
 }
@@ -206,7 +186,7 @@ func passkeyName(typed string) string {
 
 // handlePasskeyCreate is POST /auth/passkeys/create: what the browser needs to make a passkey. It needs a fresh proof of
 // who the person is: a passkey is a way in for ever (SECURITY G3).
-func (s *Server) handlePasskeyCreate(c echo.Context) error {
+func (s *passkeys) handlePasskeyCreate(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	p, err := s.withPasskeys(c, l)
 	if err != nil || p == nil {
@@ -235,7 +215,7 @@ func (s *Server) handlePasskeyCreate(c echo.Context) error {
 }
 
 // handlePasskeyAdd is POST /auth/passkeys/add: the passkey that the browser made.
-func (s *Server) handlePasskeyAdd(c echo.Context) error {
+func (s *passkeys) handlePasskeyAdd(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	p, err := s.withPasskeys(c, l)
 	if err != nil || p == nil {
@@ -257,14 +237,14 @@ func (s *Server) handlePasskeyAdd(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.AddPasskey(r.Context(), key, s.passkeyEvent(r, l, p.Account, "passkey added: %q", key.Name)); err != nil {
+	if err := s.store.AddPasskey(r.Context(), key, s.passkeyEvent(r, l, p.Account, "passkey added: %q", key.Name)); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]string{"location": l.path("/auth/passkeys")})
 }
 
 // madePasskey verifies a passkey that a browser has made (WebAuthn §7.1).
-func (s *Server) madePasskey(w *webauthn.WebAuthn, cer ceremony, a sso.Account, in passkeyInput) (sso.Passkey, error) {
+func (s *passkeys) madePasskey(w *webauthn.WebAuthn, cer ceremony, a sso.Account, in passkeyInput) (sso.Passkey, error) {
 	answer, err := protocol.ParseCredentialCreationResponseBytes(in.Credential)
 	if err != nil {
 		return sso.Passkey{}, passkeyError(err)
@@ -284,7 +264,7 @@ func passkeyID(raw []byte) string { return base64.RawURLEncoding.EncodeToString(
 
 // handlePasskeyAsk is POST /auth/passkeys/ask: what the browser needs to sign with a passkey. It names no one's passkeys,
 // so it tells nothing about who has one.
-func (s *Server) handlePasskeyAsk(c echo.Context) error {
+func (s *passkeys) handlePasskeyAsk(c echo.Context) error {
 	l := s.live.Load()
 	w, err := l.authn()
 	if err != nil {
@@ -298,7 +278,7 @@ func (s *Server) handlePasskeyAsk(c echo.Context) error {
 }
 
 // handlePasskeySignIn is POST /auth/passkeys/sign-in.
-func (s *Server) handlePasskeySignIn(c echo.Context) error {
+func (s *passkeys) handlePasskeySignIn(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	in, to, err := l.readSignature(r)
 	if err != nil {
@@ -313,7 +293,7 @@ func (s *Server) handlePasskeySignIn(c echo.Context) error {
 }
 
 // handlePasskeyConfirm is POST /auth/confirm/passkey: a fresh proof of who is signed in.
-func (s *Server) handlePasskeyConfirm(c echo.Context) error {
+func (s *passkeys) handlePasskeyConfirm(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	p, err := s.withPasskeys(c, l)
 	if err != nil || p == nil {
@@ -335,7 +315,7 @@ func (s *Server) handlePasskeyConfirm(c echo.Context) error {
 }
 
 // provePasskey verifies a signature and calls use, which acts on what it proves. It leaves an event of a refusal.
-func (s *Server) provePasskey(c echo.Context, l *live, in passkeyInput, use func(sso.Account, sso.Credential) error) error {
+func (s *passkeys) provePasskey(c echo.Context, l *live, in passkeyInput, use func(sso.Account, sso.Credential) error) error {
 	r := c.Request()
 	account, by, err := s.verifyPasskey(c, l, in)
 	if err == nil {
@@ -352,7 +332,7 @@ func (s *Server) provePasskey(c echo.Context, l *live, in passkeyInput, use func
 }
 
 // verifyPasskey returns the account also with an error, once the signature is verified.
-func (s *Server) verifyPasskey(c echo.Context, l *live, in passkeyInput) (a sso.Account, by sso.Credential, err error) {
+func (s *passkeys) verifyPasskey(c echo.Context, l *live, in passkeyInput) (a sso.Account, by sso.Credential, err error) {
 	ctx := c.Request().Context()
 	w, err := l.authn()
 	if err != nil {
@@ -386,12 +366,12 @@ func (s *Server) verifyPasskey(c echo.Context, l *live, in passkeyInput) (a sso.
 	return a, by, err
 }
 
-func (s *Server) userOfPasskey(ctx context.Context, rawID []byte) (sso.Passkey, authnUser, error) {
-	key, err := s.Store.Passkey(ctx, passkeyID(rawID))
+func (s *passkeys) userOfPasskey(ctx context.Context, rawID []byte) (sso.Passkey, authnUser, error) {
+	key, err := s.store.Passkey(ctx, passkeyID(rawID))
 	if err != nil {
 		return key, authnUser{}, err
 	}
-	account, err := s.Store.Account(ctx, key.AccountID)
+	account, err := s.store.Account(ctx, key.AccountID)
 	if err != nil {
 		return key, authnUser{}, err
 	}
@@ -401,7 +381,7 @@ func (s *Server) userOfPasskey(ctx context.Context, rawID []byte) (sso.Passkey, 
 
 // usedPasskey is the passkey after this use. A counter that does not grow means that there are two of a passkey that cannot
 // be copied: it is refused, with a warning for administrators (WebAuthn §6.1.1, §7.2 step 22).
-func (s *Server) usedPasskey(r *http.Request, l *live, a sso.Account, key sso.Passkey, signed *webauthn.Credential) (sso.Credential, error) {
+func (s *passkeys) usedPasskey(r *http.Request, l *live, a sso.Account, key sso.Passkey, signed *webauthn.Credential) (sso.Credential, error) {
 	if signed.Authenticator.CloneWarning {
 		e := s.passkeyEvent(r, l, a, "passkey %q may have been copied: its counter went back from %d. Remove it if its owner cannot explain it",
 			key.Name, key.SignCount)
@@ -431,7 +411,7 @@ func passkeyError(err error) error {
 const networkSignatures = 120
 
 // beginCeremony answers with options, and keeps what was begun in the browser.
-func (s *Server) beginCeremony(c echo.Context, l *live, cer ceremony, options any) error {
+func (s *passkeys) beginCeremony(c echo.Context, l *live, cer ceremony, options any) error {
 	cer.Until = s.Now().Add(ceremonyLifetime)
 	name := l.cookieName("passkey")
 	http.SetCookie(c.Response(), l.sealedCookie(name, s.sealCookie(name, cer), int(ceremonyLifetime.Seconds())))
@@ -439,17 +419,17 @@ func (s *Server) beginCeremony(c echo.Context, l *live, cer ceremony, options an
 }
 
 // endCeremony returns what this browser began, once: the challenge is spent in the store, whatever comes of it.
-func (s *Server) endCeremony(c echo.Context, l *live, account int64) (ceremony, error) {
+func (s *passkeys) endCeremony(c echo.Context, l *live, account int64) (ceremony, error) {
 	var cer ceremony
 	name := l.cookieName("passkey")
 	if !s.openCookie(c.Request(), name, &cer) || !s.Now().Before(cer.Until) || cer.Account != account {
 		return ceremony{}, fmt.Errorf("this browser began nothing of the kind, or more than %v ago: %w", ceremonyLifetime, sso.PasskeyRefused)
 	}
-	if from := network(l.peer(c.Request())); account == 0 && !s.networks.add("passkey:"+from, networkSignatures, s.Now()) {
+	if from := network(l.peer(c.Request())); account == 0 && !s.networks.add(from, networkSignatures, s.Now()) {
 		return ceremony{}, fmt.Errorf("too many passkeys tried from %s: %w", from, sso.Throttled)
 	}
 	http.SetCookie(c.Response(), l.sealedCookie(name, "", -1))
-	err := s.Store.KeepHandoff(c.Request().Context(), "passkey:"+cer.Session.Challenge, []byte("spent"), cer.Until)
+	err := s.store.KeepHandoff(c.Request().Context(), "passkey:"+cer.Session.Challenge, []byte("spent"), cer.Until)
 	if errors.Is(err, sso.Conflict) {
 		return ceremony{}, fmt.Errorf("the challenge was used before: %w", sso.PasskeyRefused)
 	}

@@ -4,13 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -49,7 +45,7 @@ const (
 )
 
 // handleLogin is GET /login: the ways to sign in. With exactly one provider, and no other way, it goes straight there.
-func (s *Server) handleLogin(c echo.Context) error {
+func (s *local) handleLogin(c echo.Context) error {
 	l := s.live.Load()
 	to, err := l.landingOfQuery(c.Request().URL.RawQuery)
 	if err != nil {
@@ -68,14 +64,14 @@ func (s *Server) handleLogin(c echo.Context) error {
 }
 
 // passkeyAlone reports whether pages offer to sign in with a passkey where they offer no password: if anybody has one.
-func (s *Server) passkeyAlone(ctx context.Context, l *live) (bool, error) {
+func (s *local) passkeyAlone(ctx context.Context, l *live) (bool, error) {
 	if l.cfg.EnablePasswordLogin || !l.passkeysPossible() {
 		return false, nil
 	}
-	return s.Store.AnyPasskey(ctx)
+	return s.store.AnyPasskey(ctx)
 }
 
-func (s *Server) loginPage(l *live, to string) templates.Login {
+func (s *local) loginPage(l *live, to string) templates.Login {
 	return templates.Login{
 		Layout: s.layout(l), Providers: providers(l), Password: l.cfg.EnablePasswordLogin, Passkey: l.passkeysPossible(), ReturnTo: to,
 	}
@@ -89,7 +85,7 @@ func providers(l *live) []templates.Provider {
 }
 
 // handlePassword is POST /login. Unknown, SSO-only, deactivated and wrong are one answer, in the same time (SECURITY I3).
-func (s *Server) handlePassword(c echo.Context) error {
+func (s *local) handlePassword(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	values, err := bodyOf(r)
 	if err != nil {
@@ -142,7 +138,7 @@ func (k knownPassword) credential() sso.Credential {
 // refusal. Errors: those of use, [sso.PasswordRefused], [sso.Throttled], [sso.StoreUnavailable].
 //
 // Whatever the account, it does the same: one look into the store, one count, one hash, one event (SECURITY I3).
-func (s *Server) provePassword(r *http.Request, l *live, try attempt, use func(knownPassword) error) error {
+func (s *local) provePassword(r *http.Request, l *live, try attempt, use func(knownPassword) error) error {
 	ctx, now := r.Context(), s.Now()
 	account, hash, err := s.passwordHash(ctx, try.email)
 	if err != nil {
@@ -150,7 +146,7 @@ func (s *Server) provePassword(r *http.Request, l *live, try attempt, use func(k
 	}
 	g := s.guessOf(r, l, account, try.email)
 	// Counted before the hash is computed, so that many guesses at once are all counted.
-	over, err := s.Store.AddFailureWithin(ctx, g.limits, now.Add(-throttleWindow), now)
+	over, err := s.store.AddFailureWithin(ctx, g.limits, now.Add(-throttleWindow), now)
 	switch {
 	case err != nil:
 		return err
@@ -158,7 +154,7 @@ func (s *Server) provePassword(r *http.Request, l *live, try attempt, use func(k
 		return fmt.Errorf("%d failures of %s within %v: %w", g.limits[over], over, throttleWindow, sso.Throttled)
 	}
 	for range maxAnew {
-		ok, rehash, err := s.Passwords.Verify(ctx, hash, try.typed)
+		ok, rehash, err := s.passwords.Verify(ctx, hash, try.typed)
 		if err != nil {
 			return fmt.Errorf("%w: %w", err, sso.StoreUnavailable)
 		}
@@ -167,7 +163,7 @@ func (s *Server) provePassword(r *http.Request, l *live, try attempt, use func(k
 		}
 		known := knownPassword{account: account, hash: hash}
 		if rehash { // without it, the old one does for now
-			known.rehashed, _ = s.Passwords.Hash(ctx, try.typed)
+			known.rehashed, _ = s.passwords.Hash(ctx, try.typed)
 		}
 		err = use(known)
 		switch sso.CodeOf(err) {
@@ -190,8 +186,8 @@ func (s *Server) provePassword(r *http.Request, l *live, try attempt, use func(k
 }
 
 // passwordHash returns nothing, and no error, for an account that is not there.
-func (s *Server) passwordHash(ctx context.Context, email string) (sso.Account, string, error) {
-	account, hash, err := s.Store.PasswordHash(ctx, email)
+func (s *local) passwordHash(ctx context.Context, email string) (sso.Account, string, error) {
+	account, hash, err := s.store.PasswordHash(ctx, email)
 	if sso.CodeOf(err) == sso.NotFound {
 		return sso.Account{}, "", nil
 	}
@@ -200,37 +196,14 @@ func (s *Server) passwordHash(ctx context.Context, email string) (sso.Account, s
 
 // forgive takes back what a guess counted that was right. What it led to is done by now: a guess too many in the count
 // undoes none of that.
-func (s *Server) forgive(ctx context.Context, g guess, at time.Time) {
-	if err := s.Store.ForgiveFailures(ctx, g.own, g.others, at); err != nil {
+func (s *local) forgive(ctx context.Context, g guess, at time.Time) {
+	if err := s.store.ForgiveFailures(ctx, g.own, g.others, at); err != nil {
 		s.Log.WarnContext(ctx, "a right password still counts as a guess", "error", err)
 	}
 }
 
-// maxAnew bounds how often what somebody has shown is judged, when it is not what it was by the time it is acted on.
-const maxAnew = 4
-
-// bySettings runs a sign-in by the settings in force, and anew when others were saved before it was finished (SECURITY
-// D8). Run writes no answer when it returns [sso.SettingsChanged].
-func (s *Server) bySettings(ctx context.Context, run func(*live) error) error {
-	for try := 1; ; try++ {
-		err := run(s.live.Load())
-		if _, changed := errors.AsType[sso.SettingsChanged](err); !changed || try == maxAnew {
-			return err
-		}
-		if err := s.principals.catchUp(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-func (s *Server) recordRefusal(ctx context.Context, e sso.Event) {
-	if err := s.Store.Record(ctx, e); err != nil {
-		s.Log.ErrorContext(ctx, "event not recorded", "reference", e.Reference, "error", err)
-	}
-}
-
 // openLocal signs a browser in to an account without an identity provider, while that is allowed.
-func (s *Server) openLocal(c echo.Context, account sso.Account, by sso.Credential, how string) error {
+func (s *local) openLocal(c echo.Context, account sso.Account, by sso.Credential, how string) error {
 	r := c.Request()
 	return s.bySettings(r.Context(), func(l *live) error {
 		if by.Passkey == nil && !l.cfg.EnablePasswordLogin {
@@ -245,10 +218,10 @@ func (s *Server) openLocal(c echo.Context, account sso.Account, by sso.Credentia
 			Email: account.Email, Peer: session.Peer,
 		}
 		by.Settings = l.bridge.Settings
-		if err := s.Store.OpenSession(r.Context(), session, by, e); err != nil {
+		if err := s.store.OpenSession(r.Context(), session, by, e); err != nil {
 			return err
 		}
-		s.endReplaced(r, l)
+		s.endReplaced(r)
 		s.Log.InfoContext(r.Context(), "signed in", "account", account.ID, "provider", how, "reference", e.Reference, "peer", e.Peer,
 			"request_id", requestID(r))
 		if by.Passkey == nil {
@@ -259,7 +232,7 @@ func (s *Server) openLocal(c echo.Context, account sso.Account, by sso.Credentia
 	})
 }
 
-func (s *Server) newSession(r *http.Request, l *live, accountID int64, how string) (session sso.Session, id string) {
+func (s *local) newSession(r *http.Request, l *live, accountID int64, how string) (session sso.Session, id string) {
 	now := s.Now()
 	id = sso.NewSessionID()
 	session = sso.Session{
@@ -279,7 +252,7 @@ type guess struct {
 
 // guessOf counts under the account, not under what was typed (SECURITY I2), and for an unknown one under its e-mail, so
 // that it is throttled like any other.
-func (s *Server) guessOf(r *http.Request, l *live, account sso.Account, email string) guess {
+func (s *local) guessOf(r *http.Request, l *live, account sso.Account, email string) guess {
 	who := "account:" + strconv.FormatInt(account.ID, 10)
 	if account.ID == 0 {
 		sum := sha256.Sum256([]byte(sso.EmailKey(email)))
@@ -297,22 +270,6 @@ func (s *Server) guessOf(r *http.Request, l *live, account sso.Account, email st
 	}
 }
 
-func network(peer string) string {
-	addr, err := netip.ParseAddr(peer)
-	if err != nil {
-		return peer
-	}
-	bits := 24
-	if addr = addr.Unmap(); addr.Is6() {
-		bits = 48
-	}
-	prefix, err := addr.Prefix(bits)
-	if err != nil {
-		return peer
-	}
-	return prefix.String()
-}
-
 // deviceLifetime is how long a browser in which someone signed in with a password keeps a count of its own.
 const deviceLifetime = 180 * 24 * time.Hour
 
@@ -325,20 +282,12 @@ type device struct {
 
 func (l *live) deviceCookieName() string { return l.cookieName("device") }
 
-// cookieName is the name of a cookie of ours besides the session's.
-func (l *live) cookieName(what string) string {
-	if l.cookie.secure {
-		return "__Host-ssobridge-" + what
-	}
-	return "ssobridge-" + what
-}
-
-func (s *Server) deviceCookie(l *live, account sso.Account) *http.Cookie {
+func (s *local) deviceCookie(l *live, account sso.Account) *http.Cookie {
 	value := s.sealCookie(l.deviceCookieName(), device{account.ID, rand.Text(), s.Now().Add(deviceLifetime)})
 	return l.sealedCookie(l.deviceCookieName(), value, int(deviceLifetime.Seconds()))
 }
 
-func (s *Server) deviceOf(r *http.Request, l *live, account sso.Account) (string, bool) {
+func (s *local) deviceOf(r *http.Request, l *live, account sso.Account) (string, bool) {
 	var d device
 	if account.ID == 0 || !s.openCookie(r, l.deviceCookieName(), &d) || d.Account != account.ID || !s.Now().Before(d.Until) {
 		return "", false
@@ -346,37 +295,8 @@ func (s *Server) deviceOf(r *http.Request, l *live, account sso.Account) (string
 	return d.ID, true
 }
 
-func (l *live) sealedCookie(name, value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: l.cookie.secure, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-	}
-}
-
-// sealCookie writes v so that only we can read it, and only as the cookie of that name.
-func (s *Server) sealCookie(name string, v any) string {
-	plain, err := json.Marshal(v)
-	if err != nil {
-		return "" // our own small structs: cannot happen, and "" opens as nothing
-	}
-	return base64.RawURLEncoding.EncodeToString(s.flows.Seal(plain, name))
-}
-
-// openCookie reads what sealCookie wrote; false for anything else.
-func (s *Server) openCookie(r *http.Request, name string, v any) bool {
-	value, ok := cookieValue(r.Header["Cookie"], name)
-	if !ok {
-		return false
-	}
-	sealed, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil {
-		return false
-	}
-	plain, err := s.flows.Open(sealed, name)
-	return err == nil && json.Unmarshal(plain, v) == nil
-}
-
 // handlePasswordPage is GET /auth/password, for someone who has a password to change.
-func (s *Server) handlePasswordPage(c echo.Context) error {
+func (s *local) handlePasswordPage(c echo.Context) error {
 	l := s.live.Load()
 	p, err := s.withPassword(c, l)
 	if err != nil || p == nil {
@@ -389,8 +309,8 @@ func (s *Server) handlePasswordPage(c echo.Context) error {
 
 // withPassword returns who is signed in; nil once it has sent someone to sign in. Who has no password finds nothing here:
 // accounts of an identity provider cannot get one (SECURITY E3).
-func (s *Server) withPassword(c echo.Context, l *live) (*sso.Principal, error) {
-	p, err := s.mustSignIn(c, l, loginPage(l, l.path(c.Request().URL.Path)))
+func (s *local) withPassword(c echo.Context, l *live) (*sso.Principal, error) {
+	p, err := s.mustSignIn(c, loginPage(l, l.path(c.Request().URL.Path)))
 	if p != nil && !p.Account.HasPassword {
 		return nil, fmt.Errorf("account %d has no password: %w", p.Account.ID, sso.NotFound)
 	}
@@ -399,7 +319,7 @@ func (s *Server) withPassword(c echo.Context, l *live) (*sso.Principal, error) {
 
 // handlePasswordChange is POST /auth/password. The old password is the proof that SECURITY G3 asks for; all other sessions
 // of the account end (D4), and this one gets a new id (D3).
-func (s *Server) handlePasswordChange(c echo.Context) error {
+func (s *local) handlePasswordChange(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	values, err := bodyOf(r)
 	if err != nil {
@@ -443,23 +363,23 @@ func newPasswordErrors(chosen, again string, account sso.Account) (first, second
 }
 
 // refusedForm answers a form with what was wrong, as a page or as the error.
-func (s *Server) refusedForm(c echo.Context, page templates.Page, why string) error {
+func (s *local) refusedForm(c echo.Context, page templates.Page, why string) error {
 	if formOf(c.Request()) != formPage {
 		return fmt.Errorf("%s: %w", why, sso.Invalid)
 	}
 	return s.page(c.Response(), http.StatusBadRequest, page)
 }
 
-func (s *Server) changePassword(c echo.Context, l *live, known knownPassword, chosen string) error {
+func (s *local) changePassword(c echo.Context, l *live, known knownPassword, chosen string) error {
 	r := c.Request()
-	hash, err := s.Passwords.Hash(r.Context(), chosen)
+	hash, err := s.passwords.Hash(r.Context(), chosen)
 	if err != nil {
 		return err
 	}
 	session, id := s.newSession(r, l, known.account.ID, "password")
 	e := sso.Event{At: session.CreatedAt, Kind: sso.EventAccount, Reference: reference(r), Actor: known.account.Email, Peer: session.Peer,
 		Detail: "password changed; all other sessions ended"}
-	if err := s.Store.ChangePassword(r.Context(), known.account.ID, known.hash, hash, session, e); err != nil {
+	if err := s.store.ChangePassword(r.Context(), known.account.ID, known.hash, hash, session, e); err != nil {
 		return err
 	}
 	s.seeChanges(r)

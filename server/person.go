@@ -28,7 +28,7 @@ type currentUser struct {
 
 // handleCurrentUser is GET /api/user/current.
 func (s *Server) handleCurrentUser(c echo.Context) error {
-	p, err := s.principal(c.Request(), s.live.Load())
+	p, err := s.principal(c.Request())
 	switch {
 	case err != nil:
 		return err
@@ -60,7 +60,7 @@ func orNull(s string) *string {
 // handleHome is GET / where no app stands behind the bridge.
 func (s *Server) handleHome(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	p, err := s.principal(r, l)
+	p, err := s.principal(r)
 	if err != nil {
 		return err
 	}
@@ -82,14 +82,14 @@ func (s *Server) handleHome(c echo.Context) error {
 func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principal) error {
 	who := person(p.Account)
 	page.Person = &who
-	if s.Administration != nil && p.Administrator() {
+	if s.options.Administration != nil && p.Administrator() {
 		page.User = &templates.UserMenu{Name: who.Label(), AdminURL: s.live.Load().path("/admin")}
 	}
 	page.HasPassword, page.HasPasskeys = p.Account.HasPassword, sso.MayUsePasskeys(p.Account, p.Administrator())
 	for _, g := range p.Groups {
 		page.Groups = append(page.Groups, g.Name)
 	}
-	list, _, err := s.Store.Sessions(r.Context(), sso.SessionQuery{AccountID: p.Account.ID})
+	list, _, err := s.options.Store.Sessions(r.Context(), sso.SessionQuery{AccountID: p.Account.ID})
 	if err != nil {
 		return err
 	}
@@ -107,18 +107,12 @@ func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principa
 // handleLogoutPage is GET /auth/logout: it asks, because a link alone must not sign anyone out (SECURITY D7).
 func (s *Server) handleLogoutPage(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	named, err := l.sessionsOf(r)
+	p, err := s.anyOf(r)
 	if err != nil {
 		return err
 	}
-	var p *sso.Principal
-	for i := 0; i < len(named) && p == nil; i++ { // of two cookies too: this is the way out
-		if p, err = s.principalOf(r.Context(), named[i]); err != nil {
-			return err
-		}
-	}
 	if p == nil {
-		return s.page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.layout(l), SignInURL: s.signInURL(l)})
+		return s.page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.layout(l), SignInURL: l.signInURL()})
 	}
 	return s.page(c.Response(), http.StatusOK, templates.Logout{Layout: s.layout(l), Person: person(p.Account), ReturnTo: l.returnPath(c.QueryParam("return_to"))})
 }
@@ -127,7 +121,7 @@ func (s *Server) handleLogoutPage(c echo.Context) error {
 // scope=others ends the person's other ones, scope=session the one that is named.
 func (s *Server) handleLogout(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	p, err := s.principal(r, l)
+	p, err := s.principal(r)
 	if err != nil {
 		return err
 	}
@@ -146,7 +140,7 @@ func (s *Server) handleLogout(c echo.Context) error {
 		}
 		return c.Redirect(http.StatusSeeOther, l.path("/"))
 	}
-	if err := s.endNamed(r, l, sso.EventSignOut, ""); err != nil {
+	if err := s.endNamed(r, sso.EventSignOut, ""); err != nil {
 		return err
 	}
 	l.clearSessionCookie(c.Response(), r)
@@ -161,34 +155,8 @@ func (l *live) returnPath(raw string) string {
 	return ""
 }
 
-// endNamed ends every session that a request names, each with an event of its own. A sign-out also ends those that
-// nobody could use now.
-func (s *Server) endNamed(r *http.Request, l *live, kind sso.EventKind, detail string) error {
-	named, err := l.sessionsOf(r)
-	if err != nil || len(named) == 0 {
-		return err
-	}
-	for _, hash := range named {
-		p, err := s.principalOf(r.Context(), hash)
-		if err != nil {
-			return err
-		}
-		if p == nil && kind != sso.EventSignOut {
-			continue
-		}
-		e := s.sessionEvent(r, l, p, kind)
-		e.Detail = detail
-		if _, err := s.Store.EndSession(r.Context(), hash, e); err != nil {
-			return err
-		}
-		s.principals.forget(hash)
-	}
-	s.seeChanges(r)
-	return nil
-}
-
 func (s *Server) endOthers(r *http.Request, l *live, p *sso.Principal, scope string, named sso.SessionHash) error {
-	list, _, err := s.Store.Sessions(r.Context(), sso.SessionQuery{AccountID: p.Account.ID, Page: sso.Page{Limit: sso.MaxLimit}})
+	list, _, err := s.options.Store.Sessions(r.Context(), sso.SessionQuery{AccountID: p.Account.ID, Page: sso.Page{Limit: sso.MaxLimit}})
 	if err != nil {
 		return err
 	}
@@ -196,58 +164,13 @@ func (s *Server) endOthers(r *http.Request, l *live, p *sso.Principal, scope str
 		if session.Hash == p.Session.Hash || scope == "session" && session.Hash != named {
 			continue
 		}
-		if _, err := s.Store.EndSession(r.Context(), session.Hash, s.sessionEvent(r, l, p, sso.EventSession)); err != nil {
+		if _, err := s.options.Store.EndSession(r.Context(), session.Hash, s.sessionEvent(r, p, sso.EventSession)); err != nil {
 			return err
 		}
 		s.principals.forget(session.Hash)
 	}
 	s.seeChanges(r)
 	return nil
-}
-
-// besides returns whose live sessions a request names with several cookies. None of these counts as signed in; a sign-in
-// ends them all, so it must not pass over the question for that reason (SECURITY C8).
-func (s *Server) besides(r *http.Request, l *live) (all []*sso.Principal, err error) {
-	if _, n := soleCookie(r.Header["Cookie"], l.cookie.name); n < 2 {
-		return nil, nil
-	}
-	named, err := l.sessionsOf(r)
-	if err != nil {
-		return nil, err
-	}
-	for _, hash := range named {
-		p, err := s.principalOf(r.Context(), hash)
-		if err != nil {
-			return nil, err
-		}
-		if p != nil {
-			all = append(all, p)
-		}
-	}
-	return all, nil
-}
-
-// endReplaced ends what sessions this browser has had, once it has another: whoever knows an old id, knows nothing any more
-// (SECURITY D3; ASVS 7.2.4). The sign-in stands whatever comes of it.
-func (s *Server) endReplaced(r *http.Request, l *live) {
-	if err := s.endNamed(r, l, sso.EventSession, "replaced by a new sign-in in the same browser"); err != nil {
-		s.Log.WarnContext(r.Context(), "the session before was not ended", "error", err)
-	}
-}
-
-// seeChanges makes this replica act on what was just changed, before the answer goes out.
-func (s *Server) seeChanges(r *http.Request) {
-	if err := s.principals.catchUp(r.Context()); err != nil {
-		s.Log.WarnContext(r.Context(), "changes not followed", "error", err)
-	}
-}
-
-func (s *Server) sessionEvent(r *http.Request, l *live, p *sso.Principal, kind sso.EventKind) sso.Event {
-	e := sso.Event{At: s.Now(), Kind: kind, Reference: reference(r), Peer: l.peer(r)}
-	if p != nil {
-		e.AccountID, e.Email, e.Provider = p.Account.ID, p.Account.Email, p.Session.Provider
-	}
-	return e
 }
 
 // loggedOut answers a sign-out: a page goes on to JWT_LOGOUT_URI, or says that it is done; a program gets JSON with the
@@ -263,19 +186,9 @@ func (s *Server) loggedOut(c echo.Context, l *live, to string) error {
 	case logoutURI != nil:
 		return c.Redirect(http.StatusSeeOther, *logoutURI)
 	}
-	again := s.signInURL(l)
+	again := l.signInURL()
 	if again != "" && to != "" {
 		again += "?return_to=" + url.QueryEscape(to)
 	}
 	return s.page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.layout(l), SignInURL: again})
-}
-
-func (s *Server) signInURL(l *live) string {
-	switch {
-	case l.bridge.Provider != nil:
-		return l.path("/auth/sso")
-	case l.cfg.EnablePasswordLogin, l.passkeysPossible():
-		return l.path("/login")
-	}
-	return ""
 }

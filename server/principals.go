@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -468,39 +465,4 @@ func (p *principals) whole(ctx context.Context, e *entry) (*sso.Principal, error
 		e.whole.Store(read)
 	}
 	return read, err
-}
-
-// principal returns who a request acts for; nil, nil when no one.
-func (s *Server) principal(r *http.Request, l *live) (*sso.Principal, error) {
-	hash, ok := l.sessionOf(r)
-	if !ok {
-		return nil, nil
-	}
-	return s.principalOf(r.Context(), hash)
-}
-
-// principalOf returns whose session it is; nil, nil when no one's.
-func (s *Server) principalOf(ctx context.Context, hash sso.SessionHash) (*sso.Principal, error) {
-	var p *sso.Principal
-	e, err := s.principals.find(ctx, hash)
-	if err == nil {
-		p, err = s.principals.whole(ctx, e)
-	}
-	if sso.CodeOf(err) == sso.NotSignedIn {
-		return nil, nil
-	}
-	return p, err
-}
-
-// mustSignIn returns who a request acts for; nil once it has sent someone who wants a page to sign in. Other requests of no
-// one get [sso.NotSignedIn].
-func (s *Server) mustSignIn(c echo.Context, l *live, signIn string) (*sso.Principal, error) {
-	p, err := s.principal(c.Request(), l)
-	switch {
-	case err != nil || p != nil:
-		return p, err
-	case c.Request().Method == http.MethodGet, c.Request().Method == http.MethodHead:
-		return nil, c.Redirect(http.StatusFound, signIn)
-	}
-	return nil, sso.NotSignedIn
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -15,13 +16,13 @@ import (
 
 // proxied is what reverseProxy hands to the proxy's functions.
 type proxied struct {
-	entry  *entry // nil: anyone, on a public path
-	public bool   // the path is everyone's
-	live   *live
-	server *Server
-	asked  *http.Request // as it came
-	id     string        // of the request
-	upload *upload       // its body; nil: none
+	entry    *entry // nil: anyone, on a public path
+	public   bool   // the path is everyone's
+	settings *settings
+	gate     *gate
+	asked    *http.Request // as it came
+	id       string        // of the request
+	upload   *upload       // its body; nil: none
 }
 
 type proxiedKey struct{}
@@ -41,20 +42,20 @@ func newProxy(upstream *url.URL, transport http.RoundTripper, errorLog *log.Logg
 
 func rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 	p := pr.In.Context().Value(proxiedKey{}).(proxied)
-	pr.Out.URL.RawQuery = p.live.withoutBearer(pr.In.URL.RawQuery) // as it was sent: the library drops what Go cannot parse
+	pr.Out.URL.RawQuery = p.settings.withoutBearer(pr.In.URL.RawQuery) // as it was sent: the library drops what Go cannot parse
 	pr.SetURL(upstream)
 	pr.Out.Host = pr.In.Host
 	h := pr.Out.Header
 	keepWebSocketOnly(h)
-	p.live.clean(h, identity, target, forwarded)
-	p.live.stripCredentials(h)
-	h.Set("X-Forwarded-For", p.live.peer(pr.In))
+	p.settings.clean(h, identity, target, forwarded)
+	p.settings.stripCredentials(h)
+	h.Set("X-Forwarded-For", p.settings.peer(pr.In))
 	h.Set("X-Forwarded-Host", pr.In.Host)
-	h.Set("X-Forwarded-Proto", map[bool]string{true: "https", false: "http"}[p.live.cookie.secure])
-	p.server.setIdentity(h, p.entry)
+	h.Set("X-Forwarded-Proto", map[bool]string{true: "https", false: "http"}[p.settings.cookie.secure])
+	p.gate.setIdentity(h, p.entry)
 	if len(pr.In.Trailer) > 0 {
 		pr.Out.Body = &trailing{pr.Out.Body, pr.In.Trailer, pr.Out.Trailer}
-		p.live.cleanTrailer(pr.Out.Trailer)
+		p.settings.cleanTrailer(pr.Out.Trailer)
 	}
 }
 
@@ -68,39 +69,39 @@ func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, context.Canceled): // the client went away, or it closed its half: an empty 200 would be a lie
 		panic(http.ErrAbortHandler)
 	default:
-		p.server.Log.Error("upstream does not answer", "error", err)
+		p.gate.Log.Error("upstream does not answer", "error", err)
 		err = sso.UpstreamDown
 	}
 	p.upload.endConnection(w.Header())
 	w.Header()[requestIDHeader] = []string{p.id}
-	p.server.refuseApp(w, p.asked, p.live, p.live.wantedHere(p.asked), err) // r has the app's path, and credentials removed
+	p.gate.refuseApp(w, p.asked, p.settings, p.settings.wantedHere(p.asked), err) // r has the app's path, and credentials removed
 }
 
 // reverseProxy answers for the app behind UPSTREAM: who may pass, passes; a browser that is not signed in is sent to sign
 // in and comes back to the page it wanted, and anything else gets 401.
-func (s *Server) reverseProxy(w http.ResponseWriter, r *http.Request) {
-	l := s.live.Load()
-	e, rule, err := s.letIn(r, l)
+func (g *gate) reverseProxy(w http.ResponseWriter, r *http.Request) {
+	l := g.settings.Load()
+	e, rule, err := g.letIn(r, l)
 	switch {
 	case err == nil:
-		s.pass(w, r, l, e, rule)
+		g.pass(w, r, l, e, rule)
 	case sso.CodeOf(err) == sso.NotSignedIn && wantsPage(r.Method, r.Header):
 		http.Redirect(w, r, l.signInPath(r), http.StatusFound)
 	default:
-		s.refuseApp(w, r, l, l.wantedHere(r), err)
+		g.refuseApp(w, r, l, l.wantedHere(r), err)
 	}
 }
 
 // letIn decides whether a request may pass to the app, for whom and by which rule. A nil entry without an error is anyone,
 // on a public path.
-func (s *Server) letIn(r *http.Request, l *live) (e *entry, rule sso.AccessRule, err error) {
+func (g *gate) letIn(r *http.Request, l *settings) (e *entry, rule sso.AccessRule, err error) {
 	if rule, err = l.decide(withoutPort(r.Host), r.Method, r.URL.EscapedPath(), r.Header); err != nil {
 		return nil, rule, err
 	}
 	if err = l.checkTarget(r.URL); err != nil {
 		return nil, rule, err
 	}
-	if e, err = s.admit(r, l, rule); e == nil {
+	if e, err = g.admit(r, l, rule); e == nil {
 		return nil, rule, err
 	}
 	if err = l.checkOrigin(r); err != nil && rule.Public {
@@ -110,15 +111,15 @@ func (s *Server) letIn(r *http.Request, l *live) (e *entry, rule sso.AccessRule,
 }
 
 // signInPath begins a sign-in that ends where r was to go, without a token that was in it (SECURITY B5).
-func (l *live) signInPath(r *http.Request) string {
+func (l *settings) signInPath(r *http.Request) string {
 	to := *r.URL
 	to.RawQuery = sso.WithoutToken(l.withoutBearer(to.RawQuery))
 	return l.path("/auth/sso?redirect=" + url.QueryEscape(oneSlash(to.RequestURI())))
 }
 
 // pass hands a request to the app, for as long as its session lasts.
-func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry, rule sso.AccessRule) {
-	p := proxied{entry: e, public: rule.Public, live: l, server: s, asked: r, id: w.Header().Get(requestIDHeader)}
+func (g *gate) pass(w http.ResponseWriter, r *http.Request, l *settings, e *entry, rule sso.AccessRule) {
+	p := proxied{entry: e, public: rule.Public, settings: l, gate: g, asked: r, id: w.Header().Get(requestIDHeader)}
 	l.leaveToApp(w.Header())
 	body := r.Body
 	if r.ContentLength != 0 && body != nil {
@@ -129,7 +130,7 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry,
 	ctx := noteUpload(context.WithValue(r.Context(), proxiedKey{}, p), p.upload != nil)
 	if e != nil {
 		var done func()
-		ctx, done = s.principals.watch(ctx, e, rule.Groups)
+		ctx, done = g.principals.watch(ctx, e, rule.Groups)
 		defer done()
 		// An upload stands in a read that no context ends.
 		defer context.AfterFunc(ctx, func() {
@@ -142,3 +143,7 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, l *live, e *entry,
 	r.Body = body
 	l.proxy.ServeHTTP(w, r)
 }
+
+// oneSlash is a target, path and query, with one slash in front, where people write two by mistake: what begins with two
+// names a host to browsers, and no sign-in ends there (SECURITY B1).
+func oneSlash(target string) string { return "/" + strings.TrimLeft(target, "/") }

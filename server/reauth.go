@@ -32,12 +32,12 @@ type proofStore interface {
 
 // Recent reports whether the person behind a request proved a short while ago who they are: by signing in, or at
 // /auth/confirm.
-func (s *Server) Recent(r *http.Request) bool {
-	p, err := s.principal(r, s.live.Load())
+func (s *local) Recent(r *http.Request) bool {
+	p, err := s.principal(r)
 	return err == nil && s.recent(p)
 }
 
-func (s *Server) recent(p *sso.Principal) bool {
+func (s *local) recent(p *sso.Principal) bool {
 	if p == nil {
 		return false
 	}
@@ -46,15 +46,15 @@ func (s *Server) recent(p *sso.Principal) bool {
 }
 
 // ConfirmURL is where a person proves anew who they are, and comes back to a path of this site.
-func (s *Server) ConfirmURL(returnTo string) string {
+func (s *local) ConfirmURL(returnTo string) string {
 	return s.live.Load().path("/auth/confirm?" + url.Values{"return_to": {returnTo}}.Encode())
 }
 
 // KeepForm keeps a form that was posted to where r was, until its person has proved who they are, and returns where to
 // send the browser. Afterwards a page offers to send the form once more, so that nothing which was typed is lost.
-func (s *Server) KeepForm(r *http.Request, form url.Values) (location string, err error) {
+func (s *local) KeepForm(r *http.Request, form url.Values) (location string, err error) {
 	l := s.live.Load()
-	p, err := s.principal(r, l)
+	p, err := s.principal(r)
 	switch {
 	case err != nil:
 		return "", err
@@ -77,23 +77,23 @@ type keptForm struct {
 	Until   time.Time  `json:"u"`
 }
 
-func (s *Server) keepForm(ctx context.Context, id string, f keptForm) error {
+func (s *local) keepForm(ctx context.Context, id string, f keptForm) error {
 	data, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
-	return s.Store.KeepHandoff(ctx, "form:"+id, data, f.Until)
+	return s.store.KeepHandoff(ctx, "form:"+id, data, f.Until)
 }
 
 // handleResume is GET /auth/confirm/resume: the form that was kept, as it was typed, to be sent with one press.
-func (s *Server) handleResume(c echo.Context) error {
+func (s *local) handleResume(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	p, err := s.mustSignIn(c, l, l.path("/login"))
+	p, err := s.mustSignIn(c, l.path("/login"))
 	if err != nil || p == nil {
 		return err
 	}
 	id := c.QueryParam("form")
-	data, err := s.Store.TakeHandoff(r.Context(), "form:"+id)
+	data, err := s.store.TakeHandoff(r.Context(), "form:"+id)
 	if err != nil {
 		return err
 	}
@@ -117,13 +117,13 @@ func (s *Server) handleResume(c echo.Context) error {
 }
 
 // handleConfirmPage is GET /auth/confirm: the ways in which this person can prove who they are.
-func (s *Server) handleConfirmPage(c echo.Context) error {
+func (s *local) handleConfirmPage(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	to, err := l.landingOfQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
-	p, err := s.mustSignIn(c, l, loginPage(l, to))
+	p, err := s.mustSignIn(c, loginPage(l, to))
 	if err != nil || p == nil {
 		return err
 	}
@@ -137,10 +137,10 @@ func (s *Server) handleConfirmPage(c echo.Context) error {
 	return s.page(c.Response(), http.StatusOK, page)
 }
 
-func (s *Server) confirmPage(r *http.Request, l *live, p *sso.Principal, to string) (templates.Confirm, error) {
+func (s *local) confirmPage(r *http.Request, l *live, p *sso.Principal, to string) (templates.Confirm, error) {
 	page := templates.Confirm{Layout: s.layout(l), Person: person(p.Account), ReturnTo: to, Password: p.Account.HasPassword}
 	if l.passkeysPossible() {
-		keys, err := s.Store.Passkeys(r.Context(), p.Account.ID)
+		keys, err := s.store.Passkeys(r.Context(), p.Account.ID)
 		if err != nil {
 			return page, err
 		}
@@ -154,7 +154,7 @@ func (s *Server) confirmPage(r *http.Request, l *live, p *sso.Principal, to stri
 }
 
 // handleConfirm is POST /auth/confirm: a proof by password.
-func (s *Server) handleConfirm(c echo.Context) error {
+func (s *local) handleConfirm(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	values, err := bodyOf(r)
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *Server) handleConfirm(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.mustSignIn(c, l, l.path("/login"))
+	p, err := s.mustSignIn(c, l.path("/login"))
 	if err != nil || p == nil {
 		return err
 	}
@@ -195,13 +195,13 @@ func (s *Server) handleConfirm(c echo.Context) error {
 }
 
 // proved notes a fresh proof of a person: their session gets a new id (SECURITY D3).
-func (s *Server) proved(c echo.Context, l *live, p *sso.Principal, by sso.Credential, how string) error {
+func (s *local) proved(c echo.Context, l *live, p *sso.Principal, by sso.Credential, how string) error {
 	r := c.Request()
 	id := sso.NewSessionID()
 	hash, _ := sso.HashSessionID(id)
-	e := s.sessionEvent(r, l, p, sso.EventProof)
+	e := s.sessionEvent(r, p, sso.EventProof)
 	e.Detail = "by " + how
-	if err := s.Store.RenewSession(r.Context(), p.Session.Hash, hash, by, s.Now(), e); err != nil {
+	if err := s.store.RenewSession(r.Context(), p.Session.Hash, hash, by, s.Now(), e); err != nil {
 		return err
 	}
 	s.principals.forget(p.Session.Hash)
@@ -218,7 +218,7 @@ type shown struct {
 
 // shownProblem is what a form says when a password was refused or there were too many; ok is false for other errors, and
 // for clients that want no page.
-func (s *Server) shownProblem(c echo.Context, err error) (shown, bool) {
+func (s *local) shownProblem(c echo.Context, err error) (shown, bool) {
 	r, code := c.Request(), sso.CodeOf(err)
 	if formOf(r) != formPage || code != sso.PasswordRefused && code != sso.Throttled {
 		return shown{}, false

@@ -1,11 +1,9 @@
 package server
 
 import (
-	"context"
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -123,42 +121,47 @@ const requestIDHeader = "X-Request-Id"
 // handlerTimeout bounds the bridge's own handlers; the reverse proxy is not among them.
 const handlerTimeout = 30 * time.Second
 
-// serveOwn answers on one of the bridge's own routes, in time: what waits for a database or an identity provider fails with
-// its own error when the time is over (SECURITY L8). Nothing here looks at what the handler returns.
-func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request, id string) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.handlerTimeout)
-	defer cancel()
-	ctx = context.WithValue(ctx, requestInfoKey{}, &requestInfo{id: id, reference: sso.NewReference()})
-	boundBody(w, r)
-	s.echo.ServeHTTP(w, r.WithContext(ctx))
-}
-
 // recovered makes a panic the 500 of its own request and of no other (SECURITY L5).
-func (s *Server) recovered(w http.ResponseWriter, r *http.Request) {
+func (web *web) recovered(w http.ResponseWriter, r *http.Request) {
 	p := recover()
 	switch {
 	case p == nil:
 	case p == http.ErrAbortHandler: // the server's own way to drop a connection
 		panic(p)
 	default:
-		s.Log.ErrorContext(r.Context(), "panic", "panic", p, "path", asked(r).Path, "stack", string(debug.Stack()))
-		s.serveRefusal(w, r, sso.Internal)
+		web.Log.ErrorContext(r.Context(), "panic", "panic", p, "path", asked(r).Path, "stack", string(debug.Stack()))
+		web.serveRefusal(w, r, sso.Internal)
 	}
 }
 
-// boundBody gives a request for one of our own routes little time to send its body, which is small: a client that dribbles
-// holds nothing for long (SECURITY L2). The reverse proxy carries uploads of any length.
-func boundBody(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
-		// It fails where a server without deadlines mounts us; then its own time-outs must do.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+// noteWanted notes where a sign-in was to end, for the page that says it failed: the flow knows best.
+func noteWanted(r *http.Request, l *live, returnTo string, flow *sso.Flow) {
+	info := infoOf(r)
+	if info == nil {
+		return
+	}
+	if flow != nil {
+		info.wanted = flow.ReturnTo
+	} else if to, err := l.bridge.Return.Parse(returnTo); err == nil {
+		info.wanted = to
 	}
 }
 
-const bodyTimeout = 15 * time.Second
-
-// bodyKind is the media type of a request's body, without parameters.
-func bodyKind(r *http.Request) string {
-	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	return strings.ToLower(strings.TrimSpace(kind))
+// wantedPath is where the person of a refused request wanted to go, as far as it may be believed.
+func wantedPath(r *http.Request, l *live) string {
+	if info := infoOf(r); info != nil && info.wanted != "" {
+		return info.wanted
+	}
+	q, err := sso.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return "/"
+	}
+	for _, name := range []string{"return_to", "redirect"} {
+		if v := q[name]; len(v) == 1 {
+			if to, err := l.bridge.Return.Parse(v[0]); err == nil {
+				return to
+			}
+		}
+	}
+	return "/"
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,19 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/time/rate"
 
 	"github.com/ssobridge/ssobridge/server/metrics"
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/setting"
-	"github.com/ssobridge/ssobridge/static"
-	"github.com/ssobridge/ssobridge/templates"
 )
 
 // Options are what a Server is made of. Store, Passwords, SecretKey, Now and Log are required.
@@ -75,42 +68,24 @@ type Signer interface {
 
 // Server answers HTTP. Make one with [New]; it is an [http.Handler] that can be mounted at the root of any server.
 type Server struct {
-	Options
-	live       atomic.Pointer[live]
-	principals *principals
-	echo       *echo.Echo
-	pages      *templates.Pages
-
-	pagesElsewhere *templates.Pages // those that a proxy shows under the address of an app
-	flows          *seal.Box
-	metrics        *metrics.Metrics
-	transport      *http.Transport // to UPSTREAM
-	appCookie      sync.Once       // the warning about an app that sets our cookies
-	unsigned       *rate.Limiter   // of handoffs
-	tokens         tally           // handoffs with a token, by token
-	networks       tally           // what else anyone may have kept, by network
-	misasked       *rate.Limiter   // of log lines about questions of a proxy
-	warned         tally           // causes of proxy_refused that the log has had
-	handlerTimeout time.Duration
+	options Options
+	*web
+	*gate
+	*relyingParty
+	*local
+	echo *echo.Echo
 }
 
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
 func New(o Options, l Live) (*Server, error) {
+	w, err := newWeb(o, l)
+	if err != nil {
+		return nil, err
+	}
+	g := newGate(w, o.Store, o.Signer, o.SettingsChanged)
 	s := &Server{
-		Options: o, principals: newPrincipals(o.Store, o.Now, o.Log), metrics: cmp.Or(o.Metrics, metrics.New(o.Version)), transport: newTransport(),
-		unsigned: rate.NewLimiter(unsignedRate, unsignedBurst), misasked: rate.NewLimiter(rate.Every(10*time.Second), 5), tokens: tally{open: true},
-		handlerTimeout: handlerTimeout,
-	}
-	s.principals.reload = o.SettingsChanged
-	var err error
-	if s.flows, err = seal.New(o.SecretKey, "flow"); err != nil {
-		return nil, err
-	}
-	if s.pages, err = templates.New(static.URL, l.Config.PathPrefix); err != nil {
-		return nil, err
-	}
-	if s.pagesElsewhere, err = templates.New(static.URL, l.Config.URL("")); err != nil {
-		return nil, err
+		options: o, web: w, gate: g, relyingParty: newRelyingParty(g, o.Store),
+		local: &local{web: w, gate: g, store: o.Store, passwords: o.Passwords, administration: o.Administration != nil},
 	}
 	s.Apply(l)
 	s.echo = s.routes()
@@ -119,11 +94,32 @@ func New(o Options, l Live) (*Server, error) {
 
 // Apply puts new settings in force, for requests that begin from now on.
 func (s *Server) Apply(l Live) {
-	next := newLive(l, s.transport, slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn))
-	s.principals.policy.Store(&l.Bridge.Policy.Sessions)
-	s.live.Store(next)
-	s.principals.forgetAll()
+	s.live.Store(newLive(l))
+	s.gate.apply()
 }
+
+// Mount returns a handler that answers the bridge's own paths (/auth/…, /login, /admin/… and the like; see
+// [Server.Routes]) and hands everything else to next, for anyone, without what clients send under the names of the identity
+// headers. Put it in front of all of a program's routes, with [Server.RequireSignIn] before those that are not for everyone.
+// The path / stays next's.
+func (s *Server) Mount(next http.Handler) http.Handler { return s.gate.mount(s, next) }
+
+// RequireSignIn returns a middleware that lets next answer those who are signed in and, if groups are named, are in one of
+// them; [PrincipalFrom] tells next who that is. A browser that is not signed in is sent to sign in and comes back to the
+// page it wanted; other clients get 401, those in none of the groups 403, everyone 503 while it cannot be told.
+//
+// Next gets the request as an app behind UPSTREAM does: with the identity headers, and without the bridge's cookies and
+// tokens. The context of a request that runs ends when its session does, or loses the groups.
+func (s *Server) RequireSignIn(groups ...string) func(next http.Handler) http.Handler {
+	return s.gate.requireSignIn(groups...)
+}
+
+// SetupLink returns the link that makes the first administrator, the same at each start until it was used; "" when there
+// is an administrator, or when passwords are off, since what it makes could not sign in.
+//
+// The secret stands in the fragment, which browsers do not send: neither a proxy's log nor a Referer has it. Whoever reads
+// the link can become the administrator, so it belongs into the log of the program and nowhere else.
+func (s *Server) SetupLink(ctx context.Context) (string, error) { return s.local.SetupLink(ctx) }
 
 // ServeHTTP answers one request. What every answer of ours has is written here, once, for all the ways that follow.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -141,7 +137,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		s.forward(w, r)
 		s.metrics.VerifyTook(time.Since(began))
-	case l.proxy != nil && !OwnPath(l.cfg, r.URL.Path):
+	case s.standsBefore(r):
 		s.reverseProxy(w, r)
 	case ok:
 		s.serveOwn(w, unprefixed(l.cfg, r), id)
@@ -166,16 +162,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	followed := make(chan struct{})
 	go func() { defer close(followed); s.Follow(background) }()
-	defer func() { stop(); <-followed; s.transport.CloseIdleConnections() }()
+	defer func() { stop(); <-followed }()
 
-	return serveHTTP(ctx, newPlainListener(l, s.Log), s)
+	return serveHTTP(ctx, newPlainListener(l, s.options.Log), s)
 }
 
 // ServeMetrics answers /metrics, and nothing else, on a listener of its own (METRICS_LISTEN).
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics)
-	return serveHTTP(ctx, newPlainListener(l, s.Log), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serveHTTP(ctx, newPlainListener(l, s.options.Log), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.live.Load().begin(w.Header(), r)
 		mux.ServeHTTP(w, r)
 	}))
@@ -209,4 +205,4 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 }
 
 // Follow keeps the cache of principals true and writes last use back, until ctx ends. [Server.Serve] runs it.
-func (s *Server) Follow(ctx context.Context) { s.principals.follow(ctx) }
+func (s *Server) Follow(ctx context.Context) { s.gate.follow(ctx) }

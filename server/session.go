@@ -1,95 +1,18 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/gorilla/sessions"
+	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
-
-// sessionOptions are those of the session's cookie. It holds the opaque id and nothing else: all that gorilla's stores put
-// into cookies or files is in the sessions table, where it can be revoked. Every option is set, since the library's own
-// defaults are SameSite=None and 30 days (SECURITY D1).
-func (c cookieSpec) sessionOptions() *sessions.Options {
-	return &sessions.Options{
-		Path: "/", Domain: c.domain, MaxAge: int(c.maxAge / time.Second),
-		Secure: c.secure, HttpOnly: true, SameSite: c.sameSite,
-	}
-}
-
-// setSessionCookie signs this browser in as the session of that id.
-func (l *live) setSessionCookie(w http.ResponseWriter, id string) {
-	http.SetCookie(w, sessions.NewCookie(l.cookie.name, id, l.cookie.sessionOptions()))
-}
-
-// clearSessionCookie takes the cookie away, and where more than one of its name came, the others as far as we can reach
-// them: those of before COOKIE_DOMAIN changed, and what a sibling site planted for all of its domain. Browsers take what
-// is not theirs to clear for no cookie. Ending the session is the caller's.
-func (l *live) clearSessionCookie(w http.ResponseWriter, r *http.Request) {
-	domains := []string{l.cookie.domain}
-	if _, n := soleCookie(r.Header["Cookie"], l.cookie.name); n > 1 {
-		for _, d := range append(domainsOf(l.cfg.SiteURL), "") {
-			if d != l.cookie.domain {
-				domains = append(domains, d)
-			}
-		}
-	}
-	options := l.cookie.sessionOptions()
-	options.MaxAge = -1
-	for _, options.Domain = range domains {
-		http.SetCookie(w, sessions.NewCookie(l.cookie.name, "", options))
-	}
-}
-
-// domainsOf are those that a cookie which reaches a site can be set for: its host and all above, one label included. An
-// address has none.
-func domainsOf(site sso.Origin) []string {
-	host := hostName(string(site))
-	if _, err := netip.ParseAddr(host); err == nil {
-		return nil
-	}
-	var all []string
-	for ok := true; ok; _, host, ok = strings.Cut(host, ".") {
-		all = append(all, host)
-	}
-	return all
-}
-
-// eachCookie calls yield with each value of a cookie, in the order of the request.
-//
-// It is exact about the name: spaces and tabs around a cookie go, and nothing else does (RFC 6265 §5.2). Whoever trims
-// what Unicode calls white space reads U+2000 and "__Host-ssobridge" as ours, where browsers see a name without a prefix:
-// a sibling site may set that for the whole domain (SECURITY D1, D3). [withoutCookies] is the generous one.
-func eachCookie(lines []string, name string, yield func(value string)) {
-	for _, line := range lines {
-		for line != "" {
-			var part string
-			part, line, _ = strings.Cut(line, ";")
-			if k, v, found := strings.Cut(strings.Trim(part, " \t"), "="); found && k == name {
-				yield(v)
-			}
-		}
-	}
-}
-
-// soleCookie returns the last value of a cookie, and how many there are.
-func soleCookie(lines []string, name string) (value string, n int) {
-	eachCookie(lines, name, func(v string) { value, n = v, n+1 })
-	return value, n
-}
-
-// cookieValue returns the one value of a cookie. Two cookies of the name are none, see [live.sessionOf].
-func cookieValue(lines []string, name string) (value string, ok bool) {
-	value, n := soleCookie(lines, name)
-	return value, n == 1
-}
 
 // sessionOf returns the hash of the session that a request presents: the cookie, else X-Metabase-Session, else a bearer
 // token in BEARER_HEADER. A cookie that cannot be ours does not fall back to a header: one request, one credential.
@@ -99,7 +22,7 @@ func cookieValue(lines []string, name string) (value string, ok bool) {
 // first (RFC 6265 §5.4), and servers should not rely on the order (§4.2.2). Who takes the first, as oauth2-proxy and
 // net/http do, takes the planted one, and the person goes on as somebody else without a sign of it; who is signed out,
 // sees that. With __Host- in the name there are no two.
-func (l *live) sessionOf(r *http.Request) (hash sso.SessionHash, ok bool) {
+func (l *settings) sessionOf(r *http.Request) (hash sso.SessionHash, ok bool) {
 	if len(r.Header["Cookie"]) > 0 {
 		switch v, n := soleCookie(r.Header["Cookie"], l.cookie.name); {
 		case n == 1:
@@ -119,7 +42,7 @@ const maxNamed = 200
 
 // sessionsOf returns the hashes of all sessions that a request names, where those of several cookies are to end:
 // whichever of them is the person's, none is good any more.
-func (l *live) sessionsOf(r *http.Request) (all []sso.SessionHash, err error) {
+func (l *settings) sessionsOf(r *http.Request) (all []sso.SessionHash, err error) {
 	n := 0
 	eachCookie(r.Header["Cookie"], l.cookie.name, func(v string) {
 		n++
@@ -154,7 +77,7 @@ func bearerSession(h http.Header, name string) (hash sso.SessionHash, ok bool) {
 }
 
 // sessionInQuery returns the session in BEARER_PARAMETER. Two of the name are none.
-func (l *live) sessionInQuery(r *http.Request) (hash sso.SessionHash, ok bool) {
+func (l *settings) sessionInQuery(r *http.Request) (hash sso.SessionHash, ok bool) {
 	if l.cfg.BearerParameter == "" || r.URL.RawQuery == "" {
 		return hash, false
 	}
@@ -163,4 +86,129 @@ func (l *live) sessionInQuery(r *http.Request) (hash sso.SessionHash, ok bool) {
 		return sso.HashSessionID(v[0])
 	}
 	return hash, false
+}
+
+// principal returns who a request acts for; nil, nil when no one.
+func (g *gate) principal(r *http.Request) (*sso.Principal, error) {
+	hash, ok := g.settings.Load().sessionOf(r)
+	if !ok {
+		return nil, nil
+	}
+	return g.principalOf(r.Context(), hash)
+}
+
+// principalOf returns whose session it is; nil, nil when no one's.
+func (g *gate) principalOf(ctx context.Context, hash sso.SessionHash) (*sso.Principal, error) {
+	var p *sso.Principal
+	e, err := g.principals.find(ctx, hash)
+	if err == nil {
+		p, err = g.principals.whole(ctx, e)
+	}
+	if sso.CodeOf(err) == sso.NotSignedIn {
+		return nil, nil
+	}
+	return p, err
+}
+
+// mustSignIn returns who a request acts for; nil once it has sent someone who wants a page to sign in. Other requests of no
+// one get [sso.NotSignedIn].
+func (g *gate) mustSignIn(c echo.Context, signIn string) (*sso.Principal, error) {
+	p, err := g.principal(c.Request())
+	switch {
+	case err != nil || p != nil:
+		return p, err
+	case c.Request().Method == http.MethodGet, c.Request().Method == http.MethodHead:
+		return nil, c.Redirect(http.StatusFound, signIn)
+	}
+	return nil, sso.NotSignedIn
+}
+
+// anyOf returns a person whose session a request names, also where several cookies came: of a sign-out this is the way out.
+func (g *gate) anyOf(r *http.Request) (p *sso.Principal, err error) {
+	named, err := g.settings.Load().sessionsOf(r)
+	for i := 0; i < len(named) && p == nil && err == nil; i++ {
+		p, err = g.principalOf(r.Context(), named[i])
+	}
+	return p, err
+}
+
+// endNamed ends every session that a request names, each with an event of its own. A sign-out also ends those that
+// nobody could use now.
+func (g *gate) endNamed(r *http.Request, kind sso.EventKind, detail string) error {
+	named, err := g.settings.Load().sessionsOf(r)
+	if err != nil || len(named) == 0 {
+		return err
+	}
+	for _, hash := range named {
+		p, err := g.principalOf(r.Context(), hash)
+		if err != nil {
+			return err
+		}
+		if p == nil && kind != sso.EventSignOut {
+			continue
+		}
+		e := g.sessionEvent(r, p, kind)
+		e.Detail = detail
+		if _, err := g.store.EndSession(r.Context(), hash, e); err != nil {
+			return err
+		}
+		g.principals.forget(hash)
+	}
+	g.seeChanges(r)
+	return nil
+}
+
+// besides returns whose live sessions a request names with several cookies. None of these counts as signed in; a sign-in
+// ends them all, so it must not pass over the question for that reason (SECURITY C8).
+func (g *gate) besides(r *http.Request) (all []*sso.Principal, err error) {
+	l := g.settings.Load()
+	if _, n := soleCookie(r.Header["Cookie"], l.cookie.name); n < 2 {
+		return nil, nil
+	}
+	named, err := l.sessionsOf(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, hash := range named {
+		p, err := g.principalOf(r.Context(), hash)
+		if err != nil {
+			return nil, err
+		}
+		if p != nil {
+			all = append(all, p)
+		}
+	}
+	return all, nil
+}
+
+// endReplaced ends what sessions this browser has had, once it has another: whoever knows an old id, knows nothing any more
+// (SECURITY D3; ASVS 7.2.4). The sign-in stands whatever comes of it.
+func (g *gate) endReplaced(r *http.Request) {
+	if err := g.endNamed(r, sso.EventSession, "replaced by a new sign-in in the same browser"); err != nil {
+		g.Log.WarnContext(r.Context(), "the session before was not ended", "error", err)
+	}
+}
+
+// seeChanges makes this replica act on what was just changed, before the answer goes out.
+func (g *gate) seeChanges(r *http.Request) {
+	if err := g.principals.catchUp(r.Context()); err != nil {
+		g.Log.WarnContext(r.Context(), "changes not followed", "error", err)
+	}
+}
+
+// maxAnew bounds how often what somebody has shown is judged, when it is not what it was by the time it is acted on.
+const maxAnew = 4
+
+// bySettings runs a sign-in by the settings in force, and anew when others were saved before it was finished (SECURITY
+// D8). Run writes no answer when it returns [sso.SettingsChanged].
+func (g *gate) bySettings(ctx context.Context, run func(*live) error) error {
+	for try := 1; ; try++ {
+		err := run(g.live.Load())
+		if _, changed := errors.AsType[sso.SettingsChanged](err); !changed || try == maxAnew {
+			return err
+		}
+		if err := g.principals.catchUp(ctx); err != nil {
+			return err
+		}
+	}
 }

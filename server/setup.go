@@ -32,12 +32,12 @@ type setupStore interface {
 //
 // The secret stands in the fragment, which browsers do not send: neither a proxy's log nor a Referer has it. Whoever reads
 // the link can become the administrator, so it belongs into the log of the program and nowhere else.
-func (s *Server) SetupLink(ctx context.Context) (string, error) {
+func (s *local) SetupLink(ctx context.Context) (string, error) {
 	l := s.live.Load()
 	if !l.cfg.EnablePasswordLogin {
 		return "", nil
 	}
-	secret, err := s.Store.SetupSecret(ctx, sso.NewSessionID()) // 256 bits
+	secret, err := s.store.SetupSecret(ctx, sso.NewSessionID()) // 256 bits
 	switch {
 	case errors.Is(err, sso.NotFound):
 		return "", nil
@@ -48,7 +48,7 @@ func (s *Server) SetupLink(ctx context.Context) (string, error) {
 }
 
 // handleSetupPage is GET /auth/setup. With an administrator there is no such page (SECURITY F7).
-func (s *Server) handleSetupPage(c echo.Context) error {
+func (s *setup) handleSetupPage(c echo.Context) error {
 	l := s.live.Load()
 	if err := s.setupOpen(c, l); err != nil {
 		return err
@@ -56,11 +56,11 @@ func (s *Server) handleSetupPage(c echo.Context) error {
 	return s.page(c.Response(), http.StatusOK, templates.Setup{Layout: s.layout(l), MinCharacters: password.MinCharacters, Passkey: l.passkeysPossible()})
 }
 
-func (s *Server) setupOpen(c echo.Context, l *live) error {
+func (s *setup) setupOpen(c echo.Context, l *live) error {
 	if !l.cfg.EnablePasswordLogin {
 		return sso.NotFound
 	}
-	if err := s.Store.CheckSetup(c.Request().Context(), ""); err != nil && !errors.Is(err, sso.Forbidden) {
+	if err := s.store.CheckSetup(c.Request().Context(), ""); err != nil && !errors.Is(err, sso.Forbidden) {
 		return err
 	}
 	return nil
@@ -68,7 +68,7 @@ func (s *Server) setupOpen(c echo.Context, l *live) error {
 
 // handleSetup is POST /auth/setup: it makes the first administrator and signs this browser in. The secret has 256 bits, so
 // that guesses need no throttle; it is looked at before anything costly.
-func (s *Server) handleSetup(c echo.Context) error {
+func (s *setup) handleSetup(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
 	if err := s.setupOpen(c, l); err != nil {
 		return err
@@ -117,8 +117,8 @@ func setupSecret(pasted string) string {
 }
 
 // checkSetup leaves an event when the secret is wrong.
-func (s *Server) checkSetup(r *http.Request, l *live, secret string) error {
-	err := s.Store.CheckSetup(r.Context(), secret)
+func (s *setup) checkSetup(r *http.Request, l *live, secret string) error {
+	err := s.store.CheckSetup(r.Context(), secret)
 	if errors.Is(err, sso.Forbidden) {
 		s.recordRefusal(r.Context(), sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.Forbidden, Reference: reference(r),
 			Peer: l.peer(r), Detail: "wrong set-up secret"})
@@ -126,9 +126,9 @@ func (s *Server) checkSetup(r *http.Request, l *live, secret string) error {
 	return err
 }
 
-func (s *Server) setUp(c echo.Context, l *live, secret string, a sso.Account, chosen string, key *sso.Passkey) error {
+func (s *setup) setUp(c echo.Context, l *live, secret string, a sso.Account, chosen string, key *sso.Passkey) error {
 	r := c.Request()
-	hash, err := s.Passwords.Hash(r.Context(), chosen)
+	hash, err := s.passwords.Hash(r.Context(), chosen)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (s *Server) setUp(c echo.Context, l *live, secret string, a sso.Account, ch
 	session, id := s.newSession(r, l, 0, how)
 	e := sso.Event{At: session.CreatedAt, Kind: sso.EventAccount, Reference: reference(r), Actor: "set-up link", Peer: session.Peer,
 		Detail: "first administrator made, with a " + how}
-	if a, err = s.Store.SetUp(r.Context(), secret, a, hash, key, session, e); err != nil {
+	if a, err = s.store.SetUp(r.Context(), secret, a, hash, key, session, e); err != nil {
 		return err
 	}
 	s.Log.InfoContext(r.Context(), "first administrator made", "account", a.ID, "reference", e.Reference, "peer", e.Peer)
@@ -149,7 +149,7 @@ func (s *Server) setUp(c echo.Context, l *live, secret string, a sso.Account, ch
 }
 
 // handleSetupPasskey is POST /auth/setup/passkey: the first step of making the first administrator with a passkey.
-func (s *Server) handleSetupPasskey(c echo.Context) error {
+func (s *setup) handleSetupPasskey(c echo.Context) error {
 	l := s.live.Load()
 	w, a, _, err := s.setupPasskey(c, l)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *Server) handleSetupPasskey(c echo.Context) error {
 
 // handleSetupPasskeyAdd is POST /auth/setup/passkey/add. The account gets a password that nobody knows: then it is one that
 // no identity provider can take over (SECURITY E2), and "ssobridge users set-password" can give it another.
-func (s *Server) handleSetupPasskeyAdd(c echo.Context) error {
+func (s *setup) handleSetupPasskeyAdd(c echo.Context) error {
 	l := s.live.Load()
 	w, a, in, err := s.setupPasskey(c, l)
 	if err != nil {
@@ -195,7 +195,7 @@ func (s *Server) handleSetupPasskeyAdd(c echo.Context) error {
 const setupCeremony = -1
 
 // setupPasskey checks what both steps need.
-func (s *Server) setupPasskey(c echo.Context, l *live) (*webauthn.WebAuthn, sso.Account, passkeyInput, error) {
+func (s *setup) setupPasskey(c echo.Context, l *live) (*webauthn.WebAuthn, sso.Account, passkeyInput, error) {
 	fail := func(err error) (*webauthn.WebAuthn, sso.Account, passkeyInput, error) {
 		return nil, sso.Account{}, passkeyInput{}, err
 	}
@@ -223,8 +223,8 @@ func (s *Server) setupPasskey(c echo.Context, l *live) (*webauthn.WebAuthn, sso.
 	return w, a, in, nil
 }
 
-func (s *Server) afterSetup() string {
-	if s.Administration != nil {
+func (s *setup) afterSetup() string {
+	if s.administration {
 		return s.live.Load().path("/admin")
 	}
 	return s.live.Load().path("/")

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,7 +13,7 @@ import (
 
 // checkTarget refuses a request whose path is not what the app would get, or could be a way out of the path of UPSTREAM
 // (SECURITY H4).
-func (l *live) checkTarget(u *url.URL) error {
+func (l *settings) checkTarget(u *url.URL) error {
 	switch {
 	case u.Opaque != "" || !strings.HasPrefix(u.Path, "/"): // "*", "any:thing" (RFC 9112 §3.2)
 		return fmt.Errorf("the target of the request is not a path: %w", sso.RequestMalformed)
@@ -27,7 +26,7 @@ func (l *live) checkTarget(u *url.URL) error {
 // checkOrigin refuses a WebSocket that a page of another site opens (RFC 6455 §10.2). Browsers send a cookie along where
 // SameSite is none or the other site a sibling, and hand the page what comes back; no CORS is asked. A program sends no
 // Origin, and no page comes by a token in a header.
-func (l *live) checkOrigin(r *http.Request) error {
+func (l *settings) checkOrigin(r *http.Request) error {
 	lines, sent := r.Header["Origin"]
 	if !sent || !webSocket(r.Header) {
 		return nil
@@ -40,21 +39,6 @@ func (l *live) checkOrigin(r *http.Request) error {
 	}
 	return fmt.Errorf("a page of %q opens a WebSocket, and is neither of SITE_URL nor of ALLOWED_ORIGINS: %w",
 		sso.Truncate(strings.Join(lines, ", "), 100), sso.CrossOrigin)
-}
-
-// ownOrigin reports whether pages of an origin are ours: of SITE_URL, of ALLOWED_ORIGINS, or of the very host of the
-// request. Of that they must come over TLS where we do: anyone on the way can make an http page.
-func (l *live) ownOrigin(text, host string) bool {
-	origin, err := sso.ParseOrigin(text)
-	if err != nil {
-		return false
-	}
-	if origin == l.cfg.SiteURL || slices.Contains(l.cfg.AllowedOrigins, origin) {
-		return true
-	}
-	scheme, _, _ := strings.Cut(string(origin), "://")
-	own, err := sso.ParseOrigin(scheme + "://" + host)
-	return err == nil && origin == own && (https(origin) || !l.cookie.secure)
 }
 
 // webSocket reports whether a request asks for a WebSocket.

@@ -35,9 +35,9 @@ func (l *live) trialCookieName() string {
 }
 
 // handleTrial begins a trial. The guard of the administrator's place stands before it.
-func (s *Server) handleTrial(c echo.Context) error {
+func (s *relyingParty) handleTrial(c echo.Context) error {
 	l, r := s.live.Load(), c.Request()
-	p, err := s.principal(r, l)
+	p, err := s.principal(r)
 	if err != nil {
 		return err
 	}
@@ -60,13 +60,13 @@ func (s *Server) handleTrial(c echo.Context) error {
 		return err
 	}
 	name := l.trialCookieName()
-	sealed := base64.RawURLEncoding.EncodeToString(s.flows.Seal(plain, name))
+	sealed := base64.RawURLEncoding.EncodeToString(s.box.Seal(plain, name))
 	http.SetCookie(c.Response(), l.flowCookie(name, sealed, int(sso.FlowLifetime.Seconds())))
 	return c.Redirect(http.StatusSeeOther, loginURL)
 }
 
 // isTrial reports whether a callback is that of a trial which the person on this browser began.
-func (s *Server) isTrial(r *http.Request, l *live, cb sso.Callback) bool {
+func (s *relyingParty) isTrial(r *http.Request, l *live, cb sso.Callback) bool {
 	name := l.trialCookieName()
 	value, ok := cookieValue(r.Header["Cookie"], name)
 	if !ok || cb.Current == nil || !cb.Current.Administrator() {
@@ -76,7 +76,7 @@ func (s *Server) isTrial(r *http.Request, l *live, cb sso.Callback) bool {
 	if err != nil {
 		return false
 	}
-	plain, err := s.flows.Open(sealed, name)
+	plain, err := s.box.Open(sealed, name)
 	if err != nil {
 		return false
 	}
@@ -88,14 +88,14 @@ func (s *Server) isTrial(r *http.Request, l *live, cb sso.Callback) bool {
 }
 
 // endTrial answers the callback of a trial with its report.
-func (s *Server) endTrial(c echo.Context, l *live, cb sso.Callback) error {
+func (s *relyingParty) endTrial(c echo.Context, l *live, cb sso.Callback) error {
 	r := c.Request()
 	http.SetCookie(c.Response(), l.flowCookie(l.trialCookieName(), "", -1))
 	e := l.bridge.Explain(r.Context(), cb)
 	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
 		return fmt.Errorf("trial: %w", e.Code)
 	}
-	location, err := admin.KeepReport(r.Context(), s.Store, cb.Current, rand.Text(), e, s.Now())
+	location, err := admin.KeepReport(r.Context(), s.store, cb.Current, rand.Text(), e, s.Now())
 	if err != nil {
 		return err
 	}

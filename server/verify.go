@@ -138,7 +138,7 @@ func fromHeader(value string) string {
 func plainByte(c byte) bool { return c >= ' ' && c < 0x7f && c != '%' && c != ',' }
 
 // setIdentity writes all identity headers, replacing whatever was there. A nil entry is anyone, on a public path.
-func (s *Server) setIdentity(h http.Header, e *entry) {
+func (g *gate) setIdentity(h http.Header, e *entry) {
 	if e == nil {
 		h[headerUser], h[headerEmail], h[headerName], h[headerGroups], h[headerID], h[headerAssertion] = nobody, nobody, nobody, nobody, nobody, nobody
 		return
@@ -146,7 +146,7 @@ func (s *Server) setIdentity(h http.Header, e *entry) {
 	a := &e.answer
 	h[headerUser], h[headerEmail], h[headerName] = a.value(valueEmail), a.value(valueEmail), a.value(valueName)
 	h[headerGroups], h[headerID] = a.value(valueGroups), a.value(valueID)
-	h[headerAssertion] = s.assertion(e)
+	h[headerAssertion] = g.assertion(e)
 }
 
 // assertionLifetime and assertionRenew: an app gets an assertion that is good for at least half of its five minutes.
@@ -156,11 +156,11 @@ const (
 )
 
 // assertion returns the signed assertion of a session, signing at most once in [assertionRenew].
-func (s *Server) assertion(e *entry) []string {
-	if s.Signer == nil {
+func (g *gate) assertion(e *entry) []string {
+	if g.signer == nil {
 		return []string{noValue}
 	}
-	a, now := &e.answer, s.Now()
+	a, now := &e.answer, g.Now()
 	if known := a.assertion.Load(); known.good(now) {
 		return known.value[:]
 	}
@@ -169,8 +169,8 @@ func (s *Server) assertion(e *entry) []string {
 	if known := a.assertion.Load(); known.good(now) { // another request was first
 		return known.value[:]
 	}
-	site := string(s.live.Load().cfg.SiteURL)
-	text, err := s.Signer.SignAssertion(map[string]any{
+	site := string(g.settings.Load().cfg.SiteURL)
+	text, err := g.signer.SignAssertion(map[string]any{
 		"iss":        site,
 		"aud":        site, // the apps behind one bridge share an audience, as they share the session
 		"sub":        strconv.FormatInt(e.account, 10),
@@ -182,7 +182,7 @@ func (s *Server) assertion(e *entry) []string {
 		"attributes": json.RawMessage(a.attributes),
 	})
 	if err != nil {
-		s.Log.Error("assertion not signed", "error", err)
+		g.Log.Error("assertion not signed", "error", err)
 		return []string{noValue}
 	}
 	made := &signed{[1]string{text}, now.UnixMicro()}
@@ -203,77 +203,77 @@ var (
 // verify answers GET /auth/verify for nginx auth_request and the like: 200 with the identity headers, 401 not signed in,
 // 403 in none of the named groups, or asked in a way that is not understood. It reads no header about the original request,
 // and does no more work than a look into memory.
-func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
-	if !s.asksAsGet(w, r) {
+func (g *gate) verify(w http.ResponseWriter, r *http.Request) {
+	if !g.asksAsGet(w, r) {
 		return
 	}
-	l := s.live.Load()
+	l := g.settings.Load()
 	if len(l.cfg.AccessRules) > 0 && !l.deaf.Load() {
-		s.logDeaf(r, l)
+		g.logDeaf(r, l)
 	}
 	var asked asks
 	if r.URL.RawQuery != "" {
 		var err error
 		if asked, err = l.readAsks(r); err != nil {
-			s.logAsks(r, l, err)
-			s.answerVerify(w, http.StatusForbidden)
+			g.logAsks(r, l, err)
+			g.answerVerify(w, http.StatusForbidden)
 			return
 		}
 	}
-	e, err := s.check(r, l)
+	e, err := g.check(r, l)
 	switch {
 	case err != nil:
-		s.denyVerify(w, r, err)
+		g.denyVerify(w, r, err)
 		return
 	case len(asked.groups) > 0 && !e.inAny(asked.groups):
 		// The proxy shows a page of its own, which says nothing: the id of the answer is the reference.
 		id := w.Header()["X-Request-Id"][0]
-		s.logRefusal(r, http.StatusForbidden, sso.Forbidden, id, id, notIn(e, asked.groups))
-		s.answerVerify(w, http.StatusForbidden)
+		g.logRefusal(r, http.StatusForbidden, sso.Forbidden, id, id, notIn(e, asked.groups))
+		g.answerVerify(w, http.StatusForbidden)
 		return
 	}
-	s.setIdentity(w.Header(), e)
-	s.answerVerify(w, http.StatusOK)
+	g.setIdentity(w.Header(), e)
+	g.answerVerify(w, http.StatusOK)
 }
 
 // asksAsGet reports whether a proxy asks with GET or HEAD; else the request is answered.
-func (s *Server) asksAsGet(w http.ResponseWriter, r *http.Request) bool {
+func (g *gate) asksAsGet(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return true
 	}
 	w.Header().Set("Allow", "GET, HEAD")
-	s.answerVerify(w, http.StatusMethodNotAllowed)
+	g.answerVerify(w, http.StatusMethodNotAllowed)
 	return false
 }
 
 // check returns the entry of the session that a request presents.
-func (s *Server) check(r *http.Request, l *live) (*entry, error) {
+func (g *gate) check(r *http.Request, l *settings) (*entry, error) {
 	hash, ok := l.sessionOf(r)
 	if !ok {
 		if hash, ok = l.sessionInQuery(r); !ok {
 			return nil, sso.NotSignedIn
 		}
 	}
-	return s.principals.find(r.Context(), hash)
+	return g.principals.find(r.Context(), hash)
 }
 
 // denyVerify answers what is no 2xx, and fails closed: without the database no one is signed in (SECURITY L4).
-func (s *Server) denyVerify(w http.ResponseWriter, r *http.Request, err error) {
+func (g *gate) denyVerify(w http.ResponseWriter, r *http.Request, err error) {
 	if sso.CodeOf(err) != sso.NotSignedIn {
-		s.Log.Error("session not checked", "code", sso.CodeOf(err), "error", err)
+		g.Log.Error("session not checked", "code", sso.CodeOf(err), "error", err)
 		w.Header().Set("Retry-After", retryAfter)
-		s.answerVerify(w, http.StatusServiceUnavailable)
+		g.answerVerify(w, http.StatusServiceUnavailable)
 		return
 	}
 	w.Header()["Www-Authenticate"] = bearer
 	if len(r.Header["Authorization"]) > 0 {
 		w.Header()["Www-Authenticate"] = badBearer
 	}
-	s.answerVerify(w, http.StatusUnauthorized)
+	g.answerVerify(w, http.StatusUnauthorized)
 }
 
-func (s *Server) answerVerify(w http.ResponseWriter, status int) {
+func (g *gate) answerVerify(w http.ResponseWriter, status int) {
 	w.Header()["Content-Length"] = zero
 	w.WriteHeader(status)
-	s.metrics.Verified(status)
+	g.metrics.Verified(status)
 }

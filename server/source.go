@@ -3,20 +3,27 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// sameOrigin refuses what changes state and comes from another site (SECURITY G1, G7). No token in a form can be forgotten.
-func (s *Server) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if err := s.live.Load().checkSource(c.Request()); err != nil {
-			return err
-		}
-		return next(c)
+// ownOrigin reports whether pages of an origin are ours: of SITE_URL, of ALLOWED_ORIGINS, or of the very host of the
+// request. Of that they must come over TLS where we do: anyone on the way can make an http page.
+func (l *live) ownOrigin(text, host string) bool {
+	origin, err := sso.ParseOrigin(text)
+	if err != nil {
+		return false
 	}
+	if origin == l.cfg.SiteURL || slices.Contains(l.cfg.AllowedOrigins, origin) {
+		return true
+	}
+	scheme, _, _ := strings.Cut(string(origin), "://")
+	own, err := sso.ParseOrigin(scheme + "://" + host)
+	return err == nil && origin == own && (https(origin) || !l.cookie.secure)
 }
 
 // crossSite reports whether a POST came from a page of another site: then Lax cookies did not come with it.
@@ -55,4 +62,14 @@ func sent(h http.Header, name string) []string {
 		return values
 	}
 	return nil
+}
+
+// sameOrigin refuses what changes state and comes from another site (SECURITY G1, G7). No token in a form can be forgotten.
+func (web *web) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := web.live.Load().checkSource(c.Request()); err != nil {
+			return err
+		}
+		return next(c)
+	}
 }

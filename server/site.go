@@ -1,14 +1,11 @@
 package server
 
 import (
-	"log"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -22,13 +19,8 @@ type live struct {
 	cfg      *setting.Config
 	bridge   *sso.Bridge
 	cookie   cookieSpec
-	bearer   string                 // BEARER_HEADER, plain
-	proxy    *httputil.ReverseProxy // nil: no UPSTREAM
-	hosts    []string               // those under which ACCESS_RULES know the app; nil: any
-	security []field                // headers of every answer
+	security []field // headers of every answer
 	peer     echo.IPExtractor
-	// deaf: it was said that /auth/verify is asked, which does not follow the rules.
-	deaf atomic.Bool
 }
 
 // path is where a path of the bridge stands for browsers.
@@ -43,15 +35,10 @@ type cookieSpec struct {
 	maxAge   time.Duration // 0: the cookie dies with the browser
 }
 
-func newLive(l Live, transport http.RoundTripper, errorLog *log.Logger) *live {
+func newLive(l Live) *live {
 	n := &live{cfg: l.Config, bridge: l.Bridge, peer: peerExtractor(l.Config.TrustedProxies)}
 	n.cookie = newCookieSpec(l.Config)
-	n.bearer = string(appendPlain(nil, l.Config.BearerHeader))
-	n.hosts = l.Config.RuleHosts()
 	n.security = securityHeaders(contentSecurityPolicy(l), n.cookie.secure)
-	if l.Config.Upstream != nil {
-		n.proxy = newProxy(l.Config.Upstream, transport, errorLog)
-	}
 	return n
 }
 
@@ -121,4 +108,58 @@ func sameSite(name string) http.SameSite {
 		return http.SameSiteNoneMode
 	}
 	return http.SameSiteLaxMode
+}
+
+// signIn is where a sign-in begins that ends at to.
+func (l *live) signIn(to string) string {
+	if to == "/" {
+		return l.path("/auth/sso")
+	}
+	return l.path("/auth/sso?redirect=" + url.QueryEscape(to))
+}
+
+// loginPage is the page with all ways to sign in, after which a browser comes to to.
+func loginPage(l *live, to string) string { return l.path("/login?return_to=" + url.QueryEscape(to)) }
+
+func (l *live) signInURL() string {
+	switch {
+	case l.bridge.Provider != nil:
+		return l.path("/auth/sso")
+	case l.cfg.EnablePasswordLogin, l.passkeysPossible():
+		return l.path("/login")
+	}
+	return ""
+}
+
+func hostName(origin string) string {
+	_, host, _ := strings.Cut(origin, "://")
+	return withoutPort(host)
+}
+
+// withoutPort is the name or address in a Host header, without brackets.
+func withoutPort(host string) string {
+	if strings.HasPrefix(host, "[") {
+		host, _, _ = strings.Cut(host[1:], "]")
+		return host
+	}
+	host, _, _ = strings.Cut(host, ":")
+	return host
+}
+
+// passkeysPossible reports whether browsers would make and use passkeys here: SITE_URL is https or this machine, and not an
+// IP address (WebAuthn §5.1.2: the RP ID is a domain). Whoever turns passwords off keeps them: they cannot be guessed, and
+// are the way in when the identity provider does not work.
+func (l *live) passkeysPossible() bool {
+	host := l.relyingParty()
+	_, err := netip.ParseAddr(host)
+	return err != nil && (l.cookie.secure || host == "localhost")
+}
+
+// relyingParty is the RP ID: SITE_URL's host, so that no sibling site can ask for our passkeys.
+func (l *live) relyingParty() string {
+	u, err := url.Parse(string(l.cfg.SiteURL))
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
