@@ -189,7 +189,7 @@ func (web *web) logRefusal(r *http.Request, status int, code sso.Code, ref, id s
 		level = web.Log.WarnContext
 	}
 	fields := []any{"code", code, "reference", ref, "status", status, "reason", sso.Reason(err),
-		"method", r.Method, "path", asked(r).Path, "peer", web.live.Load().peer(r), "request_id", id}
+		"method", r.Method, "path", sso.ShownPath(asked(r).Path), "peer", web.live.Load().peer(r), "request_id", id}
 	if o, ok := errors.AsType[*outsider](err); ok {
 		fields = append(fields, "account", o.account)
 	}

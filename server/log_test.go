@@ -69,3 +69,15 @@ func TestTLSToThePlainPort(t *testing.T) {
 	}
 	b.browser().get("/healthz").want(t, 200, "")
 }
+
+// A token at the end of a path, or behind a semicolon, is read by nothing and so still good: the log does not have it.
+func TestLogHasNoTokenOfAPath(t *testing.T) {
+	b := start(t)
+	for _, before := range []string{"/auth/sso/", "/auth/sso;jwt=", "/", "/login/x=", "//auth/sso/"} {
+		tok := b.token(claims{"n": before})
+		b.browser().get(before+tok, "Accept: text/html")
+		if log := b.log.String(); strings.Contains(log, tok[:len(tok)-1]) || !strings.Contains(log, "[token]") { // SECURITY K1
+			t.Errorf("%s: %s", before, lastLine(b))
+		}
+	}
+}

@@ -129,7 +129,7 @@ func (web *web) recovered(w http.ResponseWriter, r *http.Request) {
 	case p == http.ErrAbortHandler: // the server's own way to drop a connection
 		panic(p)
 	default:
-		web.Log.ErrorContext(r.Context(), "panic", "panic", p, "path", asked(r).Path, "stack", string(debug.Stack()))
+		web.Log.ErrorContext(r.Context(), "panic", "panic", p, "path", sso.ShownPath(asked(r).Path), "stack", string(debug.Stack()))
 		web.serveRefusal(w, r, sso.Internal)
 	}
 }

@@ -234,6 +234,40 @@ func ShownName(name string) string {
 	return name
 }
 
+// ShownPath is a path for a log, without what looks like a signed token: some products write theirs behind a slash or a
+// semicolon, where nothing reads it and so it is still good (SECURITY K1).
+func ShownPath(path string) string {
+	var b strings.Builder
+	for path != "" {
+		begin := strings.IndexFunc(path, tokenRune)
+		if begin < 0 {
+			begin = len(path)
+		}
+		b.WriteString(path[:begin])
+		path = path[begin:]
+		end := strings.IndexFunc(path, func(r rune) bool { return !tokenRune(r) })
+		if end < 0 {
+			end = len(path)
+		}
+		b.WriteString(shownPart(path[:end]))
+		path = path[end:]
+	}
+	return b.String()
+}
+
+// shownPart is a part of a path, of characters that tokens have. Names of files have short parts between their dots.
+func shownPart(part string) string {
+	const short = 10
+	if parts := strings.SplitN(part, ".", 3); len(parts) == 3 && len(parts[0]) >= short && len(parts[1]) >= short {
+		return "[token]"
+	}
+	return part
+}
+
+func tokenRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
+}
+
 // ParsePasted reads what somebody pasted who asks about a sign-in: a token, or the address that the identity provider sent
 // the browser to, with or without its host. An address is read as /auth/sso would read it. Errors are [RequestMalformed].
 func ParsePasted(text string) (Callback, error) {

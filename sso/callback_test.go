@@ -114,6 +114,26 @@ func TestParsePasted(t *testing.T) {
 
 // FuzzParseCallback: whatever comes is read or is malformed; what was read is read again in the same way, once it is
 // written as a query should be; and no value is among the names.
+func TestShownPath(t *testing.T) {
+	const token = "eyJhbGciOiJIUzI1NiJ9.eyJlbWFpbCI6ImFubkBleGFtcGxlLmNvbSJ9.c2lnbmF0dXJl"
+	for path, want := range map[string]string{
+		"":                                 "",
+		"/auth/sso/" + token:               "/auth/sso/[token]",
+		"/auth/sso;jwt=" + token:           "/auth/sso;jwt=[token]",
+		token + "/x":                       "[token]/x",
+		"/a/" + token + "é" + token + "/b": "/a/[token]é[token]/b",
+		"/dist/app-1.2.3.min.js":           "/dist/app-1.2.3.min.js",
+		"/some-long-name-of-a-report.2026.11.csv": "/some-long-name-of-a-report.2026.11.csv",
+		"/ü/%\xff/..":                              "/ü/%\xff/..",
+		"/.well-known/jwks.json":                   "/.well-known/jwks.json",
+		"/abcdefghijkl.example.com/mirror.example": "/abcdefghijkl.example.com/mirror.example",
+	} {
+		if got := sso.ShownPath(path); got != want {
+			t.Errorf("%q: got %q, want %q", path, got, want)
+		}
+	}
+}
+
 func FuzzParseCallback(f *testing.F) {
 	f.Add("jwt=a.b.c&return_to=%2Fx&state=s", "application/x-www-form-urlencoded", "switch=yes")
 	f.Add("redirect=/a;b&code=100%&error=%zz", "application/json", `{"jwt":"a.b.c","n":[1,{}]}`)
