@@ -136,3 +136,30 @@ func (p Policy) Admit(found *Account, id Identity, otherSubject bool) (Admission
 	}
 	return 0, fmt.Errorf("account %d is deactivated: %w", found.ID, AccountDisabled)
 }
+
+// Updated is the account of this person after a login: found, or a new one when it is nil. Of an e-mail that differs only in
+// case the first spelling stays, since apps may compare it exactly; keepEmail keeps it whatever the login says.
+func (id Identity) Updated(found *Account, admission Admission, keepEmail bool, now time.Time) Account {
+	a := Account{Email: id.Email, CreatedAt: now}
+	if found != nil {
+		a = *found
+		if !keepEmail && EmailKey(a.Email) != EmailKey(id.Email) {
+			a.Email = id.Email
+		}
+	}
+	if id.FirstName != nil {
+		a.FirstName = CleanText(*id.FirstName)
+	}
+	if id.LastName != nil {
+		a.LastName = CleanText(*id.LastName)
+	}
+	a.Synced = map[string]string{}
+	for k, v := range id.Attributes {
+		a.Synced[CleanText(k)] = CleanText(v)
+	}
+	a.Source, a.LastLogin = id.Provider, now
+	if found == nil || admission == AdmitReactivated {
+		a.Active = true
+	}
+	return a
+}

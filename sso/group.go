@@ -285,6 +285,22 @@ func quoteName(name string) string {
 	return fmt.Sprintf("%q", name)
 }
 
+// MissingGroups returns the names of groups that the mappings give this person and that no group has, sorted.
+func (p Policy) MissingGroups(id Identity, named map[string]int64) (missing []string) {
+	if !p.SyncGroups || !id.GroupsSent {
+		return nil
+	}
+	for _, sent := range id.Groups {
+		for _, ref := range p.Mappings[sent] {
+			if _, ok := named[ref.Name]; ref.Name != "" && !ok {
+				missing = append(missing, ref.Name)
+			}
+		}
+	}
+	slices.Sort(missing)
+	return slices.Compact(missing)
+}
+
 // A GroupPlan says which memberships a login changes. Both lists are sorted by id and do not overlap.
 type GroupPlan struct {
 	Add, Remove []int64

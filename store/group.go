@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -323,8 +322,6 @@ func withAllUsers(groups []sso.Group) []sso.Group {
 	slices.SortFunc(groups, func(a, b sso.Group) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(groups, func(a, b sso.Group) bool { return a.ID == b.ID })
 }
-
-func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
 
 // groupIDs finds groups by their exact names. A few are asked for by name, so that a thousand groups do not slow a login
 // down; many are compared with all there are.

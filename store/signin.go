@@ -179,7 +179,7 @@ func (l *login) admit(ctx context.Context) error {
 		}
 	}
 	l.known = found != nil
-	account := l.updated(found, taken)
+	account := id.Updated(found, l.out.Admission, taken, l.x.Now)
 	if l.writes() {
 		if err := l.save(ctx, found, &account); err != nil {
 			return err
@@ -230,34 +230,6 @@ func (l *login) admission(found *sso.Account) string {
 		return fmt.Sprintf("account %d, reactivated", found.ID)
 	}
 	return fmt.Sprintf("account %d", found.ID)
-}
-
-// updated is the account as it is after the login. Of an e-mail that differs only in case the first spelling stays: apps
-// may compare it exactly.
-func (l *login) updated(found *sso.Account, taken bool) sso.Account {
-	id := l.x.Identity
-	a := sso.Account{Email: id.Email, CreatedAt: l.x.Now}
-	if found != nil {
-		a = *found
-		if !taken && sso.EmailKey(a.Email) != sso.EmailKey(id.Email) {
-			a.Email = id.Email
-		}
-	}
-	if id.FirstName != nil {
-		a.FirstName = sso.CleanText(*id.FirstName)
-	}
-	if id.LastName != nil {
-		a.LastName = sso.CleanText(*id.LastName)
-	}
-	a.Synced = map[string]string{}
-	for k, v := range id.Attributes {
-		a.Synced[sso.CleanText(k)] = sso.CleanText(v)
-	}
-	a.Source, a.LastLogin = id.Provider, l.x.Now
-	if found == nil || l.out.Admission == sso.AdmitReactivated {
-		a.Active = true
-	}
-	return a
 }
 
 // save writes the account: a new row, or what changed (last_login was written by the lock). Who keeps the e-mail keeps its
@@ -315,7 +287,9 @@ func (l *login) syncGroups(ctx context.Context) error {
 	if plan.Remove, err = l.keepLastAdministrator(ctx, plan.Remove); err != nil {
 		return err
 	}
-	l.warnUnknown(named)
+	for _, name := range l.in.Policy.MissingGroups(l.x.Identity, named) {
+		l.warn("a mapping names group %q, which does not exist", name)
+	}
 	l.out.Added, l.out.Removed = ids(added), plan.Remove
 	l.out.Groups = withAllUsers(slices.DeleteFunc(slices.Concat(current, added), func(g sso.Group) bool {
 		return slices.Contains(plan.Remove, g.ID)
@@ -373,25 +347,6 @@ func (l *login) keepLastAdministrator(ctx context.Context, remove []int64) ([]in
 	l.warn("account %d (%s) stays in %s although its groups at the identity provider say otherwise: it is the last administrator",
 		l.out.Account.ID, l.out.Account.Email, sso.AdministratorsName) // SECURITY E6
 	return slices.DeleteFunc(slices.Clone(remove), func(id int64) bool { return id == sso.Administrators }), nil
-}
-
-// warnUnknown warns of mapped names that no group has, when this person was to get them.
-func (l *login) warnUnknown(named map[string]int64) {
-	id := l.x.Identity
-	if !l.in.Policy.SyncGroups || !id.GroupsSent {
-		return
-	}
-	missing := map[string]bool{}
-	for _, sent := range id.Groups {
-		for _, ref := range l.in.Policy.Mappings[sent] {
-			if _, ok := named[ref.Name]; ref.Name != "" && !ok {
-				missing[ref.Name] = true
-			}
-		}
-	}
-	for _, name := range sorted(missing) {
-		l.warn("a mapping names group %q, which does not exist", name)
-	}
 }
 
 // groupDoubts asks for the names of all groups only when one was sent that is none of them.

@@ -37,14 +37,20 @@ func TestMain(m *testing.M) {
 
 // each runs a test on both databases, each in an empty one of its own.
 func each(t *testing.T, test func(t *testing.T, db *testDB)) {
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, open(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db")))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, open(t, postgres.Database(t)))
-	})
+	for name, empty := range empties() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t, empty(t)))
+		})
+	}
+}
+
+// empties make the address of an empty database, for each engine.
+func empties() map[string]func(testing.TB) string {
+	return map[string]func(testing.TB) string{
+		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") },
+		"postgres": postgres.Database,
+	}
 }
 
 // A testDB is a migrated store with a clock that the test moves.
