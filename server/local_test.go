@@ -491,6 +491,33 @@ func TestOwnerIsNotLockedOut(t *testing.T) {
 	}
 }
 
+// Who found out a password could collect devices while it was good, each with its own count of guesses at the next one. They
+// count as strangers once the password is another, and the browser that changed it does not (SECURITY I2).
+func TestDevicesOfAnOldPassword(t *testing.T) {
+	b := startWith(t, func(o *server.Options) { o.Passwords = quick{} })
+	b.root()
+	var thieves []*browser
+	for range 3 {
+		thief := b.browser()
+		thief.password("root@example.com", goodPassword).want(t, 303, "/")
+		thieves = append(thieves, thief)
+	}
+	owner := b.browser()
+	owner.password("root@example.com", goodPassword).want(t, 303, "/")
+	const next = "Quittengelee-Fahrrad-7-Oboe"
+	owner.send("POST", "/auth/password", form("old", goodPassword, "new", next, "again", next)).want(t, 303, "/auth/password?done=changed")
+	got := map[int]int{}
+	for _, thief := range thieves {
+		for range 10 {
+			got[thief.password("root@example.com", "wrong").StatusCode]++
+		}
+	}
+	if got[401] != 10 || got[429] != 20 {
+		t.Errorf("got %v, want 10 guesses from one network and no more", got)
+	}
+	owner.password("root@example.com", goodPassword).want(t, 303, "/") // quick takes no other one
+}
+
 // SECURITY H6: none of the bridge's cookies reaches the app.
 func TestNoCookieOfOursReachesTheApp(t *testing.T) {
 	b := start(t, "UPSTREAM="+app(t).URL)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -144,7 +145,7 @@ func (s *local) provePassword(r *http.Request, l *live, try attempt, use func(kn
 	if err != nil {
 		return err
 	}
-	g := s.guessOf(r, l, account, try.email)
+	g := s.guessOf(r, l, account, hash, try.email)
 	// Counted before the hash is computed, so that many guesses at once are all counted.
 	over, err := s.store.AddFailureWithin(ctx, g.limits, now.Add(-throttleWindow), now)
 	switch {
@@ -225,7 +226,7 @@ func (s *local) openLocal(c echo.Context, account sso.Account, by sso.Credential
 		s.Log.InfoContext(r.Context(), "signed in", "account", account.ID, "provider", how, "reference", e.Reference, "peer", e.Peer,
 			"request_id", requestID(r))
 		if by.Passkey == nil {
-			http.SetCookie(c.Response(), s.deviceCookie(l, account))
+			http.SetCookie(c.Response(), s.deviceCookie(l, account, cmp.Or(by.Rehashed, by.PasswordHash)))
 		}
 		l.setSessionCookie(c.Response(), id)
 		return nil
@@ -252,13 +253,13 @@ type guess struct {
 
 // guessOf counts under the account, not under what was typed (SECURITY I2), and for an unknown one under its e-mail, so
 // that it is throttled like any other.
-func (s *local) guessOf(r *http.Request, l *live, account sso.Account, email string) guess {
+func (s *local) guessOf(r *http.Request, l *live, account sso.Account, hash, email string) guess {
 	who := "account:" + strconv.FormatInt(account.ID, 10)
 	if account.ID == 0 {
 		sum := sha256.Sum256([]byte(sso.EmailKey(email)))
 		who = "email:" + hex.EncodeToString(sum[:16])
 	}
-	if device, ok := s.deviceOf(r, l, account); ok {
+	if device, ok := s.deviceOf(r, l, account, hash); ok {
 		key := who + " device:" + device
 		return guess{limits: map[string]int{key: deviceFailures}, own: []string{key}}
 	}
@@ -273,23 +274,32 @@ func (s *local) guessOf(r *http.Request, l *live, account sso.Account, email str
 // deviceLifetime is how long a browser in which someone signed in with a password keeps a count of its own.
 const deviceLifetime = 180 * 24 * time.Hour
 
-// A device is a browser in which an account signed in with its password before.
+// A device is a browser in which an account signed in with the password that it has now. One that knew another password is
+// a stranger: who found out the one before could have collected devices without number, each with its count of guesses.
 type device struct {
-	Account int64     `json:"a"`
-	ID      string    `json:"i"`
-	Until   time.Time `json:"u"`
+	Account  int64     `json:"a"`
+	ID       string    `json:"i"`
+	Until    time.Time `json:"u"`
+	Password string    `json:"p"` // see passwordMark
+}
+
+// passwordMark names the hash of a password without revealing it.
+func passwordMark(hash string) string {
+	sum := sha256.Sum256([]byte(hash))
+	return hex.EncodeToString(sum[:16])
 }
 
 func (l *live) deviceCookieName() string { return l.cookieName("device") }
 
-func (s *local) deviceCookie(l *live, account sso.Account) *http.Cookie {
-	value := s.sealCookie(l.deviceCookieName(), device{account.ID, rand.Text(), s.Now().Add(deviceLifetime)})
+func (s *local) deviceCookie(l *live, account sso.Account, hash string) *http.Cookie {
+	value := s.sealCookie(l.deviceCookieName(), device{account.ID, rand.Text(), s.Now().Add(deviceLifetime), passwordMark(hash)})
 	return l.sealedCookie(l.deviceCookieName(), value, int(deviceLifetime.Seconds()))
 }
 
-func (s *local) deviceOf(r *http.Request, l *live, account sso.Account) (string, bool) {
+func (s *local) deviceOf(r *http.Request, l *live, account sso.Account, hash string) (string, bool) {
 	var d device
-	if account.ID == 0 || !s.openCookie(r, l.deviceCookieName(), &d) || d.Account != account.ID || !s.Now().Before(d.Until) {
+	if account.ID == 0 || !s.openCookie(r, l.deviceCookieName(), &d) || d.Account != account.ID || d.Password != passwordMark(hash) ||
+		!s.Now().Before(d.Until) {
 		return "", false
 	}
 	return d.ID, true
@@ -383,6 +393,7 @@ func (s *local) changePassword(c echo.Context, l *live, known knownPassword, cho
 		return err
 	}
 	s.seeChanges(r)
+	http.SetCookie(c.Response(), s.deviceCookie(l, known.account, hash))
 	l.setSessionCookie(c.Response(), id)
 	return nil
 }

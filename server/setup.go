@@ -143,7 +143,7 @@ func (s *setup) setUp(c echo.Context, l *live, secret string, a sso.Account, cho
 		return err
 	}
 	s.Log.InfoContext(r.Context(), "first administrator made", "account", a.ID, "reference", e.Reference, "peer", e.Peer)
-	http.SetCookie(c.Response(), s.deviceCookie(l, a))
+	http.SetCookie(c.Response(), s.deviceCookie(l, a, hash))
 	l.setSessionCookie(c.Response(), id)
 	return nil
 }
