@@ -11,11 +11,12 @@ import (
 	"testing"
 )
 
-// A Program is the binary under test. A package of tests has one, whose Main is called by TestMain.
+// A Program is the binary under test, and what else its package of tests builds. A package has one, whose Main is called
+// by TestMain.
 type Program struct {
 	dir   string
-	build sync.Once
-	err   error
+	mu    sync.Mutex
+	built map[string]func() (path string, err error)
 }
 
 // Main runs the tests with a folder for what they build, and removes it when they have ended. It returns the exit status.
@@ -29,21 +30,40 @@ func (p *Program) Main(m *testing.M) (status int) {
 	return m.Run()
 }
 
-// Path returns the path of the binary. It is built once, and only for the tests that need it: a fuzz run starts many
-// processes of a package.
+// Path returns the path of the binary.
 func (p *Program) Path(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(p.dir, "ssobridge")
-	p.build.Do(func() {
-		out, err := exec.Command("go", "build", "-o", path, "github.com/ssobridge/ssobridge/cmd/ssobridge").CombinedOutput()
-		if err != nil {
-			p.err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	})
-	if p.err != nil {
-		t.Fatal(p.err)
+	return p.Build(t, "github.com/ssobridge/ssobridge/cmd/ssobridge")
+}
+
+// Build returns the path of a program that is built of a package or a file of Go. It is built once, and only for the tests
+// that need it: a fuzz run starts many processes of a package.
+func (p *Program) Build(t testing.TB, source string) string {
+	t.Helper()
+	path, err := p.builder(source)()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
+}
+
+func (p *Program) builder(source string) func() (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.built == nil {
+		p.built = map[string]func() (string, error){}
+	}
+	if p.built[source] == nil {
+		path := filepath.Join(p.dir, fmt.Sprintf("program-%d", len(p.built)))
+		p.built[source] = sync.OnceValues(func() (string, error) {
+			out, err := exec.Command("go", "build", "-o", path, source).CombinedOutput()
+			if err != nil {
+				return "", fmt.Errorf("go build %s: %w\n%s", source, err, out)
+			}
+			return path, nil
+		})
+	}
+	return p.built[source]
 }
 
 // TempDir makes a folder that stands until the last test has ended, for processes that write for a moment after they

@@ -18,12 +18,20 @@ import (
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
 
-// program is the bridge.
-var program bridgetest.Program
+// program is the bridge, and browsers are what its visitors have.
+var (
+	program  bridgetest.Program
+	browsers chromium.Shared
+)
 
-func TestMain(m *testing.M) { os.Exit(program.Main(m)) }
+func TestMain(m *testing.M) {
+	status := program.Main(m)
+	browsers.Close()
+	os.Exit(status)
+}
 
 const secret = "kP2vXq8dJm4tYw7nRb3gHs6fLc9zQe5aTu1oViWxEyM"
 

@@ -122,14 +122,13 @@ func TestExpressInBrowser(t *testing.T) {
 	})
 }
 
-// browser starts Chromium with an empty profile.
+// browser is a visitor with an empty profile.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	ctx, _ := browserWithProfile(t)
-	return ctx
+	return browsers.Open(t, time.Minute)
 }
 
-// browserWithProfile is browser, and says where the profile is.
+// browserWithProfile is browser in a Chromium of its own, and says where the profile is.
 func browserWithProfile(t *testing.T) (ctx context.Context, profile string) {
 	t.Helper()
 	profile = program.TempDir(t)

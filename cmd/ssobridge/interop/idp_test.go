@@ -29,11 +29,7 @@ func startExample(t testing.TB, file, bridge string) string {
 	}
 	var cmd *exec.Cmd
 	if strings.HasSuffix(file, ".go") {
-		path := filepath.Join(t.TempDir(), "idp")
-		if out, err := exec.Command("go", "build", "-o", path, source).CombinedOutput(); err != nil {
-			t.Fatalf("go build %s: %v\n%s", file, err, out)
-		}
-		cmd = exec.Command(path)
+		cmd = exec.Command(program.Build(t, source))
 	} else {
 		ssotest.Need(t, "node", "apt-get install nodejs")
 		cmd = exec.Command("node", withModules(t, source, nodeModules(t, "express", "jsonwebtoken")))

@@ -3,7 +3,6 @@ package interop
 import (
 	"net/http"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,10 +12,7 @@ import (
 // The documents' Go program compiles as it is, serves the bridge's pages beside its own, and lets in whom it says.
 func TestGoProgram(t *testing.T) {
 	dir, port := t.TempDir(), ssotest.FreePort(t)
-	app := filepath.Join(dir, "app")
-	if out, err := exec.Command("go", "build", "-o", app, "./testdata/mount/app.go").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	app := program.Build(t, "./testdata/mount/app.go")
 	b := &bridge{t: t, addr: "127.0.0.1:" + port}
 
 	bare := exec.Command(app) // as somebody runs it who has read no comment

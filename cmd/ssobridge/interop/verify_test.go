@@ -30,13 +30,7 @@ func verifiers() map[string]func(t *testing.T, dir string) *exec.Cmd {
 		return path
 	}
 	return map[string]func(t *testing.T, dir string) *exec.Cmd{
-		"Go, our package": func(t *testing.T, dir string) *exec.Cmd {
-			app := filepath.Join(dir, "app")
-			if out, err := exec.Command("go", "build", "-o", app, source(t, "app.go")).CombinedOutput(); err != nil {
-				t.Fatalf("go build: %v\n%s", err, out)
-			}
-			return exec.Command(app)
-		},
+		"Go, our package": func(t *testing.T, _ string) *exec.Cmd { return exec.Command(program.Build(t, source(t, "app.go"))) },
 		"Node, jose": func(t *testing.T, dir string) *exec.Cmd {
 			node := ssotest.Need(t, "node", "apt-get install nodejs")
 			if err := os.Symlink(nodeModules(t, "jose"), filepath.Join(dir, "node_modules")); err != nil {

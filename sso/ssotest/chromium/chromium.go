@@ -4,10 +4,14 @@ package chromium
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
 	"github.com/ssobridge/ssobridge/sso/ssotest"
@@ -23,20 +27,98 @@ func Need(t testing.TB) string {
 // The browser ends with the test. Where there is no Chromium, the test is skipped (see ssotest.Missing).
 func Open(t testing.TB, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
-	path := Need(t)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	ctx, cancel, err := start(ctx, Need(t), more...)
+	t.Cleanup(cancel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+func start(ctx context.Context, path string, more ...chromedp.ExecAllocatorOption) (context.Context, context.CancelFunc, error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.Flag("disable-component-update", true))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, append(options, more...)...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
+	ctx, stop := chromedp.NewExecAllocator(ctx, append(options, more...)...)
+	ctx, cancel := chromedp.NewContext(ctx)
 	if err := chromedp.Run(ctx); err != nil {
-		t.Fatalf("start of %s: %v", path, err)
+		return ctx, func() { cancel(); stop() }, fmt.Errorf("start of %s: %w", path, err)
+	}
+	return ctx, func() { cancel(); stop() }, nil
+}
+
+// A Shared is one Chromium for many tests of a package: its start takes longer than most of them. TestMain calls Close
+// after the last test.
+type Shared struct {
+	mu    sync.Mutex
+	ctx   context.Context // nil: not started yet
+	close context.CancelFunc
+}
+
+// Open returns the context of a tab in a profile of its own, whose whole use may take as long as limit. No other test
+// sees its cookies, and it ends with the test. Where there is no Chromium, the test is skipped.
+func (s *Shared) Open(t testing.TB, limit time.Duration) context.Context {
+	t.Helper()
+	browser, err := s.browser(Need(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(browser, limit)
+	t.Cleanup(cancel)
+	profile, tab, err := newProfile(browser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithTargetID(tab))
+	t.Cleanup(func() {
+		cancel()
+		target.DisposeBrowserContext(profile).Do(cdp.WithExecutor(browser, chromedp.FromContext(browser).Browser))
+	})
+	chromedp.FromContext(ctx).BrowserContextID = profile // for further tabs
+	if err := chromedp.Run(ctx); err != nil {
+		t.Fatalf("a tab of a new profile: %v", err)
 	}
 	return ctx
+}
+
+// newProfile makes a profile with one window. chromedp's own way asks for a tab, and a profile without a window refuses it.
+func newProfile(browser context.Context) (cdp.BrowserContextID, target.ID, error) {
+	ctx := cdp.WithExecutor(browser, chromedp.FromContext(browser).Browser)
+	profile, err := target.CreateBrowserContext().Do(ctx)
+	if err != nil {
+		return "", "", fmt.Errorf("a new profile: %w", err)
+	}
+	tab, err := target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(ctx)
+	if err != nil {
+		return "", "", fmt.Errorf("a window of a new profile: %w", err)
+	}
+	return profile, tab, nil
+}
+
+func (s *Shared) browser(path string) (context.Context, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx != nil && s.ctx.Err() == nil {
+		return s.ctx, nil
+	}
+	ctx, cancel, err := start(context.Background(), path)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	s.ctx, s.close = ctx, cancel
+	return ctx, nil
+}
+
+// Close ends the browser, if it was started.
+func (s *Shared) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.close != nil {
+		s.close()
+	}
 }
