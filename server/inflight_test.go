@@ -54,6 +54,11 @@ func (m *meddler) RenewSession(ctx context.Context, old, renewed sso.SessionHash
 	return m.Store.RenewSession(ctx, old, renewed, by, at, e)
 }
 
+func (m *meddler) AddPasskey(ctx context.Context, p sso.Passkey, by sso.SessionHash, e sso.Event) error {
+	m.meddle()
+	return m.Store.AddPasskey(ctx, p, by, e)
+}
+
 // save saves a setting as another replica does: this one has not heard of it yet.
 func (b *bridge) save(settings ...string) {
 	values, secrets := map[string]*string{}, map[string]bool{}
@@ -244,6 +249,27 @@ func TestProofInFlight(t *testing.T) {
 				}
 				if resp := c.get("/auth/confirm?return_to=/a"); resp.Header.Get("Location") == "/a" {
 					t.Error("what was worth nothing any more is a fresh proof")
+				}
+			})
+		}
+	})
+}
+
+// SECURITY D8: nor does a session that ends leave a passkey behind, by which whoever had it would come back.
+func TestPasskeyInFlight(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		for _, change := range []string{"the owner changes the password", "the shell sets a password", "the account is deactivated"} {
+			t.Run(change, func(t *testing.T) {
+				s := newStage(t, another(t, database))
+				c, key := s.browser(), &softKey{}
+				c.password("root@example.com", goodPassword).want(t, 303, "/")
+				act := func() { changes()[change](t, s) }
+				s.meddler.once.Store(&act)
+				if resp := c.addPasskey(key, spoil{}); resp.StatusCode == 200 {
+					t.Errorf("got %d, want a refusal", resp.StatusCode)
+				}
+				if all, err := s.store.Passkeys(t.Context(), s.root.ID); err != nil || len(all) != 1 {
+					t.Errorf("got %d passkeys, %v, want the owner's", len(all), err)
 				}
 			})
 		}

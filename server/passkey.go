@@ -29,7 +29,8 @@ type passkeyStore interface {
 	Passkey(ctx context.Context, id string) (sso.Passkey, error)
 	// AnyPasskey reports whether anybody has one.
 	AnyPasskey(ctx context.Context) (bool, error)
-	AddPasskey(ctx context.Context, p sso.Passkey, e sso.Event) error
+	// AddPasskey returns [sso.NotSignedIn] when the session is over by now.
+	AddPasskey(ctx context.Context, p sso.Passkey, by sso.SessionHash, e sso.Event) error
 	RenamePasskey(ctx context.Context, accountID int64, id, name string, e sso.Event) error
 	// RemovePasskey also ends the sessions that the passkey opened, but for keep.
 	RemovePasskey(ctx context.Context, accountID int64, id string, keep sso.SessionHash, e sso.Event) error
@@ -237,7 +238,7 @@ func (s *passkeys) handlePasskeyAdd(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.store.AddPasskey(r.Context(), key, s.passkeyEvent(r, l, p.Account, "passkey added: %q", key.Name)); err != nil {
+	if err := s.store.AddPasskey(r.Context(), key, p.Session.Hash, s.passkeyEvent(r, l, p.Account, "passkey added: %q", key.Name)); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]string{"location": l.path("/auth/passkeys")})

@@ -49,12 +49,20 @@ func (s *Store) Passkey(ctx context.Context, id string) (p sso.Passkey, err erro
 	return p, err
 }
 
-// AddPasskey keeps a passkey of p.AccountID. It returns [sso.NotFound] for the account, [sso.AccountDisabled], and
-// [sso.Conflict] when the credential is known already, the account has [MaxPasskeys], or its handle is another one.
-func (s *Store) AddPasskey(ctx context.Context, p sso.Passkey, e sso.Event) error {
+// AddPasskey keeps a passkey of p.AccountID, which a session of it has made. It returns [sso.NotFound] for the account,
+// [sso.AccountDisabled], [sso.NotSignedIn] when the session is over by now (SECURITY D8), and [sso.Conflict] when the credential is known already, the account has [MaxPasskeys], or its handle is another one.
+func (s *Store) AddPasskey(ctx context.Context, p sso.Passkey, by sso.SessionHash, e sso.Event) error {
 	return s.changeAccount(ctx, p.AccountID, e, func(c *conn, a sso.Account) (bool, error) {
 		if !a.Active {
 			return false, fmt.Errorf("account %d is deactivated: %w", a.ID, sso.AccountDisabled)
+		}
+		var one int
+		alive, err := c.one(ctx, []any{&one}, "SELECT 1 FROM sessions WHERE hash = $1 AND account_id = $2", by, a.ID)
+		if err == nil && !alive {
+			err = fmt.Errorf("the session ended while a passkey was made: %w", sso.NotSignedIn)
+		}
+		if err != nil {
+			return false, err
 		}
 		known, err := passkeys(ctx, c, p.AccountID)
 		if err != nil {

@@ -20,6 +20,20 @@ func (db *testDB) sessionOf(accountID int64) (sso.Session, string) {
 	return n, id
 }
 
+// signedIn opens a session of an account with a password of that hash.
+func (db *testDB) signedIn(t *testing.T, accountID int64, hash string) sso.SessionHash {
+	t.Helper()
+	n, _ := db.sessionOf(accountID)
+	_, version, err := db.Settings(t.Context())
+	if err == nil {
+		err = db.OpenSession(t.Context(), n, sso.Credential{AccountID: accountID, PasswordHash: hash, Settings: version}, sso.Event{Kind: sso.EventSignIn})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n.Hash
+}
+
 // SECURITY F7: of many set-ups at once, on several replicas, one wins; then there is nothing to set up.
 func TestSetUpOnce(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
@@ -202,15 +216,17 @@ func TestPasskeys(t *testing.T) {
 		}
 		e := sso.Event{Kind: sso.EventAccount}
 		key := sso.Passkey{ID: "key", AccountID: ada.ID, Handle: []byte{0, 1, 255}, Name: "Laptop", Credential: "{}", SignCount: 3, CreatedAt: start}
-		if err := db.AddPasskey(t.Context(), key, e); err != nil {
+		hers := db.signedIn(t, ada.ID, "hash")
+		wantCode(t, "another's session", db.AddPasskey(t.Context(), key, db.signedIn(t, eve.ID, "hash"), e), sso.NotSignedIn)
+		if err := db.AddPasskey(t.Context(), key, hers, e); err != nil {
 			t.Fatal(err)
 		}
 		stolen := key
 		stolen.AccountID = eve.ID
-		wantCode(t, "the same credential for another account", db.AddPasskey(t.Context(), stolen, e), sso.Conflict)
+		wantCode(t, "the same credential for another account", db.AddPasskey(t.Context(), stolen, db.signedIn(t, eve.ID, "hash"), e), sso.Conflict)
 		odd := key
 		odd.ID, odd.Handle = "key2", []byte{9}
-		wantCode(t, "another handle", db.AddPasskey(t.Context(), odd, e), sso.Conflict)
+		wantCode(t, "another handle", db.AddPasskey(t.Context(), odd, hers, e), sso.Conflict)
 
 		wantCode(t, "rename another's", db.RenamePasskey(t.Context(), eve.ID, "key", "x", e), sso.NotFound)
 		wantCode(t, "remove another's", db.RemovePasskey(t.Context(), eve.ID, "key", sso.SessionHash{}, e), sso.NotFound)
@@ -241,7 +257,7 @@ func TestPasskeys(t *testing.T) {
 		for i := range store.MaxPasskeys {
 			more := key
 			more.ID = fmt.Sprintf("more%d", i)
-			err = db.AddPasskey(t.Context(), more, e)
+			err = db.AddPasskey(t.Context(), more, hers, e)
 		}
 		wantCode(t, "one too many", err, sso.Conflict)
 		by.CountBefore = 4

@@ -224,7 +224,7 @@ func races(t *testing.T, db *testDB, round int) map[string]race {
 	}
 	changed, set, gone, holder := account("changed"), account("set"), account("gone"), account("holder")
 	key := sso.Passkey{ID: fmt.Sprint("key", round), AccountID: holder.ID, Handle: []byte{1}, Name: "Laptop", Credential: "{}", CreatedAt: start}
-	if err := db.AddPasskey(ctx, key, cli); err != nil {
+	if err := db.AddPasskey(ctx, key, db.signedIn(t, holder.ID, "old"), cli); err != nil {
 		t.Fatal(err)
 	}
 	_, version, err := db.Settings(ctx)
