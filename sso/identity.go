@@ -94,7 +94,8 @@ func (n ClaimNames) Identify(provider string, claims Claims) (Identity, error) {
 	if n.Subject != "" {
 		sub, _ := scalar(claims[n.Subject])
 		raw, isText := claims[n.Subject].(string)
-		if sub == "" || len(sub) > maxSubject || isText && sub != raw { // cleaned, two subjects could become one
+		_, isBool := claims[n.Subject].(bool)                                     // such as email_verified: everybody would be one person
+		if sub == "" || len(sub) > maxSubject || isBool || isText && sub != raw { // cleaned, two subjects could become one
 			return id, fmt.Errorf("claim %q must identify the person: a string of 1 to %d characters: %w",
 				n.Subject, maxSubject, TokenSubjectMissing)
 		}

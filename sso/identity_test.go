@@ -78,6 +78,7 @@ func TestIdentifyRefuses(t *testing.T) {
 		`{"email":["a@b.c"]}`:                   sso.TokenEmailInvalid,
 		`{"email":"a@b.c"}`:                     sso.TokenSubjectMissing,
 		`{"email":"a@b.c","sub":""}`:            sso.TokenSubjectMissing,
+		`{"email":"a@b.c","sub":true}`:          sso.TokenSubjectMissing,
 		`{"email":"a@b.c","sub":null}`:          sso.TokenSubjectMissing,
 		`{"email":"a@b.c","sub":{}}`:            sso.TokenSubjectMissing,
 		`{"email":"a@b.c","sub":"a\u0000b"}`:    sso.TokenSubjectMissing,
