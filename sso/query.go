@@ -29,7 +29,7 @@ func (p Page) Size() int {
 // AccountQuery selects accounts, in the order of their e-mails.
 type AccountQuery struct {
 	Page
-	Search  string // a prefix of the e-mail, first name or last name, without case; "" for all
+	Search  string // terms, see [SearchTerms]; "" for all
 	GroupID int64  // only its members; 0 for all
 	Active  *bool
 }

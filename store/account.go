@@ -80,15 +80,17 @@ func (s *Store) PasswordHash(ctx context.Context, email string) (a sso.Account, 
 
 // Accounts returns one page of accounts in the order of their e-mails, and where the next begins ("" for none).
 func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []sso.Account, next string, err error) {
-	w, order := &where{}, "email_key"
-	if q.After != "" {
-		id, err := strconv.ParseInt(q.After, 10, 64)
-		if err != nil {
-			return nil, "", fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(q.After), 50), sso.Invalid)
-		}
-		w.and("email_key > (SELECT email_key FROM accounts WHERE id = ?)", id)
+	after, err := s.emailKeyOf(ctx, q.After)
+	if err != nil {
+		return nil, "", err
 	}
-	w.search(strings.Fields(strings.ToLower(q.Search)))
+	w, order := &where{}, "email_key"
+	if after != "" {
+		w.and("email_key > ?", after)
+	}
+	if q.Active != nil {
+		w.and("active = ?", *q.Active)
+	}
 	if q.GroupID != 0 && q.GroupID != sso.AllUsers {
 		many, err := s.hasManyMembers(ctx, q.GroupID)
 		if err != nil {
@@ -101,10 +103,30 @@ func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []ss
 			order = "email_key || ''" // no planner finds an index for this, and so it begins with the members
 		}
 	}
-	if q.Active != nil {
-		w.and("active = ?", *q.Active)
+	if strings.TrimSpace(q.Search) != "" {
+		return s.search(ctx, sso.SearchTerms(q.Search), w, after, q.Size())
 	}
-	size := q.Size()
+	return s.accounts(ctx, w, order, q.Size())
+}
+
+// emailKeyOf returns the key of the e-mail of the account after which a page begins; "" for the first page.
+func (s *Store) emailKeyOf(ctx context.Context, after string) (key string, err error) {
+	if after == "" {
+		return "", nil
+	}
+	id, err := strconv.ParseInt(after, 10, 64)
+	if err != nil {
+		return "", fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(after), 50), sso.Invalid)
+	}
+	found, err := s.reading().one(ctx, []any{&key}, "SELECT email_key FROM accounts WHERE id = $1", id)
+	if err == nil && !found {
+		key = lastText // nobody comes after somebody who is not there
+	}
+	return key, err
+}
+
+// accounts returns the first of the accounts that a query selects.
+func (s *Store) accounts(ctx context.Context, w *where, order string, size int) (accounts []sso.Account, next string, err error) {
 	err = s.reading().each(ctx, func(rows *sql.Rows) error {
 		var a sso.Account
 		err := rows.Scan(accountFields(&a)...)
@@ -118,54 +140,20 @@ func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []ss
 	return accounts, next, err
 }
 
-// maxSearchWords bounds what one search looks for; more words than names and an e-mail have are left out.
-const maxSearchWords = 8
-
-// search selects accounts of which a field begins with all the words; or one with the first of them, and one with the
-// rest; or one with each.
-func (w *where) search(words []string) {
-	words = words[:min(len(words), maxSearchWords)]
-	if len(words) == 0 {
-		return
-	}
-	phrase := strings.Join(words, " ")
-	if len(words) == 1 {
-		w.and(begins, prefixes(phrase)...)
-		return
-	}
-	ways := [][]string{{phrase}, words}
-	for i := 1; len(words) > 2 && i < len(words); i++ {
-		ways = append(ways, []string{strings.Join(words[:i], " "), strings.Join(words[i:], " ")})
-	}
-	selects := make([]string, len(ways))
-	var args []any
-	for i, parts := range ways { // each finds its rows through the indexes, which one OR of them all would not
-		for _, part := range parts {
-			args = append(args, prefixes(part)...)
-		}
-		selects[i] = "SELECT id FROM accounts WHERE " + begins + strings.Repeat(" AND "+begins, len(parts)-1)
-	}
-	w.and("id IN ("+strings.Join(selects, " UNION ")+")", args...)
-}
-
-// begins selects accounts of which a field begins with the text of [prefixes].
-const begins = "(email_key >= ? AND email_key < ? OR first_key >= ? AND first_key < ? OR last_key >= ? AND last_key < ?)"
-
-func prefixes(from string) []any {
-	to := from + "\U0010ffff" // after every text that begins with from
-	return []any{from, to, from, to, from, to}
-}
-
 // manyMembers is where it becomes quicker to go through all accounts in their order and ask of each whether it is a
 // member, than to sort the members: 100,000 of them are sorted in 60 ms.
 const manyMembers = 2000
 
 // hasManyMembers reports whether a group is so large.
 func (s *Store) hasManyMembers(ctx context.Context, groupID int64) (bool, error) {
-	members := 0
-	_, err := s.reading().one(ctx, []any{&members},
-		"SELECT count(*) FROM (SELECT 1 FROM memberships WHERE group_id = $1 LIMIT "+strconv.Itoa(manyMembers)+") AS found", groupID)
+	members, err := s.countUpTo(ctx, manyMembers, "SELECT 1 FROM memberships WHERE group_id = $1", groupID)
 	return members == manyMembers, err
+}
+
+// countUpTo counts the rows of a query, and stops at most.
+func (s *Store) countUpTo(ctx context.Context, most int, query string, args ...any) (n int, err error) {
+	_, err = s.reading().one(ctx, []any{&n}, "SELECT count(*) FROM ("+query+" LIMIT "+strconv.Itoa(most)+") AS found", args...)
+	return n, err
 }
 
 // CreateAccount makes an account as an administrator asks for it, with its own attributes, names and groups. passwordHash
@@ -208,8 +196,8 @@ func (s *Store) CreateAccount(ctx context.Context, a sso.Account, passwordHash s
 }
 
 const insertNewAccount = `INSERT INTO accounts (email, email_key, first_name, last_name, first_key, last_key, active,
-	password_hash, source, synced, own, created_at, last_login, mark, idp_groups)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (email_key) DO NOTHING RETURNING id`
+	password_hash, source, synced, own, created_at, last_login, mark, idp_groups, words_of)
+	VALUES ($1, $2, $3, $4, '', '', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (email_key) DO NOTHING RETURNING id`
 
 // A loginNote is what a login keeps with the account for the admin pages: what its groups claim named, and the mark of the
 // settings that judged it.
@@ -217,10 +205,13 @@ type loginNote struct{ mark, groups string }
 
 // insertAccount returns the new id, or 0 when the e-mail is taken.
 func insertAccount(ctx context.Context, c *conn, a sso.Account, passwordHash string, note loginNote) (id int64, err error) {
-	_, err = c.one(ctx, []any{&id}, insertNewAccount,
-		a.Email, sso.EmailKey(a.Email), a.FirstName, a.LastName, strings.ToLower(a.FirstName), strings.ToLower(a.LastName), a.Active,
-		passwordHash, a.Source, setText(a.Synced), setText(a.Own), a.CreatedAt, a.LastLogin, note.mark, note.groups)
-	return id, err
+	found, err := c.one(ctx, []any{&a.ID}, insertNewAccount,
+		a.Email, sso.EmailKey(a.Email), a.FirstName, a.LastName, a.Active,
+		passwordHash, a.Source, setText(a.Synced), setText(a.Own), a.CreatedAt, a.LastLogin, note.mark, note.groups, textOfWords(a))
+	if err != nil || !found {
+		return 0, err
+	}
+	return a.ID, setWords(ctx, c, a, sso.EmailKey(a.Email), false)
 }
 
 // changeAccount locks an account and changes it. When change says that something is different now, the event is kept and

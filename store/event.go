@@ -370,22 +370,32 @@ type where struct {
 }
 
 func (w *where) and(condition string, args ...any) {
-	var b strings.Builder
-	for _, r := range condition {
-		if r != '?' {
-			b.WriteRune(r)
-			continue
-		}
-		w.args = append(w.args, args[0])
-		args = args[1:]
-		fmt.Fprintf(&b, "$%d", len(w.args))
-	}
-	w.conditions = append(w.conditions, b.String())
+	w.conditions = append(w.conditions, condition)
+	w.args = append(w.args, args...)
 }
 
+// all is one condition of all of them, for another where.
+func (w *where) all() string { return strings.Join(w.conditions, " AND ") }
+
+func (w *where) clone() *where {
+	return &where{slices.Clone(w.conditions), slices.Clone(w.args)}
+}
+
+// sql numbers the arguments.
 func (w *where) sql() string {
 	if len(w.conditions) == 0 {
 		return ""
 	}
-	return " WHERE " + strings.Join(w.conditions, " AND ")
+	var b strings.Builder
+	b.WriteString(" WHERE ")
+	n := 0
+	for _, r := range w.all() {
+		if r != '?' {
+			b.WriteRune(r)
+			continue
+		}
+		n++
+		fmt.Fprintf(&b, "$%d", n)
+	}
+	return b.String()
 }

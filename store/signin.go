@@ -32,7 +32,8 @@ const (
 	insertJudgedSession = insertSession + ` FROM counters WHERE name = 'settings' AND value = $11`
 )
 
-var hotWrites = []string{spendProof, findByEmail, findByID, findSubject, findGroups, insertJudgedSession, insertEvent, insertNewAccount, insertMembership}
+var hotWrites = []string{spendProof, findByEmail, findByID, findSubject, findGroups, insertJudgedSession, insertEvent, insertNewAccount, insertMembership,
+	insertWords(4), insertWords(8)}
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
 func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
@@ -248,11 +249,15 @@ func (l *login) save(ctx context.Context, found *sso.Account, a *sso.Account) er
 		return nil
 	}
 	l.stale = true
-	_, err := l.c.exec(ctx, `UPDATE accounts SET email = $2, email_key = CASE WHEN email = $2 THEN email_key ELSE $3 END,
-		first_name = $4, last_name = $5, first_key = $6, last_key = $7, active = $8, source = $9, synced = $10 WHERE id = $1`,
-		a.ID, a.Email, sso.EmailKey(a.Email), a.FirstName, a.LastName, strings.ToLower(a.FirstName), strings.ToLower(a.LastName),
-		a.Active, a.Source, setText(a.Synced))
-	return err
+	key := ""
+	_, err := l.c.one(ctx, []any{&key}, `UPDATE accounts SET email = $2, email_key = CASE WHEN email = $2 THEN email_key ELSE $3 END,
+		first_name = $4, last_name = $5, active = $6, source = $7, synced = $8,
+		words_of = CASE WHEN email = $2 AND first_name = $4 AND last_name = $5 THEN words_of ELSE $9 END WHERE id = $1 RETURNING email_key`,
+		a.ID, a.Email, sso.EmailKey(a.Email), a.FirstName, a.LastName, a.Active, a.Source, setText(a.Synced), textOfWords(*a))
+	if err != nil || textOfWords(*a) == textOfWords(*found) {
+		return err
+	}
+	return setWords(ctx, l.c, *a, key, true)
 }
 
 // link remembers the subject, so that the person is found by it from now on, whatever the e-mail.

@@ -74,7 +74,7 @@ func adminPaths(n population, now time.Time) []string {
 	return []string{
 		"/admin", "/admin/sign-in", "/admin/mapping",
 		"/admin/people", fmt.Sprintf("/admin/people?after=%d", n.people*9/10), "/admin/people?search=p", "/admin/people?search=p5", "/admin/people?search=l77",
-		"/admin/people?search=nobody", "/admin/people?state=deactivated", "/admin/people?search=f&state=deactivated",
+		"/admin/people?search=bench", "/admin/people?search=first+l77", "/admin/people?search=nobody", "/admin/people?state=deactivated", "/admin/people?search=f&state=deactivated",
 		"/admin/people/77", "/admin/people/new",
 		"/admin/groups", "/admin/groups?search=9", "/admin/groups/1", "/admin/groups/2", "/admin/groups/3",
 		fmt.Sprintf("/admin/groups/3?after=%d", n.people*9/10), "/admin/groups/77",
@@ -102,7 +102,10 @@ func fillCrowd(ctx context.Context, database string, n population, now time.Time
 	if err := insertCrowd(ctx, database, n, now); err != nil {
 		return "", err
 	}
-	if _, err := s.Sweep(ctx, now); err != nil { // a bridge does so every few minutes
+	if _, err := s.MakeWords(ctx); err != nil { // a bridge does these two every few minutes
+		return "", err
+	}
+	if _, err := s.Sweep(ctx, now); err != nil {
 		return "", err
 	}
 	a, err := s.CreateAccount(ctx, sso.Account{Email: "root@bench.example", Active: true}, "hash", []int64{sso.Administrators}, sso.Event{Kind: sso.EventAccount})

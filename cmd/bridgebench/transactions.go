@@ -26,8 +26,9 @@ const (
 	spendProof = `INSERT INTO proofs (key, keep_until, spent_at, session) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`
 	addAccount = `INSERT INTO accounts
 		(email, email_key, first_name, last_name, first_key, last_key, active, password_hash, source, synced, own, created_at, last_login,
-		mark, idp_groups)
-		VALUES ($1, $1, 'Person', $2, 'person', $2, TRUE, '', 'jwt', $3, '{}', $4, $4, $5, $6) RETURNING id`
+		mark, idp_groups, words_of)
+		VALUES ($1, $1, 'Person', $2, '', '', TRUE, '', 'jwt', $3, '{}', $4, $4, $5, $6, $1 || ' Person ' || $2) RETURNING id`
+	addWords    = `INSERT INTO account_words (word, email_key) VALUES ($1, $1), ($2, $1), ('bench.example', $1), ('example', $1)`
 	keepAccount = `UPDATE accounts SET last_login = $2, mark = $3, idp_groups = $4 WHERE email_key = $1`
 	addMember   = `INSERT INTO memberships (account_id, group_id, source, added_at) VALUES ($1, 3, 'sync', $2)`
 	addSession  = `INSERT INTO sessions
@@ -106,7 +107,7 @@ func openLedger(ctx context.Context, file string, conns int) (*ledger, error) {
 	if _, err := db.ExecContext(ctx, "INSERT INTO groups (id, name) VALUES (3, $1)", group); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	for _, query := range []string{spendProof, addAccount, keepAccount, addMember, addSession, addEvent} {
+	for _, query := range []string{spendProof, addAccount, addWords, keepAccount, addMember, addSession, addEvent} {
 		if l.stmts[query], err = db.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
@@ -179,6 +180,7 @@ func (l *ledger) login(ctx context.Context, o order) error {
 		person, detail = l.people.Add(1)-1, "account provisioned; added to groups 3"
 		err = tx.StmtContext(ctx, l.stmts[addAccount]).
 			QueryRowContext(ctx, email(person), strconv.FormatInt(person, 10), attached, now, mark, sentGroups).Scan(&account)
+		run(addWords, email(person), strconv.FormatInt(person, 10))
 		run(addMember, account, now)
 	}
 	run(addSession, hash[:], account, proof, now, now+1_209_600_000_000)

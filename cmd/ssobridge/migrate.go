@@ -31,6 +31,9 @@ func migrate(f *flags) runner {
 		if err != nil {
 			return databaseError(err)
 		}
+		if _, err := st.MakeWords(ctx); err != nil { // so that everybody can be searched when this is done
+			return databaseError(err)
+		}
 		for _, name := range applied {
 			fmt.Fprintln(p.stdout, "applied", name)
 		}

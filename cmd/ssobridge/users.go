@@ -78,7 +78,7 @@ func accountOut(a sso.Account) accountJSON {
 func usersList(f *flags) runner {
 	p := f.p
 	q := sso.AccountQuery{Page: sso.Page{Limit: sso.MaxLimit}}
-	f.StringVar(&q.Search, "search", "", "`words` with which the e-mail address, the first or the last name begin")
+	f.StringVar(&q.Search, "search", "", "beginnings of `words` of the names or of parts of the e-mail address; all must be found")
 	group := f.String("group", "", "only members of this `group`")
 	inactive := f.Bool("inactive", false, "only accounts that are deactivated")
 	asJSON := f.Bool("json", false, "print JSON, one account a line")

@@ -35,7 +35,7 @@ func (a *Admin) peopleOperations() []operation {
 }
 
 type peopleQuery struct {
-	Search string `query:"search" doc:"words with which the e-mail, the first or the last name begin, without case: a first and a last name find who has both"`
+	Search string `query:"search" doc:"beginnings of words of the names or of parts of the e-mail, without case and accents: finds who has all of them"`
 	Group  int64  `query:"group" doc:"only members of the group of this id"`
 	Active *bool  `query:"active"`
 	After  string `query:"after" doc:"next of the page before"`

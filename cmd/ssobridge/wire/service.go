@@ -79,7 +79,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 // stopped counting by its own date before.
 const sweepEvery = 10 * time.Minute
 
-// Tend rotates keys and sweeps the database until ctx ends. Run it beside [server.Server.Serve].
+// Tend rotates keys, sweeps the database and lets people be searched until ctx ends. Run it beside [server.Server.Serve].
 func (s *Service) Tend(ctx context.Context) {
 	done := make(chan struct{})
 	go func() { defer close(done); s.signer.Follow(ctx) }()
@@ -87,12 +87,24 @@ func (s *Service) Tend(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
+		s.makeWords(ctx)
 		s.sweep(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// makeWords lets people be found whom an earlier version wrote, or one that still runs beside this. A failure is logged and
+// tried again at the next tick.
+func (s *Service) makeWords(ctx context.Context) {
+	n, err := s.store.MakeWords(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "some people cannot be searched yet", "error", err)
+	} else if n > 0 {
+		s.log.LogAttrs(ctx, slog.LevelInfo, "made the words by which people are searched", slog.Int("people", n))
 	}
 }
 

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// Words of people: whoever writes an account's e-mail or names writes its words and words_of too, in the same transaction
+// (setWords). [Store.MakeWords] makes those that are missing: after an update of the tables, and of accounts that a program
+// of before has written since.
+
+const (
+	// wordsOf is the text that an account's words are made of.
+	wordsOf  = `email || ' ' || first_name || ' ' || last_name`
+	wordless = `words_of <> ` + wordsOf // as the index accounts_wordless has it
+
+	// wordsBatch is how many accounts one transaction makes words of: few enough that a login does not wait for it.
+	wordsBatch = 100
+)
+
+func textOfWords(a sso.Account) string { return a.Email + " " + a.FirstName + " " + a.LastName }
+
+// setWords writes the words of an account whose row the transaction has locked or made. old: there may be some already.
+func setWords(ctx context.Context, c *conn, a sso.Account, emailKey string, old bool) error {
+	if old {
+		if _, err := c.exec(ctx, "DELETE FROM account_words WHERE email_key = $1", emailKey); err != nil {
+			return err
+		}
+	}
+	words := sso.SearchWords(a)
+	if len(words) == 0 {
+		return nil
+	}
+	_, err := c.exec(ctx, insertWords(len(words)), append([]any{emailKey}, padded(words)...)...)
+	return err
+}
+
+// insertWords adds words ($2 and after) to the account with the key $1. A word that comes again fills a place.
+func insertWords(n int) string {
+	var b strings.Builder
+	for i := range powerOfTwo(n) {
+		b.WriteString(", ($" + strconv.Itoa(i+2) + ", $1)")
+	}
+	return "INSERT INTO account_words (word, email_key) VALUES " + b.String()[2:] + " ON CONFLICT (word, email_key) DO NOTHING"
+}
+
+// MakeWords makes the words of accounts that have none yet, or those of an earlier name, and returns of how many. People are
+// found meanwhile, the ones whose turn is still to come excepted. It goes on where another call stopped, and any number of
+// replicas may call it at once.
+func (s *Store) MakeWords(ctx context.Context) (n int, err error) {
+	for made := wordsBatch; made == wordsBatch; n += made {
+		if err := s.writing(ctx, func(c *conn) (err error) {
+			made, err = makeWords(ctx, c)
+			return err
+		}); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// makeWords makes the words of at most wordsBatch accounts.
+func makeWords(ctx context.Context, c *conn) (made int, err error) {
+	type keyed struct {
+		sso.Account
+		key string
+	}
+	var accounts []keyed
+	err = c.each(ctx, func(rows *sql.Rows) error {
+		var a keyed
+		err := rows.Scan(append(accountFields(&a.Account), &a.key)...)
+		accounts = append(accounts, a)
+		return err
+	}, "UPDATE accounts SET words_of = "+wordsOf+" WHERE id IN (SELECT id FROM accounts WHERE "+wordless+
+		" ORDER BY id LIMIT "+strconv.Itoa(wordsBatch)+") AND "+wordless+" RETURNING "+accountColumns+", email_key")
+	for _, a := range accounts {
+		if err == nil {
+			err = setWords(ctx, c, a.Account, a.key, true)
+		}
+	}
+	return len(accounts), err
+}
+
+// A peopleSearch selects accounts that have, for each term, a word that begins with it.
+type peopleSearch struct {
+	terms  []string // the one that the fewest words begin with comes first
+	common bool     // many words begin with each of the terms
+}
+
+// manyFound is from where on it pays to go through some accounts in their order first, and to ask of each whether it has the
+// terms; of fewAccounts, a page is found in that way unless those who have them come late in the order.
+const (
+	manyFound   = 2000
+	fewAccounts = 4000
+)
+
+// search returns a page of the accounts that have the terms, of those that w selects.
+func (s *Store) search(ctx context.Context, terms []string, w *where, after string, size int) ([]sso.Account, string, error) {
+	if len(terms) == 0 {
+		return nil, "", nil
+	}
+	p, err := s.searchFor(ctx, terms)
+	if err != nil {
+		return nil, "", err
+	}
+	if p.common {
+		accounts, next, err := s.accounts(ctx, p.inOrder(w, after), "email_key", size)
+		if err != nil || next != "" {
+			return accounts, next, err
+		}
+	}
+	return s.accounts(ctx, p.first(w, after, size+1), "email_key", size)
+}
+
+// searchFor prepares a search.
+func (s *Store) searchFor(ctx context.Context, terms []string) (peopleSearch, error) {
+	rarest, least := 0, 0
+	for i, term := range terms {
+		w := &where{}
+		w.and(hasWord("words"), bounds(term)...)
+		found, err := s.countUpTo(ctx, manyFound, "SELECT 1 FROM account_words words"+w.sql(), w.args...)
+		if err != nil {
+			return peopleSearch{}, err
+		}
+		if i == 0 || found < least {
+			rarest, least = i, found
+		}
+	}
+	return peopleSearch{slices.Concat(terms[rarest:], terms[:rarest]), least == manyFound}, nil
+}
+
+// inOrder selects, of the next fewAccounts, those that have the terms.
+func (p peopleSearch) inOrder(accounts *where, after string) *where {
+	w := accounts.clone()
+	w.and("email_key <= coalesce((SELECT email_key FROM accounts WHERE email_key > ? ORDER BY email_key LIMIT 1 OFFSET "+
+		strconv.Itoa(fewAccounts)+"), ?)", after, lastText)
+	for _, term := range p.terms {
+		w.and("EXISTS (SELECT 1 FROM account_words words WHERE words.email_key = accounts.email_key AND "+hasWord("words")+")", bounds(term)...)
+	}
+	return w
+}
+
+// first selects the first of all that have the terms. It begins with the words; only a filter makes it look at accounts.
+func (p peopleSearch) first(accounts *where, after string, n int) *where {
+	w := &where{}
+	w.and(hasWord("words"), bounds(p.terms[0])...)
+	w.and("words.email_key > ?", after)
+	for _, term := range p.terms[1:] {
+		w.and("EXISTS (SELECT 1 FROM account_words others WHERE others.email_key = words.email_key AND "+hasWord("others")+")", bounds(term)...)
+	}
+	if len(accounts.conditions) > 0 {
+		w.and("EXISTS (SELECT 1 FROM accounts WHERE accounts.email_key = words.email_key AND "+accounts.all()+")", accounts.args...)
+	}
+	found := &where{}
+	found.and("email_key IN (SELECT DISTINCT words.email_key FROM account_words words WHERE "+w.all()+
+		" ORDER BY words.email_key LIMIT "+strconv.Itoa(n)+")", w.args...)
+	return found
+}
+
+// hasWord selects the words within [bounds].
+func hasWord(table string) string { return table + ".word >= ? AND " + table + ".word < ?" }
+
+// bounds are those of the words that begin with a term.
+func bounds(term string) []any { return []any{term, term + lastText} }
+
+// lastText comes after every text.
+const lastText = "\U0010ffff"
