@@ -19,7 +19,6 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
-	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 	"github.com/ssobridge/ssobridge/static"
 )
 
@@ -112,7 +111,7 @@ func (l look) set() chromedp.Action {
 func TestPagesInABrowser(t *testing.T) {
 	all := samples()
 	site := serveSamples(t, all)
-	ctx := chromium.Open(t, 3*time.Minute)
+	ctx := chrome.Open(t, 10*time.Minute)
 	said := listen(ctx)
 	axe := axeCore(t)
 	for i, s := range all {
@@ -199,7 +198,7 @@ func TestPagesWithoutScript(t *testing.T) {
 		{"logout", Logout{Person: Person{Email: "ada@acme.example"}}},
 	}
 	site := serveSamples(t, all)
-	ctx := chromium.Open(t, 3*time.Minute)
+	ctx := chrome.Open(t, 3*time.Minute)
 	var body, submitted string
 	if err := chromedp.Run(ctx,
 		emulation.SetScriptExecutionDisabled(true),
@@ -236,7 +235,7 @@ func TestPagesWithoutScript(t *testing.T) {
 // With the keyboard alone: the first stop skips to the content, then come the fields in reading order.
 func TestKeyboard(t *testing.T) {
 	site := serveSamples(t, []sample{{"login", Login{Password: true}}})
-	ctx := chromium.Open(t, 3*time.Minute)
+	ctx := chrome.Open(t, 3*time.Minute)
 	stop := func(into *string) chromedp.Action {
 		return chromedp.Evaluate(`(a => a.id || a.textContent.trim())(document.activeElement)`, into)
 	}
@@ -268,7 +267,7 @@ func TestScript(t *testing.T) {
 		sent <- r.PostFormValue("email") + " " + r.PostFormValue("password")
 		w.WriteHeader(http.StatusNoContent)
 	})
-	ctx := chromium.Open(t, 3*time.Minute)
+	ctx := chrome.Open(t, 3*time.Minute)
 	var shown, hidden string
 	kind := `document.getElementById("password").type`
 	if err := chromedp.Run(ctx,

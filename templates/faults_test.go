@@ -12,8 +12,6 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"golang.org/x/net/html"
-
-	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
 
 // Whatever a page says is wrong with a field stands in its summary too, first on the page, with a link that leads to the
@@ -86,7 +84,7 @@ func TestFocusAfterAFailure(t *testing.T) {
 		{"fine", Confirm{Password: true}},
 	})
 	for _, script := range []bool{true, false} {
-		ctx := chromium.Open(t, 3*time.Minute)
+		ctx := chrome.Open(t, 3*time.Minute)
 		for i, want := range []string{"faults password", "faults password", "password"} {
 			var got string
 			actions := []chromedp.Action{
@@ -126,7 +124,7 @@ func focused(id *string) chromedp.Action {
 // What is hidden is not shown, whatever another rule says of its display.
 func TestHiddenWins(t *testing.T) {
 	site := serveSamples(t, []sample{{"passkeys", Login{Password: true, Passkey: true}}})
-	ctx := chromium.Open(t, 3*time.Minute)
+	ctx := chrome.Open(t, 3*time.Minute)
 	var shown []string
 	if err := chromedp.Run(ctx, chromedp.Navigate(site.URL+"/sample/0"), chromedp.Evaluate(`[...document.querySelectorAll("main *")].map(e => {
 		e.hidden = true;

@@ -19,14 +19,13 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
 
 // chromium opens a tab in which an administrator is signed in, and collects what the console says.
 func (b *bridge) chromium(script bool) (ctx context.Context, said func() []string) {
 	t := b.t
 	t.Helper()
-	ctx = chromium.Open(t, 2*time.Minute)
+	ctx = chrome.Open(t, 2*time.Minute)
 	var mu sync.Mutex
 	var all []string
 	chromedp.ListenTarget(ctx, func(event any) {
