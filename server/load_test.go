@@ -57,6 +57,39 @@ func TestLoadsThatSpendNoToken(t *testing.T) {
 	}
 }
 
+// A proxy that redirects all who are not signed in leads scripts and pictures of the app to the sign-in, too. They are told
+// that nobody is signed in, and a script where to begin. Nothing is begun by it (SECURITY C5, C8).
+func TestScriptsLedToTheSignIn(t *testing.T) {
+	const same, json = "Sec-Fetch-Site: same-origin", "Accept: application/json"
+	for _, binding := range []string{"off", "state"} {
+		b := start(t, "JWT_BINDING="+binding)
+		for name, headers := range map[string][]string{
+			"fetch":                    {"Accept: */*", same, "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"},
+			"fetch within the site":    {"Accept: */*", same, "Sec-Fetch-Mode: same-origin", "Sec-Fetch-Dest: empty"},
+			"fetch of a part":          {"Accept: text/html", same, "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"},
+			"jQuery":                   {"Accept: text/html, */*; q=0.01", "X-Requested-With: XMLHttpRequest", same, "Sec-Fetch-Mode: cors"},
+			"jQuery in an old browser": {"Accept: text/html, */*; q=0.01", "X-Requested-With: XMLHttpRequest"},
+			"a script of another site": {json, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: cors", "Origin: https://evil.example"},
+			"an image":                 {"Accept: image/avif,image/webp,*/*", same, "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"},
+			"an image, an old browser": {"Accept: image/webp,image/png,*/*;q=0.8"},
+		} {
+			for _, method := range []string{"GET", "POST"} {
+				resp := b.browser().send(method, "/auth/sso?redirect=%2Fapi%2Forders%3Fx%3D1", "", headers...)
+				if resp.StatusCode != 401 || !strings.Contains(resp.body, `"code":"not_signed_in"`) || resp.Header.Get("Content-Type") != "application/problem+json" ||
+					!strings.Contains(resp.body, `"sign_in":"`+b.url+`/auth/sso"`) {
+					t.Errorf("%s, %s, %s: got %d %s", binding, name, method, resp.StatusCode, resp.body)
+				}
+				if resp.Header.Get("Set-Cookie") != "" || resp.Header.Get("Location") != "" {
+					t.Errorf("%s, %s, %s: something was begun: %v", binding, name, method, resp.Header)
+				}
+			}
+		}
+		if b.sessions() != 0 {
+			t.Errorf("%s: got %d sessions, want none", binding, b.sessions())
+		}
+	}
+}
+
 // Products write the address with a slash too many.
 func TestSlashesAroundTheAddress(t *testing.T) {
 	for name, settings := range map[string][]string{"alone": nil, "in front of an app": {"UPSTREAM=" + app(t).URL}} {

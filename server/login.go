@@ -26,11 +26,17 @@ func (s *relyingParty) handleSSO(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.Method == http.MethodHead && (in.Answers() || in.Handoff != "") {
+	if r.Method == http.MethodHead && !begins(in) {
 		return c.NoContent(http.StatusOK) // mail scanners and chat previews look at links; they sign no one in (SECURITY C7)
 	}
 	api := jsonClient(r)
-	if err := l.checkLoad(r); err != nil {
+	err = l.checkLoad(r)
+	switch {
+	case begins(in) && !readAsPage(r.Header) && (err != nil || byScript(r.Header) && !api):
+		// Some proxies redirect all who are not signed in, such as ingress-nginx. Nothing is begun, so no cookie is set.
+		s.refuseApp(c.Response(), r, l, wanted{}, fmt.Errorf("a script or an asset of a page was led to the sign-in: %w", sso.NotSignedIn))
+		return nil
+	case err != nil:
 		return err
 	}
 	taken := in.Handoff != ""
@@ -52,6 +58,9 @@ func (s *relyingParty) handleSSO(c echo.Context) error {
 	}
 	return s.bySettings(r.Context(), func(l *live) error { return s.signIn(c, l, in) })
 }
+
+// begins reports whether nothing came that could sign anyone in.
+func begins(in sso.Callback) bool { return !in.Answers() && in.Handoff == "" }
 
 // begin sends the browser to the identity provider, unless it goes in circles.
 func (s *relyingParty) begin(c echo.Context, l *live, in sso.Callback) error {
