@@ -68,7 +68,7 @@ func (g *gate) forward(w http.ResponseWriter, r *http.Request) {
 	}
 	if asked.with == "forbidden" && err == nil {
 		if err = sso.NotSignedIn; e != nil {
-			err = &outsider{e.account, "the proxy asked, and was told so; the line before says why"}
+			err = &outsider{e.account, "the proxy asked, and was told so; another line of this request_id says why"}
 		}
 	}
 	if err != nil {

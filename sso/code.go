@@ -60,7 +60,8 @@ const (
 	Conflict         Code = "conflict"
 	Invalid          Code = "invalid" // a value that was typed in; the text around it says which, and is for its author
 	UpstreamDown     Code = "upstream_unavailable"
-	ProxyRefused     Code = "proxy_refused" // what a proxy in front sent, or did not, cannot be relied on; the log says what to set
+	BridgeDown       Code = "bridge_unavailable" // no handler says it: the documented files of proxies do, while the bridge does not answer
+	ProxyRefused     Code = "proxy_refused"      // what a proxy in front sent, or did not, cannot be relied on; the log says what to set
 	Internal         Code = "internal"
 )
 

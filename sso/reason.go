@@ -324,6 +324,12 @@ func reasons(yield func(reason) bool) {
 				"administrator.",
 		},
 		{
+			code: BridgeDown, status: 503,
+			message: "Temporarily unavailable; try again",
+			title:   "Please try again in a moment",
+			help:    "A part of this site does not answer just now. You are still signed in. If it goes on, tell your administrator.",
+		},
+		{
 			code: ProxyRefused, status: 403,
 			message: "The proxy in front of this site is not set up as it must be",
 			title:   "This address is not set up for sign-in yet",
