@@ -45,8 +45,8 @@ type proxy struct {
 	place   place
 	// settings are of the bridge, "NAME=value", beside those that the documented files ask for.
 	settings []string
-	// http is what an nginx.conf has beside the documented file.
-	http string
+	// main and http are what an nginx.conf has beside the documented file, conf, which is nginx.conf unless it says otherwise.
+	main, http, conf string
 	// edit changes a documented file as its comments say; nil: none is changed.
 	edit func(text string) string
 }
@@ -107,7 +107,7 @@ func caddy2(t *testing.T) string {
 func nginx(t *testing.T, p proxy, dir string) *exec.Cmd {
 	t.Helper()
 	path := ssotest.Need(t, "nginx", "apt-get install nginx")
-	conf := "daemon off; master_process off; error_log stderr; pid " + dir + "/nginx.pid; events {}\nhttp { access_log off;\n"
+	conf := p.main + "daemon off; master_process off; error_log stderr; pid " + dir + "/nginx.pid; events {}\nhttp { access_log off;\n"
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		conf += kind + "_temp_path " + dir + "/" + kind + ";\n"
 	}
@@ -205,6 +205,9 @@ func startWith(t *testing.T, p proxy, a *app) *stack {
 		from := name
 		if p.place == apart {
 			from = strings.NewReplacer("nginx.conf", "nginx-hosts.conf", "Caddyfile", "Caddyfile-hosts").Replace(name)
+		}
+		if name == "nginx.conf" && p.conf != "" {
+			from = p.conf
 		}
 		text := documented(t, from)
 		if p.edit != nil {
@@ -335,8 +338,14 @@ func startProvider(t *testing.T) string {
 			http.Error(w, err.Error(), 500)
 			return
 		}
-		site := r.URL.Query().Get("site")
-		http.Redirect(w, r, site+"/auth/sso?"+url.Values{"jwt": {signed}, "return_to": {r.URL.Query().Get("return_to")}}.Encode(), http.StatusFound)
+		q := r.URL.Query()
+		back := url.Values{"jwt": {signed}}
+		for _, name := range []string{"return_to", "state"} {
+			if q.Has(name) {
+				back.Set(name, q.Get(name))
+			}
+		}
+		http.Redirect(w, r, q.Get("site")+"/auth/sso?"+back.Encode(), http.StatusFound)
 	}))
 }
 
