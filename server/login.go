@@ -34,7 +34,7 @@ func (s *relyingParty) handleSSO(c echo.Context) error {
 	switch {
 	case begins(in) && !readAsPage(r.Header) && (err != nil || byScript(r.Header) && !api):
 		// Some proxies redirect all who are not signed in, such as ingress-nginx. Nothing is begun, so no cookie is set.
-		s.refuseApp(c.Response(), r, l, wanted{}, fmt.Errorf("a script or an asset of a page was led to the sign-in: %w", sso.NotSignedIn))
+		s.refuseProgram(c.Response(), r, fmt.Errorf("a script or an asset of a page was led to the sign-in: %w", sso.NotSignedIn))
 		return nil
 	case err != nil:
 		return err

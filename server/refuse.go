@@ -14,9 +14,6 @@ import (
 // somebody who is in none of the groups one that names the account; programs get application/problem+json, also those that
 // take anything.
 func (g *gate) refuseApp(w http.ResponseWriter, r *http.Request, l *settings, want wanted, err error) {
-	if sso.CodeOf(err) == sso.NotSignedIn && len(r.Header["Authorization"]) == 0 {
-		w.Header()["Www-Authenticate"] = bearer // RFC 9110 §15.5.2
-	}
 	shown := r.Clone(r.Context())
 	if want.method != "" {
 		shown.Method = want.method
@@ -24,13 +21,28 @@ func (g *gate) refuseApp(w http.ResponseWriter, r *http.Request, l *settings, wa
 	if u, parseErr := url.ParseRequestURI(want.uri); parseErr == nil {
 		shown.URL = u
 	}
-	shown.Header.Set("Accept", "application/json")
 	if !readAsPage(r.Header) {
-		g.serveRefusal(w, shown, err)
+		g.refuseProgram(w, shown, err)
 		return
 	}
+	challenge(w.Header(), r, err)
 	shown.Header.Set("Accept", "text/html")
 	g.serveRefusal(w, shown, g.explained(r, l, want, err))
+}
+
+// refuseProgram answers with application/problem+json, whatever the program says that it takes.
+func (web *web) refuseProgram(w http.ResponseWriter, r *http.Request, err error) {
+	challenge(w.Header(), r, err)
+	r = r.Clone(r.Context())
+	r.Header.Set("Accept", "application/json")
+	web.serveRefusal(w, r, err)
+}
+
+// challenge says how a request proves who it is (RFC 9110 §15.5.2).
+func challenge(h http.Header, r *http.Request, err error) {
+	if sso.CodeOf(err) == sso.NotSignedIn && len(r.Header["Authorization"]) == 0 {
+		h["Www-Authenticate"] = bearer
+	}
 }
 
 // wantedHere is what a request asks of the app behind UPSTREAM.
