@@ -92,7 +92,7 @@ func (s *relyingParty) keepFlow(c echo.Context, l *live, f *sso.Flow) (loginURL 
 		return "", fmt.Errorf("return_to is too long to be kept with the login: %w", sso.ReturnToRefused)
 	}
 	http.SetCookie(c.Response(), l.flowCookie(l.flowCookiePrefix()+secret.id, secret.value, int(flowCookieLifetime.Seconds())))
-	return l.bridge.Provider.LoginURL("", f), nil
+	return l.bridge.LoginURL(f)
 }
 
 func (s *relyingParty) sealFlow(f *sso.Flow, secret flowSecret) string {

@@ -33,7 +33,7 @@ func newGate(w *web, store sessionStore, signer Signer, reload func(context.Cont
 // apply puts the settings in force that the answers are made with.
 func (g *gate) apply() {
 	l := g.live.Load()
-	g.principals.policy.Store(&l.bridge.Policy.Sessions)
+	g.principals.policy.Store(&l.bridge.Sessions)
 	g.settings.Store(newSettings(l, g.transport, slog.NewLogLogger(g.Log.Handler(), slog.LevelWarn)))
 	g.principals.forgetAll()
 }

@@ -111,9 +111,10 @@ func (s *relyingParty) keepHandoff(c echo.Context, l *live, in sso.Callback) err
 // none, could fill the disk and keep the database from sign-ins (SECURITY L2). It decides nothing else: whether the token
 // signs in is judged when the browser comes back with its cookies.
 func (s *relyingParty) mayKeep(r *http.Request, l *live, in sso.Callback) error {
-	p, now := l.bridge.Provider, s.Now()
-	if p == nil {
-		return sso.Disabled
+	now := s.Now()
+	p, err := l.bridge.Providers.Of(in)
+	if errors.Is(err, sso.Disabled) {
+		return err
 	}
 	if in.Token == "" {
 		from := network(l.peer(r))
@@ -123,7 +124,9 @@ func (s *relyingParty) mayKeep(r *http.Request, l *live, in sso.Callback) error 
 		return nil
 	}
 	x := &sso.Exam{Now: now}
-	p.Verifier.Verify(r.Context(), in.Token, x)
+	if p != nil && p.Login != nil {
+		p.Login.Verify(r.Context(), in.Token, x)
+	}
 	switch {
 	case x.Proof.Key == "" && !s.unsigned.AllowN(now, 1):
 		return fmt.Errorf("too many forms with tokens whose signature does not fit (%s): %w", sso.Reason(x.Err), sso.Throttled)

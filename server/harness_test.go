@@ -49,6 +49,7 @@ type bridge struct {
 	store *store.Store
 	srv   *server.Server
 	sso   *sso.Bridge
+	cfg   *setting.Config
 	log   *ssotest.Buffer
 
 	meddler *meddler
@@ -117,7 +118,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.sso = runtime.Live().Bridge
+	b.sso, b.cfg = runtime.Live().Bridge, runtime.Live().Config
 	o := server.Options{Store: b.meddler, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test",
 		SettingsChanged: runtime.Reload}
 	b.change(&o)

@@ -154,7 +154,7 @@ func (s *relyingParty) circle(r *http.Request, l *live, in sso.Callback, to stri
 // noteRefusal leaves the event of a sign-in that was refused before the bridge saw a token.
 func (s *relyingParty) noteRefusal(r *http.Request, l *live, refusal error) {
 	e := sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.CodeOf(refusal), Reference: reference(r), Peer: l.peer(r), Detail: sso.Reason(refusal)}
-	if p := l.bridge.Provider; p != nil {
+	if p := l.bridge.Providers.Sole(); p != nil {
 		e.Provider = p.Name
 	}
 	if err := s.store.Record(context.WithoutCancel(r.Context()), e); err != nil {
@@ -254,10 +254,11 @@ func (s *relyingParty) loginURLAsJSON(c echo.Context, l *live, in sso.Callback) 
 			return err
 		}
 	}
-	if err := l.bridge.Serves(in.Provider); err != nil {
+	p, err := l.bridge.Providers.ToBegin(in.Provider)
+	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]string{"url": l.bridge.Provider.URI.String(), "method": "jwt"})
+	return c.JSON(http.StatusOK, map[string]string{"url": p.Beginner.Site().String(), "method": "jwt"})
 }
 
 // signInAPI answers a program: the session's id in the body, and no cookie.

@@ -57,7 +57,7 @@ func (s *local) handleLogin(c echo.Context) error {
 		if page.Passkey, err = s.passkeyAlone(c.Request().Context(), l); err != nil {
 			return err
 		}
-		if !page.Passkey && l.bridge.Provider != nil {
+		if !page.Passkey && len(l.bridge.Providers) == 1 {
 			return c.Redirect(http.StatusFound, l.signIn(to))
 		}
 	}
@@ -79,10 +79,16 @@ func (s *local) loginPage(l *live, to string) templates.Login {
 }
 
 func providers(l *live) []templates.Provider {
-	if l.bridge.Provider == nil {
-		return nil
+	if l.bridge.Providers.Sole() != nil {
+		return []templates.Provider{{}} // the only one needs no name
 	}
-	return []templates.Provider{{}} // the only one needs no name
+	var all []templates.Provider
+	for _, p := range l.bridge.Providers {
+		if p.Beginner != nil {
+			all = append(all, templates.Provider{Name: p.Name, Label: p.Label})
+		}
+	}
+	return all
 }
 
 // handlePassword is POST /login. Unknown, SSO-only, deactivated and wrong are one answer, in the same time (SECURITY I3).
@@ -237,7 +243,7 @@ func (s *local) newSession(r *http.Request, l *live, accountID int64, how string
 	now := s.Now()
 	id = sso.NewSessionID()
 	session = sso.Session{
-		AccountID: accountID, Provider: how, CreatedAt: now, LastUsed: now, ExpiresAt: now.Add(l.bridge.Policy.Sessions.MaxAge),
+		AccountID: accountID, Provider: how, CreatedAt: now, LastUsed: now, ExpiresAt: now.Add(l.bridge.Sessions.MaxAge),
 		Peer: l.peer(r), UserAgent: sso.Truncate(sso.CleanText(r.UserAgent()), 300),
 	}
 	session.Hash, _ = sso.HashSessionID(id)

@@ -86,7 +86,7 @@ type entry struct {
 }
 
 func newEntry(p *sso.Principal) *entry {
-	e := &entry{hash: p.Session.Hash, account: p.Account.ID, ends: p.Session.ExpiresAt.UnixMicro()}
+	e := &entry{hash: p.Session.Hash, account: p.Account.ID, ends: p.Ends().UnixMicro()}
 	e.answer.fill(p)
 	e.used.Store(p.Session.LastUsed.UnixMicro())
 	return e

@@ -147,7 +147,7 @@ func (s *local) confirmPage(r *http.Request, l *live, p *sso.Principal, to strin
 		page.Passkey = len(keys) > 0
 	}
 	// A new sign-in of the same person there opens a new session, which is a fresh proof; anyone else's is not this one's.
-	if l.bridge.Provider != nil && p.Account.Source != "" {
+	if len(l.bridge.Providers) > 0 && p.Account.Source != "" {
 		page.ProviderURL = l.signIn(s.ConfirmURL(to))
 	}
 	return page, nil

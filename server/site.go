@@ -84,8 +84,10 @@ func contentSecurityPolicy(l Live) string {
 	for _, o := range l.Config.AllowedOrigins {
 		form = append(form, string(o))
 	}
-	if l.Bridge.Provider != nil {
-		form = append(form, origin(l.Bridge.Provider.URI))
+	for _, p := range l.Bridge.Providers {
+		if p.Beginner != nil {
+			form = append(form, origin(p.Beginner.Site()))
+		}
 	}
 	if u := l.Config.JWTLogoutURI; u != nil {
 		form = append(form, origin(u))
@@ -123,9 +125,9 @@ func loginPage(l *live, to string) string { return l.path("/login?return_to=" + 
 
 func (l *live) signInURL() string {
 	switch {
-	case l.bridge.Provider != nil:
+	case l.bridge.Providers.Sole() != nil:
 		return l.path("/auth/sso")
-	case l.cfg.EnablePasswordLogin, l.passkeysPossible():
+	case len(l.bridge.Providers) > 0, l.cfg.EnablePasswordLogin, l.passkeysPossible():
 		return l.path("/login")
 	}
 	return ""

@@ -69,15 +69,39 @@ type DoubtfulEmail struct {
 	FoundInstead int64 // the account that has the key; 0: none
 }
 
-// A Principal is whoever a request acts for. It is made from the database and never changed after; share it freely.
+// A Principal is whoever a request acts for: a person's session, a service account, or the holder of a provider's token. It is
+// never changed after it was made; share it freely.
 type Principal struct {
-	Account Account
+	How     How
+	Account Account // with ID 0 for the holder of a token who has none: then it is what the token says
 	Groups  []Group // sorted by id; always contains All Users
-	Session Session
+	Session Session // zero but for BySession
+
+	Provider string    // whose token it is; "" but for ByToken
+	TokenID  string    // of a service token; "" but for ByService
+	Until    time.Time // when a token stops being good; a session says so itself
 }
 
-// Administrator reports whether the principal may administer the bridge.
-func (p *Principal) Administrator() bool { return p.in(Administrators) }
+// How says what a request brought for its [Principal].
+type How uint8
+
+// The ways to be known.
+const (
+	BySession How = iota // a signed-in browser
+	ByService            // a token of a service account
+	ByToken              // a token of a provider, with each request
+)
+
+// Administrator reports whether the principal may administer the bridge. Whoever is known by a provider's token never may.
+func (p *Principal) Administrator() bool { return p.How != ByToken && p.in(Administrators) }
+
+// Ends is when the principal stops being one without anybody doing anything.
+func (p *Principal) Ends() time.Time {
+	if p.How == BySession {
+		return p.Session.ExpiresAt
+	}
+	return p.Until
+}
 
 func (p *Principal) in(id int64) bool {
 	for _, g := range p.Groups {
@@ -88,7 +112,8 @@ func (p *Principal) in(id int64) bool {
 	return false
 }
 
-// Policy is what a login may do to accounts and groups. The zero Policy lets no one new in and changes no group.
+// Policy is what the logins of one provider may do to accounts and groups. The zero Policy lets no one new in and changes no
+// group.
 type Policy struct {
 	SiteName             string
 	SingleUse            bool // a token opens at most one session
@@ -97,7 +122,6 @@ type Policy struct {
 	LinkPasswordAccounts bool // a token may sign in to an account that has a password
 	SyncGroups           bool
 	Mappings             Mappings // empty: groups are matched by name
-	Sessions             SessionPolicy
 }
 
 // An Admission is what a login does to the account it found.

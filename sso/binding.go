@@ -50,7 +50,7 @@ func (r *run) judgeBinding() error {
 // claim.
 func (r *run) checkChallenge() error {
 	p := r.provider
-	if r.cb.Flow != nil || p.Binding != BindingPKCE || p.Exchanger != nil || r.x.Claims == nil {
+	if r.cb.Flow != nil || p.Binding != BindingPKCE || p.Redeemer != nil || r.x.Claims == nil {
 		return nil
 	}
 	if sent, _ := r.x.Claims.String("code_challenge"); sent == "" {
@@ -67,7 +67,7 @@ func (r *run) noteBinding() {
 		r.x.Note("JWT_BINDING is off: the token is accepted from any browser")
 	case r.cb.Flow != nil:
 		r.x.Note("the login began in this browser")
-	case p.Exchanger != nil:
+	case p.Redeemer != nil:
 		r.x.Note("not judged here: the browser must bring a code and the state it was given, and the token comes from JWT_TOKEN_URI")
 	case p.Binding == BindingPKCE:
 		r.x.Note("not judged here: only the browser that began the login knows its state, and the code_challenge that the token must have")

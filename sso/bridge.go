@@ -1,6 +1,7 @@
 package sso
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,13 +11,13 @@ import (
 
 // A Bridge runs logins. It is made of one consistent set of settings and never changed; new settings make a new Bridge.
 type Bridge struct {
-	Provider *Provider // nil: sign-in through an IdP is off
-	Return   ReturnRules
-	Policy   Policy
-	Store    Store
-	Settings int64 // version of the saved settings that it was made of; sign-ins by an older one than there is open nothing
-	Now      func() time.Time
-	Log      *slog.Logger
+	Providers Providers // none: sign-in through an IdP is off
+	Return    ReturnRules
+	Sessions  SessionPolicy
+	Store     Store
+	Settings  int64 // version of the saved settings that it was made of; sign-ins by an older one than there is open nothing
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // A Login is an accepted callback.
@@ -39,31 +40,39 @@ func (b *Bridge) Begin(cb Callback) (loginURL string, flow *Flow, err error) {
 			return "", nil, err
 		}
 	}
-	if err := b.Serves(cb.Provider); err != nil {
+	p, err := b.Providers.ToBegin(cb.Provider)
+	if err != nil {
 		return "", nil, err
 	}
-	if b.Provider.Binding != BindingOff {
-		if to == "" {
-			to = "/"
-		}
-		flow = NewFlow(b.Provider.Name, b.Provider.Binding, to, b.Now())
+	if p.Binding != BindingOff {
+		flow = NewFlow(p.Name, p.Binding, cmp.Or(to, "/"), b.Now())
 	}
-	return b.Provider.LoginURL(to, flow), flow, nil
+	return p.Beginner.LoginURL(to, flow), flow, nil
+}
+
+// LoginURL is where to send the browser for a flow of [Bridge.Begin] that got its state only now. Errors: see
+// [Providers.ToBegin].
+func (b *Bridge) LoginURL(flow *Flow) (string, error) {
+	p, err := b.Providers.ToBegin(flow.Provider)
+	if err != nil {
+		return "", err
+	}
+	return p.Beginner.LoginURL("", flow), nil
 }
 
 // SignIn runs one login, and leaves one event behind whether it succeeds or not. The error wraps one [Code], or is a
 // [*SwitchNeeded] or a [SettingsChanged], after which the login is not over.
 func (b *Bridge) SignIn(ctx context.Context, cb Callback) (*Login, error) {
 	x := &Exam{Now: b.Now()}
-	login := b.run(ctx, cb, x)
+	r := b.run(ctx, cb, x)
 	if x.Err == nil {
-		return login, nil
+		return &r.login, nil
 	}
 	_, ask := errors.AsType[*SwitchNeeded](x.Err)
 	if _, anew := errors.AsType[SettingsChanged](x.Err); ask || anew {
 		return nil, x.Err
 	}
-	return b.refuse(ctx, cb, x)
+	return r.refuse()
 }
 
 // Explain runs the very steps of [Bridge.SignIn] to the end, whatever fails, over a store that undoes what they did. Who is
@@ -74,7 +83,7 @@ func (b *Bridge) Explain(ctx context.Context, cb Callback) Explanation {
 	rehearsal.Store = undoing{b.Store}
 	cb.Current, cb.Besides = nil, nil
 	x := &Exam{Now: b.Now(), Explaining: true}
-	login := rehearsal.run(ctx, cb, x)
+	login := rehearsal.run(ctx, cb, x).login
 	return Explanation{Accepted: x.Err == nil, Code: CodeOf(x.Err), Checks: x.Checks, Identity: x.Identity, SignedIn: login.SignedIn}
 }
 
@@ -124,8 +133,8 @@ func steps() []step {
 	}
 }
 
-// run is the whole story of a login. What came of it is in x.Err and in the Login.
-func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
+// run is the whole story of a login. What came of it is in x.Err and in the login.
+func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *run {
 	r := &run{Bridge: b, ctx: ctx, cb: cb, x: x}
 	for _, s := range steps() {
 		if r.have&s.needs != s.needs {
@@ -143,12 +152,12 @@ func (b *Bridge) run(ctx context.Context, cb Callback, x *Exam) *Login {
 	if r.have&isDone == 0 && x.Err == nil {
 		x.Err = fmt.Errorf("nothing failed, and nobody was signed in: %w", Internal)
 	}
-	return &r.login
+	return r
 }
 
 func (r *run) parseReturn() (err error) {
 	r.login.ReturnTo, err = r.Return.Parse(r.cb.ReturnTo)
-	if p := r.Provider; p != nil && p.Binding != BindingOff {
+	if p, _ := r.Providers.Of(r.cb); p != nil && p.Binding != BindingOff {
 		r.x.Note("not read: the login ends at the page with which it began")
 	} else {
 		r.x.Note("goes to %s afterwards", r.login.ReturnTo)
@@ -157,14 +166,16 @@ func (r *run) parseReturn() (err error) {
 }
 
 func (r *run) findProvider() error {
-	if err := r.Serves(r.cb.Provider); r.Bridge.Provider == nil {
-		return err
-	} else if r.provider, r.have = r.Bridge.Provider, r.have|hasProvider; err != nil {
+	p, err := r.Providers.Of(r.cb)
+	if p == nil {
 		return err
 	}
-	r.token = r.cb.Token
-	if r.token != "" {
+	r.provider, r.token, r.have = p, r.cb.Token, r.have|hasProvider
+	if r.token != "" && p.Login != nil {
 		r.have |= hasToken
+	}
+	if err != nil {
+		return err
 	}
 	if err := r.checkAnswer(); err != nil {
 		return err
@@ -175,9 +186,11 @@ func (r *run) findProvider() error {
 
 // checkAnswer holds what came against what this provider sends.
 func (r *run) checkAnswer() error {
-	switch cb, exchanges := r.cb, r.provider.Exchanger != nil; {
+	switch cb, redeems := r.cb, r.provider.Redeemer != nil; {
 	case cb.Pasted == PastedAddress && (cb.Elsewhere != "" || !cb.Answers()):
 		return cb.NoAnswer()
+	case r.provider.Login == nil:
+		return fmt.Errorf("the provider %q signs nobody in: %w", r.provider.Name, Disabled)
 	case cb.IDPError != "":
 		return fmt.Errorf("the identity provider answered error=%q: %w", Truncate(CleanText(cb.IDPError), 100), ProviderRefused)
 	case cb.Token == "" && cb.Code == "" && cb.Empty:
@@ -186,9 +199,9 @@ func (r *run) checkAnswer() error {
 		return fmt.Errorf("neither a token nor a code came: %w", TokenMalformed)
 	case cb.Token != "" && cb.Code != "":
 		return fmt.Errorf("both a token and a code came: %w", RequestMalformed)
-	case cb.Code != "" && !exchanges:
+	case cb.Code != "" && !redeems:
 		return fmt.Errorf("a code came, but JWT_BINDING is not pkce or JWT_TOKEN_URI is not set: %w", CodeExchangeFailed)
-	case cb.Token != "" && exchanges && cb.Pasted != PastedToken:
+	case cb.Token != "" && redeems && cb.Pasted != PastedToken:
 		// SECURITY C6: a flow begun with a challenge never completes without the verifier.
 		return fmt.Errorf("a token came in the request, but JWT_TOKEN_URI is set: send a code instead: %w", FlowMismatch)
 	}
@@ -225,7 +238,7 @@ func (r *run) holdFlow() error {
 	r.login.ReturnTo = f.ReturnTo // the IdP cannot change it
 	r.x.Nonce = f.Nonce
 	switch {
-	case p.Exchanger == nil:
+	case p.Redeemer == nil:
 		r.x.Challenge = f.Challenge()
 	case r.token == "": // the token endpoint checks the verifier against the challenge
 		r.have |= hasCode
@@ -234,7 +247,7 @@ func (r *run) holdFlow() error {
 }
 
 func (r *run) redeem() (err error) {
-	if r.token, err = r.provider.Exchanger.Exchange(r.ctx, r.cb.Code, r.cb.Flow.Verifier); err == nil {
+	if r.token, err = r.provider.Redeemer.Redeem(r.ctx, r.cb.Code, r.cb.Flow.Verifier); err == nil {
 		r.x.Note("the token endpoint gave a token for it")
 		r.have |= hasToken
 	}
@@ -244,7 +257,7 @@ func (r *run) redeem() (err error) {
 // verify judges the token. The same token again from the browser whose session it opened (a reload, the back button) is no
 // attack, however old it has become meanwhile. x.Proof is set only once the signature was verified.
 func (r *run) verify() error {
-	r.provider.Verifier.Verify(r.ctx, r.token, r.x)
+	r.provider.Login.Verify(r.ctx, r.token, r.x)
 	if cur := r.cb.Current; cur != nil && r.x.Proof.Key != "" && cur.Session.Proof == r.x.Proof.Key {
 		r.resume()
 	}
@@ -259,13 +272,13 @@ func (r *run) keep() error {
 	id := NewSessionID()
 	session := r.newSession(id)
 	signedIn, err := r.Store.SignIn(r.ctx, r.x, SignIn{
-		Policy:   r.Policy,
+		Policy:   r.provider.Policy,
 		Settings: r.Settings,
 		Session:  session,
 		FlowKey:  session.Flow,
 		Current:  r.currentAccounts(),
 		Switch:   r.cb.Switch,
-		Event:    r.event(EventSignIn, r.cb, r.x),
+		Event:    r.event(EventSignIn),
 		Mark:     r.provider.mark(r.x.KeyID),
 	})
 	if err != nil {
@@ -284,7 +297,7 @@ func (r *run) newSession(id string) Session {
 	hash, _ := HashSessionID(id)
 	s := Session{
 		Hash: hash, Provider: r.provider.Name, Proof: r.x.Proof.Key, CreatedAt: r.x.Now, LastUsed: r.x.Now,
-		ExpiresAt: r.x.Now.Add(r.Policy.Sessions.MaxAge), Peer: r.cb.Peer, UserAgent: Truncate(CleanText(r.cb.UserAgent), 300),
+		ExpiresAt: r.x.Now.Add(r.Sessions.MaxAge), Peer: r.cb.Peer, UserAgent: Truncate(CleanText(r.cb.UserAgent), 300),
 	}
 	if r.cb.Flow != nil && r.provider.Binding != BindingOff {
 		s.Flow = r.cb.Flow.Key()

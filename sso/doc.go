@@ -11,12 +11,12 @@
 //   - [Identity]: after the mapping, what the IdP said about a person.
 //   - [Account]: our own record of that person. An Identity is news; an Account is what we keep.
 //   - [Session]: one signed-in browser.
-//   - [Principal]: whoever a request acts for: an account, its groups, and the session that vouches for them.
+//   - caller ([Principal]): whoever a request acts for: a person's session, a service account, or the holder of a token.
 //   - [Passkey]: the public part of a key in someone's device, the second way in without an identity provider.
 //   - [Proof]: the evidence that one token was verified; spent at most once.
 //   - key set: the keys that an issuer may sign with (package token).
 //   - [Flow]: a login that this browser began.
-//   - [Provider]: one configured IdP.
+//   - [Provider]: one configured IdP, made of parts; a part that is nil is off.
 //   - [Mappings]: IdP group → groups of the bridge.
 //   - setting: one configurable value with its source (package setting).
 //   - [Code]: why a login was refused. Every refusal in the program wraps exactly one.

@@ -23,9 +23,14 @@ func (b *Bridge) ExplainPasted(ctx context.Context, text, peer string) (Explanat
 		return Explanation{Code: CodeOf(err), Checks: []Check{{Name: "request", Detail: Reason(err)}}}, nil
 	case cb.Handoff != "":
 		return Explanation{}, fmt.Errorf("has a step of the bridge's own, which has no token any more: %w", Invalid)
-	case cb.Token == "" && cb.Code != "" && b.Provider != nil && b.Provider.Exchanger != nil:
+	case cb.Token == "" && cb.Code != "" && b.redeems(cb):
 		return Explanation{}, fmt.Errorf("has a code, which only the bridge can exchange for a token, and once: %w", Invalid)
 	}
 	cb.Peer = peer
 	return b.Explain(ctx, cb), nil
+}
+
+func (b *Bridge) redeems(cb Callback) bool {
+	p, _ := b.Providers.Of(cb)
+	return p != nil && p.Redeemer != nil
 }

@@ -2,20 +2,25 @@ package sso
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
 )
 
-// A Provider is one configured identity provider that speaks the redirect protocol.
+// A Provider is one configured identity provider. Each way in is one of its parts, and a part that is nil is off. Kinds of
+// providers differ in their parts alone.
 type Provider struct {
-	Name        string   // in lists and in ?provider=
-	URI         *url.URL // where a browser is sent to sign in
-	Binding     Binding
-	ClientID    string // sent with BindingPKCE
-	RedirectURI string // our /auth/sso, as the IdP must call it back
-	Verifier    Verifier
-	Exchanger   Exchanger // nil: the IdP has no token endpoint
+	Name    string // in sessions, events and lists, and in ?provider=
+	Label   string // for people; "" where the name will do
+	Issuer  string // the iss of its tokens; "": no token says that it is of this provider
+	Binding Binding
+	Policy  Policy
+
+	Beginner Beginner // sends a browser away to sign in; nil: none begins here
+	Redeemer Redeemer // takes the code of a callback; nil: the token is in the request
+	Login    Verifier // judges the token of a login; nil: none is accepted
 
 	// Mark names the settings that a login depends on, with the key that verified it, without revealing them. It is kept
 	// with the account, and tells later whether these very settings have let somebody in. nil: nothing is kept.
@@ -29,6 +34,23 @@ func (p *Provider) mark(keyID string) string {
 	return p.Mark(keyID)
 }
 
+// A Beginner knows where a browser is sent to sign in.
+type Beginner interface {
+	// LoginURL is the address for one login. returnTo, when not empty, becomes one encoded parameter (SECURITY B7). With a
+	// flow, its parameters come along (CONTRACT 5) and the return path does not: it stays with the flow.
+	LoginURL(returnTo string, flow *Flow) string
+
+	// Site is the address without the parameters of a login.
+	Site() *url.URL
+}
+
+// A Redeemer takes a code to the IdP's token endpoint.
+type Redeemer interface {
+	// Redeem returns the token for a code (RFC 6749 §4.1.3 with RFC 7636 §4.5). It returns [CodeExchangeFailed] when the
+	// IdP refuses the code or answers nonsense, and [ProviderUnavailable] when it does not answer.
+	Redeem(ctx context.Context, code, verifier string) (token string, err error)
+}
+
 // A Verifier turns a signed token into an Identity and a Proof.
 type Verifier interface {
 	// Verify makes every check that the token itself must pass, each with x.Check. It sets x.Proof as soon as the signature
@@ -36,40 +58,39 @@ type Verifier interface {
 	Verify(ctx context.Context, token string, x *Exam)
 }
 
-// An Exchanger takes a code to the IdP's token endpoint.
-type Exchanger interface {
-	// Exchange returns the token for a code (RFC 6749 §4.1.3 with RFC 7636 §4.5). It returns [CodeExchangeFailed] when the
-	// IdP refuses the code or answers nonsense, and [ProviderUnavailable] when it does not answer.
-	Exchange(ctx context.Context, code, verifier string) (token string, err error)
+// Redirect is the [Beginner] of the redirect protocol: one configured address, and parameters.
+type Redirect struct {
+	URI         *url.URL
+	ClientID    string // with RedirectURI, sent with a flow that has a verifier
+	RedirectURI string // our /auth/sso, as the IdP must call it back
 }
 
-// LoginURL is where to send a browser to sign in. returnTo, when not empty, becomes one encoded parameter of the
-// configured URI; it can add nothing else to it (SECURITY B7). With a flow, its parameters come along (CONTRACT 5) and
-// the return path does not: it stays with the flow.
-func (p *Provider) LoginURL(returnTo string, flow *Flow) string {
+// Site implements [Beginner].
+func (r Redirect) Site() *url.URL { return r.URI }
+
+// LoginURL implements [Beginner].
+func (r Redirect) LoginURL(returnTo string, flow *Flow) string {
 	q := url.Values{}
-	switch {
-	case flow == nil:
-		if returnTo != "" {
-			q.Set("return_to", returnTo)
-		}
-	case p.Binding == BindingPKCE:
-		q.Set("response_type", "code")
-		q.Set("client_id", p.ClientID)
-		q.Set("redirect_uri", p.RedirectURI)
-		q.Set("code_challenge", flow.Challenge())
-		q.Set("code_challenge_method", "S256")
-		fallthrough
-	default:
+	if flow == nil && returnTo != "" {
+		q.Set("return_to", returnTo)
+	}
+	if flow != nil {
 		q.Set("state", flow.State)
 		q.Set("nonce", flow.Nonce)
 	}
+	if flow != nil && flow.Verifier != "" {
+		q.Set("response_type", "code")
+		q.Set("client_id", r.ClientID)
+		q.Set("redirect_uri", r.RedirectURI)
+		q.Set("code_challenge", flow.Challenge())
+		q.Set("code_challenge_method", "S256")
+	}
 	if len(q) == 0 {
-		return p.URI.String()
+		return r.URI.String()
 	}
 	// url.Values writes a space as "+"; %20 is read alike by every IdP.
 	query := strings.ReplaceAll(q.Encode(), "+", "%20")
-	u := *p.URI
+	u := *r.URI
 	if u.RawQuery != "" {
 		query = u.RawQuery + "&" + query
 	}
@@ -77,14 +98,105 @@ func (p *Provider) LoginURL(returnTo string, flow *Flow) string {
 	return u.String()
 }
 
-// Serves holds the name of a provider against those that there are; "" leaves the choice to the bridge. Errors: [Disabled],
-// [RequestMalformed].
-func (b *Bridge) Serves(provider string) error {
-	switch {
-	case b.Provider == nil:
-		return fmt.Errorf("JWT_IDENTITY_PROVIDER_URI or JWT_SHARED_SECRET is not set, or JWT_ENABLED is off: %w", Disabled)
-	case provider != "" && provider != b.Provider.Name:
-		return fmt.Errorf("no provider %q: %w", Truncate(CleanText(provider), 50), RequestMalformed)
+// Providers are those in force. The first is where a sign-in begins that names none.
+type Providers []*Provider
+
+// Named returns the provider of that name, or nil.
+func (ps Providers) Named(name string) *Provider {
+	for _, p := range ps {
+		if p.Name == name {
+			return p
+		}
 	}
 	return nil
+}
+
+// Sole returns the provider if there is one only, else nil.
+func (ps Providers) Sole() *Provider {
+	if len(ps) != 1 {
+		return nil
+	}
+	return ps[0]
+}
+
+// issued returns the only provider with that issuer, or nil.
+func (ps Providers) issued(issuer string) (found *Provider) {
+	for _, p := range ps {
+		if issuer == "" || p.Issuer != issuer {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = p
+	}
+	return found
+}
+
+// ToBegin returns the provider with which a sign-in begins: the named one, or the first. Errors: [Disabled],
+// [RequestMalformed].
+func (ps Providers) ToBegin(name string) (*Provider, error) {
+	if len(ps) == 0 {
+		return nil, noProvider()
+	}
+	p := ps[0]
+	if name != "" {
+		if p = ps.Named(name); p == nil {
+			return nil, noSuchProvider(name)
+		}
+	}
+	if p.Beginner == nil {
+		return nil, fmt.Errorf("no sign-in begins with the provider %q: %w", p.Name, RequestMalformed)
+	}
+	return p, nil
+}
+
+// Of returns the provider that a callback is from: the one that it names, the one with which this browser began the login,
+// the only one there is, or the one whose issuer the token claims. It decides no more than whose keys and rules the
+// callback is held against. Errors: [Disabled], [RequestMalformed]; with one of them the provider is the only one, or nil.
+func (ps Providers) Of(cb Callback) (*Provider, error) {
+	if len(ps) == 0 {
+		return nil, noProvider()
+	}
+	if cb.Provider != "" {
+		if p := ps.Named(cb.Provider); p != nil {
+			return p, nil
+		}
+		return ps.Sole(), noSuchProvider(cb.Provider)
+	}
+	if cb.Flow != nil {
+		if p := ps.Named(cb.Flow.Provider); p != nil {
+			return p, nil
+		}
+	}
+	if p := ps.Sole(); p != nil {
+		return p, nil
+	}
+	if p := ps.issued(claimedIssuer(cb.Token)); p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("there are several providers, and neither the request, nor a login that this browser began, nor the "+
+		"token's iss says which one it is: add the parameter provider: %w", RequestMalformed)
+}
+
+func noProvider() error {
+	return fmt.Errorf("JWT_IDENTITY_PROVIDER_URI or JWT_SHARED_SECRET is not set, or JWT_ENABLED is off: %w", Disabled)
+}
+
+func noSuchProvider(name string) error {
+	return fmt.Errorf("no provider %q: %w", Truncate(CleanText(name), 50), RequestMalformed)
+}
+
+// claimedIssuer reads the iss of a token that nobody has verified; "" when it has none.
+func claimedIssuer(token string) string {
+	_, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(payload)
+	var claims struct {
+		Issuer string `json:"iss"`
+	}
+	if err != nil || json.Unmarshal(raw, &claims) != nil {
+		return ""
+	}
+	return claims.Issuer
 }

@@ -7,24 +7,25 @@ import (
 )
 
 // refuse ends a login that failed: with its event, and with the page for a browser that needs no login any more.
-func (b *Bridge) refuse(ctx context.Context, cb Callback, x *Exam) (*Login, error) {
-	goesOn := b.goesOn(cb, x)
+func (r *run) refuse() (*Login, error) {
+	goesOn := r.goesOn()
 	switch {
 	case goesOn != nil:
-		b.refused(ctx, cb, x, "this browser is signed in already, and goes on to its page")
+		r.refused("this browser is signed in already, and goes on to its page")
 		return goesOn, nil
-	case cb.Navigation && CodeOf(x.Err) == TokenReplayed:
-		b.refused(ctx, cb, x, "nothing was opened, and the sign-in begins once more")
+	case r.cb.Navigation && CodeOf(r.x.Err) == TokenReplayed:
+		r.refused("nothing was opened, and the sign-in begins once more")
 	default:
-		b.refused(ctx, cb, x, "")
+		r.refused("")
 	}
-	return nil, x.Err
+	return nil, r.x.Err
 }
 
 // goesOn is what a browser gets instead of a refusal which says no more than that its sign-in was finished in another tab,
 // or took too long meanwhile: it is signed in, as the person that the token names if there is one, and stays so. Nothing
 // is opened. nil: it is refused.
-func (b *Bridge) goesOn(cb Callback, x *Exam) *Login {
+func (r *run) goesOn() *Login {
+	cb, x := r.cb, r.x
 	switch CodeOf(x.Err) {
 	case TokenReplayed, FlowMissing, FlowMismatch:
 	default:
@@ -34,39 +35,40 @@ func (b *Bridge) goesOn(cb Callback, x *Exam) *Login {
 		return nil
 	}
 	login := &Login{Resumed: true, Session: cb.Current.Session}
-	if cb.Flow != nil && b.Provider.Binding != BindingOff {
+	if cb.Flow != nil && r.provider != nil && r.provider.Binding != BindingOff {
 		login.ReturnTo = cb.Flow.ReturnTo
 		return login
 	}
 	var err error
-	if login.ReturnTo, err = b.Return.Parse(cb.ReturnTo); err != nil {
+	if login.ReturnTo, err = r.Return.Parse(cb.ReturnTo); err != nil {
 		return nil
 	}
 	return login
 }
 
-func (b *Bridge) event(kind EventKind, cb Callback, x *Exam) Event {
+func (r *run) event(kind EventKind) Event {
+	cb, x := r.cb, r.x
 	e := Event{
 		At: x.Now, Kind: kind, Reference: cb.Reference, Peer: cb.Peer, Email: cmp.Or(x.Identity.Email, x.Claimed),
 		KeyID: Truncate(CleanText(x.KeyID), 100), Proof: x.Proof.Key,
 	}
-	if b.Provider != nil {
-		e.Provider = b.Provider.Name
+	if r.provider != nil {
+		e.Provider = r.provider.Name
 	}
 	return e
 }
 
 // refused leaves the event of a refusal. The answer does not depend on it: when the store is down, the log has it.
-func (b *Bridge) refused(ctx context.Context, cb Callback, x *Exam, then string) {
-	e := b.event(EventSignInRefused, cb, x)
-	e.Code, e.Detail = CodeOf(x.Err), Reason(x.Err)
+func (r *run) refused(then string) {
+	e := r.event(EventSignInRefused)
+	e.Code, e.Detail = CodeOf(r.x.Err), Reason(r.x.Err)
 	if e.Email != "" && e.Proof == "" {
 		e.Detail = strings.TrimPrefix(e.Detail+"; "+Unproven, "; ")
 	}
 	if then != "" {
 		e.Detail += "; " + then
 	}
-	if err := b.Store.Record(context.WithoutCancel(ctx), e); err != nil {
-		b.Log.ErrorContext(ctx, "event not recorded", "reference", e.Reference, "error", err)
+	if err := r.Store.Record(context.WithoutCancel(r.ctx), e); err != nil {
+		r.Log.ErrorContext(r.ctx, "event not recorded", "reference", e.Reference, "error", err)
 	}
 }

@@ -137,7 +137,7 @@ var standard = sso.Policy{SingleUse: true, Provision: true, SyncGroups: true}
 // arrival is one callback as the bridge hands it to the store.
 func arrival(now time.Time, id sso.Identity, policy sso.Policy) (*sso.Exam, sso.SignIn) {
 	sid, _ := sso.HashSessionID(sso.NewSessionID())
-	proof := sso.ProofByID("test", sso.NewSessionID())
+	proof := sso.ProofByID("", "test", sso.NewSessionID())
 	x := &sso.Exam{Now: now, Identity: id, Proof: sso.Proof{Key: proof, Until: now.Add(10 * time.Minute)}}
 	return x, sso.SignIn{
 		Policy: policy,

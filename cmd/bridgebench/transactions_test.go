@@ -72,7 +72,7 @@ func signInAs(ctx context.Context, t *testing.T, s *store.Store, person int64, u
 	t.Helper()
 	now := time.Now()
 	first, last := "Person", fmt.Sprint(person)
-	proof := sso.Proof{Key: sso.ProofByID("", unique), Until: now.Add(14 * time.Minute)}
+	proof := sso.Proof{Key: sso.ProofByID("", "", unique), Until: now.Add(14 * time.Minute)}
 	x := &sso.Exam{Now: now, Proof: proof, Identity: sso.Identity{
 		Provider: "jwt", Subject: sso.Subject{Kind: sso.SubjectEmail, Value: email(person)}, Email: email(person),
 		FirstName: &first, LastName: &last, Attributes: map[string]string{"department": "Benchmarks"},

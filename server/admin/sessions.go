@@ -80,7 +80,7 @@ func (a *Admin) sessions(c *call, in sessionQuery) (sessionList, error) {
 		return sessionList{}, err
 	}
 	list := sessionList{Sessions: []session{}, Next: next}
-	limits := a.Host.Bridge().Policy.Sessions
+	limits := a.Host.Bridge().Sessions
 	for _, s := range found {
 		row := templates.NewSession(s, c.who.Session.Hash)
 		list.Sessions = append(list.Sessions, session{

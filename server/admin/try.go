@@ -96,8 +96,8 @@ func (a *Admin) explain(c *call, in tokenToExplain) (Explanation, error) {
 }
 
 func (a *Admin) tryTemplate(c *call) templates.AdminTry {
-	p := a.Host.Bridge().Provider
-	return templates.AdminTry{AdminLayout: c.layout(templates.AdminSectionSignIn), Testable: p != nil, BeginURL: c.a.path(TrialPath)}
+	testable := len(a.Host.Bridge().Providers) > 0
+	return templates.AdminTry{AdminLayout: c.layout(templates.AdminSectionSignIn), Testable: testable, BeginURL: c.a.path(TrialPath)}
 }
 
 func (a *Admin) tryPage(c *call) error { return c.render(http.StatusOK, a.tryTemplate(c)) }

@@ -32,10 +32,10 @@ type Exchange struct {
 	Client      *http.Client // required; see [DefaultClient]
 }
 
-// Exchange returns the token for a code. Errors wrap [sso.CodeExchangeFailed] when the provider refused the code or
+// Redeem implements [sso.Redeemer]: it returns the token for a code. Errors wrap [sso.CodeExchangeFailed] when the provider refused the code or
 // answered something else than a token, and [sso.ProviderUnavailable] when it did not answer properly: no connection, a
 // time-out (5 s), or a status of 500 and above.
-func (e *Exchange) Exchange(ctx context.Context, code, verifier string) (string, error) {
+func (e *Exchange) Redeem(ctx context.Context, code, verifier string) (string, error) {
 	if e.TokenURI == nil || e.Client == nil {
 		return "", fmt.Errorf("no token endpoint is configured: %w", sso.CodeExchangeFailed)
 	}

@@ -54,7 +54,7 @@ func TestRequest(t *testing.T) {
 		got, form = r, r.PostForm
 		says(200, "application/json", `{"jwt":"a.b.c"}`)(w, r)
 	})
-	token, err := exchange(t, s.URL+"/token?tenant=1").Exchange(t.Context(), "c/o+de&", verifier)
+	token, err := exchange(t, s.URL+"/token?tenant=1").Redeem(t.Context(), "c/o+de&", verifier)
 	if err != nil || token != "a.b.c" {
 		t.Fatalf("got %q, %v", token, err)
 	}
@@ -102,7 +102,7 @@ func TestVerifierForm(t *testing.T) {
 		{"not ASCII", strings.Repeat("é", 43), false},
 	} {
 		asked = false
-		token, err := exchange(t, s.URL).Exchange(t.Context(), "code", tt.verifier)
+		token, err := exchange(t, s.URL).Redeem(t.Context(), "code", tt.verifier)
 		if ok := err == nil && token != ""; ok != tt.ok || asked != tt.ok {
 			t.Errorf("%s: got %q, %v, asked %v; want %v", tt.name, token, err, asked, tt.ok)
 		}
@@ -164,7 +164,7 @@ func TestAnswers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := endpoint(t, tt.answer)
-			token, err := exchange(t, s.URL).Exchange(t.Context(), "SECRETCODE", verifier)
+			token, err := exchange(t, s.URL).Redeem(t.Context(), "SECRETCODE", verifier)
 			if token != tt.token || sso.CodeOf(err) != tt.code {
 				t.Fatalf("got %q, %v; want %q, %s", token, err, tt.token, tt.code)
 			}
@@ -198,7 +198,7 @@ func TestFlood(t *testing.T) {
 		}
 		sent <- n
 	})
-	_, err := exchange(t, s.URL).Exchange(t.Context(), "code", verifier)
+	_, err := exchange(t, s.URL).Redeem(t.Context(), "code", verifier)
 	if !errors.Is(err, sso.CodeExchangeFailed) || !strings.Contains(err.Error(), "more than 65536 bytes") {
 		t.Errorf("got %v, want code_exchange_failed", err)
 	}
@@ -219,7 +219,7 @@ func TestRedirect(t *testing.T) {
 			}
 			http.Redirect(w, r, "/elsewhere", status)
 		})
-		token, err := exchange(t, s.URL+"/token").Exchange(t.Context(), "code", verifier)
+		token, err := exchange(t, s.URL+"/token").Redeem(t.Context(), "code", verifier)
 		if token != "" || !errors.Is(err, sso.CodeExchangeFailed) || !strings.Contains(err.Error(), "redirect") || followed {
 			t.Errorf("%d: got %q, %v, followed %v", status, token, err, followed)
 		}
@@ -244,13 +244,13 @@ func TestHangs(t *testing.T) {
 			})
 			e := exchange(t, s.URL)
 			e.Client.Timeout = 20 * time.Millisecond
-			if _, err := e.Exchange(t.Context(), "code", verifier); !errors.Is(err, sso.ProviderUnavailable) {
+			if _, err := e.Redeem(t.Context(), "code", verifier); !errors.Is(err, sso.ProviderUnavailable) {
 				t.Errorf("got %v, want provider_unavailable", err)
 			}
 			e = exchange(t, s.URL)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
-			if _, err := e.Exchange(ctx, "code", verifier); !errors.Is(err, sso.ProviderUnavailable) {
+			if _, err := e.Redeem(ctx, "code", verifier); !errors.Is(err, sso.ProviderUnavailable) {
 				t.Errorf("by context: got %v, want provider_unavailable", err)
 			}
 		})
@@ -266,25 +266,25 @@ func TestUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	if _, err := exchange(t, "http://"+l.Addr().String()).Exchange(t.Context(), "code", verifier); !errors.Is(err, sso.ProviderUnavailable) {
+	if _, err := exchange(t, "http://"+l.Addr().String()).Redeem(t.Context(), "code", verifier); !errors.Is(err, sso.ProviderUnavailable) {
 		t.Errorf("nothing listens: got %v", err)
 	}
 	tls := httptest.NewTLSServer(says(200, "application/json", `{"jwt":"a.b.c"}`))
 	defer tls.Close()
-	token, err := exchange(t, tls.URL).Exchange(t.Context(), "code", verifier)
+	token, err := exchange(t, tls.URL).Redeem(t.Context(), "code", verifier)
 	if token != "" || !errors.Is(err, sso.ProviderUnavailable) || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate nobody vouches for: got %q, %v", token, err)
 	}
 	e := exchange(t, tls.URL)
 	e.Client.Transport = tls.Client().Transport // trusts it: the test tries what it says
-	if token, err := e.Exchange(t.Context(), "code", verifier); token != "a.b.c" || err != nil {
+	if token, err := e.Redeem(t.Context(), "code", verifier); token != "a.b.c" || err != nil {
 		t.Errorf("a trusted certificate: got %q, %v", token, err)
 	}
 }
 
 func TestZero(t *testing.T) {
 	for _, e := range []*Exchange{{}, {Client: DefaultClient()}, {TokenURI: &url.URL{Scheme: "http", Host: "127.0.0.1"}}} {
-		if token, err := e.Exchange(t.Context(), "code", verifier); token != "" || !errors.Is(err, sso.CodeExchangeFailed) {
+		if token, err := e.Redeem(t.Context(), "code", verifier); token != "" || !errors.Is(err, sso.CodeExchangeFailed) {
 			t.Errorf("%+v: got %q, %v", e, token, err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 // Verifier refuses every token with [sso.Disabled].
 type Verifier struct {
 	Provider string // the provider's name; goes into the identity
+	Scope    string // keeps its used tokens apart from those of providers with another; without NUL
 	Profile  sso.Profile
 	Keys     KeySet
 	Names    sso.ClaimNames
@@ -213,9 +214,9 @@ func (e *exam) proofKey() string {
 	iss, _ := e.claims.String("iss")
 	jti := e.id()
 	if jti == "" || strings.ContainsRune(iss, 0) || strings.ContainsRune(jti, 0) {
-		return sso.ProofByContent(e.compact.signingInput)
+		return sso.ProofByContent(e.Scope, e.compact.signingInput)
 	}
-	return sso.ProofByID(iss, jti)
+	return sso.ProofByID(e.Scope, iss, jti)
 }
 
 // id is the token's jti (RFC 7519 §4.1.7); "" when it has none that can be used.

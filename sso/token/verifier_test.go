@@ -127,7 +127,7 @@ func TestAccepted(t *testing.T) {
 		if diff := cmp.Diff(want, x.Identity); diff != "" {
 			t.Errorf("%s: identity (-want +got):\n%s", p, diff)
 		}
-		if want := sso.ProofByID("https://idp.example", "t-1"); x.Proof.Key != want {
+		if want := sso.ProofByID("", "https://idp.example", "t-1"); x.Proof.Key != want {
 			t.Errorf("%s: proof got %q, want %q", p, x.Proof.Key, want)
 		}
 		if !strings.HasPrefix(x.KeyID, "secret ") || len(x.KeyID) != len("secret ")+8 {
@@ -492,7 +492,7 @@ func TestProof(t *testing.T) {
 	if a.Err != nil || b.Err != nil || signed == twin {
 		t.Fatalf("the twin signature: got %v and %v, want both accepted", a.Err, b.Err)
 	}
-	if a.Proof.Key != b.Proof.Key || a.Proof.Key != sso.ProofByContent(input) {
+	if a.Proof.Key != b.Proof.Key || a.Proof.Key != sso.ProofByContent("", input) {
 		t.Errorf("proofs of twins: got %q and %q, want the content's", a.Proof.Key, b.Proof.Key)
 	}
 	v = verifier(t, sso.Standard)

@@ -109,8 +109,8 @@ func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*ser
 		return nil, err
 	}
 	cfg.Warnings = append(cfg.Warnings, warnings...)
-	if b.Provider != nil {
-		b.Provider.Mark = r.marker(cfg)
+	if p := b.Providers.Named(ProviderName); p != nil {
+		p.Mark = r.marker(cfg)
 	}
 	return &server.Live{Config: cfg, Bridge: b}, nil
 }

@@ -55,10 +55,10 @@ func save(t *testing.T, r *Runtime, name, value string) error {
 
 // Whoever follows gets each set of settings once, and always a whole one.
 func TestRuntimeFollow(t *testing.T) {
-	r, _, _ := runtime(t, nil)
+	r, _, _ := runtime(t, nil, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "SSOBRIDGE_JWT_SHARED_SECRET=vX9qLk2nRz7pTb4mYc8wHs3dJf6gKa1eUo5iQrWxNyE")
 	var seen []string
 	r.Follow(func(l server.Live) {
-		if l.Config == nil || l.Bridge == nil || l.Bridge.Policy.SiteName != l.Config.SiteName {
+		if l.Config == nil || l.Bridge == nil || l.Bridge.Providers[0].Policy.SiteName != l.Config.SiteName {
 			t.Errorf("half a set of settings: %+v", l)
 		}
 		seen = append(seen, l.Config.SiteName)
@@ -190,7 +190,7 @@ func TestMark(t *testing.T) {
 			environ = append(environ, "SSOBRIDGE_"+name+"="+text)
 		}
 		r, _, _ := runtime(t, nil, environ...)
-		return r.Live().Bridge.Provider.Mark(sso.SecretID(all["JWT_SHARED_SECRET"]))
+		return r.Live().Bridge.Providers[0].Mark(sso.SecretID(all["JWT_SHARED_SECRET"]))
 	}
 	before := given("JWT_CLIENT_ID", "bridge")
 	other := map[string]string{

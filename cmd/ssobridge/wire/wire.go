@@ -30,14 +30,18 @@ type Store interface {
 func Bridge(ctx context.Context, cfg *setting.Config, st Store, now func() time.Time, log *slog.Logger) (
 	b *sso.Bridge, warnings []string, err error) {
 	b = &sso.Bridge{
-		Return: sso.ReturnRules{Site: cfg.SiteURL, Allowed: cfg.AllowedOrigins},
-		Policy: policy(cfg),
-		Store:  st,
-		Now:    now,
-		Log:    log,
+		Return:   sso.ReturnRules{Site: cfg.SiteURL, Allowed: cfg.AllowedOrigins},
+		Sessions: sso.SessionPolicy{MaxAge: cfg.MaxSessionAge, Idle: cfg.SessionTimeout},
+		Store:    st,
+		Now:      now,
+		Log:      log,
 	}
-	if b.Provider, warnings, err = provider(cfg); err != nil {
+	p, warnings, err := provider(cfg)
+	if err != nil {
 		return nil, nil, err
+	}
+	if p != nil {
+		b.Providers = sso.Providers{p}
 	}
 	warnings = append(warnings, ownPaths(cfg)...)
 	if names := cfg.JWTGroupMappings.Names(); len(names) > 0 {
@@ -70,7 +74,6 @@ func policy(cfg *setting.Config) sso.Policy {
 		LinkPasswordAccounts: cfg.LinkPasswordAccounts,
 		SyncGroups:           cfg.JWTGroupSync,
 		Mappings:             cfg.JWTGroupMappings,
-		Sessions:             sso.SessionPolicy{MaxAge: cfg.MaxSessionAge, Idle: cfg.SessionTimeout},
 	}
 }
 
@@ -87,13 +90,13 @@ func provider(cfg *setting.Config) (*sso.Provider, []string, error) {
 		warnings[i] = "JWT_SHARED_SECRET: " + warnings[i]
 	}
 	return &sso.Provider{
-		Name:        ProviderName,
-		URI:         cfg.JWTIdentityProviderURI,
-		Binding:     cfg.JWTBinding,
-		ClientID:    cfg.JWTClientID,
-		RedirectURI: callback(cfg),
-		Exchanger:   exchanger(cfg),
-		Verifier: &token.Verifier{
+		Name:     ProviderName,
+		Issuer:   cfg.JWTIssuer,
+		Binding:  cfg.JWTBinding,
+		Policy:   policy(cfg),
+		Beginner: sso.Redirect{URI: cfg.JWTIdentityProviderURI, ClientID: cfg.JWTClientID, RedirectURI: callback(cfg)},
+		Redeemer: redeemer(cfg),
+		Login: &token.Verifier{
 			Provider:    ProviderName,
 			Profile:     cfg.JWTProfile,
 			Keys:        keys,
@@ -109,9 +112,9 @@ func provider(cfg *setting.Config) (*sso.Provider, []string, error) {
 
 func callback(cfg *setting.Config) string { return cfg.URL("/auth/sso") }
 
-// exchanger is nil when tokens come in the request: without JWT_BINDING pkce, and for an identity provider that has no
+// redeemer is nil when tokens come in the request: without JWT_BINDING pkce, and for an identity provider that has no
 // token endpoint and returns the code_challenge as a claim.
-func exchanger(cfg *setting.Config) sso.Exchanger {
+func redeemer(cfg *setting.Config) sso.Redeemer {
 	if cfg.JWTBinding != sso.BindingPKCE || cfg.JWTTokenURI == nil {
 		return nil
 	}

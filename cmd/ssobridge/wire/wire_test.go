@@ -63,19 +63,23 @@ func TestBridge(t *testing.T) {
 		t.Errorf("groups that are to exist (-want +got):\n%s", diff)
 	}
 	policy := sso.Policy{SiteName: "Example", SingleUse: true, Provision: true, LinkPasswordAccounts: true, SyncGroups: true,
-		Mappings: cfg.JWTGroupMappings, Sessions: sso.SessionPolicy{MaxAge: time.Hour, Idle: 10 * time.Minute}}
-	if diff := cmp.Diff(policy, b.Policy); diff != "" {
+		Mappings: cfg.JWTGroupMappings}
+	p := b.Providers.Sole()
+	if diff := cmp.Diff(policy, p.Policy); diff != "" {
 		t.Errorf("policy (-want +got):\n%s", diff)
+	}
+	if want := (sso.SessionPolicy{MaxAge: time.Hour, Idle: 10 * time.Minute}); b.Sessions != want {
+		t.Errorf("sessions: got %+v, want %+v", b.Sessions, want)
 	}
 	if diff := cmp.Diff(sso.ReturnRules{Site: "https://sso.example.com", Allowed: []sso.Origin{"https://app.example.com"}}, b.Return); diff != "" {
 		t.Errorf("return rules (-want +got):\n%s", diff)
 	}
-	p := b.Provider
-	if p.Name != "jwt" || p.URI.String() != "https://app.example.com/login" || p.Binding != sso.BindingPKCE || p.ClientID != "c" ||
-		p.RedirectURI != "https://sso.example.com/auth/sso" || p.Exchanger != nil {
+	begins := p.Beginner.(sso.Redirect)
+	if p.Name != "jwt" || p.Issuer != "i" || begins.URI.String() != "https://app.example.com/login" || p.Binding != sso.BindingPKCE ||
+		begins.ClientID != "c" || begins.RedirectURI != "https://sso.example.com/auth/sso" || p.Redeemer != nil {
 		t.Errorf("provider: got %+v", p)
 	}
-	v := *p.Verifier.(*token.Verifier)
+	v := *p.Login.(*token.Verifier)
 	v.Keys = nil
 	want := token.Verifier{Provider: "jwt", Profile: sso.Standard, Names: cfg.JWTClaims, Issuer: "i", Audience: "a",
 		MaxAge: time.Minute, Leeway: 5 * time.Second, MaxLifetime: 2 * time.Minute}
@@ -91,8 +95,8 @@ func TestBridgeMetabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.Policy.SingleUse || !b.Policy.Reactivate {
-		t.Errorf("policy: got %+v, want tokens used twice and accounts reactivated, as Metabase does", b.Policy)
+	if policy := b.Providers[0].Policy; policy.SingleUse || !policy.Reactivate {
+		t.Errorf("policy: got %+v, want tokens used twice and accounts reactivated, as Metabase does", policy)
 	}
 	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "JWT_SHARED_SECRET: ") {
 		t.Errorf("a weak secret: got warnings %q, want one", warnings)
@@ -104,8 +108,8 @@ func TestBridgeMetabase(t *testing.T) {
 
 func TestBridgeOff(t *testing.T) {
 	b, _, err := Bridge(t.Context(), with(t, map[string]string{"jwt-enabled": "false"}), &notebook{}, time.Now, slog.New(slog.DiscardHandler))
-	if err != nil || b.Provider != nil {
-		t.Errorf("got provider %v, %v; want none", b.Provider, err)
+	if err != nil || len(b.Providers) != 0 {
+		t.Errorf("got providers %v, %v; want none", b.Providers, err)
 	}
 }
 
@@ -133,7 +137,7 @@ func TestBridgeRefuses(t *testing.T) {
 }
 
 // A code is exchanged only where both settings ask for it; else a token in the request is what counts.
-func TestBridgeExchanger(t *testing.T) {
+func TestBridgeRedeemer(t *testing.T) {
 	for _, tt := range []struct {
 		binding, uri string
 		want         bool
@@ -148,9 +152,9 @@ func TestBridgeExchanger(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, ok := b.Provider.Exchanger.(*oidc.Exchange)
-		if ok != tt.want || !tt.want && b.Provider.Exchanger != nil {
-			t.Errorf("%s, %q: got %v, want an exchange: %v", tt.binding, tt.uri, b.Provider.Exchanger, tt.want)
+		e, ok := b.Providers[0].Redeemer.(*oidc.Exchange)
+		if ok != tt.want || !tt.want && b.Providers[0].Redeemer != nil {
+			t.Errorf("%s, %q: got %v, want an exchange: %v", tt.binding, tt.uri, b.Providers[0].Redeemer, tt.want)
 		}
 		if ok && (e.TokenURI.String() != tt.uri || e.ClientID != "c" || e.RedirectURI != "https://sso.example.com/auth/sso" || e.Client == nil) {
 			t.Errorf("got %+v", e)

@@ -1,0 +1,100 @@
+package server_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/token"
+)
+
+// withAnother gives a bridge a second provider, "other", with a secret and an issuer of its own. The one of the settings
+// has no issuer.
+func (b *bridge) withAnother(binding sso.Binding, secret string) {
+	b.t.Helper()
+	keys, _, err := token.NewSecrets([]string{secret}, sso.Standard)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	first := b.sso.Providers[0]
+	verifier := *first.Login.(*token.Verifier)
+	verifier.Provider, verifier.Scope, verifier.Keys, verifier.Issuer = "other", "other", keys, "https://other.example"
+	two := *b.sso
+	two.Providers = sso.Providers{first, {
+		Name: "other", Label: "The other", Issuer: verifier.Issuer, Binding: binding, Policy: first.Policy, Login: &verifier,
+		Beginner: sso.Redirect{URI: &url.URL{Scheme: "https", Host: "other.example", Path: "/login"}},
+	}}
+	b.srv.Apply(server.Live{Config: b.cfg, Bridge: &two})
+}
+
+// One server, two providers with secrets of their own: each has its buttons, its flows, its tokens and its sessions.
+func TestTwoProviders(t *testing.T) {
+	const otherSecret = "Tq4Wm8Zc1Xv6Bn2Lk9Pj3Hg7Fd5Sa0Ry"
+	b := start(t, "JWT_BINDING=state")
+	b.withAnother(sso.BindingState, otherSecret)
+	of := func(secret string, with claims) string {
+		t.Helper()
+		all := claims{"email": "ann@example.com", "exp": b.now().Add(10 * time.Minute).Unix(), "jti": "1"} // each counts from 1
+		for k, v := range with {
+			all[k] = v
+		}
+		tok, err := token.Mint(secret, all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tok
+	}
+	// begin begins a login, and returns its state.
+	begin := func(c *browser, query, host string) string {
+		t.Helper()
+		at, err := c.get("/auth/sso" + query).Location()
+		if err != nil || at.Host != host {
+			t.Fatalf("%s: sent to %v, %v, want %s", query, at, err, host)
+		}
+		return url.QueryEscape(at.Query().Get("state"))
+	}
+	iss := claims{"iss": "https://other.example"}
+
+	if page := b.browser().get("/login").body; !strings.Contains(page, "The other") {
+		t.Errorf("no button for the other provider:\n%s", page)
+	}
+	for _, tt := range []struct{ query, host, token, provider string }{
+		{"", "idp.example", of(secret, nil), "jwt"},
+		{"?provider=other", "other.example", of(otherSecret, iss), "other"},
+	} {
+		c := b.browser()
+		resp := c.get("/auth/sso?state=" + begin(c, tt.query, tt.host) + "&jwt=" + tt.token)
+		resp.want(t, http.StatusFound, "/")
+		if e := b.lastEvent(); e.Kind != sso.EventSignIn || e.Provider != tt.provider || c.email() != "ann@example.com" {
+			t.Errorf("%s: got event %+v, signed in as %q", tt.provider, e, c.email())
+		}
+		list, _, err := b.store.Sessions(t.Context(), sso.SessionQuery{})
+		if err != nil || list[0].Provider != tt.provider {
+			t.Errorf("%s: got sessions %+v, %v", tt.provider, list, err)
+		}
+		b.pass(time.Second)
+	}
+	for _, tt := range []struct {
+		name, begun, host, token, provider string
+		want                               sso.Code
+	}{
+		{"the other's secret", "", "idp.example", of(otherSecret, claims{"jti": "2"}), "", sso.TokenSignature},
+		{"ended with the other", "", "idp.example", of(otherSecret, iss), "&provider=other", sso.FlowMismatch},
+		{"a token of this one for the other", "?provider=other", "other.example", of(secret, iss), "", sso.TokenSignature},
+		{"used", "?provider=other", "other.example", of(otherSecret, iss), "", sso.TokenReplayed},
+	} {
+		c := b.browser()
+		c.get("/auth/sso?state=" + begin(c, tt.begun, tt.host) + "&jwt=" + tt.token + tt.provider)
+		if e := b.lastEvent(); e.Kind != sso.EventSignInRefused || e.Code != tt.want || c.email() != "" {
+			t.Errorf("%s: got event %+v, signed in as %q, want %s", tt.name, e, c.email(), tt.want)
+		}
+	}
+	resp := b.browser().send("POST", "/auth/sso", "application/json\n{}", "Accept: application/json")
+	if !strings.Contains(resp.body, "idp.example") {
+		t.Errorf("a program is told %s", resp.body)
+	}
+}
