@@ -78,6 +78,7 @@ type principals struct {
 type entry struct {
 	hash    sso.SessionHash
 	account int64
+	begun   int64                         // unix microseconds
 	ends    int64                         // unix microseconds
 	answer  answer                        // the forward-auth answer, made once
 	whole   atomic.Pointer[sso.Principal] // nil until something asks for more than this
@@ -86,7 +87,7 @@ type entry struct {
 }
 
 func newEntry(p *sso.Principal) *entry {
-	e := &entry{hash: p.Session.Hash, account: p.Account.ID, ends: p.Ends().UnixMicro()}
+	e := &entry{hash: p.Session.Hash, account: p.Account.ID, begun: p.Session.CreatedAt.UnixMicro(), ends: p.Ends().UnixMicro()}
 	e.answer.fill(p)
 	e.used.Store(p.Session.LastUsed.UnixMicro())
 	return e
@@ -159,7 +160,8 @@ func (p *principals) look(ctx context.Context, hash sso.SessionHash, now time.Ti
 }
 
 func (p *principals) alive(e *entry, now time.Time, grace time.Duration) bool {
-	return p.policy.Load().Live(sso.Session{ExpiresAt: time.UnixMicro(e.ends)}, time.UnixMicro(e.used.Load()).Add(grace), now)
+	s := sso.Session{CreatedAt: time.UnixMicro(e.begun), ExpiresAt: time.UnixMicro(e.ends)}
+	return p.policy.Load().Live(s, time.UnixMicro(e.used.Load()).Add(grace), now)
 }
 
 // fresh uses the monotonic clock, not p.now: it is about how old our knowledge is, not about dates.

@@ -40,7 +40,7 @@ func newFakeSessions(n int) (*fakeSessions, []sso.SessionHash) {
 		f.people[hashes[i]] = &sso.Principal{
 			Account: sso.Account{ID: int64(i + 1), Email: fmt.Sprintf("p%d@example.com", i), Active: true},
 			Groups:  []sso.Group{{ID: 1, Name: "All Users"}},
-			Session: sso.Session{Hash: hashes[i], AccountID: int64(i + 1), LastUsed: time.Now(), ExpiresAt: time.Now().Add(time.Hour)},
+			Session: sso.Session{Hash: hashes[i], AccountID: int64(i + 1), CreatedAt: time.Now(), LastUsed: time.Now(), ExpiresAt: time.Now().Add(time.Hour)},
 		}
 	}
 	return f, hashes

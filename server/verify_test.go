@@ -150,6 +150,23 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
+// SECURITY D5: a shorter MAX_SESSION_AGE ends the sessions that are older by now, also what runs in them.
+func TestShorterSessionAge(t *testing.T) {
+	b := start(t)
+	old, young := b.browser(), b.browser()
+	old.signIn(nil)
+	b.pass(50 * time.Minute)
+	young.signIn(claims{"n": 2})
+	b.pass(20 * time.Minute)
+	b.save("MAX_SESSION_AGE=60")
+	if err := eventually(func() bool { return old.get("/auth/verify").StatusCode == 401 }); err != nil {
+		t.Error("a session of 70 minutes lives on where 60 are the most")
+	}
+	if got := young.get("/auth/verify").StatusCode; got != 200 {
+		t.Errorf("a session of 20 minutes: got %d, want 200", got)
+	}
+}
+
 // SECURITY D4: a sign-out on one replica acts on the other within a second.
 func TestSignOutIsEverywhere(t *testing.T) {
 	b := start(t)

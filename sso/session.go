@@ -46,7 +46,8 @@ func HashSessionID(id string) (hash SessionHash, ok bool) {
 	return sha256.Sum256([]byte(id)), true
 }
 
-// SessionPolicy is how long sessions live. Both limits are enforced on the server.
+// SessionPolicy is how long sessions live. Both limits are enforced on the server, and hold for the sessions that there are:
+// who makes them shorter, because of a device that was lost, means those.
 type SessionPolicy struct {
 	MaxAge time.Duration // from sign-in, whatever happens (MAX_SESSION_AGE)
 	Idle   time.Duration // without use (SESSION_TIMEOUT); 0: no limit
@@ -54,7 +55,7 @@ type SessionPolicy struct {
 
 // Live reports whether a session is still good at now. lastUsed may be later than s.LastUsed, which is written lazily.
 func (p SessionPolicy) Live(s Session, lastUsed, now time.Time) bool {
-	if !now.Before(s.ExpiresAt) {
+	if !now.Before(s.ExpiresAt) || now.Sub(s.CreatedAt) >= p.MaxAge {
 		return false
 	}
 	return p.Idle == 0 || now.Sub(lastUsed) < p.Idle

@@ -55,7 +55,7 @@ type session struct {
 	CreatedAt time.Time `json:"created_at"`
 	LastUsed  time.Time `json:"last_used" doc:"up to a minute behind"`
 	ExpiresAt time.Time `json:"expires_at" doc:"its end, if it is used until then"`
-	TimedOut  bool      `json:"timed_out" doc:"it was not used for SESSION_TIMEOUT, and so is over"`
+	TimedOut  bool      `json:"timed_out" doc:"it is over: it was not used for SESSION_TIMEOUT, or MAX_SESSION_AGE is shorter now"`
 	Current   bool      `json:"current" doc:"it is the session of this very request"`
 }
 
