@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/server/admin"
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
@@ -25,17 +26,17 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 	admin.New(admin.Options{
 		Store: s.options.Administration.Store, Settings: s.options.Administration.Settings, Now: s.options.Now,
 		Host: admin.Host{
-			Principal:  func(r *http.Request) (*sso.Principal, error) { return s.principal(r) },
-			Render:     func(w http.ResponseWriter, status int, p templates.Page) error { return s.page(w, status, p) },
-			Peer:       func(r *http.Request) string { return s.live.Load().peer(r) },
-			Reference:  reference,
-			Config:     func() *setting.Config { return s.live.Load().cfg },
-			Bridge:     func() *sso.Bridge { return s.live.Load().bridge },
-			SameOrigin: func(r *http.Request) error { return s.live.Load().checkSource(r) },
-			Applied:    s.seeChanges,
+			Principal:  func(r *http.Request) (*sso.Principal, error) { return s.gate.Principal(r) },
+			Render:     func(w http.ResponseWriter, status int, p templates.Page) error { return s.web.Page(w, status, p) },
+			Peer:       func(r *http.Request) string { return s.web.Site().Peer(r) },
+			Reference:  web.Reference,
+			Config:     func() *setting.Config { return s.web.Site().Config },
+			Bridge:     func() *sso.Bridge { return s.web.Site().Bridge },
+			SameOrigin: func(r *http.Request) error { return s.web.Site().CheckSource(r) },
+			Applied:    s.gate.SeeChanges,
 			Recent:     s.local.Recent,
 			KeepForm:   s.local.KeepForm,
 		},
 	}).Mount(e)
-	e.POST(admin.TrialPath, s.handleTrial)
+	e.POST(admin.TrialPath, s.relyingParty.handleTrial)
 }

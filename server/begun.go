@@ -2,14 +2,13 @@ package server
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -37,42 +36,26 @@ type beginning struct {
 
 type begun []beginning
 
-func (l *live) begunCookieName() string {
-	if l.cookie.secure {
-		return "__Host-ssobridge-begun"
-	}
-	return "ssobridge-begun"
-}
+func begunCookieName(site *web.Site) string { return site.CookieName("begun") }
 
 // begunOf reads the cookie. One that cannot be read is none.
-func (s *relyingParty) begunOf(r *http.Request, l *live) (all begun) {
-	name := l.begunCookieName()
-	value, _ := cookieValue(r.Header["Cookie"], name)
-	sealed, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil || value == "" {
+func (s *relyingParty) begunOf(r *http.Request, site *web.Site) (all begun) {
+	if !s.web.OpenCookie(r, begunCookieName(site), &all) {
 		return nil
 	}
-	plain, err := s.box.Open(sealed, name)
-	if err != nil || json.Unmarshal(plain, &all) != nil {
-		return nil
-	}
-	oldest := s.Now().Add(-begunLifetime).UnixMilli()
+	oldest := s.web.Now().Add(-begunLifetime).UnixMilli()
 	return all.without(func(b beginning) bool { return b.At < oldest })
 }
 
 // keepBegun writes the cookie; of none it takes it away.
-func (s *relyingParty) keepBegun(w http.ResponseWriter, l *live, all begun) {
-	name := l.begunCookieName()
+func (s *relyingParty) keepBegun(w http.ResponseWriter, site *web.Site, all begun) {
+	name := begunCookieName(site)
 	if len(all) == 0 {
-		http.SetCookie(w, l.flowCookie(name, "", -1))
+		http.SetCookie(w, site.LaxCookie(name, "", -1))
 		return
 	}
-	plain, err := json.Marshal(all[max(0, len(all)-maxBegun):])
-	if err != nil {
-		return // it always encodes
-	}
-	sealed := base64.RawURLEncoding.EncodeToString(s.box.Seal(plain, name))
-	http.SetCookie(w, l.flowCookie(name, sealed, int(begunLifetime.Seconds())))
+	sealed := s.web.SealCookie(name, all[max(0, len(all)-maxBegun):])
+	http.SetCookie(w, site.LaxCookie(name, sealed, int(begunLifetime.Seconds())))
 }
 
 func (all begun) without(drop func(beginning) bool) begun {
@@ -121,13 +104,13 @@ func withoutTokens(to string) string {
 }
 
 // fromAway reports whether a browser was sent here by another site. An identity provider may be a sibling.
-func (l *live) fromAway(r *http.Request) bool {
+func fromAway(site *web.Site, r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "cross-site", "same-site":
 		return true
 	case "":
 		u, err := url.Parse(r.Header.Get("Referer"))
-		return err == nil && u.Host != "" && origin(u) != string(l.cfg.SiteURL)
+		return err == nil && u.Host != "" && u.Scheme+"://"+u.Host != string(site.Config.SiteURL)
 	}
 	return false
 }

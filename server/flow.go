@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
 )
@@ -23,8 +24,6 @@ import (
 // state is no use elsewhere; all flows of a browser share it, so that any number of tabs may sign in at once. Beginning
 // writes nothing on the server. The cookie is always SameSite=Lax: it must come along when the IdP sends the browser back.
 const (
-	flowCookieHost  = "__Host-ssobridge-flow-"
-	flowCookiePlain = "ssobridge-flow-"
 	// maxFlowCookies bounds the secrets of one browser. It has more than one where several tabs begin before the first
 	// answer is there.
 	maxFlowCookies = 60
@@ -56,18 +55,13 @@ func (f flowSecret) verifier(nonce string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-func (l *live) flowCookiePrefix() string {
-	if l.cookie.secure {
-		return flowCookieHost
-	}
-	return flowCookiePlain
-}
+func flowCookiePrefix(site *web.Site) string { return site.CookieName("flow-") }
 
 // keepFlow gives a flow its state and returns where it leads.
-func (s *relyingParty) keepFlow(c echo.Context, l *live, f *sso.Flow) (loginURL string, err error) {
-	all := l.flowSecrets(c.Request())
+func (s *relyingParty) keepFlow(c echo.Context, site *web.Site, f *sso.Flow) (loginURL string, err error) {
+	all := flowSecrets(site, c.Request())
 	for _, old := range all[:min(maxDropped, max(0, len(all)-maxFlowCookies))] {
-		http.SetCookie(c.Response(), l.flowCookie(l.flowCookiePrefix()+old.id, "", -1))
+		http.SetCookie(c.Response(), site.LaxCookie(flowCookiePrefix(site)+old.id, "", -1))
 	}
 	var secret flowSecret
 	if len(all) > 0 {
@@ -84,27 +78,27 @@ func (s *relyingParty) keepFlow(c echo.Context, l *live, f *sso.Flow) (loginURL 
 	if len(f.State) > maxState { // signing in to the page without its view is better than not at all
 		f.ReturnTo, _, _ = strings.Cut(f.ReturnTo, "#")
 		f.ReturnTo, _, _ = strings.Cut(f.ReturnTo, "?")
-		s.Log.InfoContext(c.Request().Context(), "return_to is too long to be kept with the login: cut to its path",
-			"reference", reference(c.Request()))
+		s.web.Log.InfoContext(c.Request().Context(), "return_to is too long to be kept with the login: cut to its path",
+			"reference", web.Reference(c.Request()))
 		f.State = s.sealFlow(f, secret)
 	}
 	if len(f.State) > maxState {
 		return "", fmt.Errorf("return_to is too long to be kept with the login: %w", sso.ReturnToRefused)
 	}
-	http.SetCookie(c.Response(), l.flowCookie(l.flowCookiePrefix()+secret.id, secret.value, int(flowCookieLifetime.Seconds())))
-	return l.bridge.LoginURL(f)
+	http.SetCookie(c.Response(), site.LaxCookie(flowCookiePrefix(site)+secret.id, secret.value, int(flowCookieLifetime.Seconds())))
+	return site.Bridge.LoginURL(f)
 }
 
 func (s *relyingParty) sealFlow(f *sso.Flow, secret flowSecret) string {
 	plain, _ := json.Marshal(sealedFlow{f.Nonce, f.Verifier != "", f.Provider, f.ReturnTo, f.Expires.UnixMicro()}) // it always encodes
-	return secret.id + base64.RawURLEncoding.EncodeToString(s.box.Seal(plain, secret.id+secret.value))
+	return secret.id + base64.RawURLEncoding.EncodeToString(s.web.Box.Seal(plain, secret.id+secret.value))
 }
 
 // flowSecrets are those that a request brings, the oldest first: browsers send them in that order (RFC 6265 §5.4). On https
 // those without __Host- do not count: a sibling site may have planted them.
-func (l *live) flowSecrets(r *http.Request) (all []flowSecret) {
+func flowSecrets(site *web.Site, r *http.Request) (all []flowSecret) {
 	for _, cookie := range r.Cookies() {
-		if id, ok := strings.CutPrefix(cookie.Name, l.flowCookiePrefix()); ok && len(id) == flowIDSize && len(cookie.Value) == len(rand.Text()) {
+		if id, ok := strings.CutPrefix(cookie.Name, flowCookiePrefix(site)); ok && len(id) == flowIDSize && len(cookie.Value) == len(rand.Text()) {
 			all = append(all, flowSecret{id, cookie.Value})
 		}
 	}
@@ -113,14 +107,14 @@ func (l *live) flowSecrets(r *http.Request) (all []flowSecret) {
 
 // flowOf returns the flow that this browser began with that state; else why there is none, in the words of the person who
 // configures the identity provider.
-func (s *relyingParty) flowOf(r *http.Request, l *live, state string) (*sso.Flow, error) {
+func (s *relyingParty) flowOf(r *http.Request, site *web.Site, state string) (*sso.Flow, error) {
 	if state == "" {
 		return nil, nil
 	}
 	id := state[:min(len(state), flowIDSize)]
-	value, ok := cookieValue(r.Header["Cookie"], l.flowCookiePrefix()+id)
+	value, ok := web.CookieValue(r.Header["Cookie"], flowCookiePrefix(site)+id)
 	if !ok {
-		return nil, noFlow(r, l)
+		return nil, noFlow(r, site)
 	}
 	secret := flowSecret{id, value}
 	// Strict: a second spelling of one state would be a second use of it.
@@ -128,7 +122,7 @@ func (s *relyingParty) flowOf(r *http.Request, l *live, state string) (*sso.Flow
 	if err != nil || len(state) > maxState || strings.ContainsAny(state, "\r\n") {
 		return nil, fmt.Errorf("wrong state: it is not one that the bridge gives: %w", sso.FlowMismatch)
 	}
-	plain, err := s.box.Open(sealed, id+value)
+	plain, err := s.web.Box.Open(sealed, id+value)
 	if errors.Is(err, seal.ErrOtherKey) {
 		return nil, fmt.Errorf("the state of this login cannot be opened (do all replicas have the same SECRET_KEY?): %w: %w",
 			err, sso.FlowMissing)
@@ -145,11 +139,11 @@ func (s *relyingParty) flowOf(r *http.Request, l *live, state string) (*sso.Flow
 }
 
 // noFlow tells a browser that has begun other logins from one that has begun none.
-func noFlow(r *http.Request, l *live) error {
-	if len(l.flowSecrets(r)) > 0 {
+func noFlow(r *http.Request, site *web.Site) error {
+	if len(flowSecrets(site, r)) > 0 {
 		return fmt.Errorf("wrong state: this browser has begun a login, and none with the state that came back: the identity "+
 			"provider sent back another one, or the login is over or was begun in another browser: %w", sso.FlowMismatch)
 	}
 	return fmt.Errorf("no cookie: this browser brings none of a login that has begun. Either another browser began it, or this "+
-		"one keeps no cookies, or the sign-in began at another address than SITE_URL (%s): %w", l.cfg.SiteURL, sso.FlowMissing)
+		"one keeps no cookies, or the sign-in began at another address than SITE_URL (%s): %w", site.Config.SiteURL, sso.FlowMissing)
 }

@@ -246,7 +246,7 @@ func TestFlowsThatGoWrong(t *testing.T) {
 			return s.c.back("jwt", s.tok, "state", f.State)
 		}, sso.FlowMissing, "SECRET_KEY", false},
 		{"a damaged cookie", state, func(s *scene) response {
-			name, value := s.flowCookie()
+			name, value := s.laxCookie()
 			s.setCookie(name, value[:len(value)-4])
 			return s.c.back("jwt", s.tok, "state", s.q.Get("state"))
 		}, sso.FlowMismatch, "wrong state", false},
@@ -257,15 +257,15 @@ func TestFlowsThatGoWrong(t *testing.T) {
 			return s.c.back("jwt", s.tok, "state", s.q.Get("state")+"\n")
 		}, sso.FlowMismatch, "wrong state", false},
 		{"a cookie that is nonsense", state, func(s *scene) response {
-			name, _ := s.flowCookie()
+			name, _ := s.laxCookie()
 			s.setCookie(name, "%%%")
 			return s.c.back("jwt", s.tok, "state", s.q.Get("state"))
 		}, sso.FlowMismatch, "wrong state", false},
 		{"another flow's cookie under this name", state, func(s *scene) response {
-			name, _ := s.flowCookie()
+			name, _ := s.laxCookie()
 			other := &scene{T: s.T, b: s.b, c: s.other()}
 			other.c.begin("/")
-			_, value := other.flowCookie()
+			_, value := other.laxCookie()
 			s.setCookie(name, value)
 			return s.c.back("jwt", s.tok, "state", s.q.Get("state"))
 		}, sso.FlowMismatch, "wrong state", false},
@@ -434,7 +434,7 @@ func (s *scene) signOut() {
 }
 
 // flowCookie finds the cookie of the one login that the browser has begun.
-func (s *scene) flowCookie() (name, value string) {
+func (s *scene) laxCookie() (name, value string) {
 	s.Helper()
 	u, _ := url.Parse(s.b.url)
 	for _, cookie := range s.c.Jar.Cookies(u) {

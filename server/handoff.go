@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -57,11 +58,11 @@ type handoff struct {
 //   - With SESSION_COOKIE_SAMESITE strict a link from another site brings no session. Then someone who is signed in
 //     would look signed out, and would not be asked before a link makes them another person (SECURITY C5). And the new
 //     cookie would not come along to the page behind the redirect (RFC 6265bis §5.2).
-func (l *live) viaHandoff(r *http.Request) bool {
+func viaHandoff(site *web.Site, r *http.Request) bool {
 	if r.Method == http.MethodPost {
-		return l.crossSite(r)
+		return site.CrossSite(r)
 	}
-	if l.cookie.sameSite != http.SameSiteStrictMode || formOf(r) != formPage { // only browsers have cookies kept back
+	if site.Cookie.SameSite != http.SameSiteStrictMode || web.FormOf(r) != web.FormPage { // only browsers have cookies kept back
 		return false
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
@@ -74,13 +75,13 @@ func (l *live) viaHandoff(r *http.Request) bool {
 // keepHandoff keeps what came on the server for a moment, and the browser comes back for it with a GET that brings the
 // cookies. The link is good once, and the flow is checked when it is followed: whoever steals it has no more than the
 // token, which he could not use either.
-func (s *relyingParty) keepHandoff(c echo.Context, l *live, in sso.Callback) error {
+func (s *relyingParty) keepHandoff(c echo.Context, site *web.Site, in sso.Callback) error {
 	if in.ReturnTo != "" { // refused first, before anything is kept
-		if _, err := l.bridge.Return.Parse(in.ReturnTo); err != nil {
+		if _, err := site.Bridge.Return.Parse(in.ReturnTo); err != nil {
 			return err
 		}
 	}
-	if err := s.mayKeep(c.Request(), l, in); err != nil {
+	if err := s.mayKeep(c.Request(), site, in); err != nil {
 		return err
 	}
 	data, err := json.Marshal(handoff{in.Token, in.Code, in.State, in.ReturnTo, in.IDPError, in.Provider, in.Empty})
@@ -91,34 +92,31 @@ func (s *relyingParty) keepHandoff(c echo.Context, l *live, in sso.Callback) err
 		return fmt.Errorf("what was posted has %d bytes, more than any sign-in: %w", len(data), sso.TokenMalformed)
 	}
 	id := rand.Text()
-	if err := s.store.KeepHandoff(c.Request().Context(), handoffKey(id), data, s.Now().Add(handoffLifetime)); err != nil {
+	if err := s.store.KeepHandoff(c.Request().Context(), handoffKey(id), data, s.web.Now().Add(handoffLifetime)); err != nil {
 		return err
 	}
-	next := l.path("/auth/sso?handoff=" + id)
-	if l.cookie.sameSite != http.SameSiteStrictMode {
+	next := site.Path("/auth/sso?handoff=" + id)
+	if site.Cookie.SameSite != http.SameSiteStrictMode {
 		return c.Redirect(http.StatusSeeOther, next)
 	}
 	// A redirect would still count as the other site's doing; a page of ours makes the step. Its Strict cookie comes back
 	// from there only, so that nobody else can send a browser past this point.
-	http.SetCookie(c.Response(), &http.Cookie{
-		Name: l.handoffCookieName(id), Value: "1", Path: "/", MaxAge: int(handoffLifetime.Seconds()), Secure: l.cookie.secure,
-		HttpOnly: true, SameSite: http.SameSiteStrictMode,
-	})
-	return s.page(c.Response(), http.StatusOK, templates.Continue{Layout: s.layout(l), URL: next})
+	http.SetCookie(c.Response(), site.StrictCookie(handoffCookieName(site, id), "1", int(handoffLifetime.Seconds())))
+	return s.web.Page(c.Response(), http.StatusOK, templates.Continue{Layout: s.web.Layout(site), URL: next})
 }
 
 // mayKeep looks at a form before it is written down, which anyone may ask for: without limits whoever has one token, or
 // none, could fill the disk and keep the database from sign-ins (SECURITY L2). It decides nothing else: whether the token
 // signs in is judged when the browser comes back with its cookies.
-func (s *relyingParty) mayKeep(r *http.Request, l *live, in sso.Callback) error {
-	now := s.Now()
-	p, err := l.bridge.Providers.Of(in)
+func (s *relyingParty) mayKeep(r *http.Request, site *web.Site, in sso.Callback) error {
+	now := s.web.Now()
+	p, err := site.Bridge.Providers.Of(in)
 	if errors.Is(err, sso.Disabled) {
 		return err
 	}
 	if in.Token == "" {
-		from := network(l.peer(r))
-		if !s.networks.add(from, networkForms, now) {
+		from := web.Network(site.Peer(r))
+		if !s.networks.Add(from, networkForms, now) {
 			return fmt.Errorf("too many forms without a token from %s: %w", from, sso.Throttled)
 		}
 		return nil
@@ -130,15 +128,15 @@ func (s *relyingParty) mayKeep(r *http.Request, l *live, in sso.Callback) error 
 	switch {
 	case x.Proof.Key == "" && !s.unsigned.AllowN(now, 1):
 		return fmt.Errorf("too many forms with tokens whose signature does not fit (%s): %w", sso.Reason(x.Err), sso.Throttled)
-	case x.Proof.Key != "" && !s.tokens.add(x.Proof.Key, tokenForms, now):
+	case x.Proof.Key != "" && !s.tokens.Add(x.Proof.Key, tokenForms, now):
 		return fmt.Errorf("too many forms with the same token: %w", sso.Throttled)
 	}
 	return nil
 }
 
-func (s *relyingParty) takeHandoff(r *http.Request, l *live, id string) (sso.Callback, error) {
-	if l.cookie.sameSite == http.SameSiteStrictMode {
-		if _, ok := cookieValue(r.Header["Cookie"], l.handoffCookieName(id)); !ok {
+func (s *relyingParty) takeHandoff(r *http.Request, site *web.Site, id string) (sso.Callback, error) {
+	if site.Cookie.SameSite == http.SameSiteStrictMode {
+		if _, ok := web.CookieValue(r.Header["Cookie"], handoffCookieName(site, id)); !ok {
 			return sso.Callback{}, fmt.Errorf("this step of the sign-in was not begun by a page of ours in this browser, or its cookie was "+
 				"blocked: %w", sso.FlowMissing)
 		}
@@ -158,19 +156,15 @@ func (s *relyingParty) takeHandoff(r *http.Request, l *live, id string) (sso.Cal
 }
 
 // noteLostHandoff leaves the event of a sign-in that ended before the bridge saw what it brought.
-func (s *relyingParty) noteLostHandoff(r *http.Request, l *live, err error) {
+func (s *relyingParty) noteLostHandoff(r *http.Request, site *web.Site, err error) {
 	if !errors.Is(err, sso.FlowMissing) {
 		return // the store is down, or will not open it: the log has it
 	}
-	s.noteRefusal(r, l, err)
+	s.noteRefusal(r, site, err)
 }
 
-func (l *live) handoffCookieName(id string) string {
-	name := "ssobridge-handoff-" + handoffKey(id)[:12]
-	if l.cookie.secure {
-		return "__Host-" + name
-	}
-	return name
+func handoffCookieName(site *web.Site, id string) string {
+	return site.CookieName("handoff-" + handoffKey(id)[:12])
 }
 
 func handoffKey(id string) string {

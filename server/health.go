@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/ssobridge/ssobridge/server/web"
 )
 
 // handleHealth is /healthz: the process answers. It stays green while the database is down: a restart would not help.
@@ -18,8 +20,8 @@ func (s *Server) handleReady(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 3*time.Second)
 	defer cancel()
 	if err := s.options.Store.Ready(ctx); err != nil {
-		s.Log.ErrorContext(ctx, "not ready", "error", err)
-		c.Response().Header().Set("Retry-After", retryAfter)
+		s.web.Log.ErrorContext(ctx, "not ready", "error", err)
+		c.Response().Header().Set("Retry-After", web.RetryAfter)
 		return c.JSON(http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "database": "unavailable"})
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "database": "ok"})

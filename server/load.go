@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
@@ -13,20 +14,20 @@ import (
 // checkLoad refuses a sign-in that no person chose to follow and no program asked for: an image or a script of some page,
 // or what a script loads and may not read (SECURITY C7, C8). It would use the token up for nothing. A fetch with no-cors
 // may send "Accept: application/json" as a program does, so it is the mode that counts.
-func (l *live) checkLoad(r *http.Request) error {
+func checkLoad(site *web.Site, r *http.Request) error {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	switch {
 	case mode == "":
 		if !acceptsAsset(r.Header.Get("Accept")) { // a program, or a browser of before 2023
 			return nil
 		}
-	case navigates(mode):
+	case web.Navigates(mode):
 		switch dest {
 		case "", "document", "iframe", "frame", "empty": // a service worker that hands a page on says empty
 			return nil
 		}
 	case mode == "cors", mode == "same-origin": // Node's fetch says cors, too
-		if jsonClient(r) && l.mayRead(r) {
+		if web.JSONClient(r) && mayRead(site, r) {
 			return nil
 		}
 	}
@@ -35,9 +36,9 @@ func (l *live) checkLoad(r *http.Request) error {
 }
 
 // checkScript is checkLoad for a route that programs and scripts use, and no page leads to.
-func (l *live) checkScript(r *http.Request) error {
+func checkScript(site *web.Site, r *http.Request) error {
 	switch mode := r.Header.Get("Sec-Fetch-Mode"); {
-	case mode == "", (mode == "cors" || mode == "same-origin") && l.mayRead(r):
+	case mode == "", (mode == "cors" || mode == "same-origin") && mayRead(site, r):
 		return nil
 	default:
 		return fmt.Errorf("no script that could read the answer made this request (Sec-Fetch-Mode %q): %w",
@@ -46,9 +47,9 @@ func (l *live) checkScript(r *http.Request) error {
 }
 
 // mayRead reports whether the script that makes a request gets to see the answer.
-func (l *live) mayRead(r *http.Request) bool {
-	for _, origin := range sent(r.Header, "Origin") {
-		if !slices.Contains(l.cfg.CORSOrigins, sso.Origin(origin)) && !l.ownOrigin(origin, r.Host) {
+func mayRead(site *web.Site, r *http.Request) bool {
+	for _, origin := range web.HeaderValues(r.Header, "Origin") {
+		if !slices.Contains(site.Config.CORSOrigins, sso.Origin(origin)) && !site.OwnOrigin(origin, r.Host) {
 			return false
 		}
 	}

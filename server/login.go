@@ -11,14 +11,15 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
 // handleSSO is GET and POST /auth/sso: without a token the way to the identity provider, with one (or a code) the way in.
 func (s *relyingParty) handleSSO(c echo.Context) error {
-	l, r := s.live.Load(), c.Request()
-	if prefetch(r) {
+	site, r := s.web.Site(), c.Request()
+	if web.Prefetch(r) {
 		c.Response().Header().Set("Retry-After", "0") // browsers drop a prefetched 503 and ask again when it is wanted
 		return c.NoContent(http.StatusServiceUnavailable)
 	}
@@ -29,80 +30,80 @@ func (s *relyingParty) handleSSO(c echo.Context) error {
 	if r.Method == http.MethodHead && !begins(in) {
 		return c.NoContent(http.StatusOK) // mail scanners and chat previews look at links; they sign no one in (SECURITY C7)
 	}
-	api := jsonClient(r)
-	err = l.checkLoad(r)
+	api := web.JSONClient(r)
+	err = checkLoad(site, r)
 	switch {
-	case begins(in) && !readAsPage(r.Header) && (err != nil || byScript(r.Header) && !api):
+	case begins(in) && !web.ReadAsPage(r.Header) && (err != nil || web.ByScript(r.Header) && !api):
 		// Some proxies redirect all who are not signed in, such as ingress-nginx. Nothing is begun, so no cookie is set.
-		s.refuseProgram(c.Response(), r, fmt.Errorf("a script or an asset of a page was led to the sign-in: %w", sso.NotSignedIn))
+		s.web.RefuseProgram(c.Response(), r, fmt.Errorf("a script or an asset of a page was led to the sign-in: %w", sso.NotSignedIn))
 		return nil
 	case err != nil:
 		return err
 	}
 	taken := in.Handoff != ""
 	if taken {
-		if in, err = s.takeHandoff(r, l, in.Handoff); err != nil {
-			s.noteLostHandoff(r, l, err)
+		if in, err = s.takeHandoff(r, site, in.Handoff); err != nil {
+			s.noteLostHandoff(r, site, err)
 			return err
 		}
 	}
 	switch {
 	case !in.Answers() && api:
-		return s.loginURLAsJSON(c, l, in)
+		return s.loginURLAsJSON(c, site, in)
 	case !in.Answers():
-		return s.begin(c, l, in)
+		return s.begin(c, site, in)
 	case api:
 		return s.signInAPI(c, in)
-	case !taken && l.viaHandoff(r):
-		return s.keepHandoff(c, l, in)
+	case !taken && viaHandoff(site, r):
+		return s.keepHandoff(c, site, in)
 	}
-	return s.bySettings(r.Context(), func(l *live) error { return s.signIn(c, l, in) })
+	return s.gate.BySettings(r.Context(), func(site *web.Site) error { return s.signIn(c, site, in) })
 }
 
 // begins reports whether nothing came that could sign anyone in.
 func begins(in sso.Callback) bool { return !in.Answers() && in.Handoff == "" }
 
 // begin sends the browser to the identity provider, unless it goes in circles.
-func (s *relyingParty) begin(c echo.Context, l *live, in sso.Callback) error {
+func (s *relyingParty) begin(c echo.Context, site *web.Site, in sso.Callback) error {
 	r := c.Request()
-	loginURL, flow, err := l.bridge.Begin(in)
+	loginURL, flow, err := site.Bridge.Begin(in)
 	if err != nil {
 		return err
 	}
-	to, err := l.bridge.Return.Parse(in.ReturnTo)
+	to, err := site.Bridge.Return.Parse(in.ReturnTo)
 	if err != nil {
 		return err
 	}
-	noteWanted(r, l, in.ReturnTo, nil)
-	if r.Method == http.MethodPost && l.crossSite(r) { // browsers keep the cookie back that would tell circles
-		return s.circle(r, l, in, to)
+	web.NoteWanted(r, site, in.ReturnTo, nil)
+	if r.Method == http.MethodPost && site.CrossSite(r) { // browsers keep the cookie back that would tell circles
+		return s.circle(r, site, in, to)
 	}
-	page, past := pageKey(to), s.begunOf(r, l)
+	page, past := pageKey(to), s.begunOf(r, site)
 	if in.Again {
-		if done, err := s.beginAgain(c, l, to, past, page); done || err != nil {
+		if done, err := s.beginAgain(c, site, to, past, page); done || err != nil {
 			return err
 		}
-		past = append(past, beginning{Page: page, At: s.Now().UnixMilli(), Spent: true})
+		past = append(past, beginning{Page: page, At: s.web.Now().UnixMilli(), Spent: true})
 	}
 	if r.Header.Get("Sec-Fetch-Site") == "same-origin" { // a person on a page of ours
 		past = past.without(func(b beginning) bool { return b.Page == page && !b.Spent })
 	}
-	past = append(past, beginning{Page: page, At: s.Now().UnixMilli(), Away: l.fromAway(r)})
+	past = append(past, beginning{Page: page, At: s.web.Now().UnixMilli(), Away: fromAway(site, r)})
 	laps := past.of(page, false)
 	many := len(laps) >= circleLaps
-	circle := many && l.fromAway(r) && laps.away() >= circleFrom
+	circle := many && fromAway(site, r) && laps.away() >= circleFrom
 	if flow != nil && !circle {
-		if loginURL, err = s.keepFlow(c, l, flow); err != nil {
+		if loginURL, err = s.keepFlow(c, site, flow); err != nil {
 			return err
 		}
 	}
-	s.keepBegun(c.Response(), l, past)
+	s.keepBegun(c.Response(), site, past)
 	switch {
 	case circle:
-		return s.circle(r, l, in, to)
+		return s.circle(r, site, in, to)
 	case many && r.Header.Get("Sec-Fetch-Site") == "none":
 		// One chain of redirects from an address that was typed stays "none" wherever it leads. A step of our own page ends it.
-		return s.page(c.Response(), http.StatusOK, templates.Continue{Layout: s.layout(l), URL: l.signIn(to)})
+		return s.web.Page(c.Response(), http.StatusOK, templates.Continue{Layout: s.web.Layout(site), URL: site.SignIn(to)})
 	}
 	return c.Redirect(http.StatusFound, loginURL)
 }
@@ -110,9 +111,9 @@ func (s *relyingParty) begin(c echo.Context, l *live, in sso.Callback) error {
 // beginAgain is a sign-in that begins once more because the browser brought a spent token. By now another tab may have
 // signed it in: done says that it was sent on to its page. Else it waits until the product will sign another token. The step
 // before left a cookie: a browser that brings none keeps none, and would go in circles that nobody counts.
-func (s *relyingParty) beginAgain(c echo.Context, l *live, to string, past begun, page string) (done bool, err error) {
+func (s *relyingParty) beginAgain(c echo.Context, site *web.Site, to string, past begun, page string) (done bool, err error) {
 	r := c.Request()
-	p, err := s.principal(r)
+	p, err := s.gate.Principal(r)
 	switch {
 	case err != nil:
 		return false, err
@@ -120,11 +121,11 @@ func (s *relyingParty) beginAgain(c echo.Context, l *live, to string, past begun
 		return true, c.Redirect(http.StatusFound, to)
 	case len(past) == 0:
 		err := fmt.Errorf("a spent token came, and the browser keeps no cookies, without which no sign-in lasts: %w", sso.FlowMissing)
-		s.noteRefusal(r, l, err)
+		s.noteRefusal(r, site, err)
 		return false, err
 	case len(past.of(page, true)) >= spentLaps:
 		err := fmt.Errorf("a spent token came again after the sign-in had begun once more: %w", sso.TokenReplayed)
-		s.noteRefusal(r, l, err)
+		s.noteRefusal(r, site, err)
 		return false, err
 	}
 	timer := time.NewTimer(newToken)
@@ -139,71 +140,69 @@ func (s *relyingParty) beginAgain(c echo.Context, l *live, to string, past begun
 
 // circle is the error of a browser that is sent here again and again without a token. Its event and its log line name the
 // parameters that came.
-func (s *relyingParty) circle(r *http.Request, l *live, in sso.Callback, to string) error {
-	if info := infoOf(r); info != nil {
-		info.wanted = withoutTokens(to)
-	}
+func (s *relyingParty) circle(r *http.Request, site *web.Site, in sso.Callback, to string) error {
+	web.SetWanted(r, withoutTokens(to))
 	err := in.NoAnswer()
 	if names := namesIn(to); len(names) > 0 {
 		err = fmt.Errorf("the page that was wanted has the parameters %s: %w", strings.Join(names, ", "), err)
 	}
-	s.noteRefusal(r, l, err)
+	s.noteRefusal(r, site, err)
 	return err
 }
 
 // noteRefusal leaves the event of a sign-in that was refused before the bridge saw a token.
-func (s *relyingParty) noteRefusal(r *http.Request, l *live, refusal error) {
-	e := sso.Event{At: s.Now(), Kind: sso.EventSignInRefused, Code: sso.CodeOf(refusal), Reference: reference(r), Peer: l.peer(r), Detail: sso.Reason(refusal)}
-	if p := l.bridge.Providers.Sole(); p != nil {
+func (s *relyingParty) noteRefusal(r *http.Request, site *web.Site, refusal error) {
+	e := sso.Event{At: s.web.Now(), Kind: sso.EventSignInRefused, Code: sso.CodeOf(refusal), Reference: web.Reference(r), Peer: site.Peer(r), Detail: sso.Reason(refusal)}
+	if p := site.Bridge.Providers.Sole(); p != nil {
 		e.Provider = p.Name
 	}
 	if err := s.store.Record(context.WithoutCancel(r.Context()), e); err != nil {
-		s.Log.ErrorContext(r.Context(), "event not recorded", "reference", e.Reference, "error", err)
+		s.web.Log.ErrorContext(r.Context(), "event not recorded", "reference", e.Reference, "error", err)
 	}
 }
 
 // signIn signs a browser in.
-func (s *relyingParty) signIn(c echo.Context, l *live, in sso.Callback) error {
+func (s *relyingParty) signIn(c echo.Context, site *web.Site, in sso.Callback) error {
 	r := c.Request()
-	current, err := s.principal(r)
+	current, err := s.gate.Principal(r)
 	if err != nil {
 		return err
 	}
-	cb := s.callback(r, l, in)
-	cb.Current, cb.Navigation = current, navigation(r)
-	if cb.Besides, err = s.besides(r); err != nil {
+	cb := s.callback(r, site, in)
+	cb.Current, cb.Navigation = current, web.Navigation(r)
+	if cb.Besides, err = s.gate.Besides(r); err != nil {
 		return err
 	}
-	if s.isTrial(r, l, cb) {
-		return s.endTrial(c, l, cb)
+	if s.isTrial(r, site, cb) {
+		return s.endTrial(c, site, cb)
 	}
-	cb.Switch = in.Switch && !l.crossSite(r) && r.Method == http.MethodPost // only our own page can ask
-	login, err := s.runLogin(r, l, cb)
+	cb.Switch = in.Switch && !site.CrossSite(r) && r.Method == http.MethodPost // only our own page can ask
+	login, err := s.runLogin(r, site, cb)
 	if ask, ok := errors.AsType[*sso.SwitchNeeded](err); ok {
-		return s.askSwitch(c, l, cb, ask)
+		return s.askSwitch(c, site, cb, ask)
 	}
 	if _, changed := errors.AsType[sso.SettingsChanged](err); changed {
 		if in.Code != "" { // it is used up
-			return c.Redirect(http.StatusSeeOther, l.signIn(wantedPath(r, l)))
+			return c.Redirect(http.StatusSeeOther, site.SignIn(web.WantedPath(r, site)))
 		}
 		return err
 	}
 	if sso.CodeOf(err) == sso.TokenReplayed && cb.Navigation { // nothing was opened; see beginAgain
-		s.keepBegun(c.Response(), l, append(s.begunOf(r, l), beginning{At: s.Now().UnixMilli()}))
-		return s.goOn(c, l.path("/auth/sso?again=yes&redirect="+url.QueryEscape(infoOf(r).wanted)))
+		s.keepBegun(c.Response(), site, append(s.begunOf(r, site), beginning{At: s.web.Now().UnixMilli()}))
+		return s.goOn(c, site.Path("/auth/sso?again=yes&redirect="+url.QueryEscape(web.WantedPath(r, site))))
 	}
 	if err != nil {
 		return err
 	}
 	if !login.Resumed {
 		s.logSignIn(r, cb, login)
-		s.endReplaced(r)
-		if _, n := soleCookie(r.Header["Cookie"], l.cookie.name); n > 1 { // or the person would stay signed out
-			l.clearSessionCookie(c.Response(), r)
+		s.gate.EndReplaced(r)
+		if _, n := web.SoleCookie(r.Header["Cookie"], site.Cookie.Name); n > 1 { // or the person would stay signed out
+			site.ClearSessionCookie(c.Response(), r)
 		}
-		l.setSessionCookie(c.Response(), login.SessionID)
-		if _, begun := cookieValue(r.Header["Cookie"], l.begunCookieName()); begun {
-			s.keepBegun(c.Response(), l, nil)
+		site.SetSessionCookie(c.Response(), login.SessionID)
+		if _, begun := web.CookieValue(r.Header["Cookie"], begunCookieName(site)); begun {
+			s.keepBegun(c.Response(), site, nil)
 		}
 	}
 	return s.goOn(c, login.ReturnTo)
@@ -219,7 +218,7 @@ func (s *relyingParty) goOn(c echo.Context, to string) error {
 }
 
 // askSwitch names both accounts and lets the person decide. The token stays unspent, in the form of our own page.
-func (s *relyingParty) askSwitch(c echo.Context, l *live, in sso.Callback, ask *sso.SwitchNeeded) error {
+func (s *relyingParty) askSwitch(c echo.Context, site *web.Site, in sso.Callback, ask *sso.SwitchNeeded) error {
 	var from sso.Account
 	for _, p := range append(in.Besides, in.Current) {
 		if p != nil && p.Account.ID == ask.From {
@@ -231,12 +230,12 @@ func (s *relyingParty) askSwitch(c echo.Context, l *live, in sso.Callback, ask *
 	if to.FirstName != nil || to.LastName != nil {
 		next.Name = strings.TrimSpace(deref(to.FirstName) + " " + deref(to.LastName))
 	}
-	stay, err := l.bridge.Return.Parse(in.ReturnTo)
+	stay, err := site.Bridge.Return.Parse(in.ReturnTo)
 	if err != nil {
 		return err
 	}
-	return s.page(c.Response(), http.StatusOK, templates.Switch{
-		Layout: s.layout(l), From: person(from), To: next, JWT: in.Token, ReturnTo: stay, Stay: stay,
+	return s.web.Page(c.Response(), http.StatusOK, templates.Switch{
+		Layout: s.web.Layout(site), From: web.Person(from), To: next, JWT: in.Token, ReturnTo: stay, Stay: stay,
 	})
 }
 
@@ -248,13 +247,13 @@ func deref(s *string) string {
 }
 
 // loginURLAsJSON is the first step of embedding clients (CONTRACT 3).
-func (s *relyingParty) loginURLAsJSON(c echo.Context, l *live, in sso.Callback) error {
+func (s *relyingParty) loginURLAsJSON(c echo.Context, site *web.Site, in sso.Callback) error {
 	if in.ReturnTo != "" {
-		if _, err := l.bridge.Return.Parse(in.ReturnTo); err != nil {
+		if _, err := site.Bridge.Return.Parse(in.ReturnTo); err != nil {
 			return err
 		}
 	}
-	p, err := l.bridge.Providers.ToBegin(in.Provider)
+	p, err := site.Bridge.Providers.ToBegin(in.Provider)
 	if err != nil {
 		return err
 	}
@@ -274,12 +273,12 @@ func (s *relyingParty) signInAPI(c echo.Context, in sso.Callback) error {
 
 // handleToSession is POST /auth/sso/to_session, for clients that manage the session themselves.
 func (s *relyingParty) handleToSession(c echo.Context) error {
-	l := s.live.Load()
+	site := s.web.Site()
 	in, err := readCallback(c.Request())
 	if err != nil {
 		return err
 	}
-	if err := l.checkScript(c.Request()); err != nil {
+	if err := checkScript(site, c.Request()); err != nil {
 		return err
 	}
 	login, err := s.openAPISession(c, in)
@@ -291,9 +290,9 @@ func (s *relyingParty) handleToSession(c echo.Context) error {
 
 func (s *relyingParty) openAPISession(c echo.Context, in sso.Callback) (login *sso.Login, err error) {
 	r := c.Request()
-	err = s.bySettings(r.Context(), func(l *live) error {
-		cb := s.callback(r, l, in)
-		if login, err = s.runLogin(r, l, cb); err != nil {
+	err = s.gate.BySettings(r.Context(), func(site *web.Site) error {
+		cb := s.callback(r, site, in)
+		if login, err = s.runLogin(r, site, cb); err != nil {
 			return err
 		}
 		s.logSignIn(r, cb, login)
@@ -304,28 +303,28 @@ func (s *relyingParty) openAPISession(c echo.Context, in sso.Callback) (login *s
 
 // runLogin runs a login, and counts it. A question to the person ([sso.SwitchNeeded]) is neither a sign-in nor a refusal;
 // nor is one that is judged anew ([sso.SettingsChanged]).
-func (s *relyingParty) runLogin(r *http.Request, l *live, cb sso.Callback) (*sso.Login, error) {
+func (s *relyingParty) runLogin(r *http.Request, site *web.Site, cb sso.Callback) (*sso.Login, error) {
 	began := time.Now()
-	login, err := l.bridge.SignIn(r.Context(), cb)
+	login, err := site.Bridge.SignIn(r.Context(), cb)
 	_, ask := errors.AsType[*sso.SwitchNeeded](err)
 	if _, anew := errors.AsType[sso.SettingsChanged](err); !ask && !anew {
-		s.metrics.SignedIn(login, time.Since(began))
+		s.web.Metrics.SignedIn(login, time.Since(began))
 	}
 	return login, err
 }
 
 // callback is what came, with what this browser brought besides.
-func (s *relyingParty) callback(r *http.Request, l *live, in sso.Callback) sso.Callback {
-	in.Flow, in.NoFlow = s.flowOf(r, l, in.State)
-	noteWanted(r, l, in.ReturnTo, in.Flow)
+func (s *relyingParty) callback(r *http.Request, site *web.Site, in sso.Callback) sso.Callback {
+	in.Flow, in.NoFlow = s.flowOf(r, site, in.State)
+	web.NoteWanted(r, site, in.ReturnTo, in.Flow)
 	in.Switch = false // for the caller to judge
-	in.Reference, in.Peer, in.UserAgent = reference(r), l.peer(r), r.UserAgent()
+	in.Reference, in.Peer, in.UserAgent = web.Reference(r), site.Peer(r), r.UserAgent()
 	return in
 }
 
 func (s *relyingParty) logSignIn(r *http.Request, cb sso.Callback, login *sso.Login) {
-	s.Log.InfoContext(r.Context(), "signed in", "account", login.Session.AccountID, "provider", login.Session.Provider,
-		"reference", cb.Reference, "peer", cb.Peer, "request_id", requestID(r))
+	s.web.Log.InfoContext(r.Context(), "signed in", "account", login.Session.AccountID, "provider", login.Session.Provider,
+		"reference", cb.Reference, "peer", cb.Peer, "request_id", web.RequestID(r))
 }
 
 // readCallback reads a request to /auth/sso.
@@ -333,9 +332,9 @@ func readCallback(r *http.Request) (sso.Callback, error) {
 	if r.Method != http.MethodPost {
 		return sso.ParseCallback(r.URL.RawQuery, "", nil)
 	}
-	body, err := readBody(r)
+	body, err := web.ReadBody(r, web.MaxBody)
 	if err != nil {
 		return sso.Callback{}, err
 	}
-	return sso.ParseCallback(r.URL.RawQuery, bodyKind(r), body)
+	return sso.ParseCallback(r.URL.RawQuery, web.BodyKind(r), body)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/server/local"
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -79,7 +80,7 @@ func events(b *bridge) int {
 	return len(list)
 }
 
-type panicking struct{ server.Passwords }
+type panicking struct{ local.Passwords }
 
 func (panicking) Verify(context.Context, string, string) (bool, bool, error) {
 	panic("a private detail")

@@ -6,6 +6,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/local"
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -28,7 +30,7 @@ type currentUser struct {
 
 // handleCurrentUser is GET /api/user/current.
 func (s *Server) handleCurrentUser(c echo.Context) error {
-	p, err := s.principal(c.Request())
+	p, err := s.gate.Principal(c.Request())
 	switch {
 	case err != nil:
 		return err
@@ -59,31 +61,31 @@ func orNull(s string) *string {
 
 // handleHome is GET / where no app stands behind the bridge.
 func (s *Server) handleHome(c echo.Context) error {
-	l, r := s.live.Load(), c.Request()
-	p, err := s.principal(r)
+	site, r := s.web.Site(), c.Request()
+	p, err := s.gate.Principal(r)
 	if err != nil {
 		return err
 	}
 	page := templates.Home{
-		Layout: s.layout(l), Now: s.Now(), Providers: providers(l), Password: l.cfg.EnablePasswordLogin,
-		Callback: l.cfg.URL("/auth/sso"),
+		Layout: s.web.Layout(site), Now: s.web.Now(), Providers: local.Providers(site), Password: site.Config.EnablePasswordLogin,
+		Callback: site.Config.URL("/auth/sso"),
 	}
 	if p != nil {
 		err = s.fillHome(r, &page, p)
 	} else {
-		page.Passkey, err = s.passkeyAlone(r.Context(), l)
+		page.Passkey, err = s.local.PasskeyAlone(r.Context(), site)
 	}
 	if err != nil {
 		return err
 	}
-	return s.page(c.Response(), http.StatusOK, page)
+	return s.web.Page(c.Response(), http.StatusOK, page)
 }
 
 func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principal) error {
-	who := person(p.Account)
+	who := web.Person(p.Account)
 	page.Person = &who
 	if s.options.Administration != nil && p.Administrator() {
-		page.User = &templates.UserMenu{Name: who.Label(), AdminURL: s.live.Load().path("/admin")}
+		page.User = &templates.UserMenu{Name: who.Label(), AdminURL: s.web.Site().Path("/admin")}
 	}
 	page.HasPassword, page.HasPasskeys = p.Account.HasPassword, sso.MayUsePasskeys(p.Account, p.Administrator())
 	for _, g := range p.Groups {
@@ -106,56 +108,56 @@ func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principa
 
 // handleLogoutPage is GET /auth/logout: it asks, because a link alone must not sign anyone out (SECURITY D7).
 func (s *Server) handleLogoutPage(c echo.Context) error {
-	l, r := s.live.Load(), c.Request()
-	p, err := s.anyOf(r)
+	site, r := s.web.Site(), c.Request()
+	p, err := s.gate.AnyOf(r)
 	if err != nil {
 		return err
 	}
 	if p == nil {
-		return s.page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.layout(l), SignInURL: l.signInURL()})
+		return s.web.Page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.web.Layout(site), SignInURL: site.SignInURL()})
 	}
-	return s.page(c.Response(), http.StatusOK, templates.Logout{Layout: s.layout(l), Person: person(p.Account), ReturnTo: l.returnPath(c.QueryParam("return_to"))})
+	return s.web.Page(c.Response(), http.StatusOK, templates.Logout{Layout: s.web.Layout(site), Person: web.Person(p.Account), ReturnTo: returnPath(site, c.QueryParam("return_to"))})
 }
 
 // handleLogout is POST /auth/logout and /auth/sso/logout. It ends this session, or all that are named if there are several;
 // scope=others ends the person's other ones, scope=session the one that is named.
 func (s *Server) handleLogout(c echo.Context) error {
-	l, r := s.live.Load(), c.Request()
-	p, err := s.principal(r)
+	site, r := s.web.Site(), c.Request()
+	p, err := s.gate.Principal(r)
 	if err != nil {
 		return err
 	}
 	scope, named, to := "", sso.SessionHash{}, ""
-	if bodyKind(r) == "application/x-www-form-urlencoded" {
-		values, err := bodyOf(r)
+	if web.BodyKind(r) == "application/x-www-form-urlencoded" {
+		values, err := web.BodyOf(r)
 		if err != nil {
 			return err
 		}
-		scope, to = values.Get("scope"), l.returnPath(values.Get("return_to"))
+		scope, to = values.Get("scope"), returnPath(site, values.Get("return_to"))
 		named, _ = templates.ParseSessionRef(values.Get("session"))
 	}
 	if p != nil && (scope == "others" || scope == "session") {
-		if err := s.endOthers(r, l, p, scope, named); err != nil {
+		if err := s.endOthers(r, site, p, scope, named); err != nil {
 			return err
 		}
-		return c.Redirect(http.StatusSeeOther, l.path("/"))
+		return c.Redirect(http.StatusSeeOther, site.Path("/"))
 	}
-	if err := s.endNamed(r, sso.EventSignOut, ""); err != nil {
+	if err := s.gate.EndNamed(r, sso.EventSignOut, ""); err != nil {
 		return err
 	}
-	l.clearSessionCookie(c.Response(), r)
-	return s.loggedOut(c, l, to)
+	site.ClearSessionCookie(c.Response(), r)
+	return s.loggedOut(c, site, to)
 }
 
 // returnPath is where somebody else comes to who signs in after a sign-out; "" is nowhere in particular.
-func (l *live) returnPath(raw string) string {
-	if to, err := l.bridge.Return.Parse(raw); err == nil && to != "/" {
+func returnPath(site *web.Site, raw string) string {
+	if to, err := site.Bridge.Return.Parse(raw); err == nil && to != "/" {
 		return to
 	}
 	return ""
 }
 
-func (s *Server) endOthers(r *http.Request, l *live, p *sso.Principal, scope string, named sso.SessionHash) error {
+func (s *Server) endOthers(r *http.Request, site *web.Site, p *sso.Principal, scope string, named sso.SessionHash) error {
 	list, _, err := s.options.Store.Sessions(r.Context(), sso.SessionQuery{AccountID: p.Account.ID, Page: sso.Page{Limit: sso.MaxLimit}})
 	if err != nil {
 		return err
@@ -164,31 +166,31 @@ func (s *Server) endOthers(r *http.Request, l *live, p *sso.Principal, scope str
 		if session.Hash == p.Session.Hash || scope == "session" && session.Hash != named {
 			continue
 		}
-		if _, err := s.options.Store.EndSession(r.Context(), session.Hash, s.sessionEvent(r, p, sso.EventSession)); err != nil {
+		if _, err := s.options.Store.EndSession(r.Context(), session.Hash, s.web.SessionEvent(r, p, sso.EventSession)); err != nil {
 			return err
 		}
-		s.principals.forget(session.Hash)
+		s.gate.Forget(session.Hash)
 	}
-	s.seeChanges(r)
+	s.gate.SeeChanges(r)
 	return nil
 }
 
 // loggedOut answers a sign-out: a page goes on to JWT_LOGOUT_URI, or says that it is done; a program gets JSON with the
 // member that Metabase's clients look for.
-func (s *Server) loggedOut(c echo.Context, l *live, to string) error {
+func (s *Server) loggedOut(c echo.Context, site *web.Site, to string) error {
 	var logoutURI *string
-	if l.cfg.JWTLogoutURI != nil {
-		logoutURI = orNull(l.cfg.JWTLogoutURI.String())
+	if site.Config.JWTLogoutURI != nil {
+		logoutURI = orNull(site.Config.JWTLogoutURI.String())
 	}
 	switch {
-	case formOf(c.Request()) != formPage:
+	case web.FormOf(c.Request()) != web.FormPage:
 		return c.JSON(http.StatusOK, map[string]any{"saml-logout-url": nil, "logout_url": logoutURI})
 	case logoutURI != nil:
 		return c.Redirect(http.StatusSeeOther, *logoutURI)
 	}
-	again := l.signInURL()
+	again := site.SignInURL()
 	if again != "" && to != "" {
 		again += "?return_to=" + url.QueryEscape(to)
 	}
-	return s.page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.layout(l), SignInURL: again})
+	return s.web.Page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.web.Layout(site), SignInURL: again})
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/static"
 )
 
@@ -15,32 +15,32 @@ import (
 func (s *Server) routes() *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.HTTPErrorHandler = s.handleError
-	e.IPExtractor = func(r *http.Request) string { return s.live.Load().peer(r) }
+	e.HTTPErrorHandler = s.web.HandleError
+	e.IPExtractor = func(r *http.Request) string { return s.web.Site().Peer(r) }
 	e.Logger.SetOutput(discard{}) // echo's own logger; ours is slog
 
 	// Anyone.
-	get(e, "/healthz", s.handleHealth)
-	get(e, "/readyz", s.handleReady)
-	get(e, "/metrics", s.handleMetrics)
-	get(e, "/.well-known/jwks.json", s.handleJWKS)
-	get(e, static.Prefix+"*", echo.WrapHandler(static.Handler()))
-	get(e, "/", s.handleHome)
+	web.Get(e, "/healthz", s.handleHealth)
+	web.Get(e, "/readyz", s.handleReady)
+	web.Get(e, "/metrics", s.handleMetrics)
+	web.Get(e, "/.well-known/jwks.json", s.handleJWKS)
+	web.Get(e, static.Prefix+"*", echo.WrapHandler(static.Handler()))
+	web.Get(e, "/", s.handleHome)
 
 	// Sign-in. What vouches for these is the token, so they may come from other sites.
-	e.Match([]string{http.MethodGet, http.MethodHead, http.MethodPost}, "/auth/sso", s.handleSSO, s.cors)
-	e.POST("/auth/sso/to_session", s.handleToSession, s.cors)
-	get(e, "/api/user/current", s.handleCurrentUser, s.cors)
+	e.Match([]string{http.MethodGet, http.MethodHead, http.MethodPost}, "/auth/sso", s.relyingParty.handleSSO, s.cors)
+	e.POST("/auth/sso/to_session", s.relyingParty.handleToSession, s.cors)
+	web.Get(e, "/api/user/current", s.handleCurrentUser, s.cors)
 	for _, path := range []string{"/auth/sso", "/auth/sso/to_session", "/api/user/current"} {
 		e.OPTIONS(path, s.handlePreflight)
 	}
 
 	// What changes something comes from our own pages only.
-	get(e, "/auth/logout", s.handleLogoutPage)
-	e.POST("/auth/logout", s.handleLogout, s.sameOrigin)
-	e.POST("/auth/sso/logout", s.handleLogout, s.sameOrigin)
+	web.Get(e, "/auth/logout", s.handleLogoutPage)
+	e.POST("/auth/logout", s.handleLogout, s.web.SameOrigin)
+	e.POST("/auth/sso/logout", s.handleLogout, s.web.SameOrigin)
 
-	s.local.mount(e)
+	s.local.Mount(e)
 	s.mountAdmin(e)
 	return e
 }
@@ -51,10 +51,10 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // handleMetrics serves /metrics here unless METRICS_LISTEN gives it a listener of its own.
 func (s *Server) handleMetrics(c echo.Context) error {
-	if s.live.Load().cfg.MetricsListen != "" {
+	if s.web.Site().Config.MetricsListen != "" {
 		return echo.ErrNotFound
 	}
-	s.metrics.ServeHTTP(c.Response(), c.Request())
+	s.web.Metrics.ServeHTTP(c.Response(), c.Request())
 	return nil
 }
 
@@ -83,7 +83,7 @@ func (s *Server) allowOrigin(c echo.Context) bool {
 	h := c.Response().Header()
 	h["Vary"] = []string{"Cookie, Authorization, Origin"} // a slice of its own: the shared one is read only
 	origin := c.Request().Header.Get("Origin")
-	for _, allowed := range s.live.Load().cfg.CORSOrigins {
+	for _, allowed := range s.web.Site().Config.CORSOrigins {
 		if origin == string(allowed) {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Cross-Origin-Resource-Policy", "cross-origin")
@@ -119,9 +119,9 @@ func (s *Server) Routes() []string {
 // serveOwn answers on one of the bridge's own routes, in time: what waits for a database or an identity provider fails with
 // its own error when the time is over (SECURITY L8). Nothing here looks at what the handler returns.
 func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request, id string) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.handlerTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), s.web.HandlerTimeout)
 	defer cancel()
-	ctx = context.WithValue(ctx, requestInfoKey{}, &requestInfo{id: id, reference: sso.NewReference()})
-	boundBody(w, r)
+	ctx = web.WithInfo(ctx, id)
+	web.BoundBody(w, r)
 	s.echo.ServeHTTP(w, r.WithContext(ctx))
 }

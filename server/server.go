@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,11 +9,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/gate"
+	"github.com/ssobridge/ssobridge/server/local"
 	"github.com/ssobridge/ssobridge/server/metrics"
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
@@ -20,9 +25,9 @@ import (
 // Options are what a Server is made of. Store, Passwords, SecretKey, Now and Log are required.
 type Options struct {
 	Store     Store
-	Passwords Passwords
-	Signer    Signer // signs Remote-Assertion; nil: it is always "-". What it signs with may change in SettingsChanged
-	SecretKey []byte // seals the cookie of a login that has begun
+	Passwords local.Passwords
+	Signer    gate.Signer // signs Remote-Assertion; nil: it is always "-". What it signs with may change in SettingsChanged
+	SecretKey []byte      // seals the cookie of a login that has begun
 	Now       func() time.Time
 	Log       *slog.Logger
 	Version   string
@@ -41,51 +46,37 @@ type Live struct {
 
 // Store is what the server keeps and asks for besides the logins themselves.
 type Store interface {
-	sessionStore
-	handoffStore
-	passwordStore
-	proofStore
-	setupStore
-	passkeyStore
+	gate.Store
+	local.Store
+	signInStore
+	// Ready returns an error when the database does not answer.
 	Ready(ctx context.Context) error
-	Record(ctx context.Context, e sso.Event) error
-}
-
-// Passwords hashes with a limit on how many at once, so that guesses cannot starve sign-ins (SECURITY I4).
-type Passwords interface {
-	// Verify takes as long for an empty hash as for a real one (SECURITY I3).
-	Verify(ctx context.Context, hash, password string) (ok, rehash bool, err error)
-	Hash(ctx context.Context, password string) (string, error)
-}
-
-// Signer signs assertions for the app behind the bridge.
-type Signer interface {
-	// SignAssertion returns a JWT of these claims; the issuer is the bridge.
-	SignAssertion(claims map[string]any) (string, error)
-	// JWKS is the public key set as RFC 7517 JSON, as it is now.
-	JWKS() ([]byte, error)
+	// Sessions lists the sessions of a query; next is where the rest begins.
+	Sessions(ctx context.Context, q sso.SessionQuery) (list []sso.Session, next string, err error)
 }
 
 // Server answers HTTP. Make one with [New]; it is an [http.Handler] that can be mounted at the root of any server.
 type Server struct {
-	options Options
-	*web
-	*gate
-	*relyingParty
-	*local
-	echo *echo.Echo
+	options      Options
+	web          *web.Web
+	gate         *gate.Gate
+	relyingParty *relyingParty
+	local        *local.Local
+	echo         *echo.Echo
 }
 
 // New makes a server that is ready to answer. Call [Server.Serve], or mount it and run [Server.Follow] beside it.
 func New(o Options, l Live) (*Server, error) {
-	w, err := newWeb(o, l)
+	w, err := web.New(web.Options{
+		Log: o.Log, Now: o.Now, Metrics: cmp.Or(o.Metrics, metrics.New(o.Version)), Events: o.Store, SecretKey: o.SecretKey,
+	}, l.Config)
 	if err != nil {
 		return nil, err
 	}
-	g := newGate(w, o.Store, o.Signer, o.SettingsChanged)
+	g := gate.New(w, o.Store, o.Signer, o.SettingsChanged)
 	s := &Server{
-		options: o, web: w, gate: g, relyingParty: newRelyingParty(g, o.Store),
-		local: &local{web: w, gate: g, store: o.Store, passwords: o.Passwords, administration: o.Administration != nil},
+		options: o, web: w, gate: g, relyingParty: newRelyingParty(w, g, o.Store),
+		local: local.New(w, g, o.Store, o.Passwords, o.Administration != nil),
 	}
 	s.Apply(l)
 	s.echo = s.routes()
@@ -94,15 +85,15 @@ func New(o Options, l Live) (*Server, error) {
 
 // Apply puts new settings in force, for requests that begin from now on.
 func (s *Server) Apply(l Live) {
-	s.live.Store(newLive(l))
-	s.gate.apply()
+	s.web.Apply(l.Config, l.Bridge)
+	s.gate.Apply()
 }
 
 // Mount returns a handler that answers the bridge's own paths (/auth/…, /login, /admin/… and the like; see
 // [Server.Routes]) and hands everything else to next, for anyone, without what clients send under the names of the identity
 // headers. Put it in front of all of a program's routes, with [Server.RequireSignIn] before those that are not for everyone.
 // The path / stays next's.
-func (s *Server) Mount(next http.Handler) http.Handler { return s.gate.mount(s, next) }
+func (s *Server) Mount(next http.Handler) http.Handler { return s.gate.Mount(s, next) }
 
 // RequireSignIn returns a middleware that lets next answer those who are signed in and, if groups are named, are in one of
 // them; [PrincipalFrom] tells next who that is. A browser that is not signed in is sent to sign in and comes back to the
@@ -111,7 +102,7 @@ func (s *Server) Mount(next http.Handler) http.Handler { return s.gate.mount(s, 
 // Next gets the request as an app behind UPSTREAM does: with the identity headers, and without the bridge's cookies and
 // tokens. The context of a request that runs ends when its session does, or loses the groups.
 func (s *Server) RequireSignIn(groups ...string) func(next http.Handler) http.Handler {
-	return s.gate.requireSignIn(groups...)
+	return s.gate.RequireSignIn(groups...)
 }
 
 // SetupLink returns the link that makes the first administrator, the same at each start until it was used; "" when there
@@ -121,30 +112,47 @@ func (s *Server) RequireSignIn(groups ...string) func(next http.Handler) http.Ha
 // the link can become the administrator, so it belongs into the log of the program and nowhere else.
 func (s *Server) SetupLink(ctx context.Context) (string, error) { return s.local.SetupLink(ctx) }
 
+// PrincipalFrom returns whom a request acts for, after [Server.RequireSignIn]; nil elsewhere. It is shared with other
+// requests: do not change it.
+func PrincipalFrom(ctx context.Context) *sso.Principal { return gate.PrincipalFrom(ctx) }
+
+// Recent reports whether the person behind a request proved a short while ago who they are: by signing in, or at
+// /auth/confirm.
+func (s *Server) Recent(r *http.Request) bool { return s.local.Recent(r) }
+
+// ConfirmURL is where a person proves anew who they are, and comes back to a path of this site.
+func (s *Server) ConfirmURL(returnTo string) string { return s.local.ConfirmURL(returnTo) }
+
+// KeepForm keeps a form that was posted to where r was, until its person has proved who they are, and returns where to
+// send the browser. Afterwards a page offers to send the form once more, so that nothing which was typed is lost.
+func (s *Server) KeepForm(r *http.Request, form url.Values) (location string, err error) {
+	return s.local.KeepForm(r, form)
+}
+
 // ServeHTTP answers one request. What every answer of ours has is written here, once, for all the ways that follow.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer s.recovered(w, r)
-	r = s.asSent(r)
-	l := s.live.Load()
-	id := l.begin(w.Header(), r)
-	r = plainSignIn(l.cfg, r)
-	switch path, ok := withoutPrefix(l.cfg, r.URL.Path); {
+	defer s.web.Recovered(w, r)
+	r = s.gate.AsSent(r)
+	site := s.web.Site()
+	id := site.Begin(w.Header(), r)
+	r = plainSignIn(site.Config, r)
+	switch path, ok := web.WithoutPrefix(site.Config, r.URL.Path); {
 	case ok && path == "/auth/verify":
 		began := time.Now()
-		s.verify(w, r)
-		s.metrics.VerifyTook(time.Since(began))
+		s.gate.Verify(w, r)
+		s.web.Metrics.VerifyTook(time.Since(began))
 	case ok && path == "/auth/forward":
 		began := time.Now()
-		s.forward(w, r)
-		s.metrics.VerifyTook(time.Since(began))
-	case s.standsBefore(r):
-		s.reverseProxy(w, r)
+		s.gate.Forward(w, r)
+		s.web.Metrics.VerifyTook(time.Since(began))
+	case s.gate.StandsBefore(r):
+		s.gate.ReverseProxy(w, r)
 	case ok:
-		s.serveOwn(w, unprefixed(l.cfg, r), id)
+		s.serveOwn(w, web.Unprefixed(site.Config, r), id)
 	case r.URL.Path == "/": // where a sign-in ends that names no page, and no app stands here
-		http.Redirect(w, r, l.path("/"), http.StatusFound)
+		http.Redirect(w, r, site.Path("/"), http.StatusFound)
 	default:
-		s.serveRefusal(w, r, sso.NotFound)
+		s.web.ServeRefusal(w, r, sso.NotFound)
 	}
 }
 
@@ -170,9 +178,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // ServeMetrics answers /metrics, and nothing else, on a listener of its own (METRICS_LISTEN).
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", s.metrics)
+	mux.Handle("GET /metrics", s.web.Metrics)
 	return serveHTTP(ctx, newPlainListener(l, s.options.Log), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.live.Load().begin(w.Header(), r)
+		s.web.Site().Begin(w.Header(), r)
 		mux.ServeHTTP(w, r)
 	}))
 }
@@ -205,4 +213,4 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 }
 
 // Follow keeps the cache of principals true and writes last use back, until ctx ends. [Server.Serve] runs it.
-func (s *Server) Follow(ctx context.Context) { s.gate.follow(ctx) }
+func (s *Server) Follow(ctx context.Context) { s.gate.Follow(ctx) }

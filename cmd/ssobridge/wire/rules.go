@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
@@ -17,7 +17,7 @@ func ownPaths(cfg *setting.Config) (warnings []string) {
 		return nil
 	}
 	for i, r := range cfg.AccessRules {
-		if server.OwnPath(cfg, r.Path) {
+		if web.OwnPath(cfg, r.Path) {
 			warnings = append(warnings, fmt.Sprintf("ACCESS_RULES: rule %d does not act on UPSTREAM: %s is the bridge's own, and who may see that is not for rules to say", i+1, r.Path))
 		}
 	}

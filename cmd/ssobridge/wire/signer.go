@@ -42,7 +42,7 @@ type KeyStore interface {
 }
 
 // A Signer signs what the bridge asserts to the app behind it (Remote-Assertion), with keys that are kept sealed in the
-// store and shared by all replicas. It is a server.Signer. Make one with [NewSigner]; run [Signer.Follow] beside it, and
+// store and shared by all replicas. It is a gate.Signer. Make one with [NewSigner]; run [Signer.Follow] beside it, and
 // call [Signer.Reload] when the store says that something changed.
 type Signer struct {
 	store KeyStore

@@ -1,0 +1,467 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// Store keeps sessions. Errors wrap [sso.NotSignedIn] or [sso.StoreUnavailable].
+type Store interface {
+	// Principal returns whoever a session belongs to; [sso.NotSignedIn] for an unknown session or a deactivated account.
+	// It does not judge the session's age.
+	Principal(ctx context.Context, hash sso.SessionHash) (*sso.Principal, error)
+	// Changes returns what changed after since, in order, and the number of the last. Fewer than feedBatch are all there are;
+	// since -1 begins, with none.
+	Changes(ctx context.Context, since int64) ([]sso.Change, int64, error)
+	// TouchSessions writes when sessions were last used.
+	TouchSessions(ctx context.Context, used map[sso.SessionHash]time.Time) error
+	// EndSession reports whether there was such a session.
+	EndSession(ctx context.Context, hash sso.SessionHash, e sso.Event) (bool, error)
+}
+
+// How true the cache is. A sign-out anywhere acts here within pollEvery of its commit; an entry is used only while the
+// feed was read to its end within maxStale, else the database is asked each time. So the second that CONTRACT 8 promises
+// holds even when the database stalls (SECURITY D4, L4).
+const (
+	pollEvery = 250 * time.Millisecond
+	maxStale  = 900 * time.Millisecond
+	feedBatch = 1000
+	// askFor bounds one question to the database: without an answer no one is let in.
+	askFor = 5 * time.Second
+	// touchEvery is how often last use is written back, touchBatch how many sessions in one transaction: few enough that a
+	// login does not wait for it.
+	touchEvery = 15 * time.Second
+	touchBatch = 500
+	// maxCached bounds the memory, in bytes: about 45,000 sessions. Those whose principal was asked for whole take twice as
+	// much.
+	maxCached = 48 << 20
+)
+
+// principals answers who a session is, from memory where that is as good as the database.
+type principals struct {
+	store  Store
+	now    func() time.Time
+	log    *slog.Logger
+	policy atomic.Pointer[sso.SessionPolicy]
+	// reload is called when settings may have changed, and again until it succeeds; nil: nothing is called.
+	reload    func(context.Context) error
+	reloadDue bool          // held by reading
+	reading   chan struct{} // held while the feed is read
+
+	mu      sync.RWMutex
+	young   map[sso.SessionHash]*entry // the cache has two generations: when the young one is full it becomes the old one
+	old     map[sso.SessionHash]*entry
+	size    int                          // of the young generation, in bytes
+	limit   int                          // of size
+	loading map[sso.SessionHash]*loading // what is being read
+	touched map[sso.SessionHash]*entry   // used since the last write; outlives the entry in the cache
+	applied int64                        // changes up to this one are taken into account; -1: not even begun
+	current atomic.Int64                 // monotonic nanoseconds at which the feed was last known to be read to its end
+	started time.Time
+
+	watched watchList // what runs behind the reverse proxy
+}
+
+// entry is one session in memory, with what each request asks of it and no more: there are many. Only the last use and
+// the assertion change.
+type entry struct {
+	hash    sso.SessionHash
+	account int64
+	begun   int64                         // unix microseconds
+	ends    int64                         // unix microseconds
+	answer  answer                        // the forward-auth answer, made once
+	whole   atomic.Pointer[sso.Principal] // nil until something asks for more than this
+	used    atomic.Int64                  // unix microseconds of the last use
+	listed  atomic.Bool                   // in touched
+}
+
+func newEntry(p *sso.Principal) *entry {
+	e := &entry{hash: p.Session.Hash, account: p.Account.ID, begun: p.Session.CreatedAt.UnixMicro(), ends: p.Ends().UnixMicro()}
+	e.answer.fill(p)
+	e.used.Store(p.Session.LastUsed.UnixMicro())
+	return e
+}
+
+// inAny reports whether the session is in one of the groups of these names, compared exactly. In none: false.
+func (e *entry) inAny(names []string) bool {
+	return slices.ContainsFunc(names, e.answer.in)
+}
+
+// size is about how many bytes an entry takes, the assertion that it may get included.
+func (e *entry) size() int {
+	const fixed = 800 // the struct, its place in a map, and the parts of an assertion that are always there
+	text := len(e.answer.attributes)
+	for _, v := range e.answer.values {
+		text += len(v)
+	}
+	return fixed + 3*text
+}
+
+// same reports whether two entries of a session say the same.
+func (e *entry) same(o *entry) bool {
+	return e.account == o.account && e.ends == o.ends && e.answer.same(&o.answer)
+}
+
+func newPrincipals(store Store, now func() time.Time, log *slog.Logger) *principals {
+	p := &principals{store: store, now: now, log: log, started: time.Now(), applied: -1, limit: maxCached / 2}
+	p.reading = make(chan struct{}, 1)
+	p.current.Store(-int64(time.Hour))
+	p.young, p.old, p.touched = map[sso.SessionHash]*entry{}, map[sso.SessionHash]*entry{}, map[sso.SessionHash]*entry{}
+	p.loading = map[sso.SessionHash]*loading{}
+	return p
+}
+
+// find returns the entry of a session that is good now, and notes its use. Errors wrap [sso.NotSignedIn] or
+// [sso.StoreUnavailable].
+func (p *principals) find(ctx context.Context, hash sso.SessionHash) (*entry, error) {
+	now := p.now()
+	e, err := p.look(ctx, hash, now)
+	if err == nil {
+		p.use(hash, e, now)
+	}
+	return e, err
+}
+
+// look is find without a use.
+func (p *principals) look(ctx context.Context, hash sso.SessionHash, now time.Time) (*entry, error) {
+	p.mu.RLock()
+	e, old := p.young[hash], false
+	if e == nil {
+		e = p.old[hash]
+		old = e != nil
+	}
+	p.mu.RUnlock()
+
+	if e == nil || !p.fresh() || !p.alive(e, now, 0) {
+		var err error
+		if e, err = p.load(ctx, hash); err != nil {
+			return nil, err
+		}
+		// Another replica may have seen a use that it has not written yet: allow for its next write.
+		if !p.alive(e, now, touchEvery) {
+			p.forget(hash)
+			return nil, fmt.Errorf("the session is over: %w", sso.NotSignedIn)
+		}
+	} else if old {
+		p.promote(hash, e)
+	}
+	return e, nil
+}
+
+func (p *principals) alive(e *entry, now time.Time, grace time.Duration) bool {
+	s := sso.Session{CreatedAt: time.UnixMicro(e.begun), ExpiresAt: time.UnixMicro(e.ends)}
+	return p.policy.Load().Live(s, time.UnixMicro(e.used.Load()).Add(grace), now)
+}
+
+// fresh uses the monotonic clock, not p.now: it is about how old our knowledge is, not about dates.
+func (p *principals) fresh() bool {
+	return int64(time.Since(p.started))-p.current.Load() < int64(maxStale)
+}
+
+// loading is one question to the database, whose answer all get that ask for the same session meanwhile.
+type loading struct {
+	began   time.Time
+	applied int64 // what was taken into account when it was asked
+	done    chan struct{}
+	entry   *entry
+	err     error
+}
+
+// load asks the database. Who comes while the same is being asked waits for that answer, but not where it could be from
+// before a change that was seen since, nor for one that was asked longer ago than the feed is read.
+func (p *principals) load(ctx context.Context, hash sso.SessionHash) (*entry, error) {
+	p.mu.Lock()
+	l := p.loading[hash]
+	if l != nil && l.applied == p.applied && time.Since(l.began) < pollEvery {
+		p.mu.Unlock()
+		select {
+		case <-l.done:
+			return l.entry, l.err
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), sso.StoreUnavailable)
+		}
+	}
+	l = &loading{began: time.Now(), applied: p.applied, done: make(chan struct{}), err: sso.StoreUnavailable}
+	p.loading[hash] = l
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		if p.loading[hash] == l {
+			delete(p.loading, hash)
+		}
+		p.mu.Unlock()
+		close(l.done)
+	}()
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askFor) // others wait for it, too
+	defer cancel()
+	principal, err := p.store.Principal(ctx, hash)
+	if err != nil {
+		p.forget(hash)
+		l.err = err
+		return nil, err
+	}
+	l.entry, l.err = p.keep(newEntry(principal), l.applied), nil
+	return l.entry, nil
+}
+
+// keep puts what was read into the cache, unless a change arrived meanwhile: then it could be from before it.
+func (p *principals) keep(e *entry, applied int64) *entry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	hash := e.hash
+	if known := p.touched[hash]; known != nil { // a use that is not written yet
+		e.used.Store(max(e.used.Load(), known.used.Load()))
+	}
+	if p.applied != applied {
+		return e
+	}
+	for _, known := range []*entry{p.young[hash], p.old[hash]} {
+		if known != nil && known.same(e) { // with its assertion
+			known.used.Store(max(e.used.Load(), known.used.Load()))
+			known.whole.Store(nil) // not all of it was compared
+			e = known
+		}
+	}
+	p.insert(hash, e)
+	return e
+}
+
+// promote moves an entry from the old generation to the young one, as it is in use.
+func (p *principals) promote(hash sso.SessionHash, e *entry) {
+	p.mu.Lock()
+	if p.old[hash] == e {
+		p.insert(hash, e)
+	}
+	p.mu.Unlock()
+}
+
+// insert is called with p.mu held.
+func (p *principals) insert(hash sso.SessionHash, e *entry) {
+	if p.young[hash] == nil {
+		size := e.size()
+		if p.size+size > p.limit {
+			p.old, p.young, p.size = p.young, map[sso.SessionHash]*entry{}, 0
+		}
+		p.size += size
+	}
+	p.young[hash] = e
+	delete(p.old, hash)
+}
+
+// use notes that a session was used, to the second.
+func (p *principals) use(hash sso.SessionHash, e *entry, now time.Time) {
+	const grain = int64(time.Second / time.Microsecond)
+	if at := now.UnixMicro(); at-e.used.Load() >= grain {
+		e.used.Store(at)
+		if !e.listed.Swap(true) {
+			p.mu.Lock()
+			p.touched[hash] = e
+			p.mu.Unlock()
+		}
+	}
+}
+
+func (p *principals) forget(hash sso.SessionHash) {
+	p.mu.Lock()
+	p.remove(p.young, hash)
+	p.remove(p.old, hash)
+	delete(p.loading, hash)
+	p.mu.Unlock()
+}
+
+// remove is called with p.mu held.
+func (p *principals) remove(generation map[sso.SessionHash]*entry, hash sso.SessionHash) {
+	if e := generation[hash]; e != nil && p.young[hash] == e {
+		p.size -= e.size()
+	}
+	delete(generation, hash)
+}
+
+func (p *principals) forgetAll() {
+	p.mu.Lock()
+	clear(p.young)
+	clear(p.old)
+	p.size = 0
+	p.mu.Unlock()
+}
+
+// catchUp reads the feed of changes to its end and forgets what is out of date. Call it after a change made here, so that
+// this replica acts on it before the answer goes out.
+func (p *principals) catchUp(ctx context.Context) error {
+	select {
+	case p.reading <- struct{}{}:
+		defer func() { <-p.reading }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for end := false; !end; {
+		at := int64(time.Since(p.started)) // before reading: what is committed later may be missed
+		p.mu.RLock()
+		since := p.applied
+		p.mu.RUnlock()
+		changes, last, err := p.store.Changes(ctx, since)
+		if err != nil {
+			return err
+		}
+		end = len(changes) < feedBatch
+		if since < 0 { // what was read before this is from before the feed that is followed
+			changes = []sso.Change{{Seq: last}}
+		}
+		if last != since {
+			p.follows(ctx, changes, last)
+		}
+		if err := p.reloadIfDue(ctx); err != nil {
+			return err
+		}
+		if end {
+			p.current.Store(at)
+		}
+	}
+	return nil
+}
+
+// follows takes changes into account.
+func (p *principals) follows(ctx context.Context, changes []sso.Change, last int64) {
+	accounts := make([]int64, len(changes))
+	for i, c := range changes {
+		accounts[i] = c.AccountID
+		p.reloadDue = p.reloadDue || c.AccountID == 0
+	}
+	p.apply(accounts, last)
+	p.recheck(ctx, accounts...)
+}
+
+func (p *principals) reloadIfDue(ctx context.Context) error {
+	if !p.reloadDue || p.reload == nil {
+		return nil
+	}
+	if err := p.reload(ctx); err != nil {
+		return err
+	}
+	p.reloadDue = false
+	p.forgetAll() // assertions that were signed meanwhile with what was in force before
+	return nil
+}
+
+// apply forgets what is known of these accounts; 0 stands for all.
+func (p *principals) apply(accounts []int64, last int64) {
+	gone := map[int64]bool{}
+	for _, id := range accounts {
+		gone[id] = true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.applied = last
+	for _, generation := range []map[sso.SessionHash]*entry{p.young, p.old} {
+		for hash, e := range generation {
+			if gone[0] || gone[e.account] {
+				p.remove(generation, hash)
+			}
+		}
+	}
+}
+
+// follow reads the feed and writes last use back until ctx ends, and once more then.
+func (p *principals) follow(ctx context.Context) {
+	var writing sync.WaitGroup
+	writing.Go(func() { p.writeBack(ctx) })
+	defer writing.Wait()
+	poll, ages := time.NewTicker(pollEvery), time.NewTicker(touchEvery)
+	defer poll.Stop()
+	defer ages.Stop()
+	down := false
+	for {
+		reading, cancel := context.WithTimeout(ctx, askFor)
+		err := p.catchUp(reading)
+		cancel()
+		if failed := err != nil && ctx.Err() == nil; failed != down {
+			down = failed
+			if down {
+				p.log.Error("cannot follow changes; asking the database at each request", "error", err)
+			} else {
+				p.log.Info("following changes again")
+			}
+		}
+		select {
+		case <-poll.C:
+		case <-ages.C:
+			p.recheck(ctx, 0) // for those that ended by their age
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// writeBack writes last use back until ctx ends, and once more then. The feed does not wait for it.
+func (p *principals) writeBack(ctx context.Context) {
+	touch := time.NewTicker(touchEvery)
+	defer touch.Stop()
+	for {
+		select {
+		case <-touch.C:
+			p.writeUses(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			p.writeUses(last)
+			cancel()
+			return
+		}
+	}
+}
+
+func (p *principals) writeUses(ctx context.Context) {
+	p.mu.Lock()
+	touched := p.touched
+	p.touched = map[sso.SessionHash]*entry{}
+	p.mu.Unlock()
+	hashes := slices.Collect(maps.Keys(touched))
+	for batch := range slices.Chunk(hashes, touchBatch) {
+		uses := make(map[sso.SessionHash]time.Time, len(batch))
+		for _, hash := range batch {
+			e := touched[hash]
+			e.listed.Store(false) // before reading: a use from now on is listed anew
+			uses[hash] = time.UnixMicro(e.used.Load())
+		}
+		if err := p.store.TouchSessions(ctx, uses); err != nil {
+			p.log.Warn("last use of sessions not written; it will be tried again", "sessions", len(touched), "error", err)
+			p.relist(touched)
+			return
+		}
+		for _, hash := range batch {
+			delete(touched, hash)
+		}
+	}
+}
+
+func (p *principals) relist(touched map[sso.SessionHash]*entry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for hash, e := range touched {
+		if p.touched[hash] == nil {
+			e.listed.Store(true)
+			p.touched[hash] = e
+		}
+	}
+}
+
+// whole returns all that is known of the person behind an entry. Most requests need no more than the entry, so it is read
+// when it is first asked for; it is as old as the entry, or younger.
+func (p *principals) whole(ctx context.Context, e *entry) (*sso.Principal, error) {
+	if known := e.whole.Load(); known != nil && p.fresh() {
+		return known, nil
+	}
+	read, err := p.store.Principal(ctx, e.hash)
+	if err == nil {
+		e.whole.Store(read)
+	}
+	return read, err
+}
