@@ -6,6 +6,8 @@ import (
 	"maps"
 	"strings"
 	"time"
+
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
 // An Account is our record of a person. It outlives every session and every token.
@@ -49,8 +51,8 @@ func CheckAttributes(own map[string]string) error {
 		switch {
 		case name == "" || name != CleanText(name):
 			return errors.New("an attribute's name is not empty and has no control characters or spaces around it")
-		case len(name) > maxName:
-			return fmt.Errorf("an attribute's name has at most %d bytes", maxName)
+		case len(name) > MaxName:
+			return fmt.Errorf("an attribute's name has at most %d bytes", MaxName)
 		case strings.HasPrefix(name, "@") || registered[name]:
 			return fmt.Errorf("%q is reserved: names that begin with @, and the claims about a token such as iat, are no attributes", name)
 		case len(value) > maxAttribute:
@@ -65,7 +67,7 @@ func CheckAttributes(own map[string]string) error {
 // A DoubtfulEmail is an account that no sign-in finds by its e-mail.
 type DoubtfulEmail struct {
 	Account      Account
-	Err          error // what [CheckEmail] says of it; nil: the mailbox is that of FoundInstead too
+	Err          error // what [address.Check] says of it; nil: the mailbox is that of FoundInstead too
 	FoundInstead int64 // the account that has the key; 0: none
 }
 
@@ -167,7 +169,7 @@ func (id Identity) Updated(found *Account, admission Admission, keepEmail bool, 
 	a := Account{Email: id.Email, CreatedAt: now}
 	if found != nil {
 		a = *found
-		if !keepEmail && EmailKey(a.Email) != EmailKey(id.Email) {
+		if !keepEmail && address.Key(a.Email) != address.Key(id.Email) {
 			a.Email = id.Email
 		}
 	}

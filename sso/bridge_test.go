@@ -288,11 +288,10 @@ func TestCode(t *testing.T) {
 
 func TestBegin(t *testing.T) {
 	w := newWorld(t)
-	at, flow, err := w.Begin(sso.Callback{ReturnTo: "/a b?x=1&y=2"})
-	if err == nil {
+	if at, _, err := w.Begin(sso.Callback{ReturnTo: "/a b?x=1&y=2"}); err == nil {
 		t.Errorf("a return path with a space: got %s", at)
 	}
-	at, flow, err = w.Begin(sso.Callback{ReturnTo: "/a?x=1&y=2"})
+	at, flow, err := w.Begin(sso.Callback{ReturnTo: "/a?x=1&y=2"})
 	if err != nil || flow != nil || at != "https://jwt.example/login?return_to=%2Fa%3Fx%3D1%26y%3D2" {
 		t.Errorf("got %s, %v, %v", at, flow, err)
 	}

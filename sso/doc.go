@@ -1,6 +1,6 @@
 // Package sso is the domain of ssobridge: its words, its rules, and the [Bridge] that runs a login. It knows no HTTP, no
 // SQL and no JWT library, so that what a login may and may not do can be read, and tested, in one place. It imports the
-// standard library, and from outside it only the tables of Unicode and of domain names (a test holds this).
+// standard library, and package address, which has the tables of Unicode and of domain names (a test holds this).
 //
 // # The words
 //

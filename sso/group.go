@@ -34,8 +34,8 @@ func CheckGroupName(name string) error {
 	switch {
 	case name == "" || name != CleanText(name):
 		return errors.New("a group's name is not empty and has no control characters or spaces around it")
-	case len(name) > maxName:
-		return fmt.Errorf("a group's name has at most %d bytes", maxName)
+	case len(name) > MaxName:
+		return fmt.Errorf("a group's name has at most %d bytes", MaxName)
 	case strings.Contains(name, ","):
 		return errors.New("a group's name has no comma: apps get the groups as a list separated by commas")
 	}

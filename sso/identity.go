@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
 // Claims are the payload of a verified token. Numbers are [json.Number].
@@ -50,9 +52,11 @@ const (
 	SubjectClaim SubjectKind = "claim"
 )
 
+// MaxName is how long a name of a person, a group or an attribute may be, in bytes.
+const MaxName = 254
+
 // Limits of what an identity may hold. A token is at most 8 KiB, so these only bind for providers without that bound.
 const (
-	maxName       = 254
 	maxSubject    = 255 // OpenID Connect Core §2
 	maxAttributes = 100
 	maxAttribute  = 4096
@@ -83,14 +87,14 @@ func (n ClaimNames) Identify(provider string, claims Claims) (Identity, error) {
 	case bool:
 		return id, fmt.Errorf("claim %q is %v: %w", n.Email, email, TokenEmailMissing)
 	case string:
-		if err := CheckEmail(email); err != nil {
+		if err := address.Check(email); err != nil {
 			return id, fmt.Errorf("claim %q: %w: %w", n.Email, err, TokenEmailInvalid)
 		}
 		id.Email = email
 	default:
 		return id, fmt.Errorf("claim %q is not a string: %w", n.Email, TokenEmailInvalid)
 	}
-	id.Subject = Subject{SubjectEmail, EmailKey(id.Email)}
+	id.Subject = Subject{SubjectEmail, address.Key(id.Email)}
 	if n.Subject != "" {
 		sub, _ := scalar(claims[n.Subject])
 		raw, isText := claims[n.Subject].(string)
@@ -114,7 +118,7 @@ func name(claim any) *string {
 	if !ok {
 		return nil
 	}
-	s = Truncate(CleanText(s), maxName)
+	s = Truncate(CleanText(s), MaxName)
 	return &s
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
 // refuse ends a login that failed: with its event, and with the page for a browser that needs no login any more.
@@ -31,7 +33,7 @@ func (r *run) goesOn() *Login {
 	default:
 		return nil
 	}
-	if cur := cb.Current; !cb.Navigation || cur == nil || x.Identity.Email != "" && EmailKey(x.Identity.Email) != EmailKey(cur.Account.Email) {
+	if cur := cb.Current; !cb.Navigation || cur == nil || x.Identity.Email != "" && address.Key(x.Identity.Email) != address.Key(cur.Account.Email) {
 		return nil
 	}
 	login := &Login{Resumed: true, Session: cb.Current.Session}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/search"
 )
 
 const accountColumns = `id, email, first_name, last_name, active, password_hash <> '', source, synced, own, created_at, last_login`
@@ -64,14 +66,14 @@ func (s *Store) AccountsByID(ctx context.Context, ids []int64) (map[int64]sso.Ac
 // AccountByEmail returns the account with that e-mail, compared without case, or [sso.NotFound].
 func (s *Store) AccountByEmail(ctx context.Context, email string) (sso.Account, error) {
 	return foundAccount(oneAccount(ctx, s.reading(), "SELECT "+accountColumns+" FROM accounts WHERE email_key = $1",
-		sso.EmailKey(email)))
+		address.Key(email)))
 }
 
 // PasswordHash returns the account with that e-mail and its password's hash, or [sso.NotFound]. The hash is "" for an
 // account without a password: no password matches it, and nothing may be derived from it.
 func (s *Store) PasswordHash(ctx context.Context, email string) (a sso.Account, hash string, err error) {
 	found, err := s.reading().one(ctx, append(accountFields(&a), &hash),
-		"SELECT "+accountColumns+", password_hash FROM accounts WHERE email_key = $1", sso.EmailKey(email))
+		"SELECT "+accountColumns+", password_hash FROM accounts WHERE email_key = $1", address.Key(email))
 	if err == nil && !found {
 		err = fmt.Errorf("no such account: %w", sso.NotFound)
 	}
@@ -104,7 +106,7 @@ func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []ss
 		}
 	}
 	if strings.TrimSpace(q.Search) != "" {
-		return s.search(ctx, sso.SearchTerms(q.Search), w, after, q.Size())
+		return s.search(ctx, search.Terms(q.Search), w, after, q.Size())
 	}
 	return s.accounts(ctx, w, order, q.Size())
 }
@@ -160,7 +162,7 @@ func (s *Store) countUpTo(ctx context.Context, most int, query string, args ...a
 // is "" for none. It returns the account, or [sso.Invalid] for an e-mail that is none, [sso.Conflict] for one that is
 // taken, and [sso.NotFound] for a group that does not exist.
 func (s *Store) CreateAccount(ctx context.Context, a sso.Account, passwordHash string, groups []int64, e sso.Event) (sso.Account, error) {
-	if err := sso.CheckEmail(a.Email); err != nil {
+	if err := address.Check(a.Email); err != nil {
 		return sso.Account{}, fmt.Errorf("%w: %w", err, sso.Invalid)
 	}
 	a.FirstName, a.LastName, a.HasPassword = sso.CleanText(a.FirstName), sso.CleanText(a.LastName), passwordHash != ""
@@ -206,12 +208,12 @@ type loginNote struct{ mark, groups string }
 // insertAccount returns the new id, or 0 when the e-mail is taken.
 func insertAccount(ctx context.Context, c *conn, a sso.Account, passwordHash string, note loginNote) (id int64, err error) {
 	found, err := c.one(ctx, []any{&a.ID}, insertNewAccount,
-		a.Email, sso.EmailKey(a.Email), a.FirstName, a.LastName, a.Active,
+		a.Email, address.Key(a.Email), a.FirstName, a.LastName, a.Active,
 		passwordHash, a.Source, setText(a.Synced), setText(a.Own), a.CreatedAt, a.LastLogin, note.mark, note.groups, textOfWords(a))
 	if err != nil || !found {
 		return 0, err
 	}
-	return a.ID, setWords(ctx, c, a, sso.EmailKey(a.Email), false)
+	return a.ID, setWords(ctx, c, a, address.Key(a.Email), false)
 }
 
 // changeAccount locks an account and changes it. When change says that something is different now, the event is kept and

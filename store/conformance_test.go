@@ -8,6 +8,8 @@ import (
 )
 
 // TestConformance: what sso.Store promises, both databases keep.
+//
+// SECURITY C1, C4, C5, C8, D8, E2, E4, E5, E6, E8, E9, G4
 func TestConformance(t *testing.T) {
 	for name, empty := range empties() {
 		t.Run(name, func(t *testing.T) {

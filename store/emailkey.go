@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
-// renewEmailKeys is a step of a migration: it writes the keys of all addresses as [sso.EmailKey] makes them now, and notes
+// renewEmailKeys is a step of a migration: it writes the keys of all addresses as [address.Key] makes them now, and notes
 // the accounts that no sign-in finds by its e-mail any more. Of accounts with one mailbox one gets its key; the others get
 // one that no address has, and are merged with nothing.
 func renewEmailKeys(ctx context.Context, c *conn) error {
@@ -27,7 +28,7 @@ func renewEmailKeys(ctx context.Context, c *conn) error {
 			if i > 0 {
 				a.key += " " + strconv.FormatInt(a.id, 10) // no address has a space
 			}
-			if i > 0 || sso.CheckEmail(a.email) != nil {
+			if i > 0 || address.Check(a.email) != nil {
 				if _, err := c.exec(ctx, "INSERT INTO doubtful_emails (account_id) VALUES ($1)", a.id); err != nil {
 					return err
 				}
@@ -70,7 +71,7 @@ func keyedAccounts(ctx context.Context, c *conn) (map[string][]*keyedAccount, er
 	err := c.each(ctx, func(rows *sql.Rows) error {
 		a := &keyedAccount{}
 		err := rows.Scan(&a.id, &a.email, &a.oldKey, &a.active, &a.password, when(&a.lastLogin))
-		key := sso.EmailKey(a.email)
+		key := address.Key(a.email)
 		byKey[key] = append(byKey[key], a)
 		return err
 	}, "SELECT id, email, email_key, active, password_hash <> '', last_login FROM accounts")
@@ -105,7 +106,7 @@ func renewEventKeys(ctx context.Context, c *conn) error {
 		return err
 	}
 	for email, key := range old {
-		if renewed := sso.EmailKey(email); renewed != key {
+		if renewed := address.Key(email); renewed != key {
 			if _, err := c.exec(ctx, "UPDATE events SET email_key = $1 WHERE email_key <> '' AND email_key = $2 AND email = $3", renewed, key, email); err != nil {
 				return err
 			}
@@ -128,9 +129,9 @@ func (s *Store) DoubtfulEmails(ctx context.Context) (doubtful []sso.DoubtfulEmai
 		return nil, err
 	}
 	for _, a := range accounts {
-		d := sso.DoubtfulEmail{Account: a, Err: sso.CheckEmail(a.Email)}
+		d := sso.DoubtfulEmail{Account: a, Err: address.Check(a.Email)}
 		if d.Err == nil {
-			_, err := s.reading().one(ctx, []any{&d.FoundInstead}, "SELECT id FROM accounts WHERE email_key = $1", sso.EmailKey(a.Email))
+			_, err := s.reading().one(ctx, []any{&d.FoundInstead}, "SELECT id FROM accounts WHERE email_key = $1", address.Key(a.Email))
 			if err != nil {
 				return nil, err
 			}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
 const insertEvent = `INSERT INTO events
@@ -35,7 +36,7 @@ func (s *Store) event(ctx context.Context, c *conn, e sso.Event) error {
 	short := func(t string) string { return sso.Truncate(sso.CleanText(t), maxEventField) }
 	email := short(e.Email)
 	_, err := c.exec(ctx, insertEvent, e.At, e.Kind, e.Code, short(e.Reference), short(e.Provider), e.AccountID, email,
-		sso.EmailKey(email), short(e.Actor), short(e.Peer), sso.Truncate(sso.CleanText(e.Detail), maxEventDetail),
+		address.Key(email), short(e.Actor), short(e.Peer), sso.Truncate(sso.CleanText(e.Detail), maxEventDetail),
 		short(e.KeyID), short(e.Proof))
 	return err
 }
@@ -247,7 +248,7 @@ func (s *Store) someEvents(ctx context.Context, q sso.EventQuery) (events []sso.
 		w.and("account_id <> 0 AND account_id = ?", q.AccountID)
 	}
 	if q.Email != "" {
-		w.and("email_key <> '' AND email_key = ?", sso.EmailKey(q.Email))
+		w.and("email_key <> '' AND email_key = ?", address.Key(q.Email))
 	}
 	if q.Reference != "" {
 		w.and("reference <> '' AND reference = ?", q.Reference)

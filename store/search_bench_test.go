@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/search"
 )
 
 // BenchmarkSearch: searches of 100,000 people whose names are as common and as rare as names are. Beside the usual
@@ -85,8 +87,8 @@ func (db *testDB) fillNames(b *testing.B, people int) {
 		if i%3 == 0 {
 			company = "other"
 		}
-		email := sso.EmailKey(fmt.Sprintf("%s.%s.%d@%s.example", first, sso.SearchTerms(last)[0], i, company))
-		if sso.CheckEmail(email) != nil {
+		email := address.Key(fmt.Sprintf("%s.%s.%d@%s.example", first, search.Terms(last)[0], i, company))
+		if address.Check(email) != nil {
 			b.Fatal(email)
 		}
 		if _, err := insert.ExecContext(b.Context(), email, first, last, i%20 != 0); err != nil {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/search"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -199,7 +200,7 @@ func TestEveryNameIsFound(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			n++
 			name := sso.CleanText(rapid.StringN(1, 20, 254).Draw(rt, "name"))
-			if len(sso.SearchTerms(name)) == 0 {
+			if len(search.Terms(name)) == 0 {
 				return
 			}
 			local := fmt.Sprintf("p%d", n)

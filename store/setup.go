@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
 const (
@@ -90,7 +91,7 @@ func (s *Store) keptSetupSecret(ctx context.Context, c *conn) (string, error) {
 // [Store.CreateAccount]: the secret is still good then.
 func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwordHash string, key *sso.Passkey, n sso.Session,
 	e sso.Event) (sso.Account, error) {
-	if err := sso.CheckEmail(a.Email); err != nil {
+	if err := address.Check(a.Email); err != nil {
 		return a, fmt.Errorf("%w: %w", err, sso.Invalid)
 	}
 	if passwordHash == "" {

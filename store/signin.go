@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
 // The statements of a login, prepared.
@@ -159,7 +160,7 @@ func (l *login) admit(ctx context.Context) error {
 		return err
 	}
 	taken := false
-	if found != nil && sso.EmailKey(id.Email) != sso.EmailKey(found.Email) {
+	if found != nil && address.Key(id.Email) != address.Key(found.Email) {
 		if taken, err = l.emailTaken(ctx, id.Email); err != nil {
 			return err
 		}
@@ -207,7 +208,7 @@ func (l *login) find(ctx context.Context) (found *sso.Account, otherSubject, lin
 			return found, false, true, err
 		}
 	}
-	found, err = oneAccount(ctx, l.c, findByEmail, sso.EmailKey(id.Email), now, l.in.Mark, sentGroups(id))
+	found, err = oneAccount(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Mark, sentGroups(id))
 	if found == nil || err != nil || id.Subject.Kind != sso.SubjectClaim {
 		return found, false, false, err
 	}
@@ -220,7 +221,7 @@ func (l *login) find(ctx context.Context) (found *sso.Account, otherSubject, lin
 
 func (l *login) emailTaken(ctx context.Context, email string) (bool, error) {
 	var one int
-	return l.c.one(ctx, []any{&one}, "SELECT 1 FROM accounts WHERE email_key = $1", sso.EmailKey(email))
+	return l.c.one(ctx, []any{&one}, "SELECT 1 FROM accounts WHERE email_key = $1", address.Key(email))
 }
 
 func (l *login) admission(found *sso.Account) string {
@@ -253,7 +254,7 @@ func (l *login) save(ctx context.Context, found *sso.Account, a *sso.Account) er
 	_, err := l.c.one(ctx, []any{&key}, `UPDATE accounts SET email = $2, email_key = CASE WHEN email = $2 THEN email_key ELSE $3 END,
 		first_name = $4, last_name = $5, active = $6, source = $7, synced = $8,
 		words_of = CASE WHEN email = $2 AND first_name = $4 AND last_name = $5 THEN words_of ELSE $9 END WHERE id = $1 RETURNING email_key`,
-		a.ID, a.Email, sso.EmailKey(a.Email), a.FirstName, a.LastName, a.Active, a.Source, setText(a.Synced), textOfWords(*a))
+		a.ID, a.Email, address.Key(a.Email), a.FirstName, a.LastName, a.Active, a.Source, setText(a.Synced), textOfWords(*a))
 	if err != nil || textOfWords(*a) == textOfWords(*found) {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -118,7 +119,7 @@ func (db *testDB) raw(t testing.TB) *sql.DB {
 // Logins for tests.
 
 func person(email string) sso.Identity {
-	return sso.Identity{Provider: "jwt", Subject: sso.Subject{Kind: sso.SubjectEmail, Value: sso.EmailKey(email)}, Email: email}
+	return sso.Identity{Provider: "jwt", Subject: sso.Subject{Kind: sso.SubjectEmail, Value: address.Key(email)}, Email: email}
 }
 
 func subject(email, sub string) sso.Identity {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/search"
 )
 
 // Words of people: whoever writes an account's e-mail or names writes its words and words_of too, in the same transaction
@@ -32,7 +33,7 @@ func setWords(ctx context.Context, c *conn, a sso.Account, emailKey string, old 
 			return err
 		}
 	}
-	words := sso.SearchWords(a)
+	words := search.Words(a)
 	if len(words) == 0 {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -48,7 +49,7 @@ func tokensLogin(f *flags) runner {
 		if _, err := rules.Parse(*returnTo); err != nil {
 			return withHint(sso.CodeOf(err).Advice(), err)
 		}
-		if err := sso.CheckEmail(person.email); err != nil {
+		if err := address.Check(person.email); err != nil {
 			return usageError("ssobridge tokens login --email ada@example.com", "--email: %s", err)
 		}
 		if *expires < time.Second {

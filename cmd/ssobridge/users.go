@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -268,7 +269,7 @@ func usersCreateAdmin(f *flags) runner {
 	file := passwordFlag(f)
 	return func(ctx context.Context, args []string) error {
 		a.Email, a.Active = args[0], true
-		if err := sso.CheckEmail(a.Email); err != nil {
+		if err := address.Check(a.Email); err != nil {
 			return usageError("ssobridge users create-admin ada@example.com", "%s", err)
 		}
 		hash, err := p.newPassword(ctx, *file, a.Email)

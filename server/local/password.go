@@ -15,6 +15,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -267,7 +268,7 @@ type guess struct {
 func (s *Local) guessOf(r *http.Request, site *web.Site, account sso.Account, hash, email string) guess {
 	who := "account:" + strconv.FormatInt(account.ID, 10)
 	if account.ID == 0 {
-		sum := sha256.Sum256([]byte(sso.EmailKey(email)))
+		sum := sha256.Sum256([]byte(address.Key(email)))
 		who = "email:" + hex.EncodeToString(sum[:16])
 	}
 	if device, ok := s.deviceOf(r, site, account, hash); ok {

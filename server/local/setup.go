@@ -14,6 +14,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/templates"
@@ -88,7 +89,7 @@ func (s *setup) handleSetup(c echo.Context) error {
 	case err != nil:
 		return err
 	}
-	if err := sso.CheckEmail(a.Email); err != nil {
+	if err := address.Check(a.Email); err != nil {
 		page.EmailError = sentence(err.Error())
 	}
 	page.PasswordError, page.AgainError = newPasswordErrors(values.Get("password"), values.Get("again"), a)
@@ -218,7 +219,7 @@ func (s *setup) setupPasskey(c echo.Context, site *web.Site) (*webauthn.WebAuthn
 		return fail(err)
 	}
 	a := sso.Account{Email: strings.TrimSpace(in.Email)}
-	if err := sso.CheckEmail(a.Email); err != nil {
+	if err := address.Check(a.Email); err != nil {
 		return fail(&admin.Refusal{Err: fmt.Errorf("%s: %w", sentence(err.Error()), sso.Invalid)})
 	}
 	return w, a, in, nil

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/seal"
 )
 
@@ -87,7 +88,7 @@ func anyText(text string) (string, error) {
 }
 
 func emailAddress(text string) (string, error) {
-	if err := sso.CheckEmail(text); err != nil {
+	if err := address.Check(text); err != nil {
 		return "", fmt.Errorf("is %w", err)
 	}
 	return text, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
 // A Store is what the suite needs: sign-ins, and what prepares for them and looks at what they did.
@@ -78,7 +79,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 // Logins for tests.
 
 func person(email string) sso.Identity {
-	return sso.Identity{Provider: "jwt", Subject: sso.Subject{Kind: sso.SubjectEmail, Value: sso.EmailKey(email)}, Email: email}
+	return sso.Identity{Provider: "jwt", Subject: sso.Subject{Kind: sso.SubjectEmail, Value: address.Key(email)}, Email: email}
 }
 
 func subjectOf(email, sub string) sso.Identity {

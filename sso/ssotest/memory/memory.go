@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
 // A Store keeps what sign-ins change until it is forgotten. Use [New].
@@ -179,7 +180,7 @@ func (s *Store) AccountByEmail(_ context.Context, email string) (a sso.Account, 
 
 func (k *kept) byEmail(email string) *account {
 	for _, a := range k.accounts {
-		if sso.EmailKey(a.Email) == sso.EmailKey(email) {
+		if address.Key(a.Email) == address.Key(email) {
 			return &a
 		}
 	}

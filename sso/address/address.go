@@ -1,4 +1,8 @@
-package sso
+// Package address compares e-mail addresses. Two functions are all that is needed: [Check] accepts what is one plain mailbox,
+// and [Key] gives each mailbox that it accepts a key that no other one has.
+//
+// It stands alone since it is tables more than rules: those of Unicode and of domain names.
+package address
 
 import (
 	"errors"
@@ -14,20 +18,20 @@ import (
 // Lengths of an address in bytes, with its domain in A-labels: RFC 5321 §4.5.3.1 (a path less its angle brackets),
 // RFC 1035 §2.3.4.
 const (
-	maxEmail       = 254
-	maxEmailLocal  = 64
-	maxEmailDomain = 255
-	maxDomainLabel = 63
+	MaxLength = 254
+	maxLocal  = 64
+	maxDomain = 255
+	maxLabel  = 63
 )
 
-// CheckEmail refuses what is not one plain mailbox as RFC 5321 §4.1.2 has it, and what could be read as another: several
+// Check refuses what is not one plain mailbox as RFC 5321 §4.1.2 has it, and what could be read as another: several
 // "@", quotes and comments, letters that show nothing or that some comparison makes ASCII (SECURITY E1, E10, E11).
-// What it accepts, [EmailKey] gives a key that no other mailbox has.
-func CheckEmail(email string) error {
+// What it accepts, [Key] gives a key that no other mailbox has.
+func Check(email string) error {
 	local, domain, found := strings.Cut(email, "@")
 	switch {
-	case len(email) > maxEmail:
-		return fmt.Errorf("not an e-mail address: it has more than %d bytes", maxEmail)
+	case len(email) > MaxLength:
+		return fmt.Errorf("not an e-mail address: it has more than %d bytes", MaxLength)
 	case !utf8.ValidString(email):
 		return errors.New("not an e-mail address: it is not UTF-8")
 	case strings.ContainsAny(email, `"()<>`):
@@ -42,8 +46,8 @@ func CheckEmail(email string) error {
 	if err != nil {
 		return err
 	}
-	if len(local)+1+len(ascii) > maxEmail {
-		return fmt.Errorf("not an e-mail address: it has more than %d bytes, with its domain in the form xn--", maxEmail)
+	if len(local)+1+len(ascii) > MaxLength {
+		return fmt.Errorf("not an e-mail address: it has more than %d bytes, with its domain in the form xn--", MaxLength)
 	}
 	return nil
 }
@@ -51,8 +55,8 @@ func CheckEmail(email string) error {
 // checkLocalPart accepts a dot-string (RFC 5321 §4.1.2), with letters of every alphabet (RFC 6531 §3.3).
 func checkLocalPart(local string) error {
 	switch {
-	case len(local) > maxEmailLocal:
-		return fmt.Errorf("not an e-mail address: there are more than %d bytes before the @", maxEmailLocal)
+	case len(local) > maxLocal:
+		return fmt.Errorf("not an e-mail address: there are more than %d bytes before the @", maxLocal)
 	case local[0] == '.' || local[len(local)-1] == '.' || strings.Contains(local, ".."):
 		return errors.New("not an e-mail address: before the @, a dot stands between two other characters")
 	}
@@ -60,7 +64,7 @@ func checkLocalPart(local string) error {
 		if strings.ContainsRune(`,;:[]\`, r) {
 			return fmt.Errorf("not an e-mail address: it has the character %q", r)
 		}
-		if err := checkEmailRune(r); err != nil {
+		if err := checkRune(r); err != nil {
 			return err
 		}
 	}
@@ -72,13 +76,13 @@ func checkLocalPart(local string) error {
 	return nil
 }
 
-// checkEmailRune holds outside ASCII to about what RFC 8264 §4.2 allows in identifiers: letters, marks and digits that are
+// checkRune holds outside ASCII to about what RFC 8264 §4.2 allows in identifiers: letters, marks and digits that are
 // no other form of something else.
-func checkEmailRune(r rune) error {
+func checkRune(r rune) error {
 	switch {
 	case ' ' < r && r < unicode.MaxASCII:
 		return nil
-	case r <= ' ' || unicode.IsSpace(r) || unicode.IsControl(r) || showsNothing(r):
+	case r <= ' ' || unicode.IsSpace(r) || unicode.IsControl(r) || ShowsNothing(r):
 		return fmt.Errorf("not an e-mail address: it has a space, a control character or one that shows nothing (%U)", r)
 	case r == utf8.RuneError:
 		return errors.New("not an e-mail address: it has a character that was not valid Unicode")
@@ -92,9 +96,9 @@ func checkEmailRune(r rune) error {
 	return nil
 }
 
-// showsNothing finds the characters by which two addresses differ and look the same: those that a program without the
+// ShowsNothing finds the characters by which two addresses differ and look the same: those that a program without the
 // means to show them leaves out (Unicode's Default_Ignorable_Code_Point), and blanks that are letters.
-func showsNothing(r rune) bool {
+func ShowsNothing(r rune) bool {
 	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
 		r == '\u2800' || r >= '\U00013441' && r <= '\U00013442' || r == '\U00016FE4' // Braille, Egyptian, Khitan
 }
@@ -113,11 +117,11 @@ func becomesASCII(r rune) bool {
 		strings.ContainsFunc(norm.NFKC.String(string(r)), func(r rune) bool { return r <= unicode.MaxASCII })
 }
 
-// EmailKey is the form in which e-mail addresses are compared: lower case, letter by letter (Unicode simple mapping), and
+// Key is the form in which e-mail addresses are compared: lower case, letter by letter (Unicode simple mapping), and
 // the domain in A-labels (RFC 5890 §2.3.2.1), so that a domain has one key in letters and as xn--. In the local part a
-// letter outside ASCII never becomes one of ASCII, whatever text comes (SECURITY E10). The key of what [CheckEmail]
+// letter outside ASCII never becomes one of ASCII, whatever text comes (SECURITY E10). The key of what [Check]
 // refuses is the key of no other address.
-func EmailKey(email string) string {
+func Key(email string) string {
 	local, domain, found := strings.Cut(email, "@")
 	if !found || plainDomain(domain) {
 		return strings.Map(lowerCase, email)
@@ -158,11 +162,11 @@ func asciiDomain(domain string) (string, error) {
 	switch {
 	case domain[0] == '[':
 		return "", errors.New("not an e-mail address we accept: send the name of a domain instead of an address in brackets")
-	case len(domain) > maxEmailDomain: // before anything that costs more than its length
-		return "", fmt.Errorf("not an e-mail address: the domain has more than %d bytes", maxEmailDomain)
+	case len(domain) > maxDomain: // before anything that costs more than its length
+		return "", fmt.Errorf("not an e-mail address: the domain has more than %d bytes", maxDomain)
 	}
 	for _, r := range domain {
-		if err := checkEmailRune(r); err != nil {
+		if err := checkRune(r); err != nil {
 			return "", err
 		}
 		if r <= unicode.MaxASCII && !isDomainByte(byte(r)) {
@@ -182,8 +186,8 @@ func asciiDomain(domain string) (string, error) {
 
 // checkDomain holds a domain in ASCII to RFC 5321 §4.1.2.
 func checkDomain(ascii string) error {
-	if len(ascii) > maxEmailDomain {
-		return fmt.Errorf("not an e-mail address: the domain has more than %d bytes in the form xn--", maxEmailDomain)
+	if len(ascii) > maxDomain {
+		return fmt.Errorf("not an e-mail address: the domain has more than %d bytes in the form xn--", maxDomain)
 	}
 	for label := range strings.SplitSeq(ascii, ".") {
 		switch {
@@ -191,8 +195,8 @@ func checkDomain(ascii string) error {
 			return errors.New("not an e-mail address: in the domain, a dot stands between two names")
 		case label[0] == '-' || label[len(label)-1] == '-':
 			return errors.New("not an e-mail address: no part of a domain begins or ends with a hyphen")
-		case len(label) > maxDomainLabel:
-			return fmt.Errorf("not an e-mail address: a part of the domain has more than %d bytes", maxDomainLabel)
+		case len(label) > maxLabel:
+			return fmt.Errorf("not an e-mail address: a part of the domain has more than %d bytes", maxLabel)
 		}
 	}
 	return nil
@@ -229,13 +233,13 @@ func aLabels(domain string) (string, error) {
 // checkLabel judges one part of a domain: as it was sent, in ASCII and in letters.
 func checkLabel(sent, ascii, letters string) error {
 	for _, r := range letters {
-		if err := checkEmailRune(r); err != nil {
+		if err := checkRune(r); err != nil {
 			return err
 		}
 	}
 	switch {
 	case isALabel(sent) && (sent != ascii || onlyASCII(letters) == letters):
-		return fmt.Errorf("not an e-mail address: the domain's %q is not in the form of RFC 5891", Truncate(sent, maxDomainLabel))
+		return fmt.Errorf("not an e-mail address: the domain's %.63q is not in the form of RFC 5891", sent)
 	case !isALabel(sent) && onlyASCII(sent) != onlyASCII(letters): // ẞ would be ss
 		return fmt.Errorf("not an e-mail address we can compare: in the domain's %q, a letter can be read as ASCII", letters)
 	}
@@ -249,4 +253,18 @@ func onlyASCII(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// Letters is an address with its domain in letters; "" where it has neither letters outside ASCII nor their form xn--, and
+// the address itself where the domain is none.
+func Letters(email string) string {
+	local, domain, found := strings.Cut(email, "@")
+	if !found || plainDomain(domain) {
+		return ""
+	}
+	letters, err := idna.Lookup.ToUnicode(domain)
+	if err != nil {
+		return email
+	}
+	return local + "@" + letters
 }

@@ -1,4 +1,4 @@
-package sso_test
+package search_test
 
 import (
 	"slices"
@@ -11,11 +11,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/search"
 )
 
 // finds reports whether a search finds a person.
-func finds(search string, a sso.Account) bool {
-	words, terms := sso.SearchWords(a), sso.SearchTerms(search)
+func finds(text string, a sso.Account) bool {
+	words, terms := search.Words(a), search.Terms(text)
 	for _, term := range terms {
 		if !slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, term) }) {
 			return false
@@ -24,7 +26,7 @@ func finds(search string, a sso.Account) bool {
 	return len(terms) > 0
 }
 
-func TestSearchFindsPeople(t *testing.T) {
+func TestFindsPeople(t *testing.T) {
 	for _, tt := range []struct {
 		person sso.Account
 		found  []string
@@ -59,48 +61,48 @@ func TestSearchFindsPeople(t *testing.T) {
 		{sso.Account{Email: "e@other.example", FirstName: "😀 Kim"}, []string{"😀", "kim"}, nil},
 		{sso.Account{Email: "jr@example.com", FirstName: "JR東日本Tokyo"}, []string{"日本", "tokyo", "jr東"}, nil},
 	} {
-		for _, search := range tt.found {
-			if !finds(search, tt.person) {
-				t.Errorf("%q does not find %q %q %s: words %q, terms %q", search, tt.person.FirstName, tt.person.LastName, tt.person.Email,
-					sso.SearchWords(tt.person), sso.SearchTerms(search))
+		for _, text := range tt.found {
+			if !finds(text, tt.person) {
+				t.Errorf("%q does not find %q %q %s: words %q, terms %q", text, tt.person.FirstName, tt.person.LastName, tt.person.Email,
+					search.Words(tt.person), search.Terms(text))
 			}
 		}
-		for _, search := range tt.not {
-			if finds(search, tt.person) {
-				t.Errorf("%q finds %q %q %s", search, tt.person.FirstName, tt.person.LastName, tt.person.Email)
+		for _, text := range tt.not {
+			if finds(text, tt.person) {
+				t.Errorf("%q finds %q %q %s", text, tt.person.FirstName, tt.person.LastName, tt.person.Email)
 			}
 		}
 	}
 }
 
 // Words are few: what begins another word is left out.
-func TestSearchWordsAreFew(t *testing.T) {
-	got := sso.SearchWords(sso.Account{Email: "ada.lovelace@example.com", FirstName: "Ada", LastName: "Lovelace"})
+func TestWordsAreFew(t *testing.T) {
+	got := search.Words(sso.Account{Email: "ada.lovelace@example.com", FirstName: "Ada", LastName: "Lovelace"})
 	if want := []string{"ada.lovelace@example.com", "com", "example.com", "lovelace@example.com"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	long := strings.Repeat("山田", 42)
-	got = sso.SearchWords(sso.Account{Email: strings.Repeat("a.", 31) + "a@" + strings.Repeat("b.", 90) + "c", FirstName: long, LastName: long})
+	got = search.Words(sso.Account{Email: strings.Repeat("a.", 31) + "a@" + strings.Repeat("b.", 90) + "c", FirstName: long, LastName: long})
 	if len(got) > 500 {
 		t.Errorf("got %d words of the longest person", len(got))
 	}
-	if got := sso.SearchTerms(strings.Repeat("a b c d e f g h i j k ", 1000)); len(got) > 10 {
+	if got := search.Terms(strings.Repeat("a b c d e f g h i j k ", 1000)); len(got) > 10 {
 		t.Errorf("got %d terms", len(got))
 	}
 }
 
 // Over all characters: folding twice is folding once, and case makes no difference.
-func TestSearchFoldsEveryCharacter(t *testing.T) {
+func TestFoldsEveryCharacter(t *testing.T) {
 	for r := rune(1); r <= unicode.MaxRune; r++ {
-		if !utf8.ValidRune(r) {
+		if !utf8.ValidRune(r) || unicode.In(r, unicode.Co) || r > 0x33FFF && r < 0xE0000 { // private ones, and planes without characters
 			continue
 		}
-		once := sso.FoldSearch(string(r))
-		if twice := sso.FoldSearch(once); twice != once {
+		once := search.Fold(string(r))
+		if twice := search.Fold(once); twice != once {
 			t.Errorf("%U: folds to %q, and that to %q", r, once, twice)
 		}
 		for _, other := range []rune{unicode.ToLower(r), unicode.ToUpper(r), unicode.ToTitle(r), unicode.SimpleFold(r)} {
-			if got := sso.FoldSearch(string(other)); got != once && !unicode.IsMark(r) && !unicode.IsMark(other) { // U+0345 is an accent in lower case only
+			if got := search.Fold(string(other)); got != once && !unicode.IsMark(r) && !unicode.IsMark(other) { // U+0345 is an accent in lower case only
 				t.Errorf("%U folds to %q, %U to %q", r, once, other, got)
 			}
 		}
@@ -122,7 +124,7 @@ func FuzzEachBeginningOfAWordFinds(f *testing.F) {
 	f.Add("jörg@xn--mnchen-3ya.example", "山田太郎", "김철수")
 	f.Add("a@b", "e\u0301\u0327\u3099", "\ufdfa ŉ ½")
 	f.Fuzz(func(t *testing.T, email, first, last string) {
-		if sso.CheckEmail(email) != nil {
+		if address.Check(email) != nil {
 			email = "a@example.com"
 		}
 		const maxName = 254
@@ -135,19 +137,19 @@ func checkBeginnings(t interface{ Fatalf(string, ...any) }, a sso.Account) {
 	between := func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.In(r, unicode.M, unicode.Cf)
 	}
-	words := sso.SearchWords(a)
+	words := search.Words(a)
 	for _, field := range []string{a.FirstName, a.LastName, a.Email} {
 		for _, word := range append(strings.FieldsFunc(norm.NFKD.String(field), between), strings.Fields(field)...) {
 			if first, _ := utf8.DecodeRuneInString(word); unicode.In(first, unicode.M, unicode.Cf) { // of what stands before it
 				continue
 			}
 			for end := range word {
-				if search := word[:end]; len(sso.SearchTerms(search)) > 0 && !finds(search, a) {
-					t.Fatalf("%q does not find %q %q %s: terms %q, words %q", search, a.FirstName, a.LastName, a.Email, sso.SearchTerms(search), words)
+				if text := word[:end]; len(search.Terms(text)) > 0 && !finds(text, a) {
+					t.Fatalf("%q does not find %q %q %s: terms %q, words %q", text, a.FirstName, a.LastName, a.Email, search.Terms(text), words)
 				}
 			}
-			if len(sso.SearchTerms(word)) > 0 && !finds(word, a) {
-				t.Fatalf("%q does not find %q %q %s: terms %q, words %q", word, a.FirstName, a.LastName, a.Email, sso.SearchTerms(word), words)
+			if len(search.Terms(word)) > 0 && !finds(word, a) {
+				t.Fatalf("%q does not find %q %q %s: terms %q, words %q", word, a.FirstName, a.LastName, a.Email, search.Terms(word), words)
 			}
 		}
 	}

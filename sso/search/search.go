@@ -1,4 +1,6 @@
-package sso
+// Package search finds people by words. A person has words, and a search has terms: it finds who has, for each term, a word
+// that begins with it. Both are folded, so that case, accents and forms of one letter make no difference.
+package search
 
 import (
 	"slices"
@@ -6,53 +8,52 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
-)
 
-// Searching people. A person is found by words, and a search has terms: it finds who has, for each term, a word that
-// begins with it. Both are folded, so that case, accents and forms of one letter make no difference.
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
+)
 
 const (
-	maxSearchWord  = 100 // bytes; of what is longer, words and terms keep the beginning
-	maxSearchTerms = 8   // more than names and an e-mail have
+	maxWord  = 100 // bytes; of what is longer, words and terms keep the beginning
+	maxTerms = 8   // more than names and an e-mail have
 )
 
-// SearchWords returns the words by which a search finds an account, sorted: each part of its names and of its e-mail, with
+// Words returns the words by which a search finds an account, sorted: each part of its names and of its e-mail, with
 // what follows it there, so that "len" and "lenaa" both find Anna-Lena A. A word that another one begins with is left
 // out. What a name or an address can hold bounds them (see their lengths).
-func SearchWords(a Account) []string {
+func Words(a sso.Account) []string {
 	var words []string
 	for _, name := range []string{a.FirstName, a.LastName, joinedName(a)} {
-		for part := range strings.FieldsSeq(foldSearch(Truncate(name, 2*maxName))) {
+		for part := range strings.FieldsSeq(fold(sso.Truncate(name, 2*sso.MaxName))) {
 			words = append(words, suffixes(part)...)
 		}
 	}
-	for _, email := range []string{EmailKey(a.Email), lettersOf(a.Email)} {
-		words = append(words, suffixes(foldSearch(Truncate(email, 2*maxEmail)))...)
+	for _, email := range []string{address.Key(a.Email), address.Letters(a.Email)} {
+		words = append(words, suffixes(fold(sso.Truncate(email, 2*address.MaxLength)))...)
 	}
 	slices.Sort(words)
 	return longest(words)
 }
 
-// SearchTerms returns what a search looks for; nothing when it has neither a letter nor a digit. A part with an @ is looked
+// Terms returns what a search looks for; nothing when it has neither a letter nor a digit. A part with an @ is looked
 // for as it is; of others each word is a term.
-func SearchTerms(search string) []string {
+func Terms(search string) []string {
 	var terms []string
-	for part := range strings.FieldsSeq(foldSearch(search)) {
+	for part := range strings.FieldsSeq(fold(search)) {
 		if strings.Contains(part, "@") {
 			part = strings.TrimLeftFunc(part, separates)
-			terms = append(terms, Truncate(part, maxSearchWord))
+			terms = append(terms, sso.Truncate(part, maxWord))
 			continue
 		}
 		for _, word := range strings.FieldsFunc(part, separates) {
-			terms = append(terms, Truncate(word, maxSearchWord))
+			terms = append(terms, sso.Truncate(word, maxWord))
 		}
 	}
 	terms = slices.DeleteFunc(terms, func(term string) bool { return term == "" })
 	slices.Sort(terms)
 	terms = longest(terms)
-	return terms[:min(len(terms), maxSearchTerms)]
+	return terms[:min(len(terms), maxTerms)]
 }
 
 // longest leaves out of sorted words those with which the next one begins.
@@ -67,26 +68,13 @@ func longest(sorted []string) []string {
 }
 
 // joinedName is a name as it is written where no space stands between last and first name; "" elsewhere.
-func joinedName(a Account) string {
+func joinedName(a sso.Account) string {
 	last, _ := utf8.DecodeLastRuneInString(a.LastName)
 	first, _ := utf8.DecodeRuneInString(a.FirstName)
 	if !unspaced(last) || !unspaced(first) {
 		return ""
 	}
 	return a.LastName + a.FirstName
-}
-
-// lettersOf is an address with its domain in letters instead of A-labels.
-func lettersOf(email string) string {
-	local, domain, found := strings.Cut(email, "@")
-	if !found || plainDomain(domain) {
-		return ""
-	}
-	letters, err := idna.Lookup.ToUnicode(domain)
-	if err != nil {
-		return email
-	}
-	return local + "@" + letters
 }
 
 // suffixes returns a folded text from each place where a word begins. What separates words is kept in an address and left
@@ -107,7 +95,7 @@ func suffixes(folded string) []string {
 	}
 	words := make([]string, len(begins))
 	for i, from := range begins {
-		words[i] = Truncate(text.String()[from:], maxSearchWord)
+		words[i] = sso.Truncate(text.String()[from:], maxWord)
 	}
 	return words
 }
@@ -157,17 +145,17 @@ func unspaced(r rune) bool {
 		unicode.Khmer, unicode.Myanmar)
 }
 
-// foldSearch makes texts equal that a person would take for one: case, accents and points, wide and narrow forms, letters
+// fold makes texts equal that a person would take for one: case, accents and points, wide and narrow forms, letters
 // that a keyboard may lack. Each character is folded by itself, so that the beginning of a text becomes the beginning of
 // what the text becomes.
-func foldSearch(s string) string {
+func fold(s string) string {
 	decomposed := norm.NFKD.String(s)
 	var b strings.Builder
 	for i, r := range decomposed {
 		switch {
 		case r < utf8.RuneSelf:
 			b.WriteRune(unicode.ToLower(r))
-		case showsNothing(r) || isAccent(decomposed[i:]):
+		case address.ShowsNothing(r) || isAccent(decomposed[i:]):
 		default:
 			b.WriteString(plainLetter(unicode.ToLower(unicode.ToUpper(r))))
 		}
