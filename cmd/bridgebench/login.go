@@ -12,7 +12,7 @@ import (
 )
 
 // minLoginToBare bounds the logins per second, in bare transactions of the same writes.
-const minLoginToBare = 0.5
+const minLoginToBare = 0.55
 
 // returning is how many people sign in again and again.
 const returning = 1000

@@ -9,8 +9,8 @@ import (
 
 // What a start may take, and what a bridge that does nothing may hold.
 const (
-	maxStart    = 50.0 // ms
-	maxResident = 30.0 // MB
+	maxStart    = 100.0 // ms
+	maxResident = 45.0  // MB
 )
 
 // settle is how long a new bridge is left alone before its memory is read.
