@@ -289,7 +289,7 @@ func (a *Admin) groupShown(c *call, id int64) (templates.AdminGroup, error) {
 	p := templates.AdminGroup{
 		AdminLayout: c.layout(templates.AdminSectionGroups), ID: id, Name: g.Name, NewName: g.Name, Members: g.Members, BuiltIn: g.BuiltIn,
 		Everyone: id == sso.AllUsers, From: g.MappedFrom, Synced: a.Host.Config().JWTGroupSync, Now: a.Now(),
-		Pager: pager(pagesPrefix+groupPath(id), filter(), c.QueryParam("after"), members.Next),
+		Pager: pager(c.a.path(pagesPrefix+groupPath(id)), filter(), c.QueryParam("after"), members.Next),
 		Kept:  sentence(a.groupDomain().Kept(sso.Group{ID: g.ID, Name: g.Name})),
 	}
 	for _, m := range members.People {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
 const prefix = "/_sso"
@@ -77,6 +79,22 @@ func TestEveryLinkStaysBelowThePrefix(t *testing.T) {
 		missing = slices.DeleteFunc(missing, func(p string) bool { return p == "/admin/try/report" })
 		if len(missing) > 0 || !w.seen[prefix+"/admin/people/new"] || !w.forms[prefix+"/auth/logout"] {
 			t.Errorf("%d pages, %d forms; not reached: %v", len(w.seen), len(w.forms), missing)
+		}
+	}
+}
+
+// The walk has too few people for lists of more than one page.
+func TestLongListsStayBelowThePrefix(t *testing.T) {
+	b := start(t, "PATH_PREFIX="+prefix)
+	c := b.admin()
+	for i := range 51 {
+		if _, err := b.store.CreateAccount(t.Context(), sso.Account{Email: fmt.Sprintf("p%d@example.com", i), Active: true}, "", nil, sso.Event{Kind: sso.EventAccount}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, at := range []string{prefix + "/admin/people", prefix + "/admin/groups/1"} {
+		if body := c.get(at).body; !strings.Contains(body, `href="`+at+`?after=`) {
+			t.Errorf("%s: its next page is not below %s", at, prefix)
 		}
 	}
 }
