@@ -48,7 +48,7 @@ func originOf(u *url.URL) (Origin, error) {
 	if scheme != "http" && scheme != "https" {
 		return "", fmt.Errorf("%q does not begin with http:// or https://", u.Redacted())
 	}
-	if !plainHost(host) {
+	if !PlainHost(host) {
 		return "", fmt.Errorf("%q has no host that is a plain name or address", u.Redacted())
 	}
 	if strings.Contains(host, ":") {
@@ -60,8 +60,8 @@ func originOf(u *url.URL) (Origin, error) {
 	return Origin(scheme + "://" + host + ":" + port), nil
 }
 
-// plainHost accepts only hosts that every URL parser reads alike: ASCII names (IDNs as xn--…) and IP addresses.
-func plainHost(host string) bool {
+// PlainHost accepts only hosts that every URL parser reads alike: ASCII names (IDNs as xn--…) and IP addresses.
+func PlainHost(host string) bool {
 	if strings.Contains(host, ":") {
 		a, err := netip.ParseAddr(host)
 		return err == nil && a.Zone() == "" && a.String() == host

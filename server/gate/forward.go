@@ -10,6 +10,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/access"
 )
 
 // The headers in which a proxy says what it was asked for.
@@ -105,36 +106,36 @@ func (g *Gate) admitForward(r *http.Request, s *settings, want wanted, groups []
 //
 // While rules name hosts, one that is not known is refused: of an app that gets all hosts, or does not look at Host, a
 // client could name any other to slip past a rule that names one.
-func (s *settings) decide(host, method, path string, h http.Header) (sso.AccessRule, error) {
+func (s *settings) decide(host, method, path string, h http.Header) (access.Rule, error) {
 	switch strings.ToUpper(method) { // apps take "trace" for TRACE
 	case http.MethodTrace, "TRACK", http.MethodConnect:
-		return sso.AccessRule{}, sso.MethodNotAllowed
+		return access.Rule{}, sso.MethodNotAllowed
 	}
 	rule, byMethod, err := s.Config.AccessRules.Decide(host, method, path)
 	if err != nil {
-		return sso.AccessRule{}, err
+		return access.Rule{}, err
 	}
 	if byMethod {
 		if method != strings.ToUpper(method) {
-			return sso.AccessRule{}, fmt.Errorf("ACCESS_RULES name methods for this path, and the app may take %q for another: %w",
+			return access.Rule{}, fmt.Errorf("ACCESS_RULES name methods for this path, and the app may take %q for another: %w",
 				sso.Truncate(method, 20), sso.Forbidden)
 		}
 		for name := range h {
 			if s.kindOf(name) == override {
-				return sso.AccessRule{}, fmt.Errorf("ACCESS_RULES name methods for this path, and %s may make the app take another than %q: %w",
+				return access.Rule{}, fmt.Errorf("ACCESS_RULES name methods for this path, and %s may make the app take another than %q: %w",
 					name, sso.Truncate(method, 20), sso.Forbidden)
 			}
 		}
 	}
 	if s.hosts != nil && !slices.Contains(s.hosts, strings.TrimSuffix(strings.ToLower(host), ".")) {
-		return sso.AccessRule{}, fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
+		return access.Rule{}, fmt.Errorf("ACCESS_RULES name hosts, and %q is neither among them nor in SITE_URL or ALLOWED_ORIGINS: %w",
 			sso.Truncate(host, 100), sso.ProxyRefused)
 	}
 	return rule, nil
 }
 
 // admit decides whether a request may pass. A nil entry without an error is anyone, on a public path.
-func (g *Gate) admit(r *http.Request, s *settings, rule sso.AccessRule) (*entry, error) {
+func (g *Gate) admit(r *http.Request, s *settings, rule access.Rule) (*entry, error) {
 	e, err := g.check(r, s)
 	switch {
 	case err != nil && sso.CodeOf(err) == sso.NotSignedIn && rule.Public:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/access"
 )
 
 // proxied is what reverseProxy hands to the proxy's functions.
@@ -95,7 +96,7 @@ func (g *Gate) ReverseProxy(w http.ResponseWriter, r *http.Request) {
 
 // letIn decides whether a request may pass to the app, for whom and by which rule. A nil entry without an error is anyone,
 // on a public path.
-func (g *Gate) letIn(r *http.Request, s *settings) (e *entry, rule sso.AccessRule, err error) {
+func (g *Gate) letIn(r *http.Request, s *settings) (e *entry, rule access.Rule, err error) {
 	if rule, err = s.decide(web.WithoutPort(r.Host), r.Method, r.URL.EscapedPath(), r.Header); err != nil {
 		return nil, rule, err
 	}
@@ -119,7 +120,7 @@ func (s *settings) signInPath(r *http.Request) string {
 }
 
 // pass hands a request to the app, for as long as its session lasts.
-func (g *Gate) pass(w http.ResponseWriter, r *http.Request, s *settings, e *entry, rule sso.AccessRule) {
+func (g *Gate) pass(w http.ResponseWriter, r *http.Request, s *settings, e *entry, rule access.Rule) {
 	p := proxied{entry: e, public: rule.Public, settings: s, gate: g, asked: r, id: w.Header().Get(web.RequestIDHeader)}
 	s.LeaveToApp(w.Header())
 	body := r.Body

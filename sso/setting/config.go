@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/access"
 )
 
 // Values of LOG_FORMAT and SESSION_COOKIE_SAMESITE.
@@ -38,7 +39,7 @@ type Config struct {
 
 	Upstream        *url.URL
 	ForwardAuth     bool // implies that there are TrustedProxies
-	AccessRules     sso.AccessRules
+	AccessRules     access.Rules
 	BearerHeader    string // in canonical form
 	BearerParameter string
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/access"
 	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/seal"
 )
@@ -32,7 +33,7 @@ type (
 	binding  = sso.Binding
 	duration = time.Duration
 
-	accessRules = sso.AccessRules
+	accessRules = access.Rules
 )
 
 // Bounds of times.
@@ -123,7 +124,7 @@ func parseMappings(text string) (sso.Mappings, error) {
 	return sso.ParseMappings(text)
 }
 
-func parseAccessRules(text string) (sso.AccessRules, error) { return sso.ParseAccessRules(text) }
+func parseAccessRules(text string) (access.Rules, error) { return access.Parse(text) }
 
 func logLevel(text string) (slog.Level, error) {
 	word, err := oneOf("debug", "info", "warn", "error")(text)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/access"
 )
 
 const (
@@ -505,7 +506,7 @@ func TestAppSettings(t *testing.T) {
 			map[any]any{"host": "bi.example.com", "methods": []any{"post"}, "allow": []any{"Sales"}},
 		},
 	}})
-	want := sso.AccessRules{{Path: "/health", Public: true}, {Host: "bi.example.com", Methods: []string{"POST"}, Groups: []string{"Sales"}}}
+	want := access.Rules{{Path: "/health", Public: true}, {Host: "bi.example.com", Methods: []string{"POST"}, Groups: []string{"Sales"}}}
 	if !cmp.Equal(c.AccessRules, want) {
 		t.Errorf("rules: got %+v, want %+v", c.AccessRules, want)
 	}

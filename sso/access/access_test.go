@@ -1,4 +1,4 @@
-package sso_test
+package access_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/access"
 )
 
 const rules = `[
@@ -25,8 +26,8 @@ const rules = `[
 ]`
 
 // SECURITY H4: the path is read once, and a path that others could read differently is denied.
-func TestAccessRules(t *testing.T) {
-	parsed, err := sso.ParseAccessRules(rules)
+func TestRules(t *testing.T) {
+	parsed, err := access.Parse(rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,13 +138,13 @@ func TestAccessRules(t *testing.T) {
 			t.Errorf("%s %s%s: got %s, want %s", tt.method, tt.host, tt.path, got, tt.want)
 		}
 	}
-	if rule, _, err := sso.AccessRules(nil).Decide("a", "GET", "/a//b/../c"); err != nil || rule.Public {
+	if rule, _, err := access.Rules(nil).Decide("a", "GET", "/a//b/../c"); err != nil || rule.Public {
 		t.Errorf("without rules: got %v, %v", rule, err)
 	}
 }
 
 // SECURITY H4: where the two readings of a path end at rules for different groups, neither rule is skipped.
-func TestAccessRulesForBothReadings(t *testing.T) {
+func TestRulesForBothReadings(t *testing.T) {
 	for _, tt := range []struct{ rules, path, want string }{
 		{`[{"path":"/reports","allow":["All Users"]},{"path":"/Reports","allow":["Administrators"]}]`, "/Reports", "denied"},
 		{`[{"path":"/reports","allow":["All Users"]},{"path":"/Reports","allow":["Administrators"]}]`, "/reports", "[All Users]"},
@@ -155,7 +156,7 @@ func TestAccessRulesForBothReadings(t *testing.T) {
 		{`[{"path":"/x","allow":"signed_in"},{"path":"/X","allow":["HR"]}]`, "/X", "[HR]"},
 		{`[{"path":"/x","allow":["HR"]},{"path":"/X","allow":"public"}]`, "/X", "[HR]"},
 	} {
-		parsed, err := sso.ParseAccessRules(tt.rules)
+		parsed, err := access.Parse(tt.rules)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,13 +172,13 @@ func TestAccessRulesForBothReadings(t *testing.T) {
 			t.Errorf("%s: doubled: got %v", tt.rules, parsed.Doubled())
 		}
 	}
-	if parsed, _ := sso.ParseAccessRules(rules); len(parsed.Doubled()) > 0 {
+	if parsed, _ := access.Parse(rules); len(parsed.Doubled()) > 0 {
 		t.Errorf("of the usual rules: got doubled %v", parsed.Doubled())
 	}
 }
 
 // SECURITY H4: a rule that would protect nothing is refused, and the message says which one and why.
-func TestAccessRulesRefuse(t *testing.T) {
+func TestRulesRefuse(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{`{}`, "write [ and ] around it"},
 		{`{"path":"/a","allow":["Sales"]}`, "write [ and ] around it"},
@@ -235,7 +236,7 @@ func TestAccessRulesRefuse(t *testing.T) {
 		{`[{"allow":"public","host":""}]`, `"host" is empty`},
 		{`[{"allow":"public","path":"a"},{"allow":"public"},{"allow":"all"}]`, "; rule 3: "}, // every fault at once
 	} {
-		rules, err := sso.ParseAccessRules(tt.text)
+		rules, err := access.Parse(tt.text)
 		if err == nil {
 			t.Errorf("%s: got %v, want an error", tt.text, rules)
 			continue
@@ -245,17 +246,17 @@ func TestAccessRulesRefuse(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"  ", "null", "[]"} {
-		if rules, err := sso.ParseAccessRules(text); err != nil || rules != nil {
+		if rules, err := access.Parse(text); err != nil || rules != nil {
 			t.Errorf("%q: got %v, %v", text, rules, err)
 		}
 	}
-	rules, err := sso.ParseAccessRules(`[{"host":"BI.example.com.","path":"/a b/café/(1)","methods":["get","PROPFIND"],"allow":["Sales"]},{"host":"::1","allow":"signed_in"}]`)
+	rules, err := access.Parse(`[{"host":"BI.example.com.","path":"/a b/café/(1)","methods":["get","PROPFIND"],"allow":["Sales"]},{"host":"::1","allow":"signed_in"}]`)
 	if err != nil || rules[0].Host != "bi.example.com" || !slices.Equal(rules[0].Methods, []string{"GET", "PROPFIND"}) || rules[1].Host != "::1" {
 		t.Errorf("got %v, %v", rules, err)
 	}
 }
 
-func TestAccessRulesShadowed(t *testing.T) {
+func TestRulesShadowed(t *testing.T) {
 	for _, tt := range []struct {
 		earlier, later string
 		want           bool
@@ -276,7 +277,7 @@ func TestAccessRulesShadowed(t *testing.T) {
 		{`"methods":["GET"]`, `"path":"/a","methods":["HEAD","get"]`, true},
 		{`"methods":["GET"]`, `"path":"/a","methods":["GET","POST"]`, false},
 	} {
-		rules, err := sso.ParseAccessRules(`[{"path":"/other","allow":"public"},{` + tt.earlier + `,"allow":"signed_in"},{` + tt.later + `,"allow":["Sales"]}]`)
+		rules, err := access.Parse(`[{"path":"/other","allow":"public"},{` + tt.earlier + `,"allow":"signed_in"},{` + tt.later + `,"allow":["Sales"]}]`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -288,8 +289,8 @@ func TestAccessRulesShadowed(t *testing.T) {
 }
 
 // What was asked under a rule with methods is told apart: another method could be under another rule.
-func TestAccessRulesByMethod(t *testing.T) {
-	parsed, err := sso.ParseAccessRules(rules)
+func TestRulesByMethod(t *testing.T) {
+	parsed, err := access.Parse(rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,12 +315,12 @@ func TestAccessRulesByMethod(t *testing.T) {
 }
 
 // Whatever is decided, is decided about one path, however it is escaped; and what is public is below a public path.
-func FuzzAccessRules(f *testing.F) {
+func FuzzRules(f *testing.F) {
 	f.Add(rules, "/public/..%2fadmin")
 	f.Add(rules, "/public/%c0%ae%c0%ae/admin")
 	f.Add(rules, "/shop/CART./caf%C3%A9")
 	f.Fuzz(func(t *testing.T, text, sent string) {
-		parsed, err := sso.ParseAccessRules(text)
+		parsed, err := access.Parse(text)
 		if err != nil || len(parsed) == 0 {
 			return
 		}

@@ -1,4 +1,4 @@
-package sso
+package access
 
 import (
 	"bytes"
@@ -8,16 +8,18 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
-// ParseAccessRules reads JSON such as
+// Parse reads JSON such as
 //
 //	[{"path":"/health","allow":"public"},{"host":"bi.example.com","path":"/reports","methods":["POST"],"allow":["Sales"]}]
 //
 // where allow is "public", "signed_in", or a list of group names. It refuses what could never match, and what is said
 // twice or with nothing behind it: the group that such a rule asks for would be lost without a word. The error names
 // each rule that is wrong, counted from 1.
-func ParseAccessRules(text string) (AccessRules, error) {
+func Parse(text string) (Rules, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
@@ -25,7 +27,7 @@ func ParseAccessRules(text string) (AccessRules, error) {
 	if err := json.Unmarshal([]byte(text), &list); err != nil {
 		return nil, ruleListForm(text, err)
 	}
-	var rules AccessRules
+	var rules Rules
 	var wrong []string
 	for i, raw := range list {
 		rule, err := parseRule(raw)
@@ -78,15 +80,15 @@ func members(raw json.RawMessage) ([]member, error) {
 	return all, nil
 }
 
-func parseRule(raw json.RawMessage) (rule AccessRule, err error) {
+func parseRule(raw json.RawMessage) (rule Rule, err error) {
 	all, err := members(raw)
 	if err != nil {
-		return AccessRule{}, err
+		return Rule{}, err
 	}
 	seen := map[string]bool{}
 	for _, m := range all {
 		if seen[m.name] {
-			return AccessRule{}, fmt.Errorf("%q stands there twice", Truncate(m.name, 40))
+			return Rule{}, fmt.Errorf("%q stands there twice", sso.Truncate(m.name, 40))
 		}
 		seen[m.name] = true
 		switch m.name {
@@ -99,14 +101,14 @@ func parseRule(raw json.RawMessage) (rule AccessRule, err error) {
 		case "allow":
 			rule.Public, rule.Groups, err = parseAllow(m.value)
 		default:
-			err = fmt.Errorf("%q is none of the keys of a rule, which are host, path, methods and allow", Truncate(m.name, 40))
+			err = fmt.Errorf("%q is none of the keys of a rule, which are host, path, methods and allow", sso.Truncate(m.name, 40))
 		}
 		if err != nil {
-			return AccessRule{}, err
+			return Rule{}, err
 		}
 	}
 	if !seen["allow"] {
-		return AccessRule{}, errors.New(`"allow" is not there: ` + allowForm)
+		return Rule{}, errors.New(`"allow" is not there: ` + allowForm)
 	}
 	return rule, nil
 }
@@ -122,21 +124,21 @@ func parseAllow(value json.RawMessage) (public bool, groups []string, err error)
 		return false, nil, errors.New(`"allow" is not understood: ` + allowForm)
 	}
 	for _, g := range groups {
-		if err := CheckGroupName(g); err != nil {
-			return false, nil, fmt.Errorf("group %q: %w", Truncate(g, 100), err)
+		if err := sso.CheckGroupName(g); err != nil {
+			return false, nil, fmt.Errorf("group %q: %w", sso.Truncate(g, 100), err)
 		}
 	}
 	return false, groups, nil
 }
 
-// parseRuleHost reads a host as requests have it, see [AccessRules.Decide].
+// parseRuleHost reads a host as requests have it, see [Rules.Decide].
 func parseRuleHost(value json.RawMessage) (string, error) {
 	text, err := jsonText(value)
 	if err != nil {
 		return "", fmt.Errorf(`"host" %w`, err)
 	}
 	host := strings.TrimSuffix(strings.ToLower(text), ".")
-	shown := Truncate(text, 100)
+	shown := sso.Truncate(text, 100)
 	switch {
 	case strings.Contains(host, "/"):
 		return "", fmt.Errorf("host %q has a scheme or a path: write the name alone, such as bi.example.com", shown)
@@ -144,7 +146,7 @@ func parseRuleHost(value json.RawMessage) (string, error) {
 		return "", fmt.Errorf("host %q has a port: leave it out, rules are for all ports of a host", shown)
 	case strings.Contains(host, "*") || strings.HasPrefix(host, "."):
 		return "", fmt.Errorf("host %q: hosts are written out one by one, there are no wildcards", shown)
-	case !plainHost(host) || strings.HasSuffix(host, "."):
+	case !sso.PlainHost(host) || strings.HasSuffix(host, "."):
 		return "", fmt.Errorf("host %q is not a plain name such as bi.example.com, or xn--… for one with other letters", shown)
 	}
 	return host, nil
@@ -156,7 +158,7 @@ func parseRulePath(value json.RawMessage) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf(`"path" %w`, err)
 	}
-	shown := Truncate(path, 100)
+	shown := sso.Truncate(path, 100)
 	switch i := strings.IndexAny(path, "*{}[]^$<>|"); {
 	case i >= 0:
 		return "", fmt.Errorf("path %q has a %c: a path is a prefix and no pattern, /reports is about /reports and all below it", shown, path[i])
@@ -187,7 +189,7 @@ func parseMethods(value json.RawMessage) ([]string, error) {
 	for i, m := range methods {
 		methods[i] = strings.ToUpper(m)
 		if !slices.Contains(httpMethods[:], methods[i]) {
-			return nil, fmt.Errorf(`method %q is not known; write each for itself, such as ["POST","PUT"]`, Truncate(m, 40))
+			return nil, fmt.Errorf(`method %q is not known; write each for itself, such as ["POST","PUT"]`, sso.Truncate(m, 40))
 		}
 	}
 	return methods, nil
@@ -221,10 +223,10 @@ func jsonTexts(value json.RawMessage) (texts []string, ok bool) {
 }
 
 // Shadowed returns each rule that can never decide, counted from 0, with the earlier one that does so in its place.
-func (rules AccessRules) Shadowed() map[int]int {
+func (rules Rules) Shadowed() map[int]int {
 	by := map[int]int{}
 	for i, r := range rules {
-		if j := slices.IndexFunc(rules[:i], func(earlier AccessRule) bool { return earlier.shadows(r) }); j >= 0 {
+		if j := slices.IndexFunc(rules[:i], func(earlier Rule) bool { return earlier.shadows(r) }); j >= 0 {
 			by[i] = j
 		}
 	}
@@ -233,10 +235,10 @@ func (rules AccessRules) Shadowed() map[int]int {
 
 // Doubled returns each rule, counted from 0, with an earlier one that some apps take to be for the same path, being for
 // another as it is written, and that lets others pass: only who may pass by both gets in.
-func (rules AccessRules) Doubled() map[int]int {
+func (rules Rules) Doubled() map[int]int {
 	of := map[int]int{}
 	for i, r := range rules {
-		j := slices.IndexFunc(rules[:i], func(e AccessRule) bool {
+		j := slices.IndexFunc(rules[:i], func(e Rule) bool {
 			return (e.Host == "" || r.Host == "" || e.Host == r.Host) && !e.covers(cmp.Or(r.Path, "/")) && e.coversLax(laxPath(cmp.Or(r.Path, "/"))) &&
 				(e.Public != r.Public || !slices.Equal(e.Groups, r.Groups))
 		})
@@ -249,7 +251,7 @@ func (rules AccessRules) Doubled() map[int]int {
 
 // shadows reports whether whatever r matches, e matches too. What holds of paths as they are written holds of them as the
 // laxest app reads them.
-func (e AccessRule) shadows(r AccessRule) bool {
+func (e Rule) shadows(r Rule) bool {
 	if e.Host != "" && e.Host != r.Host || !e.covers(cmp.Or(r.Path, "/")) {
 		return false
 	}

@@ -1,4 +1,6 @@
-package sso
+// Package access says who may reach what of the apps behind the bridge. [Parse] reads the rules, and [Rules.Decide] finds the
+// one that a request meets.
+package access
 
 import (
 	"fmt"
@@ -7,14 +9,16 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
-// AccessRules say who may reach what of the apps behind the bridge (the setting ACCESS_RULES). The first rule that
+// Rules say who may reach what of the apps behind the bridge (the setting ACCESS_RULES). The first rule that
 // matches decides; what no rule matches needs a sign-in.
-type AccessRules []AccessRule
+type Rules []Rule
 
-// An AccessRule is one line of [AccessRules]. Empty Host, Path and Methods match everything.
-type AccessRule struct {
+// An Rule is one line of [Rules]. Empty Host, Path and Methods match everything.
+type Rule struct {
 	Host    string   // exactly, without case, port and final dot
 	Path    string   // begins with "/": this path and all below it, whole segments
 	Methods []string // upper case; GET stands for HEAD, too (RFC 9110 §9.3.2)
@@ -25,44 +29,44 @@ type AccessRule struct {
 // Decide returns the rule for a request. host is without port; escapedPath is the path as it was sent, without query.
 // byMethod says that it hung on the method: a rule for this host and path that names methods was looked at.
 //
-// While there are rules, a path that servers read in several ways is [Forbidden]: /public/..%2fadmin is public to one and
+// While there are rules, a path that servers read in several ways is [sso.Forbidden]: /public/..%2fadmin is public to one and
 // an administrator's to another (SECURITY H4). Two readings are left, since they are how whole kinds of apps work: as
 // it is written, and without case and ends. The one that asks for more decides; of two that ask for groups, both.
-func (rules AccessRules) Decide(host, method, escapedPath string) (rule AccessRule, byMethod bool, err error) {
+func (rules Rules) Decide(host, method, escapedPath string) (rule Rule, byMethod bool, err error) {
 	if len(rules) == 0 {
-		return AccessRule{}, false, nil
+		return Rule{}, false, nil
 	}
 	path, err := normalPath(escapedPath)
 	if err != nil {
-		return AccessRule{}, false, err
+		return Rule{}, false, err
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	method = strings.ToUpper(method) // apps do (Werkzeug): "post" must not slip past a rule for POST
-	written, byMethod := rules.first(host, method, path, AccessRule.covers)
-	lax, byMethodToo := rules.first(host, method, laxPath(path), AccessRule.coversLax)
+	written, byMethod := rules.first(host, method, path, Rule.covers)
+	lax, byMethodToo := rules.first(host, method, laxPath(path), Rule.coversLax)
 	rule, err = written.and(lax)
 	return rule, byMethod || byMethodToo, err
 }
 
 // and is the rule for who may pass by both. Of different groups those count that are in both: where there are none, no one
 // may pass.
-func (r AccessRule) and(o AccessRule) (AccessRule, error) {
+func (r Rule) and(o Rule) (Rule, error) {
 	switch {
-	case r.asks() > o.asks():
+	case r.demand() > o.demand():
 		return r, nil
-	case r.asks() < o.asks() || len(r.Groups) == 0:
+	case r.demand() < o.demand() || len(r.Groups) == 0:
 		return o, nil
 	}
 	o.Groups = slices.DeleteFunc(slices.Clone(o.Groups), func(g string) bool { return !slices.Contains(r.Groups, g) })
 	if len(o.Groups) == 0 {
-		return AccessRule{}, fmt.Errorf("rules for %q and %q ask for different groups, and some apps take these paths for the same: %w",
-			r.Path, o.Path, Forbidden)
+		return Rule{}, fmt.Errorf("rules for %q and %q ask for different groups, and some apps take these paths for the same: %w",
+			r.Path, o.Path, sso.Forbidden)
 	}
 	return o, nil
 }
 
 // first returns the first rule that matches, and whether one that names methods was looked at.
-func (rules AccessRules) first(host, method, path string, covers func(AccessRule, string) bool) (rule AccessRule, byMethod bool) {
+func (rules Rules) first(host, method, path string, covers func(Rule, string) bool) (rule Rule, byMethod bool) {
 	for _, r := range rules {
 		if r.Host != "" && r.Host != host || !covers(r, path) {
 			continue
@@ -72,11 +76,11 @@ func (rules AccessRules) first(host, method, path string, covers func(AccessRule
 			return r, byMethod
 		}
 	}
-	return AccessRule{}, byMethod
+	return Rule{}, byMethod
 }
 
 // Hosts are the hosts that rules name.
-func (rules AccessRules) Hosts() []string {
+func (rules Rules) Hosts() []string {
 	var hosts []string
 	for _, r := range rules {
 		if r.Host != "" && !slices.Contains(hosts, r.Host) {
@@ -87,7 +91,7 @@ func (rules AccessRules) Hosts() []string {
 }
 
 // GroupNames are the groups that rules ask for.
-func (rules AccessRules) GroupNames() []string {
+func (rules Rules) GroupNames() []string {
 	var names []string
 	for _, r := range rules {
 		for _, g := range r.Groups {
@@ -99,13 +103,13 @@ func (rules AccessRules) GroupNames() []string {
 	return names
 }
 
-func (r AccessRule) about(method string) bool {
+func (r Rule) about(method string) bool {
 	return len(r.Methods) == 0 || slices.Contains(r.Methods, method) ||
 		method == "HEAD" && slices.Contains(r.Methods, "GET")
 }
 
-// asks is how much a rule asks for: nothing, a sign-in, or a group.
-func (r AccessRule) asks() int {
+// demand is how much a rule asks for: nothing, a sign-in, or a group.
+func (r Rule) demand() int {
 	switch {
 	case r.Public:
 		return 0
@@ -116,12 +120,12 @@ func (r AccessRule) asks() int {
 }
 
 // covers reads the path as it is written.
-func (r AccessRule) covers(path string) bool {
+func (r Rule) covers(path string) bool {
 	return path == r.Path || strings.HasPrefix(path, strings.TrimSuffix(r.Path, "/")+"/")
 }
 
 // coversLax is covers for a [laxPath], and /admin is /admin/ then.
-func (r AccessRule) coversLax(path string) bool {
+func (r Rule) coversLax(path string) bool {
 	above := strings.TrimSuffix(laxPath(r.Path), "/")
 	return path == above || strings.HasPrefix(path, above+"/")
 }
@@ -161,7 +165,7 @@ func dotOrSpace(r rune) bool { return r == '.' || unicode.IsSpace(r) }
 func normalPath(escaped string) (string, error) {
 	path, err := url.PathUnescape(escaped)
 	if err != nil || !plainPath(path) || strings.Count(path, "/") != strings.Count(escaped, "/") || strings.ContainsFunc(escaped, beyondASCII) {
-		return "", fmt.Errorf("the path can be read in several ways: %w", Forbidden)
+		return "", fmt.Errorf("the path can be read in several ways: %w", sso.Forbidden)
 	}
 	return path, nil
 }
