@@ -2,21 +2,17 @@ package server_test
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
@@ -29,7 +25,7 @@ var streams = map[string]func(t *testing.T) string{
 	"Python": func(t *testing.T) string {
 		return runApp(t, exec.Command(ssotest.Need(t, "python3", "apt-get install python3"), "testdata/stream/app.py"))
 	},
-	"raw": rawApp,
+	"raw": bridgetest.EarlyApp,
 }
 
 // runApp runs an app that listens on PORT.
@@ -47,49 +43,6 @@ func runApp(t *testing.T, cmd *exec.Cmd) (url string) {
 	return "http://" + addr
 }
 
-// rawApp writes the headers of its answer when it has the headers of a request, and keeps the connection.
-func rawApp(t *testing.T) (url string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				for in := bufio.NewReader(conn); answerEarly(conn, in) == nil; {
-				}
-			}()
-		}
-	}()
-	return "http://" + l.Addr().String()
-}
-
-func answerEarly(conn net.Conn, in *bufio.Reader) error {
-	req, err := http.ReadRequest(in)
-	if err != nil {
-		return err
-	}
-	if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"); err != nil {
-		return err
-	}
-	size, err := io.Copy(io.Discard, req.Body)
-	if err != nil {
-		return err
-	}
-	time.Sleep(4*time.Millisecond + rand.N(36*time.Millisecond))
-	text := "data: begun\n\n" + cameBytes(size)
-	_, err = fmt.Fprintf(conn, "%x\r\n%s\r\n0\r\n\r\n", len(text), text)
-	return err
-}
-
-func cameBytes(size int64) string { return fmt.Sprintf("data: %d bytes came\n\n", size) }
-
 // CONTRACT 7: an answer that begins before the request has ended is handed on whole (golang/go#40747). Of 1500 requests some
 // ten answers were cut.
 func TestAnswersAreWhole(t *testing.T) {
@@ -97,77 +50,12 @@ func TestAnswersAreWhole(t *testing.T) {
 		for _, chunked := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, chunked %v", name, chunked), func(t *testing.T) {
 				b := start(t, "UPSTREAM="+run(t))
-				b.wholeAnswers(repetitions(t), chunked)
+				c := b.browser()
+				c.signIn(nil)
+				bridgetest.WholeAnswers(t, b.url+"/x", "ssobridge="+c.cookie(), bridgetest.Repetitions(t, 1500), chunked)
 			})
 		}
 	}
-}
-
-// repetitions is how often a race is tried; SSOBRIDGE_TEST_REPEAT says otherwise.
-func repetitions(t *testing.T) int64 {
-	text := os.Getenv("SSOBRIDGE_TEST_REPEAT")
-	if text == "" {
-		return 1500
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// wholeAnswers posts as often as that, 24 at a time.
-func (b *bridge) wholeAnswers(times int64, chunked bool) {
-	t := b.t
-	t.Helper()
-	c := b.browser()
-	c.signIn(nil)
-	cookie := "ssobridge=" + c.cookie()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 24}, Timeout: time.Minute}
-	defer client.CloseIdleConnections()
-	var left, cut atomic.Int64
-	left.Store(times)
-	var example atomic.Value
-	var all sync.WaitGroup
-	for range 24 {
-		all.Go(func() {
-			for n := left.Add(-1); n >= 0; n = left.Add(-1) {
-				if err := b.wholeAnswer(client, cookie, 1+rand.IntN([]int{2000, 2000, 2000, 400_000}[n%4]), chunked); err != nil {
-					cut.Add(1)
-					example.Store(err.Error())
-				}
-			}
-		})
-	}
-	all.Wait()
-	if n := cut.Load(); n > 0 {
-		t.Errorf("%d of %d answers are not whole, such as: %v", n, times, example.Load())
-	}
-}
-
-func (b *bridge) wholeAnswer(client *http.Client, cookie string, size int, chunked bool) error {
-	body := io.Reader(strings.NewReader(strings.Repeat("x", size)))
-	if chunked {
-		body = io.MultiReader(body) // a length that the client does not know
-	}
-	req, err := http.NewRequest("POST", b.url+"/x", body)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Cookie", cookie)
-	resp, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	got, err := io.ReadAll(resp.Body)
-	if want := "data: begun\n\n" + cameBytes(int64(size)); err == nil && string(got) != want {
-		err = errors.New("not what the app wrote")
-	}
-	if err != nil {
-		return fmt.Errorf("%d %q: %w", resp.StatusCode, got, err)
-	}
-	return nil
 }
 
 // refuser is an app that answers with these parts, 10 ms apart, when it has the headers of a request, and closes the connection.
@@ -240,7 +128,7 @@ func TestRefusedUploads(t *testing.T) {
 		c.signIn(nil)
 		for _, expect := range []string{"X-A: b", "Expect: 100-continue"} {
 			for _, length := range []string{"Content-Length: 10485760", "Transfer-Encoding: chunked"} {
-				for range repetitions(t) / 100 {
+				for range bridgetest.Repetitions(t, 1500) / 100 {
 					body := io.Reader(&zeros{10 << 20})
 					if strings.HasPrefix(length, "T") {
 						body = io.MultiReader(strings.NewReader("A00000\r\n"), body, strings.NewReader("\r\n0\r\n\r\n"))

@@ -21,7 +21,7 @@ func ingressNginx(t *testing.T, settings ...string) proxy {
 		ssotest.Missing(t, "nginx-set-misc", "apt-get install libnginx-mod-http-set-misc")
 	}
 	return proxy{
-		name: "ingress-nginx", command: nginx, place: secure, conf: "ingress-nginx.conf",
+		name: "ingress-nginx", command: nginx, place: secure, files: map[string]string{"nginx.conf": documented(t, "ingress-nginx.conf")},
 		main:     "load_module " + filepath.Dir(escaper) + "/ndk_http_module.so; load_module " + escaper + ";\n",
 		settings: append([]string{"FORWARD_AUTH=false", "ACCESS_RULES="}, settings...),
 		edit: func(text string) string { // the Service has an address here, and the site a port

@@ -45,8 +45,10 @@ type proxy struct {
 	place   place
 	// settings are of the bridge, "NAME=value", beside those that the documented files ask for.
 	settings []string
-	// main and http are what an nginx.conf has beside the documented file, conf, which is nginx.conf unless it says otherwise.
-	main, http, conf string
+	// main and http are what an nginx.conf has beside the documented file, and global what a Caddyfile has.
+	main, http, global string
+	// files are others, by name, in place of the documented ones.
+	files map[string]string
 	// edit changes a documented file as its comments say; nil: none is changed.
 	edit func(text string) string
 }
@@ -82,10 +84,10 @@ func (p proxy) cookieName() string {
 func proxies() []proxy {
 	all := []proxy{
 		{name: "nginx", command: nginx},
-		{name: "caddy of Debian", command: func(t *testing.T, _ proxy, dir string) *exec.Cmd {
-			return caddy(t, ssotest.Need(t, "caddy", "apt-get install caddy"), dir)
+		{name: "caddy of Debian", command: func(t *testing.T, p proxy, dir string) *exec.Cmd {
+			return caddy(t, p, ssotest.Need(t, "caddy", "apt-get install caddy"), dir)
 		}},
-		{name: "caddy 2.11", command: func(t *testing.T, _ proxy, dir string) *exec.Cmd { return caddy(t, caddy2(t), dir) }},
+		{name: "caddy 2.11", command: func(t *testing.T, p proxy, dir string) *exec.Cmd { return caddy(t, p, caddy2(t), dir) }},
 	}
 	if path := os.Getenv("SSOBRIDGE_TEST_TRAEFIK"); path != "" {
 		all = append(all, proxy{name: "traefik", command: func(*testing.T, proxy, string) *exec.Cmd { return exec.Command(path, "--configFile=traefik.yml") }})
@@ -115,9 +117,9 @@ func nginx(t *testing.T, p proxy, dir string) *exec.Cmd {
 	return exec.Command(path, "-p", dir, "-e", "stderr", "-c", dir+"/main.conf")
 }
 
-func caddy(t *testing.T, path, dir string) *exec.Cmd {
+func caddy(t *testing.T, p proxy, path, dir string) *exec.Cmd {
 	t.Helper()
-	write(t, filepath.Join(dir, "main"), "{\n\tadmin off\n\tdefault_bind 127.0.0.1\n\tauto_https disable_redirects\n}\nimport Caddyfile\n")
+	write(t, filepath.Join(dir, "main"), "{\n\tadmin off\n\tdefault_bind 127.0.0.1\n\tauto_https disable_redirects\n"+p.global+"}\nimport Caddyfile\n")
 	cmd := exec.Command(path, "run", "--adapter", "caddyfile", "--config", "main")
 	cmd.Env = []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
 	return cmd
@@ -206,10 +208,10 @@ func startWith(t *testing.T, p proxy, a *app) *stack {
 		if p.place == apart {
 			from = strings.NewReplacer("nginx.conf", "nginx-hosts.conf", "Caddyfile", "Caddyfile-hosts").Replace(name)
 		}
-		if name == "nginx.conf" && p.conf != "" {
-			from = p.conf
+		text, other := p.files[name]
+		if !other {
+			text = documented(t, from)
 		}
-		text := documented(t, from)
 		if p.edit != nil {
 			text = p.edit(text)
 		}
