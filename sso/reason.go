@@ -327,7 +327,7 @@ func reasons(yield func(reason) bool) {
 			code: BridgeDown, status: 503,
 			message: "Temporarily unavailable; try again",
 			title:   "Please try again in a moment",
-			help:    "A part of this site does not answer just now. You are still signed in. If it goes on, tell your administrator.",
+			help:    "A part of this site does not answer just now. Wait a minute, then try again. If it goes on, tell your administrator.",
 		},
 		{
 			code: ProxyRefused, status: 403,

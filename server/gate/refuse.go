@@ -50,6 +50,10 @@ func (g *Gate) explained(r *http.Request, s *settings, want wanted, err error) e
 			e.Page = func(p *templates.Refusal) {
 				p.Account = fromHeader(who.answer.values[valueEmail])
 				p.TryAgain, p.Another = "", e.At+s.Path("/auth/logout")
+				p.Advice = []string{
+					"Your account is in none of the groups that may. Ask your administrator to add it, and give the reference below.",
+					"If you have another account here, sign in with that one.",
+				}
 				if to, err := s.Bridge.Return.Parse(string(want.origin) + want.uri); err == nil && want.method == http.MethodGet {
 					p.Another += "?return_to=" + url.QueryEscape(to)
 				}
