@@ -12,15 +12,15 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
 	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // A bridge in front of a program's own net/http mux: public pages, pages for everyone who is signed in, pages for a group.
 func Example_netHTTP() {
 	ctx, stop := context.WithCancel(context.Background())
-	bridge, err := wire.Open(ctx, exampleSettings(), slog.New(slog.DiscardHandler))
+	bridge, err := ssobridge.Open(ctx, exampleSettings(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		panic(err)
 	}
@@ -56,7 +56,7 @@ func Example_netHTTP() {
 // A bridge in someone's own echo app: it answers its paths before echo routes, and guards a group of routes.
 func Example_echo() {
 	ctx, stop := context.WithCancel(context.Background())
-	bridge, err := wire.Open(ctx, exampleSettings(), slog.New(slog.DiscardHandler))
+	bridge, err := ssobridge.Open(ctx, exampleSettings(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		panic(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
 	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -114,7 +114,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	ctx, st := bridgetest.Open(t, cfg, b.now, log)
 	b.store, b.meddler = st, &meddler{Store: st}
-	runtime, err := wire.NewRuntime(ctx, cfg, b.meddler, cfg.SecretKey, b.now, log)
+	runtime, err := ssobridge.NewRuntime(ctx, cfg, b.meddler, cfg.SecretKey, b.now, log)
 	if err != nil {
 		t.Fatal(err)
 	}

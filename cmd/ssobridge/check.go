@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -34,7 +34,7 @@ func check(f *flags) runner {
 			if err != nil {
 				return databaseError(err)
 			}
-			cfg.Warnings = slices.Concat(cfg.Warnings, warnings, wire.MissingGroups(cfg, groups), wire.DoubtfulEmails(doubtful))
+			cfg.Warnings = slices.Concat(cfg.Warnings, warnings, ssobridge.MissingGroups(cfg, groups), ssobridge.DoubtfulEmails(doubtful))
 		}
 		if *asJSON {
 			err = p.printJSON(checkReport(cfg, faults))
@@ -75,7 +75,7 @@ func (f *flags) groups(ctx context.Context, cfg *setting.Config) (groups []sso.G
 func judge(ctx context.Context, cfg *setting.Config, faults []setting.Fault) (more []setting.Fault) {
 	if !concerns(faults, "JWT_ENABLED", "JWT_SHARED_SECRET", "JWT_PROFILE") {
 		if _, err := bridgeWarnings(ctx, cfg); err != nil {
-			if f, ok := wire.FaultOf(cfg, err); ok {
+			if f, ok := ssobridge.FaultOf(cfg, err); ok {
 				more = append(more, f)
 			}
 		}
@@ -90,7 +90,7 @@ func judge(ctx context.Context, cfg *setting.Config, faults []setting.Fault) (mo
 
 // bridgeWarnings makes the bridge of these settings and uses it for nothing.
 func bridgeWarnings(ctx context.Context, cfg *setting.Config) (warnings []string, err error) {
-	_, warnings, err = wire.Bridge(ctx, cfg, noStore{}, time.Now, slog.New(slog.DiscardHandler))
+	_, warnings, err = ssobridge.Bridge(ctx, cfg, noStore{}, time.Now, slog.New(slog.DiscardHandler))
 	return warnings, err
 }
 

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -50,7 +50,7 @@ func explain(f *flags) runner {
 			return err
 		}
 		defer remove()
-		b, _, err := wire.Bridge(ctx, o.cfg, st, p.now, slog.New(slog.DiscardHandler)) // the explanation says it all
+		b, _, err := ssobridge.Bridge(ctx, o.cfg, st, p.now, slog.New(slog.DiscardHandler)) // the explanation says it all
 		if err != nil {
 			return joinError(err)
 		}
@@ -84,7 +84,7 @@ func firstFailure(e sso.Explanation) string {
 }
 
 // openToExplain opens the database, or an empty one that is removed afterwards when there is none yet.
-func (f *flags) openToExplain(ctx context.Context) (*opened, wire.Store, func(), error) {
+func (f *flags) openToExplain(ctx context.Context) (*opened, ssobridge.Store, func(), error) {
 	cfg, err := f.sound(ctx)
 	if err != nil {
 		return nil, nil, nil, err

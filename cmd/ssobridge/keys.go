@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 )
 
 func keyCommands() []*command {
@@ -31,7 +31,7 @@ func keysList(f *flags) runner {
 			return err
 		}
 		defer o.store.Close()
-		signer, err := wire.NewSigner(ctx, o.store, p.now, o.log)
+		signer, err := ssobridge.NewSigner(ctx, o.store, p.now, o.log)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func keysRotate(f *flags) runner {
 			return err
 		}
 		defer o.store.Close()
-		signer, err := wire.NewSigner(ctx, o.store, p.now, o.log)
+		signer, err := ssobridge.NewSigner(ctx, o.store, p.now, o.log)
 		if err != nil {
 			return err
 		}

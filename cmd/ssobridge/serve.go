@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 )
 
 // serve runs until SIGTERM or SIGINT; then it finishes what runs and returns nil.
@@ -34,7 +34,7 @@ func serve(f *flags) runner {
 		if addr, err := netip.ParseAddrPort(l.Addr().String()); err == nil {
 			o.cfg = o.cfg.WithListener(addr)
 		}
-		s, err := wire.Join(ctx, o.cfg, o.store, o.key, p.now, o.log, version())
+		s, err := ssobridge.Join(ctx, o.cfg, o.store, o.key, p.now, o.log, version())
 		if err != nil {
 			return joinError(err)
 		}

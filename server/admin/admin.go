@@ -47,7 +47,7 @@ type Store interface {
 	activityStore
 }
 
-// Settings are the saved settings and what follows from them; wire.Runtime is it.
+// Settings are the saved settings and what follows from them; ssobridge.Runtime is it.
 type Settings interface {
 	// Current returns the settings as they are saved at this moment, which may be newer than [Host.Config], and the version
 	// to save with.

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
 	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -64,7 +64,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(b.log, nil))
 	ctx, st := bridgetest.Open(t, cfg, b.now, log)
-	runtime, err := wire.NewRuntime(ctx, cfg, st, cfg.SecretKey, b.now, log)
+	runtime, err := ssobridge.NewRuntime(ctx, cfg, st, cfg.SecretKey, b.now, log)
 	if err != nil {
 		t.Fatal(err)
 	}

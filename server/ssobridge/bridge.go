@@ -1,6 +1,8 @@
-// Package wire makes the bridge that a set of settings describes. The commands, the demo and the admin pages all get
-// theirs here, so that what one of them explains is what the others do.
-package wire
+// Package ssobridge makes the bridge that a set of settings describes: [Open] for a Go program that has the bridge inside. The
+// commands, the demo and the admin pages get theirs here, too, so that what one of them explains is what the others do.
+//
+// It is the one package that joins the technologies: the store, the tokens and the server do not know one another.
+package ssobridge
 
 import (
 	"context"

@@ -24,7 +24,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -201,7 +201,7 @@ func loopback(flag, address string) (net.Listener, error) {
 type world struct {
 	site, idpURL string // as people open them
 	cfg          *setting.Config
-	bridge       *wire.Service
+	bridge       *ssobridge.Service
 	store        *store.Store
 	idp          *idp
 	app          *app
@@ -241,7 +241,7 @@ func build(ctx context.Context, l *listeners, binding sso.Binding, log *slog.Log
 	if err = w.makeAdmin(ctx, now()); err != nil {
 		return nil, err
 	}
-	w.bridge, err = wire.Join(ctx, w.cfg, w.store, w.cfg.SecretKey, now, log, "demo")
+	w.bridge, err = ssobridge.Join(ctx, w.cfg, w.store, w.cfg.SecretKey, now, log, "demo")
 	return w, err
 }
 

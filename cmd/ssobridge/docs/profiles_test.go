@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
@@ -91,7 +91,7 @@ func TestProfilesOfSettings(t *testing.T) {
 			}
 		}
 		cfg, _ := setting.Resolve(setting.Inputs{Flags: profileSettings(t, profile, map[string]string{"jwt-shared-secret": strings.Repeat("secret", 8)})})
-		_, warnings, err := wire.Bridge(t.Context(), cfg, openStore(t, cfg), clock, slog.New(slog.DiscardHandler))
+		_, warnings, err := ssobridge.Bridge(t.Context(), cfg, openStore(t, cfg), clock, slog.New(slog.DiscardHandler))
 		if lenient := profile == sso.Metabase; (err == nil) != lenient || (len(warnings) > 0) != lenient {
 			t.Errorf("%s with a guessable secret: got %v, %q", profile, err, warnings)
 		}
@@ -117,7 +117,7 @@ func profileBridge(t *testing.T, profile sso.Profile) (*sso.Bridge, *store.Store
 		t.Fatal(faults)
 	}
 	st := openStore(t, cfg)
-	b, _, err := wire.Bridge(t.Context(), cfg, st, clock, slog.New(slog.DiscardHandler))
+	b, _, err := ssobridge.Bridge(t.Context(), cfg, st, clock, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,8 +26,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
 	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
@@ -315,11 +315,11 @@ func (s *stack) startBridge(l net.Listener) {
 	cfg := bridgetest.Config(t, base, s.proxy.settings)
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	ctx, st := bridgetest.Open(t, cfg, time.Now, log)
-	b, _, err := wire.Bridge(ctx, cfg, st, time.Now, log)
+	b, _, err := ssobridge.Bridge(ctx, cfg, st, time.Now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := wire.NewSigner(ctx, st, time.Now, log)
+	signer, err := ssobridge.NewSigner(ctx, st, time.Now, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,13 +11,13 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/wire"
 	"github.com/ssobridge/ssobridge/server"
+	"github.com/ssobridge/ssobridge/server/ssobridge"
 )
 
 func main() {
 	ctx := context.Background()
-	bridge, err := wire.Open(ctx, map[string]string{ // the settings of the table, by the same names
+	bridge, err := ssobridge.Open(ctx, map[string]string{ // the settings of the table, by the same names
 		"SITE_URL":                  cmp.Or(os.Getenv("BRIDGE_URL"), "http://localhost:3000"),
 		"DATABASE_URL":              "sqlite:app.db",
 		"SECRET_KEY":                os.Getenv("SECRET_KEY"), // keep it as long as the database: it opens what is sealed there
