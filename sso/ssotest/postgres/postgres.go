@@ -3,7 +3,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -46,13 +45,12 @@ var server cluster
 
 func (p *cluster) database(t testing.TB) string {
 	t.Helper()
-	p.url = cmp.Or(p.url, os.Getenv("SSOBRIDGE_TEST_POSTGRES"))
-	if p.url == "" {
-		initdb := ssotest.Need(t, "initdb", "apt-get install postgresql, or set SSOBRIDGE_TEST_POSTGRES=postgres://…")
-		p.bin = filepath.Dir(initdb)
+	given, bin := os.Getenv("SSOBRIDGE_TEST_POSTGRES"), ""
+	if given == "" { // here, since a test that is skipped inside of Once would have started nothing for the others
+		bin = filepath.Dir(ssotest.Need(t, "initdb", "apt-get install postgresql, or set SSOBRIDGE_TEST_POSTGRES=postgres://…"))
 	}
-	p.once.Do(func() {
-		if p.url == "" {
+	p.once.Do(func() { // tests ask at once; after this nothing of p is written
+		if p.url, p.bin = given, bin; given == "" {
 			if err := p.start(); err != nil {
 				t.Logf("PostgreSQL did not start: %v", err)
 			}
