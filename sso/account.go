@@ -41,6 +41,14 @@ func (a Account) Attributes() map[string]string {
 	return all
 }
 
+// CheckName refuses a first or last name longer than what a sign-in keeps of one.
+func CheckName(name string) error {
+	if len(name) > maxName {
+		return fmt.Errorf("a name has at most %d bytes", maxName)
+	}
+	return nil
+}
+
 // CheckAttributes refuses attributes that an administrator must not set: names that no login could sync, and more or
 // longer ones than a login may bring (SECURITY E7, E10).
 func CheckAttributes(own map[string]string) error {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -159,10 +160,13 @@ func (s *Store) countUpTo(ctx context.Context, most int, query string, args ...a
 }
 
 // CreateAccount makes an account as an administrator asks for it, with its own attributes, names and groups. passwordHash
-// is "" for none. It returns the account, or [sso.Invalid] for an e-mail that is none, [sso.Conflict] for one that is
+// is "" for none. It returns the account, or [sso.Invalid] for an e-mail that is none and for names that are too long, [sso.Conflict] for one that is
 // taken, and [sso.NotFound] for a group that does not exist.
 func (s *Store) CreateAccount(ctx context.Context, a sso.Account, passwordHash string, groups []int64, e sso.Event) (sso.Account, error) {
 	if err := address.Check(a.Email); err != nil {
+		return sso.Account{}, fmt.Errorf("%w: %w", err, sso.Invalid)
+	}
+	if err := cmp.Or(sso.CheckName(a.FirstName), sso.CheckName(a.LastName)); err != nil {
 		return sso.Account{}, fmt.Errorf("%w: %w", err, sso.Invalid)
 	}
 	a.FirstName, a.LastName, a.HasPassword = sso.CleanText(a.FirstName), sso.CleanText(a.LastName), passwordHash != ""

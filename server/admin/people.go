@@ -92,13 +92,10 @@ type newPerson struct {
 	Groups    []int64 `json:"groups,omitempty" doc:"ids"`
 }
 
-// maxNameBytes bounds the name of a person, as a login does.
-const maxNameBytes = 254
-
 func (a *Admin) createPerson(c *call, in newPerson) (person, error) {
 	for field, value := range map[string]string{"first_name": in.FirstName, "last_name": in.LastName} {
-		if len(value) > maxNameBytes {
-			return person{}, invalid(field, "a name has at most %d bytes", maxNameBytes)
+		if err := sso.CheckName(value); err != nil {
+			return person{}, invalid(field, "%s", err)
 		}
 	}
 	e, err := c.about(makeAccount, in.Email, "account made")
