@@ -86,10 +86,10 @@ func (c *call) done(path, notice string) error {
 func notices() map[string]string {
 	return map[string]string{
 		"saved":       "Saved. It is in force now.",
-		"key-added":   "The new signing key is in force. The one before still works until you remove it.",
-		"key-first":   "The signing key is in force. Your product must sign with the same one. To see whether it does, try it.",
+		"key-added":   "The new shared secret is in force. The one before still works until you remove it.",
+		"key-first":   "The shared secret is in force. Your product must sign with the same one. To see whether it does, try it.",
 		"key-removed": "That shared secret is accepted no more.",
-		"key-gone":    "Only the current signing key works now.",
+		"key-gone":    "Only the current shared secret works now.",
 
 		"mapping-undone": "Taken back: the mapping is as it was before, and so are the groups that were cleared. People who have signed in since get their groups at their next sign-in.",
 

@@ -27,8 +27,8 @@ func (a *Admin) keyPages() []page {
 
 func (a *Admin) keyOperations() []operation {
 	return []operation{
-		op("GET", "/signing-key", "getSigningKey", "How many signing keys are accepted; never the keys", a.signingKey),
-		op("POST", "/signing-key", "addSigningKey", "Put a new signing key in front; the ones before go on working", a.addKey),
+		op("GET", "/signing-key", "getSigningKey", "How many shared secrets are accepted; never the secrets", a.signingKey),
+		op("POST", "/signing-key", "addSigningKey", "Put a new shared secret in front; the ones before go on working", a.addKey),
 		op("POST", "/signing-key/retire", "retireSigningKeys", "Accept the current shared secret only", a.retireKeys),
 		op("DELETE", "/signing-key/{key}", "removeSigningKey", "Accept one of the shared secrets no more", a.removeKey),
 	}
@@ -101,15 +101,15 @@ func (a *Admin) unused(ctx context.Context, before, after []string, confirmed in
 
 type newKey struct {
 	Version int64  `json:"version"`
-	Secret  string `json:"secret,omitempty" doc:"the key; leave it out, and one is generated"`
-	Replace bool   `json:"replace,omitempty" doc:"accept no key but this one, at once"`
+	Secret  string `json:"secret,omitempty" doc:"the secret; leave it out, and one is generated"`
+	Replace bool   `json:"replace,omitempty" doc:"accept no secret but this one, at once"`
 	SignIns int    `json:"sign_ins,omitempty" doc:"with replace: how many sign-ins of the last 24 hours may have used the ones before"`
 }
 
 type addedKey struct {
 	Version   int64  `json:"version"`
 	Keys      int    `json:"keys"`
-	Generated string `json:"generated,omitempty" doc:"the generated key, this once and never again"`
+	Generated string `json:"generated,omitempty" doc:"the generated secret, this once and never again"`
 }
 
 // addKey puts a key in front. The ones before stay, so that no login fails while the identity provider changes to the new
@@ -152,7 +152,7 @@ func (a *Admin) retireKeys(c *call, in retiredKeys) (addedKey, error) {
 		return addedKey{}, err
 	}
 	if len(cfg.JWTSharedSecrets) < 2 {
-		return addedKey{}, &Refusal{Err: fmt.Errorf("there is no older key to remove: %w", sso.Invalid)}
+		return addedKey{}, &Refusal{Err: fmt.Errorf("there is no older secret to remove: %w", sso.Invalid)}
 	}
 	version, err := a.saveKeys(c, cfg.JWTSharedSecrets, cfg.JWTSharedSecrets[:1], in.Version, in.SignIns)
 	return addedKey{Version: version, Keys: 1}, err
@@ -305,7 +305,7 @@ func (a *Admin) keyAgain(c *call, action string, cause error) error {
 		return err
 	}
 	if conflict {
-		p.Alert = "Somebody else has saved settings meanwhile, so nothing was done. Look at the keys again."
+		p.Alert = "Somebody else has saved settings meanwhile, so nothing was done. Look at the secrets again."
 		return c.render(http.StatusConflict, p)
 	}
 	if problem := fields[sharedSecret]; problem != "" && action == "paste" {

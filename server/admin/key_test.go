@@ -29,7 +29,7 @@ func TestKeysInUse(t *testing.T) {
 		form.Set("version", fmt.Sprint(c.version()))
 		return c.post("/admin/key", form)
 	}
-	contains(t, press(url.Values{"action": {"generate"}}), 200, "Your new key") // and lost
+	contains(t, press(url.Values{"action": {"generate"}}), 200, "Your new secret") // and lost
 	page := c.get("/admin/key")
 	contains(t, page, 200, "<code>"+fingerprint(secret)+"</code>", "by <bdi>root@example.com</bdi>", "2 sign-ins in the last 24 hours", "never used")
 	if strings.Contains(page.body, secret) {
