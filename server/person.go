@@ -73,6 +73,7 @@ func (s *Server) handleHome(c echo.Context) error {
 	if p != nil {
 		err = s.fillHome(r, &page, p)
 	} else {
+		s.web.WarnStrayToken(r, r.URL.Path, r.URL.RawQuery)
 		page.Passkey, err = s.local.PasskeyAlone(r.Context(), site)
 	}
 	if err != nil {

@@ -150,6 +150,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case ok:
 		s.serveOwn(w, web.Unprefixed(site.Config, r), id)
 	case r.URL.Path == "/": // where a sign-in ends that names no page, and no app stands here
+		s.web.WarnStrayToken(r, r.URL.Path, r.URL.RawQuery)
 		http.Redirect(w, r, site.Path("/"), http.StatusFound)
 	default:
 		s.web.ServeRefusal(w, r, sso.NotFound)

@@ -252,6 +252,7 @@ func (g *Gate) sendToSignIn(w http.ResponseWriter, r *http.Request, s *settings,
 		return
 	}
 	path, query, asks := strings.Cut(want.uri, "?")
+	g.web.WarnStrayToken(r, path, query)
 	if query = s.withoutBearer(query); asks && query != "" { // SECURITY B5
 		path += "?" + query
 	}

@@ -43,6 +43,7 @@ func (g *Gate) RequireSignIn(groups ...string) func(next http.Handler) http.Hand
 			case sso.CodeOf(err) == sso.NotSignedIn && web.WantsPage(r.Method, r.Header):
 				s := g.settings.Load()
 				s.Begin(w.Header(), r)
+				g.web.WarnStrayToken(r, r.URL.Path, r.URL.RawQuery)
 				http.Redirect(w, r, s.signInPath(r), http.StatusFound)
 			default:
 				s := g.settings.Load()

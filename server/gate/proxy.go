@@ -88,6 +88,7 @@ func (g *Gate) ReverseProxy(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		g.pass(w, r, s, e, rule)
 	case sso.CodeOf(err) == sso.NotSignedIn && web.WantsPage(r.Method, r.Header):
+		g.web.WarnStrayToken(r, r.URL.Path, r.URL.RawQuery)
 		http.Redirect(w, r, s.signInPath(r), http.StatusFound)
 	default:
 		g.refuseApp(w, r, s, s.wantedHere(r), err)

@@ -199,6 +199,9 @@ func (web *Web) LogRefusal(r *http.Request, status int, code sso.Code, ref, id s
 	case code == sso.SignInCircle: // nobody can sign in until the product's page is mended
 		level = web.Log.WarnContext
 	}
+	if code == sso.NotFound {
+		web.WarnStrayToken(r, asked(r).Path, asked(r).RawQuery)
+	}
 	fields := []any{"code", code, "reference", ref, "status", status, "reason", sso.Reason(err),
 		"method", r.Method, "path", sso.ShownPath(asked(r).Path), "peer", web.Site().Peer(r), "request_id", id}
 	if o, ok := errors.AsType[accountError](err); ok {
