@@ -163,10 +163,30 @@ func TestFirstStartWithAPasskey(t *testing.T) {
 	}
 }
 
-// Without password sign-in the first administrator comes another way.
-func TestNoSetUpWithoutPasswords(t *testing.T) {
-	b := start(t, "ENABLE_PASSWORD_LOGIN=false")
-	b.browser().get("/auth/setup").want(t, 404, "")
+// Without password sign-in the first administrator has a passkey. Where there are none either, the page says what to do.
+func TestSetUpWithoutPasswords(t *testing.T) {
+	b := start(t, "ENABLE_PASSWORD_LOGIN=false", "SITE_URL=http://localhost:$PORT")
+	secret := b.setupSecret()
+	c, k := b.browser(), &softKey{}
+	resp := c.get("/auth/setup", page)
+	if !strings.Contains(resp.body, `data-passkey="setup"`) || strings.Contains(resp.body, `type="password"`) || strings.Contains(resp.body, `action="/auth/setup"`) {
+		t.Errorf("got %d %s, want a passkey's button alone", resp.StatusCode, resp.body)
+	}
+	c.send("POST", "/auth/setup", form("secret", secret, "email", "root@example.com", "password", goodPassword, "again", goodPassword)).want(t, 404, "")
+	_, out := c.json("/auth/setup/passkey", map[string]any{"secret": secret, "email": "root@example.com"})
+	made := k.make(t, out["publicKey"].(map[string]any), b.url, spoil{})
+	if resp, _ := c.json("/auth/setup/passkey/add", map[string]any{"secret": secret, "email": "root@example.com", "credential": made}); resp.StatusCode != 200 {
+		t.Fatalf("got %d %s", resp.StatusCode, resp.body)
+	}
+	again := b.browser()
+	if resp := again.usePasskey(k, signInPath, spoil{}); resp.StatusCode != 200 || again.who()["is_superuser"] != true {
+		t.Errorf("sign in: got %d %s", resp.StatusCode, resp.body)
+	}
+
+	b = start(t, "ENABLE_PASSWORD_LOGIN=false", "SITE_URL=http://127.0.0.1:$PORT")
+	if resp := b.browser().get("/auth/setup", page); !strings.Contains(resp.body, "ssobridge users create") || strings.Contains(resp.body, "<form") {
+		t.Errorf("without either: got %d %s", resp.StatusCode, resp.body)
+	}
 	if link, err := b.srv.SetupLink(t.Context()); link != "" || err != nil {
 		t.Errorf("link: got %q, %v; want none", link, err)
 	}

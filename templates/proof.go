@@ -10,6 +10,7 @@ import (
 type Setup struct {
 	Layout
 	MinCharacters int  // of a password
+	NoPassword    bool // password sign-in is off
 	Passkey       bool // instead of a password, offer to make a passkey
 
 	// After a failure:
@@ -24,13 +25,15 @@ func (s Setup) Faults() Faults { return faults("", s.Fields()...) }
 
 // Fields are the inputs, in order.
 func (s Setup) Fields() []Field {
-	return []Field{
+	fields := []Field{
 		{Name: "secret", Label: "Set-up secret", Type: "text", Value: s.Secret, Error: s.SecretError, Autocomplete: "off", Required: true,
 			Help: "The end of the link that the bridge wrote to its log, or the whole link."},
 		{Name: "email", Label: "Your e-mail", Type: "email", Value: s.Email, Error: s.EmailError, Autocomplete: "username", Required: true},
-		newPasswordField("password", s.PasswordError, s.MinCharacters),
-		againField(s.AgainError),
 	}
+	if s.NoPassword {
+		return fields
+	}
+	return append(fields, newPasswordField("password", s.PasswordError, s.MinCharacters), againField(s.AgainError))
 }
 
 // PasskeyButton makes the administrator with a passkey.

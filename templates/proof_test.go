@@ -12,6 +12,8 @@ func proofSamples() []sample {
 	}
 	return []sample{
 		{"set up", Setup{Layout: acme, MinCharacters: 15, Passkey: true}},
+		{"set up without passwords", Setup{Layout: acme, NoPassword: true, Passkey: true}},
+		{"set up without either", Setup{Layout: acme, NoPassword: true}},
 		{"set up failed", Setup{Layout: acme, MinCharacters: 15, Secret: "abc", Email: "ada", SecretError: "That is not the set-up secret.",
 			EmailError: "Not an e-mail address.", PasswordError: "The password has 3 characters.", AgainError: "The two are not the same."}},
 		{"password", Password{Layout: acme, Person: ada, MinCharacters: 15}},

@@ -40,7 +40,7 @@ func (o *opened) warnWithoutAdministrator(ctx context.Context) error {
 	case err != nil && !errors.Is(err, sso.Forbidden):
 		return databaseError(err)
 	}
-	o.log.WarnContext(ctx, "there is no administrator, and ENABLE_PASSWORD_LOGIN is off: make one who signs in through the identity provider with "+
+	o.log.WarnContext(ctx, "there is no administrator, ENABLE_PASSWORD_LOGIN is off, and passkeys do not work at SITE_URL (they need https and a host name): make one who signs in through the identity provider with "+
 		`"ssobridge users create EMAIL --group Administrators", or map a group of it to Administrators in JWT_GROUP_MAPPINGS and turn JWT_GROUP_SYNC on`)
 	return nil
 }

@@ -30,13 +30,13 @@ type setupStore interface {
 }
 
 // SetupLink returns the link that makes the first administrator, the same at each start until it was used; "" when there
-// is an administrator, or when passwords are off, since what it makes could not sign in.
+// is an administrator, or where what it makes could not sign in: without passwords and without passkeys.
 //
 // The secret stands in the fragment, which browsers do not send: neither a proxy's log nor a Referer has it. Whoever reads
 // the link can become the administrator, so it belongs into the log of the program and nowhere else.
 func (s *Local) SetupLink(ctx context.Context) (string, error) {
 	site := s.web.Site()
-	if !site.Config.EnablePasswordLogin {
+	if !site.Config.EnablePasswordLogin && !site.PasskeysPossible() {
 		return "", nil
 	}
 	secret, err := s.store.SetupSecret(ctx, sso.NewSessionID()) // 256 bits
@@ -52,16 +52,18 @@ func (s *Local) SetupLink(ctx context.Context) (string, error) {
 // handleSetupPage is GET /auth/setup. With an administrator there is no such page (SECURITY F7).
 func (s *setup) handleSetupPage(c echo.Context) error {
 	site := s.local.web.Site()
-	if err := s.setupOpen(c, site); err != nil {
+	if err := s.setupOpen(c); err != nil {
 		return err
 	}
-	return s.local.web.Page(c.Response(), http.StatusOK, templates.Setup{Layout: s.local.web.Layout(site), MinCharacters: password.MinCharacters, Passkey: site.PasskeysPossible()})
+	return s.local.web.Page(c.Response(), http.StatusOK, s.page(site))
 }
 
-func (s *setup) setupOpen(c echo.Context, site *web.Site) error {
-	if !site.Config.EnablePasswordLogin {
-		return sso.NotFound
-	}
+func (s *setup) page(site *web.Site) templates.Setup {
+	return templates.Setup{Layout: s.local.web.Layout(site), MinCharacters: password.MinCharacters,
+		NoPassword: !site.Config.EnablePasswordLogin, Passkey: site.PasskeysPossible()}
+}
+
+func (s *setup) setupOpen(c echo.Context) error {
 	if err := s.local.store.CheckSetup(c.Request().Context(), ""); err != nil && !errors.Is(err, sso.Forbidden) {
 		return err
 	}
@@ -72,8 +74,11 @@ func (s *setup) setupOpen(c echo.Context, site *web.Site) error {
 // that guesses need no throttle; it is looked at before anything costly.
 func (s *setup) handleSetup(c echo.Context) error {
 	site, r := s.local.web.Site(), c.Request()
-	if err := s.setupOpen(c, site); err != nil {
+	if err := s.setupOpen(c); err != nil {
 		return err
+	}
+	if !site.Config.EnablePasswordLogin { // the page has no such form
+		return fmt.Errorf("password sign-in is off: %w", sso.NotFound)
 	}
 	values, err := web.BodyOf(r)
 	if err != nil {
@@ -81,7 +86,8 @@ func (s *setup) handleSetup(c echo.Context) error {
 	}
 	secret := setupSecret(values.Get("secret"))
 	a := sso.Account{Email: strings.TrimSpace(values.Get("email"))}
-	page := templates.Setup{Layout: s.local.web.Layout(site), MinCharacters: password.MinCharacters, Passkey: site.PasskeysPossible(), Secret: sso.Truncate(secret, 100), Email: sso.Truncate(a.Email, 254)}
+	page := s.page(site)
+	page.Secret, page.Email = sso.Truncate(secret, 100), sso.Truncate(a.Email, 254)
 	switch err := s.checkSetup(r, site, secret); {
 	case errors.Is(err, sso.Forbidden):
 		page.SecretError = wrongSecret
@@ -202,7 +208,7 @@ func (s *setup) setupPasskey(c echo.Context, site *web.Site) (*webauthn.WebAuthn
 		return nil, sso.Account{}, passkeyInput{}, err
 	}
 	r := c.Request()
-	if err := s.setupOpen(c, site); err != nil {
+	if err := s.setupOpen(c); err != nil {
 		return fail(err)
 	}
 	w, err := authn(site)
