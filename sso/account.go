@@ -43,8 +43,8 @@ func (a Account) Attributes() map[string]string {
 
 // CheckName refuses a first or last name longer than what a sign-in keeps of one.
 func CheckName(name string) error {
-	if len(name) > maxName {
-		return fmt.Errorf("a name has at most %d bytes", maxName)
+	if len(name) > MaxName {
+		return fmt.Errorf("a name has at most %d bytes", MaxName)
 	}
 	return nil
 }
