@@ -375,7 +375,8 @@ func TestLooksDoNotSignIn(t *testing.T) {
 	c.get(path, "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Sec-Fetch-Site: cross-site").want(t, 302, "/") // not used up
 }
 
-// SECURITY B1, B2, B4, through the front door; the oracle over many disguises is in cmd/ssobridge/interop.
+// SECURITY B1, B2, B4, through the front door. The rules are proved in package sso; the oracle over many disguises is in
+// cmd/ssobridge/interop.
 func TestReturnTo(t *testing.T) {
 	b := start(t, "ALLOWED_ORIGINS=https://app.example,https://other.example:8443")
 	n := 0
@@ -385,28 +386,12 @@ func TestReturnTo(t *testing.T) {
 		return c.get("/auth/sso?jwt=" + b.token(claims{"n": n}) + "&return_to=" + url.QueryEscape(value))
 	}
 	for value, want := range map[string]string{
-		"/":                              "/",
-		"/a/b%20c":                       "/a/b%20c",
-		"/ü":                             "/%C3%BC",
-		"/question/1?x=1&y=%2F%2F#f":     "/question/1?x=1&y=%2F%2F#f",
-		"/collection/2":                  "/collection/2",
-		"/q?x=a|b":                       "/q?x=a%7Cb",
-		b.url + "/x?y#z":                 "/x?y#z",
-		"https://app.example":            "https://app.example/",
-		"https://APP.example/x":          "https://app.example/x",
-		"https://app.example:443/x":      "https://app.example/x",
+		"": "/", "/ü?x=1&y=%2F%2F#f": "/%C3%BC?x=1&y=%2F%2F#f", b.url + "/x?y#z": "/x?y#z", "https://APP.example:443/x": "https://app.example/x",
 		"https://other.example:8443/x?y": "https://other.example:8443/x?y",
-		"":                               "/",
 	} {
 		try(value).want(t, 302, want)
 	}
-	for _, value := range []string{
-		"//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example", "https://evil.example",
-		"https:/evil.example", "https:evil.example", "javascript:alert(1)", "data:text/html,x", "http://app.example/",
-		"https://app.example:8443/", "https://app.example@evil.example/", "https://evil@app.example/", "https://app.example.evil/",
-		"https://goodapp.example/", b.url + "//evil.example", "/a\r\nX: y", "/a b", "/\x00", "ftp://app.example/", "//app.example/x",
-		"https://app.example%2eevil/", "https://ａpp.example/", "/" + strings.Repeat("a", 7000),
-	} {
+	for _, value := range []string{"//evil.example", "/\\evil.example", "https://app.example:8443/", "javascript:alert(1)", "/a\r\nX: y"} {
 		try(value).want(t, 400, "")
 	}
 	before := b.sessions()

@@ -1,0 +1,170 @@
+package sso_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// Who may sign in (SECURITY E2, E8): each row against each policy of one switch more.
+func TestAdmit(t *testing.T) {
+	known := &sso.Account{ID: 7, Active: true}
+	withPassword := &sso.Account{ID: 7, Active: true, HasPassword: true}
+	gone := &sso.Account{ID: 7}
+	closed, open := sso.Policy{SiteName: "Example"}, sso.Policy{Provision: true}
+	for _, tt := range []struct {
+		name         string
+		policy       sso.Policy
+		found        *sso.Account
+		otherSubject bool
+		want         sso.Admission
+		code         sso.Code
+	}{
+		{"new", open, nil, false, sso.AdmitNew, ""},
+		{"new, provisioning off", closed, nil, false, 0, sso.ProvisioningOff},
+		{"known", closed, known, false, sso.AdmitKnown, ""},
+		{"somebody else's", open, known, true, 0, sso.LinkRefused},
+		{"with a password", open, withPassword, false, 0, sso.LinkRefused},
+		{"with a password, linked", sso.Policy{LinkPasswordAccounts: true}, withPassword, false, sso.AdmitKnown, ""},
+		{"deactivated", open, gone, false, 0, sso.AccountDisabled},
+		{"deactivated, comes back", sso.Policy{Provision: true, Reactivate: true}, gone, false, sso.AdmitReactivated, ""},
+		{"deactivated, may not come back", sso.Policy{Reactivate: true}, gone, false, 0, sso.ProvisioningOff},
+		{"deactivated, somebody else's", sso.Policy{Provision: true, Reactivate: true}, gone, true, 0, sso.LinkRefused},
+		{"the zero policy", sso.Policy{}, nil, false, 0, sso.ProvisioningOff},
+	} {
+		got, err := tt.policy.Admit(tt.found, sso.Identity{Email: "ada@example.com"}, tt.otherSubject)
+		if got != tt.want || sso.CodeOf(err) != tt.code {
+			t.Errorf("%s: got %v, %v, want %v, %q", tt.name, got, err, tt.want, tt.code)
+		}
+		if tt.code == sso.ProvisioningOff && sso.PublicValue(err) != tt.policy.SiteName {
+			t.Errorf("%s: the person reads %q", tt.name, sso.PublicValue(err))
+		}
+	}
+	if sso.PublicValue(sso.Conflict) != "" {
+		t.Error("a code alone has a public value")
+	}
+}
+
+func TestUpdated(t *testing.T) {
+	first, last := "Ada\x00", "Lovelace"
+	said := sso.Identity{Provider: "b", Email: "ADA@new.example", FirstName: &first, LastName: &last, Attributes: map[string]string{"dept": "x\n"}}
+	before := sso.Account{ID: 7, Email: "ada@old.example", Own: map[string]string{"a": "b"}, CreatedAt: morning, Source: "a"}
+	want := sso.Account{ID: 7, Email: "ADA@new.example", FirstName: "Ada", LastName: "Lovelace", Source: "b", Synced: map[string]string{"dept": "x"},
+		Own: before.Own, CreatedAt: morning, LastLogin: morning.Add(time.Hour)}
+	if diff := cmp.Diff(want, said.Updated(&before, sso.AdmitKnown, false, morning.Add(time.Hour))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if a := said.Updated(&before, sso.AdmitReactivated, true, morning); a.Email != "ada@old.example" || !a.Active {
+		t.Errorf("reactivated, with its e-mail kept: got %+v", a)
+	}
+	before.Email = "ada@NEW.example" // the first spelling stays
+	if a := said.Updated(&before, sso.AdmitKnown, false, morning); a.Email != "ada@NEW.example" || a.Active {
+		t.Errorf("got %+v", a)
+	}
+}
+
+func TestAccount(t *testing.T) {
+	a := sso.Account{Email: "ada@example.com", Synced: map[string]string{"a": "1", "b": "1"}, Own: map[string]string{"b": "2"}}
+	if a.CommonName() != "ada@example.com" || a.Attributes()["a"] != "1" || a.Attributes()["b"] != "2" {
+		t.Errorf("got %q, %v", a.CommonName(), a.Attributes())
+	}
+	a.LastName = "Lovelace"
+	if a.CommonName() != "Lovelace" {
+		t.Errorf("got %q", a.CommonName())
+	}
+}
+
+// SECURITY D2: an id has one spelling, and nothing else is one.
+func TestSessionID(t *testing.T) {
+	id := sso.NewSessionID()
+	if other := sso.NewSessionID(); id == other || len(id) != 43 {
+		t.Errorf("got %q, %q", id, other)
+	}
+	if _, ok := sso.HashSessionID(id); !ok {
+		t.Errorf("%q is none", id)
+	}
+	for _, bad := range []string{"", id[:42], id + "A", "!" + id[1:], id[:42] + "B", id[:42] + "=", strings.Repeat("\n", 43)} {
+		if _, ok := sso.HashSessionID(bad); ok {
+			t.Errorf("%q is one", bad)
+		}
+	}
+}
+
+func TestSessionLives(t *testing.T) {
+	s := sso.Session{CreatedAt: morning, ExpiresAt: morning.Add(time.Hour)}
+	for _, tt := range []struct {
+		idle, max time.Duration
+		used, at  time.Duration
+		want      bool
+	}{
+		{0, time.Hour, 0, 59 * time.Minute, true}, {0, 2 * time.Hour, 0, time.Hour, false}, {0, time.Minute, 0, time.Minute, false},
+		{time.Minute, time.Hour, 0, 59 * time.Second, true}, {time.Minute, time.Hour, 0, time.Minute, false},
+		{time.Minute, 2 * time.Hour, time.Hour, time.Hour, false},
+	} {
+		if got := (sso.SessionPolicy{MaxAge: tt.max, Idle: tt.idle}).Live(s, morning.Add(tt.used), morning.Add(tt.at)); got != tt.want {
+			t.Errorf("%+v: got %v", tt, got)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, name := range []string{"metabase", "standard", "strict"} {
+		if p, err := sso.ParseProfile(name); err != nil || string(p) != name {
+			t.Errorf("%s: got %q, %v", name, p, err)
+		}
+	}
+	for _, name := range []string{"off", "state", "pkce"} {
+		if b, err := sso.ParseBinding(name); err != nil || string(b) != name {
+			t.Errorf("%s: got %q, %v", name, b, err)
+		}
+	}
+	_, err1 := sso.ParseProfile("Strict")
+	_, err2 := sso.ParseBinding("")
+	if err1 == nil || err2 == nil {
+		t.Errorf("got %v, %v", err1, err2)
+	}
+	if a, b := (sso.GroupRef{ID: 7}), (sso.GroupRef{Name: "x"}); a.String() != "7" || b.String() != "x" {
+		t.Errorf("got %s, %s", a, b)
+	}
+	if a, b := sso.NewReference(), sso.NewReference(); a == b || len(a) != 8 {
+		t.Errorf("references: got %q, %q", a, b)
+	}
+	if a, b := sso.PasskeyProof("a"), sso.PasskeyProof("b"); a == b || !strings.HasPrefix(a, "passkey:") {
+		t.Errorf("proofs: got %q, %q", a, b)
+	}
+}
+
+func TestPageSize(t *testing.T) {
+	for limit, want := range map[int]int{-1: 50, 0: 50, 1: 1, 500: 500, 501: 500} {
+		if got := (sso.Page{Limit: limit}).Size(); got != want {
+			t.Errorf("%d: got %d, want %d", limit, got, want)
+		}
+	}
+}
+
+func TestTexts(t *testing.T) {
+	if got := sso.Shorten("a\nbüü", 4); got != "a b…" {
+		t.Errorf("got %q", got)
+	}
+	if got := sso.Truncate("ü", 1); got != "" {
+		t.Errorf("got %q", got)
+	}
+	if got := sso.Shorten("ab", 2); got != "ab" {
+		t.Errorf("got %q", got)
+	}
+	if got := sso.ReasonsMarkdown(); !strings.Contains(got, "`token_replayed`") {
+		t.Errorf("got %s", got)
+	}
+	if sso.Reason(nil) != "" || sso.Reason(sso.Conflict) != "" || sso.EventKind("odd").Words() != "odd" {
+		t.Error("a reason where there is none")
+	}
+	for _, bad := range []string{"", " a", "a,b", "administrators", strings.Repeat("a", 255)} {
+		if sso.CheckGroupName(bad) == nil {
+			t.Errorf("a group may be called %.20q", bad)
+		}
+	}
+}
