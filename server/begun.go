@@ -51,11 +51,20 @@ func (s *relyingParty) begunOf(r *http.Request, site *web.Site) (all begun) {
 func (s *relyingParty) keepBegun(w http.ResponseWriter, site *web.Site, all begun) {
 	name := begunCookieName(site)
 	if len(all) == 0 {
-		http.SetCookie(w, site.LaxCookie(name, "", -1))
+		http.SetCookie(w, begunCookie(site, name, "", -1))
 		return
 	}
 	sealed := s.web.SealCookie(name, all[max(0, len(all)-maxBegun):])
-	http.SetCookie(w, site.LaxCookie(name, sealed, int(begunLifetime.Seconds())))
+	http.SetCookie(w, begunCookie(site, name, sealed, int(begunLifetime.Seconds())))
+}
+
+// begunCookie is kept wherever the session's cookie is: in a frame of another site, who keeps one keeps both.
+func begunCookie(site *web.Site, name, value string, maxAge int) *http.Cookie {
+	c := site.LaxCookie(name, value, maxAge)
+	if site.Cookie.SameSite == http.SameSiteNoneMode {
+		c.SameSite = http.SameSiteNoneMode
+	}
+	return c
 }
 
 func (all begun) without(drop func(beginning) bool) begun {

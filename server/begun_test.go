@@ -84,6 +84,19 @@ func TestSpentTokenWithoutCookies(t *testing.T) {
 	}
 }
 
+// Two frames of another site may bring one token: the cookie that counts is kept where the session's is.
+func TestSpentTokenInAFrame(t *testing.T) {
+	for mode, want := range map[string]http.SameSite{"none": http.SameSiteNoneMode, "lax": http.SameSiteLaxMode, "strict": http.SameSiteLaxMode} {
+		b := start(t, "SITE_URL=https://bridge.example", "SESSION_COOKIE_SAMESITE="+mode)
+		tok := b.token(nil)
+		b.browser().get("/auth/sso?jwt=" + tok)
+		resp := b.browser().get("/auth/sso?jwt="+tok, "Accept: text/html", "Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe")
+		if all := resp.Cookies(); len(all) != 1 || all[0].SameSite != want || !strings.HasSuffix(all[0].Name, "begun") {
+			t.Errorf("%s: got %v", mode, all)
+		}
+	}
+}
+
 // Twenty tabs of one browser, restored after the session's end, all bring the same token: each lands on its own page.
 func TestTwentyTabsWithOneToken(t *testing.T) {
 	for _, binding := range []string{"off", "state"} {
