@@ -39,7 +39,7 @@ type Store interface {
 	overviewStore
 	tryStore
 	mappingStore
-	keyStore
+	admin.SecretStore
 	peopleStore
 	groupStore
 	memberStore
@@ -135,8 +135,8 @@ type page struct {
 func (a *Admin) pages() []page {
 	return slices.Concat(
 		a.overviewPages(),
-		a.settingPages(),
-		a.keyPages(),
+		settingArea{a.Options}.pages(),
+		keyArea{a.Options}.pages(),
 		a.tryPages(),
 		mappingArea{a.Options}.pages(),
 		a.peoplePages(),
@@ -150,8 +150,8 @@ func (a *Admin) pages() []page {
 func (a *Admin) operations() []operation {
 	return slices.Concat(
 		a.overviewOperations(),
-		a.settingOperations(),
-		a.keyOperations(),
+		settingArea{a.Options}.operations(),
+		keyArea{a.Options}.operations(),
 		a.tryOperations(),
 		mappingArea{a.Options}.operations(),
 		a.peopleOperations(),

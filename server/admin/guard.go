@@ -41,7 +41,11 @@ func (a *Admin) guard(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		c.Set(principalKey, p)
-		return readable(next(c))
+		err = next(c)
+		if errors.Is(err, admin.ErrProofNeeded) { // which knows no PATH_PREFIX
+			err = a.proofNeeded()
+		}
+		return readable(err)
 	}
 }
 

@@ -2,13 +2,10 @@ package admin
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,24 +15,36 @@ import (
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-func (a *Admin) keyPages() []page {
+// keyArea shows and changes the shared secrets.
+type keyArea struct {
+	Options
+}
+
+// domain is what may be done.
+func (a keyArea) domain() admin.Secrets {
+	return admin.Secrets{Store: a.Store, Save: a.Settings.Save, Saved: func(ctx context.Context) ([]string, error) {
+		cfg, _, err := a.Settings.Current(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return cfg.JWTSharedSecrets, nil
+	}}
+}
+
+func (a keyArea) pages() []page {
 	return []page{
 		{http.MethodGet, "/key", a.keyPage},
 		{http.MethodPost, "/key", a.keyForm},
 	}
 }
 
-func (a *Admin) keyOperations() []operation {
+func (a keyArea) operations() []operation {
 	return []operation{
 		op("GET", "/signing-key", "getSigningKey", "How many shared secrets are accepted; never the secrets", a.signingKey),
 		op("POST", "/signing-key", "addSigningKey", "Put a new shared secret in front; the ones before go on working", a.addKey),
 		op("POST", "/signing-key/retire", "retireSigningKeys", "Accept the current shared secret only", a.retireKeys),
 		op("DELETE", "/signing-key/{key}", "removeSigningKey", "Accept one of the shared secrets no more", a.removeKey),
 	}
-}
-
-type keyStore interface {
-	KeyUse(ctx context.Context, id string, since time.Time) (sso.KeyUse, error)
 }
 
 type signingKey struct {
@@ -54,10 +63,7 @@ type oneKey struct {
 	MadeBy   string     `json:"made_by"`
 }
 
-// inUse is how far back a sign-in says that a key is in use.
-const inUse = 24 * time.Hour
-
-func (a *Admin) signingKey(c *call, _ nothing) (signingKey, error) {
+func (a keyArea) signingKey(c *call, _ nothing) (signingKey, error) {
 	ctx := c.Request().Context()
 	cfg, version, err := a.Settings.Current(ctx)
 	if err != nil {
@@ -66,37 +72,13 @@ func (a *Admin) signingKey(c *call, _ nothing) (signingKey, error) {
 	source := cfg.Source(sharedSecret)
 	k := signingKey{version, len(cfg.JWTSharedSecrets), source.String(), source.Fixed(), []oneKey{}}
 	for _, secret := range cfg.JWTSharedSecrets {
-		use, err := a.Store.KeyUse(ctx, sso.SecretID(secret), a.Now().Add(-inUse))
+		use, err := a.Store.KeyUse(ctx, sso.SecretID(secret), a.Now().Add(-admin.InUse))
 		if err != nil {
 			return signingKey{}, err
 		}
-		k.Secrets = append(k.Secrets, oneKey{keyName(secret), use.SignIns, timeOrNull(use.LastUsed), timeOrNull(use.MadeAt), use.MadeBy})
+		k.Secrets = append(k.Secrets, oneKey{admin.SecretName(secret), use.SignIns, timeOrNull(use.LastUsed), timeOrNull(use.MadeAt), use.MadeBy})
 	}
 	return k, nil
-}
-
-// keyName is the fingerprint alone.
-func keyName(secret string) string { return strings.TrimPrefix(sso.SecretID(secret), "secret ") }
-
-// unused refuses to drop shared secrets by which more people signed in within the last day than was confirmed: they would
-// fail from now on (SECURITY G8).
-func (a *Admin) unused(ctx context.Context, before, after []string, confirmed int) error {
-	n := 0
-	for _, secret := range before {
-		if slices.Contains(after, secret) {
-			continue
-		}
-		use, err := a.Store.KeyUse(ctx, sso.SecretID(secret), a.Now().Add(-inUse))
-		if err != nil {
-			return err
-		}
-		n += use.SignIns
-	}
-	if n <= confirmed {
-		return nil
-	}
-	problem := fmt.Sprintf("%d sign-ins of the last 24 hours used what would be refused from now on; if your product has changed its secret since, confirm sign_ins %d", n, n)
-	return &Refusal{Err: fmt.Errorf("%s: %w: %w", problem, admin.ErrNotConfirmed, sso.Invalid), Fields: map[string]string{"sign_ins": problem}}
 }
 
 type newKey struct {
@@ -112,32 +94,13 @@ type addedKey struct {
 	Generated string `json:"generated,omitempty" doc:"the generated secret, this once and never again"`
 }
 
-// addKey puts a key in front. The ones before stay, so that no login fails while the identity provider changes to the new
-// one (SECURITY F4).
-func (a *Admin) addKey(c *call, in newKey) (addedKey, error) {
-	out := addedKey{}
+func (a keyArea) addKey(c *call, in newKey) (out addedKey, err error) {
 	if in.Secret == "" {
-		out.Generated = generateSecret()
+		out.Generated = admin.GenerateSecret()
 		in.Secret = out.Generated
 	}
-	cfg, _, err := a.Settings.Current(c.Request().Context())
-	if err != nil {
-		return out, err
-	}
-	secrets := []string{in.Secret}
-	if !in.Replace {
-		secrets = append(secrets, slices.DeleteFunc(slices.Clone(cfg.JWTSharedSecrets), func(s string) bool { return s == in.Secret })...)
-	}
-	out.Keys = len(secrets)
-	out.Version, err = a.saveKeys(c, cfg.JWTSharedSecrets, secrets, in.Version, in.SignIns)
+	out.Keys, out.Version, err = a.domain().Add(c.Request().Context(), c.actor(), in.Secret, in.Replace, admin.SecretEdit{Version: in.Version, SignIns: in.SignIns})
 	return out, err
-}
-
-// generateSecret makes a key of 256 bits, which survives being copied by hand (SECURITY F1).
-func generateSecret() string {
-	var b [32]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }
 
 type retiredKeys struct {
@@ -145,16 +108,8 @@ type retiredKeys struct {
 	SignIns int   `json:"sign_ins,omitempty" doc:"how many sign-ins of the last 24 hours may have used the older ones; more are refused"`
 }
 
-// retireKeys keeps the first key only.
-func (a *Admin) retireKeys(c *call, in retiredKeys) (addedKey, error) {
-	cfg, _, err := a.Settings.Current(c.Request().Context())
-	if err != nil {
-		return addedKey{}, err
-	}
-	if len(cfg.JWTSharedSecrets) < 2 {
-		return addedKey{}, &Refusal{Err: fmt.Errorf("there is no older secret to remove: %w", sso.Invalid)}
-	}
-	version, err := a.saveKeys(c, cfg.JWTSharedSecrets, cfg.JWTSharedSecrets[:1], in.Version, in.SignIns)
+func (a keyArea) retireKeys(c *call, in retiredKeys) (addedKey, error) {
+	version, err := a.domain().Retire(c.Request().Context(), c.actor(), admin.SecretEdit{Version: in.Version, SignIns: in.SignIns})
 	return addedKey{Version: version, Keys: 1}, err
 }
 
@@ -164,41 +119,12 @@ type removedKey struct {
 	SignIns int    `query:"sign_ins" doc:"how many sign-ins of the last 24 hours may have used it; more are refused"`
 }
 
-// removeKey takes one key out, such as one that was made and lost. The last one stays: without it nobody could sign in.
-func (a *Admin) removeKey(c *call, in removedKey) (addedKey, error) {
-	if err := c.notRecent(); err != nil {
-		return addedKey{}, err
-	}
-	cfg, _, err := a.Settings.Current(c.Request().Context())
-	if err != nil {
-		return addedKey{}, err
-	}
-	left := slices.DeleteFunc(slices.Clone(cfg.JWTSharedSecrets), func(s string) bool { return keyName(s) == in.Key })
-	switch {
-	case len(left) == len(cfg.JWTSharedSecrets):
-		return addedKey{}, &Refusal{Err: fmt.Errorf("there is no shared secret %q: %w", in.Key, sso.NotFound)}
-	case len(left) == 0:
-		return addedKey{}, &Refusal{Err: fmt.Errorf("this is the only shared secret: make another first: %w", sso.Invalid)}
-	}
-	version, err := a.saveKeys(c, cfg.JWTSharedSecrets, left, in.Version, in.SignIns)
-	return addedKey{Version: version, Keys: len(left)}, err
+func (a keyArea) removeKey(c *call, in removedKey) (addedKey, error) {
+	n, version, err := a.domain().Remove(c.Request().Context(), c.actor(), in.Key, admin.SecretEdit{Version: in.Version, SignIns: in.SignIns})
+	return addedKey{Version: version, Keys: n}, err
 }
 
-func (a *Admin) saveKeys(c *call, before, secrets []string, version int64, confirmed int) (int64, error) {
-	if err := c.notRecent(); err != nil {
-		return 0, err
-	}
-	if err := a.unused(c.Request().Context(), before, secrets, confirmed); err != nil {
-		return 0, err
-	}
-	text, err := secretsText(secrets)
-	if err != nil {
-		return 0, err
-	}
-	return a.save(c, map[string]*string{sharedSecret: &text}, version)
-}
-
-func (a *Admin) keyPage(c *call) error {
+func (a keyArea) keyPage(c *call) error {
 	p, err := a.keyTemplate(c)
 	if err != nil {
 		return err
@@ -206,7 +132,7 @@ func (a *Admin) keyPage(c *call) error {
 	return c.render(http.StatusOK, p)
 }
 
-func (a *Admin) keyTemplate(c *call) (templates.AdminKey, error) {
+func (a keyArea) keyTemplate(c *call) (templates.AdminKey, error) {
 	k, err := a.signingKey(c, nothing{})
 	if err != nil {
 		return templates.AdminKey{}, err
@@ -231,7 +157,7 @@ func (a *Admin) keyTemplate(c *call) (templates.AdminKey, error) {
 
 // keyForm is POST /admin/key. A generated key is shown in the answer itself: it is kept nowhere where it could be read
 // again, so there is no page to redirect to.
-func (a *Admin) keyForm(c *call) error {
+func (a keyArea) keyForm(c *call) error {
 	form, err := c.form()
 	if err != nil {
 		return err
@@ -294,7 +220,7 @@ func confirmedSignIns(form url.Values) int {
 }
 
 // keyAgain shows the page with what was wrong. A key that was typed is not sent back.
-func (a *Admin) keyAgain(c *call, action string, cause error) error {
+func (a keyArea) keyAgain(c *call, action string, cause error) error {
 	fields, told := fieldsOf(cause)
 	conflict := errors.Is(cause, sso.Conflict)
 	if !told && !conflict {

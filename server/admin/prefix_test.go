@@ -182,6 +182,9 @@ func TestProgramsAreToldThePrefix(t *testing.T) {
 	if resp := old.send("PATCH", prefix+"/api/v1/settings", "application/json\n"+`{"values":{"JWT_PROFILE":"metabase"}}`); !strings.Contains(resp.body, prefix+"/auth/confirm") {
 		t.Errorf("a change without a proof: got %d %s, want it to name %s/auth/confirm", resp.StatusCode, resp.body, prefix)
 	}
+	if resp := old.send("POST", prefix+"/api/v1/groups", "application/json\n"+`{"name":"Sales"}`); !strings.Contains(resp.body, prefix+"/auth/confirm") {
+		t.Errorf("a group without a proof: got %d %s, want it to name %s/auth/confirm", resp.StatusCode, resp.body, prefix)
+	}
 	// A form that waits for a proof comes back to where it was sent.
 	resp := old.post(prefix+"/admin/key", url.Values{"action": {"generate"}, "version": {"0"}})
 	to, _ := url.Parse(resp.Header.Get("Location"))

@@ -85,7 +85,12 @@ func (c *call) notRecent() error {
 	if c.a.Host.Recent == nil || c.a.Host.Recent(c.Request()) {
 		return nil
 	}
-	at := c.a.path("/auth/confirm")
+	return c.a.proofNeeded()
+}
+
+// proofNeeded says where the proof is given.
+func (a *Admin) proofNeeded() error {
+	at := a.path("/auth/confirm")
 	return &Refusal{Err: sso.ProofNeeded.About(at, "this needs a recent proof of who you are: sign in again, or confirm it at %s, and repeat the request", at)}
 }
 

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,14 +23,19 @@ const (
 	groupMappings = "JWT_GROUP_MAPPINGS"
 )
 
-func (a *Admin) settingPages() []page {
+// settingArea shows and changes the settings that have no place of their own.
+type settingArea struct {
+	Options
+}
+
+func (a settingArea) pages() []page {
 	return []page{
 		{http.MethodGet, "/sign-in", a.settingsPage},
 		{http.MethodPost, "/sign-in", a.saveSettingsForm},
 	}
 }
 
-func (a *Admin) settingOperations() []operation {
+func (a settingArea) operations() []operation {
 	return []operation{
 		op("GET", "/settings", "getSettings", "Every setting, with its source; secrets are masked", a.settings),
 		op("PATCH", "/settings", "changeSettings", "Save settings; they are in force when the answer comes", a.changeSettings),
@@ -57,7 +61,7 @@ type settingEntry struct {
 	Secret     bool   `json:"secret"`
 }
 
-func (a *Admin) settings(c *call, _ nothing) (settingsList, error) {
+func (a settingArea) settings(c *call, _ nothing) (settingsList, error) {
 	cfg, version, err := a.Settings.Current(c.Request().Context())
 	if err != nil {
 		return settingsList{}, err
@@ -83,7 +87,7 @@ type savedVersion struct {
 	Version int64 `json:"version"`
 }
 
-func (a *Admin) changeSettings(c *call, in settingChanges) (savedVersion, error) {
+func (a settingArea) changeSettings(c *call, in settingChanges) (savedVersion, error) {
 	if _, changed := in.Values[sharedSecret]; changed {
 		if err := a.secretsUnused(c, in); err != nil {
 			return savedVersion{}, err
@@ -94,11 +98,11 @@ func (a *Admin) changeSettings(c *call, in settingChanges) (savedVersion, error)
 }
 
 // secretsUnused refuses to drop shared secrets that are in use. What is wrong with the new ones is said by whoever saves.
-func (a *Admin) secretsUnused(c *call, in settingChanges) error {
+func (a settingArea) secretsUnused(c *call, in settingChanges) error {
+	ctx := c.Request().Context()
 	if err := c.notRecent(); err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
 	cfg, _, err := a.Settings.Current(ctx)
 	if err != nil {
 		return err
@@ -107,11 +111,11 @@ func (a *Admin) secretsUnused(c *call, in settingChanges) error {
 	if err != nil {
 		return nil //nolint:nilerr // saving says it
 	}
-	return a.unused(ctx, cfg.JWTSharedSecrets, next.JWTSharedSecrets, in.SignIns)
+	return keyArea(a).domain().MayDrop(ctx, c.actor(), cfg.JWTSharedSecrets, next.JWTSharedSecrets, in.SignIns)
 }
 
 // save saves settings for this administrator.
-func (a *Admin) save(c *call, values map[string]*string, version int64) (int64, error) {
+func (a settingArea) save(c *call, values map[string]*string, version int64) (int64, error) {
 	if needsProof(values) {
 		if err := c.notRecent(); err != nil {
 			return 0, err
@@ -133,7 +137,7 @@ func sectionLabel(s *setting.Setting) string {
 // onPage reports whether a setting stands on the page of settings.
 func onPage(s *setting.Setting) bool { return s.Changeable && s.Page == "" }
 
-func (a *Admin) settingsPage(c *call) error {
+func (a settingArea) settingsPage(c *call) error {
 	cfg, version, err := a.Settings.Current(c.Request().Context())
 	if err != nil {
 		return err
@@ -143,7 +147,7 @@ func (a *Admin) settingsPage(c *call) error {
 
 // settingsForm is the page: what was typed (nil: nothing was) over what is in force, errors beside the fields, and notes
 // about what somebody else saved meanwhile.
-func (a *Admin) settingsForm(c *call, cfg *setting.Config, version int64, typed url.Values, wrong, notes map[string]string) templates.AdminSettings {
+func (a settingArea) settingsForm(c *call, cfg *setting.Config, version int64, typed url.Values, wrong, notes map[string]string) templates.AdminSettings {
 	p := templates.AdminSettings{AdminLayout: c.layout(templates.AdminSectionSignIn), Version: strconv.FormatInt(version, 10)}
 	for _, s := range setting.Table() {
 		if !onPage(s) {
@@ -195,7 +199,7 @@ func settingField(s *setting.Setting, cfg *setting.Config) templates.AdminSettin
 
 // saveSettingsForm saves what differs from what the form was made of. Fields that this administrator did not touch are
 // not saved, so that two who work at once do not undo each other's work.
-func (a *Admin) saveSettingsForm(c *call) error {
+func (a settingArea) saveSettingsForm(c *call) error {
 	form, err := c.form()
 	if err != nil {
 		return err
@@ -235,7 +239,7 @@ func typedText(text string) string {
 }
 
 // settingsAgain shows the form once more, with what was typed.
-func (a *Admin) settingsAgain(c *call, form url.Values, values map[string]*string, cause error) error {
+func (a settingArea) settingsAgain(c *call, form url.Values, values map[string]*string, cause error) error {
 	wrong, told := fieldsOf(cause)
 	conflict := errors.Is(cause, sso.Conflict)
 	if !conflict && !told {
@@ -273,9 +277,3 @@ func orNothing(text string) string {
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
-
-// secretsText writes shared secrets as the setting holds them.
-func secretsText(secrets []string) (string, error) {
-	raw, err := json.Marshal(secrets)
-	return string(raw), err
-}

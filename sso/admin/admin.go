@@ -1,7 +1,8 @@
 // Package admin is what an administrator may do. Each operation has a rule and leaves an event, and is the same for whoever
 // asks: a page, the API, or a command. It has no page, no SQL, and nothing of HTTP.
 //
-// [Mapping] says how sign-ins set groups, [Groups] are the groups themselves.
+// [Mapping] says how sign-ins set groups, [Groups] are the groups themselves, [Secrets] what tokens
+// may be signed with.
 package admin
 
 import (
@@ -20,7 +21,7 @@ type Actor struct {
 	Proved    bool // has proved a short while ago who they are (SECURITY G6); whoever has a shell has
 }
 
-// An action is something that is done to people, groups, sessions or the mapping.
+// An action is something that is done to people, groups, sessions, the mapping or the shared secrets.
 type action int
 
 const (
@@ -30,6 +31,7 @@ const (
 	emptyGroup
 	restoreGroup
 	saveMapping
+	changeSecrets
 )
 
 // needsProof says which actions need a recent proof of who the administrator is (SECURITY G6). What gives a person anything
@@ -38,7 +40,8 @@ const (
 func (action) needsProof() bool { return true }
 
 func (a action) kind() sso.EventKind {
-	if a == saveMapping {
+	switch a {
+	case saveMapping, changeSecrets:
 		return sso.EventSetting
 	}
 	return sso.EventGroup
