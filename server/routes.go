@@ -122,6 +122,5 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request, id string) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.web.HandlerTimeout)
 	defer cancel()
 	ctx = web.WithInfo(ctx, id)
-	web.BoundBody(w, r)
 	s.echo.ServeHTTP(w, r.WithContext(ctx))
 }

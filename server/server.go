@@ -135,6 +135,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = s.gate.AsSent(r)
 	site := s.web.Site()
 	id := site.Begin(w.Header(), r)
+	web.BoundBody(w, r)
 	r = plainSignIn(site.Config, r)
 	switch path, ok := web.WithoutPrefix(site.Config, r.URL.Path); {
 	case ok && path == "/auth/verify":

@@ -129,6 +129,12 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, s *settings, e *entr
 		p.upload = &upload{ReadCloser: body}
 		body = p.upload
 		answerBeforeEnd(w)
+		web.FreeBody(w, r)
+		defer func() {
+			if !p.upload.ended.Load() {
+				web.BoundBody(w, r)
+			}
+		}()
 	}
 	ctx := noteUpload(context.WithValue(r.Context(), proxiedKey{}, p), p.upload != nil)
 	if e != nil {

@@ -35,12 +35,19 @@ func ReadBody(r *http.Request, most int64) ([]byte, error) {
 	return body, nil
 }
 
-// BoundBody gives a request for one of our own routes little time to send its body, which is small: a client that dribbles
-// holds nothing for long (SECURITY L2). The reverse proxy carries uploads of any length.
+// BoundBody gives a request little time to send its body: a client that dribbles holds nothing for long (SECURITY L2). That
+// holds for a body that nobody reads, too: net/http waits for it after the answer.
 func BoundBody(w http.ResponseWriter, r *http.Request) {
+	setReadDeadline(w, r, time.Now().Add(bodyTimeout))
+}
+
+// FreeBody gives a request all the time that it needs, for an upload of any length that goes to an app.
+func FreeBody(w http.ResponseWriter, r *http.Request) { setReadDeadline(w, r, time.Time{}) }
+
+func setReadDeadline(w http.ResponseWriter, r *http.Request, at time.Time) {
 	if r.ContentLength != 0 {
 		// It fails where a server without deadlines mounts us; then its own time-outs must do.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		_ = http.NewResponseController(w).SetReadDeadline(at)
 	}
 }
 
