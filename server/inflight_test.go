@@ -39,7 +39,7 @@ func (m *meddler) meddle() {
 	}
 }
 
-func (m *meddler) SignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
+func (m *meddler) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
 	m.meddle()
 	return m.Store.SignIn(ctx, x, in)
 }

@@ -271,7 +271,7 @@ func (r *run) verify() error {
 func (r *run) keep() error {
 	id := NewSessionID()
 	session := r.newSession(id)
-	signedIn, err := r.Store.SignIn(r.ctx, r.x, SignIn{
+	signedIn, err := r.Store.SignIn(r.ctx, r.x, Attempt{
 		Policy:   r.provider.Policy,
 		Settings: r.Settings,
 		Session:  session,
@@ -279,7 +279,7 @@ func (r *run) keep() error {
 		Current:  r.currentAccounts(),
 		Switch:   r.cb.Switch,
 		Event:    r.event(EventSignIn),
-		Mark:     r.provider.mark(r.x.KeyID),
+		Digest:   r.provider.digest(r.x.KeyID),
 	})
 	if err != nil {
 		return err

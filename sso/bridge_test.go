@@ -33,7 +33,7 @@ func TestSignIn(t *testing.T) {
 	if login.Claims["jti"] != "t-1" || login.SignedIn.Admission != sso.AdmitNew {
 		t.Errorf("got claims %v, admission %v", login.Claims, login.SignedIn.Admission)
 	}
-	w.Providers[0].Mark = nil
+	w.Providers[0].Digest = nil
 	w.signIn(sso.Callback{Token: w.token(secretA, nil)})
 }
 

@@ -16,6 +16,9 @@
 //   - [Proof]: the evidence that one token was verified; spent at most once.
 //   - key set: the keys that an issuer may sign with (package token).
 //   - [Flow]: a login that this browser began.
+//   - [Callback]: what came to /auth/sso. [Attempt]: what the store is asked to make of it. [SignedIn]: what became of accounts
+//     and groups. [Login]: what the browser gets.
+//   - digest: one of settings, kept with an account to tell later which ones let it in.
 //   - [Provider]: one configured IdP, made of parts; a part that is nil is off.
 //   - [Mappings]: IdP group → groups of the bridge.
 //   - setting: one configurable value with its source (package setting).

@@ -22,16 +22,16 @@ type Provider struct {
 	Redeemer Redeemer // takes the code of a callback; nil: the token is in the request
 	Login    Verifier // judges the token of a login; nil: none is accepted
 
-	// Mark names the settings that a login depends on, with the key that verified it, without revealing them. It is kept
-	// with the account, and tells later whether these very settings have let somebody in. nil: nothing is kept.
-	Mark func(keyID string) string
+	// Digest is one of the settings that a login depends on, with the key that verified it, and does not reveal them. It is
+	// kept with the account, and tells later whether these very settings have let somebody in. nil: nothing is kept.
+	Digest func(keyID string) string
 }
 
-func (p *Provider) mark(keyID string) string {
-	if p.Mark == nil {
+func (p *Provider) digest(keyID string) string {
+	if p.Digest == nil {
 		return ""
 	}
-	return p.Mark(keyID)
+	return p.Digest(keyID)
 }
 
 // A Beginner knows where a browser is sent to sign in.

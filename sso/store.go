@@ -9,17 +9,17 @@ type Store interface {
 	//
 	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Policy.Admit], [*SwitchNeeded], [SettingsChanged], and
 	// [StoreUnavailable].
-	SignIn(ctx context.Context, x *Exam, in SignIn) (*SignedIn, error)
+	SignIn(ctx context.Context, x *Exam, in Attempt) (*SignedIn, error)
 
 	// TrySignIn makes the decisions of SignIn up to the session, and undoes everything. After a failure it goes on as x does.
-	TrySignIn(ctx context.Context, x *Exam, in SignIn) (*SignedIn, error)
+	TrySignIn(ctx context.Context, x *Exam, in Attempt) (*SignedIn, error)
 
 	// Record adds an event to the audit trail. It returns when the event is safe on disk.
 	Record(ctx context.Context, e Event) error
 }
 
-// SignIn is what [Store.SignIn] needs to know. Exam has the identity and the proof.
-type SignIn struct {
+// An Attempt to sign in is what [Store.SignIn] needs to know. The Exam has the identity and the proof.
+type Attempt struct {
 	Policy   Policy
 	Settings int64   // [Bridge.Settings]
 	Session  Session // AccountID is filled in by the store
@@ -27,7 +27,7 @@ type SignIn struct {
 	Current  []int64 // the accounts signed in on this browser now; more than one where a second cookie was planted
 	Switch   bool    // the person agreed to leave Current
 	Event    Event   // the event of a success; the store fills in the account
-	Mark     string  // kept with the account; see [Provider.Mark]
+	Digest   string  // kept with the account; see [Provider.Digest]
 }
 
 // SignedIn is what a sign-in led to.
@@ -51,6 +51,6 @@ func (s *SwitchNeeded) Error() string { return "another person is signed in on t
 // undoing is a store in which a sign-in leaves nothing behind.
 type undoing struct{ Store }
 
-func (s undoing) SignIn(ctx context.Context, x *Exam, in SignIn) (*SignedIn, error) {
+func (s undoing) SignIn(ctx context.Context, x *Exam, in Attempt) (*SignedIn, error) {
 	return s.Store.TrySignIn(ctx, x, in)
 }

@@ -68,7 +68,7 @@ func provider(t *testing.T, name, issuer, secret string) *sso.Provider {
 			Names:  sso.ClaimNames{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"},
 			MaxAge: 3 * time.Minute, MaxLifetime: 10 * time.Minute,
 		},
-		Mark: func(keyID string) string { return "mark of " + keyID },
+		Digest: func(keyID string) string { return "digest of " + keyID },
 	}
 }
 

@@ -207,13 +207,13 @@ const insertNewAccount = `INSERT INTO accounts (email, email_key, first_name, la
 
 // A loginNote is what a login keeps with the account for the admin pages: what its groups claim named, and the mark of the
 // settings that judged it.
-type loginNote struct{ mark, groups string }
+type loginNote struct{ digest, groups string }
 
 // insertAccount returns the new id, or 0 when the e-mail is taken.
 func insertAccount(ctx context.Context, c *conn, a sso.Account, passwordHash string, note loginNote) (id int64, err error) {
 	found, err := c.one(ctx, []any{&a.ID}, insertNewAccount,
 		a.Email, address.Key(a.Email), a.FirstName, a.LastName, a.Active,
-		passwordHash, a.Source, setText(a.Synced), setText(a.Own), a.CreatedAt, a.LastLogin, note.mark, note.groups, textOfWords(a))
+		passwordHash, a.Source, setText(a.Synced), setText(a.Own), a.CreatedAt, a.LastLogin, note.digest, note.groups, textOfWords(a))
 	if err != nil || !found {
 		return 0, err
 	}

@@ -63,7 +63,7 @@ func BenchmarkBareTransaction(b *testing.B) {
 	})
 }
 
-func (db *testDB) bare(b *testing.B) func(account int64, in sso.SignIn) error {
+func (db *testDB) bare(b *testing.B) func(account int64, in sso.Attempt) error {
 	raw := db.raw(b)
 	if db.url[0] == 's' {
 		raw.Close()
@@ -92,7 +92,7 @@ func (db *testDB) bare(b *testing.B) func(account int64, in sso.SignIn) error {
 			b.Fatal(err)
 		}
 	}
-	return func(account int64, in sso.SignIn) error {
+	return func(account int64, in sso.Attempt) error {
 		tx, err := raw.Begin()
 		if err != nil {
 			return err

@@ -69,13 +69,13 @@ func (s *Store) AccountSentGroups(ctx context.Context, accountID int64) (groups 
 	return groups, err == nil, err
 }
 
-// AdministratorMarked reports whether the last login of an active administrator left one of the marks.
-func (s *Store) AdministratorMarked(ctx context.Context, marks []string) (bool, error) {
-	if len(marks) == 0 {
+// AdministratorSignedInBy reports whether the last login of an active administrator left one of the digests.
+func (s *Store) AdministratorSignedInBy(ctx context.Context, digests []string) (bool, error) {
+	if len(digests) == 0 {
 		return false, nil
 	}
 	var one int
 	return s.reading().one(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
-		WHERE m.group_id = $1 AND a.active AND a.mark <> '' AND a.mark IN `+list(len(marks), 1)+" LIMIT 1",
-		append([]any{sso.Administrators}, padded(marks)...)...)
+		WHERE m.group_id = $1 AND a.active AND a.mark <> '' AND a.mark IN `+list(len(digests), 1)+" LIMIT 1",
+		append([]any{sso.Administrators}, padded(digests)...)...)
 }

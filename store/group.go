@@ -423,7 +423,7 @@ func (g *seenGroups) note(provider string, names []string, now time.Time) {
 
 // noteGroups writes down which names of groups the provider sent, so that they can be offered when groups are mapped. A
 // name is written when it is new or was not for a day.
-func (l *login) noteGroups(ctx context.Context) error {
+func (l *attempt) noteGroups(ctx context.Context) error {
 	provider := l.x.Identity.Provider
 	for _, name := range l.seen.fresh(provider, l.x.Identity.Groups, l.x.Now) {
 		if name == "" || name != sso.CleanText(name) || len(name) > maxEventField {

@@ -62,28 +62,8 @@ func hashedKey(key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// AddSigningKey keeps one of the bridge's signing keys, its private part sealed. It returns [sso.Conflict] when a key with
-// that id is there already.
-func (s *Store) AddSigningKey(ctx context.Context, id string, private []byte, at time.Time) error {
-	box, err := s.box(keyBox)
-	if err != nil {
-		return err
-	}
-	return s.writing(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, "INSERT INTO signing_keys (id, private, created_at, retired_at) VALUES ($1, $2, $3, 0) ON CONFLICT (id) DO NOTHING",
-			id, box.Seal(private, id), at)
-		if err == nil && n == 0 {
-			err = fmt.Errorf("a signing key %s is there already: %w", id, sso.Conflict)
-		}
-		if err != nil {
-			return err
-		}
-		return announce(ctx, c, 0, s.now())
-	})
-}
-
-// EnsureSigningKey is AddSigningKey unless there is a key in use that was made after since, and reports whether it was
-// added. Of several that ask at once, one adds its key.
+// EnsureSigningKey keeps one of the bridge's signing keys, its private part sealed, unless there is a key in use that was made
+// after since, and reports whether it was added. Of several that ask at once, one adds its key.
 func (s *Store) EnsureSigningKey(ctx context.Context, id string, private []byte, at, since time.Time) (added bool, err error) {
 	box, err := s.box(keyBox)
 	if err != nil {
@@ -104,12 +84,6 @@ func (s *Store) EnsureSigningKey(ctx context.Context, id string, private []byte,
 		return err
 	})
 	return added && err == nil, err
-}
-
-// RetireSigningKey says that a key signs no more since at. It stays, for those who still verify with it, until
-// [Store.DeleteSigningKey]. It returns [sso.NotFound] for a key that is not there or is retired.
-func (s *Store) RetireSigningKey(ctx context.Context, id string, at time.Time) error {
-	return s.changeKey(ctx, "UPDATE signing_keys SET retired_at = $2 WHERE id = $1 AND retired_at = 0", id, at)
 }
 
 // DeleteSigningKey deletes a key. It returns [sso.NotFound].

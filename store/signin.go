@@ -37,8 +37,8 @@ var hotWrites = []string{spendProof, findByEmail, findByID, findSubject, findGro
 	insertWords(4), insertWords(8)}
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
-func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
-	l, err := s.signIn(ctx, x, in, (*login).passed, (*login).noteGroups, (*login).open)
+func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
+	l, err := s.signIn(ctx, x, in, (*attempt).passed, (*attempt).noteGroups, (*attempt).open)
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +47,8 @@ func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.Si
 }
 
 // TrySignIn implements [sso.Store]. It opens no session: it may be by settings that nobody has saved.
-func (s *Store) TrySignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
-	l, err := s.signIn(ctx, x, in, func(*login, context.Context) error { return errUndo })
+func (s *Store) TrySignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
+	l, err := s.signIn(ctx, x, in, func(*attempt, context.Context) error { return errUndo })
 	if err != nil {
 		return nil, err
 	}
@@ -59,13 +59,13 @@ func (s *Store) TrySignIn(ctx context.Context, x *sso.Exam, in sso.SignIn) (*sso
 }
 
 // signIn runs the steps that each sign-in has, and then those of its end.
-func (s *Store) signIn(ctx context.Context, x *sso.Exam, in sso.SignIn, end ...func(*login, context.Context) error) (*login, error) {
+func (s *Store) signIn(ctx context.Context, x *sso.Exam, in sso.Attempt, end ...func(*attempt, context.Context) error) (*attempt, error) {
 	checks, failed := len(x.Checks), x.Err
-	var l *login
+	var l *attempt
 	err := s.writing(ctx, func(c *conn) error {
 		x.Checks, x.Err = x.Checks[:checks], failed // a transaction that lost a race begins anew
-		l = &login{Store: s, c: c, x: x, in: in}
-		for _, step := range append([]func(*login, context.Context) error{(*login).spend, (*login).admit, (*login).syncGroups}, end...) {
+		l = &attempt{Store: s, c: c, x: x, in: in}
+		for _, step := range append([]func(*attempt, context.Context) error{(*attempt).spend, (*attempt).admit, (*attempt).syncGroups}, end...) {
 			if err := step(l, ctx); err != nil {
 				return err
 			}
@@ -75,12 +75,12 @@ func (s *Store) signIn(ctx context.Context, x *sso.Exam, in sso.SignIn, end ...f
 	return l, err
 }
 
-// A login is one sign-in inside its transaction.
-type login struct {
+// An attempt is one sign-in inside its transaction.
+type attempt struct {
 	*Store
 	c     *conn
 	x     *sso.Exam
-	in    sso.SignIn
+	in    sso.Attempt
 	out   sso.SignedIn
 	known bool     // the account was there before
 	stale bool     // what others know of the account is out of date
@@ -90,20 +90,20 @@ type login struct {
 }
 
 // check makes one decision. An exam that goes on after a refusal writes nothing from there on.
-func (l *login) check(name string, condition func(*sso.Exam) error) error {
+func (l *attempt) check(name string, condition func(*sso.Exam) error) error {
 	if !l.x.Check(name, condition) {
 		return l.x.Err
 	}
 	return nil
 }
 
-func (l *login) writes() bool { return l.x.Err == nil }
+func (l *attempt) writes() bool { return l.x.Err == nil }
 
 // passed lets nothing be opened for an exam that went on after a failure.
-func (l *login) passed(context.Context) error { return l.x.Err }
+func (l *attempt) passed(context.Context) error { return l.x.Err }
 
 // spend uses up the proof and the flow (SECURITY C1, C3, C4). The database's unique key is what decides a race.
-func (l *login) spend(ctx context.Context) error {
+func (l *attempt) spend(ctx context.Context) error {
 	proof, single := l.x.Proof, l.in.Policy.SingleUse
 	if single && proof.Key == "" && l.writes() {
 		return fmt.Errorf("a token of single use came without a proof: %w", sso.Internal)
@@ -140,7 +140,7 @@ func (l *login) spend(ctx context.Context) error {
 }
 
 // spendOnce spends a key. used is when it was spent before, zero when it was not.
-func (l *login) spendOnce(ctx context.Context, key string, until time.Time) (used time.Time, err error) {
+func (l *attempt) spendOnce(ctx context.Context, key string, until time.Time) (used time.Time, err error) {
 	n, err := l.c.exec(ctx, spendProof, key, until, l.x.Now, l.in.Session.Hash)
 	if err != nil || n == 1 {
 		return used, err
@@ -153,7 +153,7 @@ func (l *login) spendOnce(ctx context.Context, key string, until time.Time) (use
 }
 
 // admit finds or provisions the account, and brings names, e-mail and attributes up to date.
-func (l *login) admit(ctx context.Context) error {
+func (l *attempt) admit(ctx context.Context) error {
 	id := l.x.Identity
 	found, otherSubject, linked, err := l.find(ctx)
 	if err != nil {
@@ -196,7 +196,7 @@ func (l *login) admit(ctx context.Context) error {
 
 // find locks the account that the identity means, if there is one. linked says that it was found by its subject,
 // otherSubject that it was found by its e-mail and belongs to another subject of this provider.
-func (l *login) find(ctx context.Context) (found *sso.Account, otherSubject, linked bool, err error) {
+func (l *attempt) find(ctx context.Context) (found *sso.Account, otherSubject, linked bool, err error) {
 	id, now := l.x.Identity, l.x.Now
 	if id.Subject.Kind == sso.SubjectClaim {
 		var accountID int64
@@ -204,11 +204,11 @@ func (l *login) find(ctx context.Context) (found *sso.Account, otherSubject, lin
 			return nil, false, false, err
 		}
 		if linked {
-			found, err = oneAccount(ctx, l.c, findByID, accountID, now, l.in.Mark, sentGroups(id))
+			found, err = oneAccount(ctx, l.c, findByID, accountID, now, l.in.Digest, sentGroups(id))
 			return found, false, true, err
 		}
 	}
-	found, err = oneAccount(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Mark, sentGroups(id))
+	found, err = oneAccount(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Digest, sentGroups(id))
 	if found == nil || err != nil || id.Subject.Kind != sso.SubjectClaim {
 		return found, false, false, err
 	}
@@ -219,12 +219,12 @@ func (l *login) find(ctx context.Context) (found *sso.Account, otherSubject, lin
 	return found, has && sub != id.Subject.Value, has && sub == id.Subject.Value, err
 }
 
-func (l *login) emailTaken(ctx context.Context, email string) (bool, error) {
+func (l *attempt) emailTaken(ctx context.Context, email string) (bool, error) {
 	var one int
 	return l.c.one(ctx, []any{&one}, "SELECT 1 FROM accounts WHERE email_key = $1", address.Key(email))
 }
 
-func (l *login) admission(found *sso.Account) string {
+func (l *attempt) admission(found *sso.Account) string {
 	switch {
 	case found == nil:
 		return "a new account for " + l.x.Identity.Email
@@ -236,9 +236,9 @@ func (l *login) admission(found *sso.Account) string {
 
 // save writes the account: a new row, or what changed (last_login was written by the lock). Who keeps the e-mail keeps its
 // key, which of two accounts with one mailbox is another than EmailKey makes (see renewEmailKeys).
-func (l *login) save(ctx context.Context, found *sso.Account, a *sso.Account) error {
+func (l *attempt) save(ctx context.Context, found *sso.Account, a *sso.Account) error {
 	if found == nil {
-		id, err := insertAccount(ctx, l.c, *a, "", loginNote{l.in.Mark, sentGroups(l.x.Identity)})
+		id, err := insertAccount(ctx, l.c, *a, "", loginNote{l.in.Digest, sentGroups(l.x.Identity)})
 		if err == nil && id == 0 {
 			err = errLost // the same person, at the same time
 		}
@@ -262,7 +262,7 @@ func (l *login) save(ctx context.Context, found *sso.Account, a *sso.Account) er
 }
 
 // link remembers the subject, so that the person is found by it from now on, whatever the e-mail.
-func (l *login) link(ctx context.Context, accountID int64, linked bool) error {
+func (l *attempt) link(ctx context.Context, accountID int64, linked bool) error {
 	id := l.x.Identity
 	if linked || id.Subject.Kind != sso.SubjectClaim {
 		return nil
@@ -273,7 +273,7 @@ func (l *login) link(ctx context.Context, accountID int64, linked bool) error {
 }
 
 // syncGroups brings the memberships to what the policy plans. Ids are sorted: two logins must not lock them crosswise.
-func (l *login) syncGroups(ctx context.Context) error {
+func (l *attempt) syncGroups(ctx context.Context) error {
 	var current []sso.Group
 	var err error
 	if l.known {
@@ -325,7 +325,7 @@ func (l *login) syncGroups(ctx context.Context) error {
 }
 
 // existing returns those of the groups that there are, sorted by id, and warns of the others.
-func (l *login) existing(ctx context.Context, wanted []int64) ([]sso.Group, error) {
+func (l *attempt) existing(ctx context.Context, wanted []int64) ([]sso.Group, error) {
 	var groups []sso.Group
 	for _, id := range wanted {
 		g, err := oneGroup(ctx, l.c, "id = $1", id)
@@ -342,7 +342,7 @@ func (l *login) existing(ctx context.Context, wanted []int64) ([]sso.Group, erro
 }
 
 // keepLastAdministrator takes Administrators out of what is removed when no other administrator could sign in.
-func (l *login) keepLastAdministrator(ctx context.Context, remove []int64) ([]int64, error) {
+func (l *attempt) keepLastAdministrator(ctx context.Context, remove []int64) ([]int64, error) {
 	if !slices.Contains(remove, sso.Administrators) {
 		return remove, nil
 	}
@@ -356,7 +356,7 @@ func (l *login) keepLastAdministrator(ctx context.Context, remove []int64) ([]in
 }
 
 // groupDoubts asks for the names of all groups only when one was sent that is none of them.
-func (l *login) groupDoubts(ctx context.Context, named map[string]int64) (string, error) {
+func (l *attempt) groupDoubts(ctx context.Context, named map[string]int64) (string, error) {
 	id, policy := l.x.Identity, l.in.Policy
 	known := slices.Sorted(maps.Keys(policy.Mappings))
 	if len(known) == 0 {
@@ -376,11 +376,11 @@ func (l *login) groupDoubts(ctx context.Context, named map[string]int64) (string
 // manyGroups is how many groups are looked through for the one that was meant.
 const manyGroups = 2000
 
-func (l *login) warn(format string, args ...any) {
+func (l *attempt) warn(format string, args ...any) {
 	l.out.Warnings = append(l.out.Warnings, fmt.Sprintf(format, args...))
 }
 
-func (l *login) groupsNote() string {
+func (l *attempt) groupsNote() string {
 	id, policy := l.x.Identity, l.in.Policy
 	var why string
 	switch {
@@ -418,7 +418,7 @@ func changesOf(out sso.SignedIn, before []sso.Group) string {
 }
 
 // open opens the session and writes the events.
-func (l *login) open(ctx context.Context) error {
+func (l *attempt) open(ctx context.Context) error {
 	session := l.in.Session
 	session.AccountID = l.out.Account.ID
 	if err := l.openJudgedSession(ctx, l.c, session, l.in.Settings); err != nil {
@@ -442,7 +442,7 @@ func (l *login) open(ctx context.Context) error {
 	return announce(ctx, l.c, l.out.Account.ID, l.x.Now)
 }
 
-func (l *login) eventDetail() string {
+func (l *attempt) eventDetail() string {
 	var parts []string
 	if l.in.Event.Detail != "" {
 		parts = append(parts, l.in.Event.Detail)

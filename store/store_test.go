@@ -136,11 +136,11 @@ func groups(id sso.Identity, names ...string) sso.Identity {
 var standard = sso.Policy{SingleUse: true, Provision: true, SyncGroups: true}
 
 // arrival is one callback as the bridge hands it to the store.
-func arrival(now time.Time, id sso.Identity, policy sso.Policy) (*sso.Exam, sso.SignIn) {
+func arrival(now time.Time, id sso.Identity, policy sso.Policy) (*sso.Exam, sso.Attempt) {
 	sid, _ := sso.HashSessionID(sso.NewSessionID())
 	proof := sso.ProofByID("", "test", sso.NewSessionID())
 	x := &sso.Exam{Now: now, Identity: id, Proof: sso.Proof{Key: proof, Until: now.Add(10 * time.Minute)}}
-	return x, sso.SignIn{
+	return x, sso.Attempt{
 		Policy: policy,
 		Session: sso.Session{Hash: sid, Provider: id.Provider, Proof: proof, CreatedAt: now, LastUsed: now,
 			ExpiresAt: now.Add(time.Hour), Peer: "192.0.2.1", UserAgent: "test"},

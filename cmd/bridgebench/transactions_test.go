@@ -78,7 +78,7 @@ func signInAs(ctx context.Context, t *testing.T, s *store.Store, person int64, u
 		FirstName: &first, LastName: &last, Attributes: map[string]string{"department": "Benchmarks"},
 		Groups: []string{"staff"}, GroupsSent: true,
 	}}
-	_, err := s.SignIn(ctx, x, sso.SignIn{
+	_, err := s.SignIn(ctx, x, sso.Attempt{
 		Policy: sso.Policy{
 			SingleUse: true, Provision: true, SyncGroups: true, Mappings: sso.Mappings{"staff": {{Name: group}}},
 		},

@@ -27,15 +27,15 @@ type RuntimeStore interface {
 	Store
 	Settings(ctx context.Context) (map[string]sso.SavedSetting, int64, error)
 	SaveSettings(ctx context.Context, c sso.SettingsChange) (version int64, err error)
-	// AdministratorMarked reports whether the last login of an active administrator left one of the marks.
-	AdministratorMarked(ctx context.Context, marks []string) (bool, error)
+	// AdministratorSignedInBy reports whether the last login of an active administrator left one of the digests.
+	AdministratorSignedInBy(ctx context.Context, digests []string) (bool, error)
 }
 
 // A Runtime holds what the settings are made of and keeps what follows from them in force: an administrator saves, and
 // the next login is judged by it, here and on every replica. It is an admin.Settings.
 type Runtime struct {
 	store  RuntimeStore
-	key    []byte // for marks
+	key    []byte // for digests
 	now    func() time.Time
 	log    *slog.Logger
 	listen func(server.Live)
@@ -110,7 +110,7 @@ func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*ser
 	}
 	cfg.Warnings = append(cfg.Warnings, warnings...)
 	if p := b.Providers.Named(ProviderName); p != nil {
-		p.Mark = r.marker(cfg)
+		p.Digest = r.digester(cfg)
 	}
 	return &server.Live{Config: cfg, Bridge: b}, nil
 }
@@ -218,7 +218,7 @@ func (r *Runtime) checkWayIn(ctx context.Context, cfg *setting.Config) error {
 	if !cfg.JWTEnabled {
 		problem = turnOff + ", and it is off"
 	} else {
-		proved, err := r.store.AdministratorMarked(ctx, r.marks(cfg))
+		proved, err := r.store.AdministratorSignedInBy(ctx, r.digests(cfg))
 		switch {
 		case err != nil:
 			return err
@@ -233,32 +233,32 @@ func (r *Runtime) checkWayIn(ctx context.Context, cfg *setting.Config) error {
 	return &admin.Refusal{Err: fmt.Errorf("%s: %w", problem, sso.Invalid), Fields: map[string]string{passwordLogin: problem}}
 }
 
-// marks are those that a login would leave, one for each secret.
-func (r *Runtime) marks(cfg *setting.Config) []string {
+// digests are those that a login would leave, one for each secret.
+func (r *Runtime) digests(cfg *setting.Config) []string {
 	all := make([]string, len(cfg.JWTSharedSecrets))
 	for i, secret := range cfg.JWTSharedSecrets {
-		all[i] = r.markOf(cfg, secret)
+		all[i] = r.digestOf(cfg, secret)
 	}
 	return all
 }
 
-// marker returns what says which mark a login by a key leaves. Logins are many: the marks are made once.
-func (r *Runtime) marker(cfg *setting.Config) func(keyID string) string {
-	byKey, all := map[string]string{}, r.marks(cfg)
+// digester returns what says which digest a login by a key leaves. Logins are many: the digests are made once.
+func (r *Runtime) digester(cfg *setting.Config) func(keyID string) string {
+	byKey, all := map[string]string{}, r.digests(cfg)
 	for i, secret := range cfg.JWTSharedSecrets {
 		byKey[sso.SecretID(secret)] = all[i]
 	}
 	return func(keyID string) string {
-		if mark, ok := byKey[keyID]; ok {
-			return mark
+		if digest, ok := byKey[keyID]; ok {
+			return digest
 		}
-		return r.markOf(cfg, "key "+keyID) // of another kind of key its id must do
+		return r.digestOf(cfg, "key "+keyID) // of another kind of key its id must do
 	}
 }
 
-// markOf names what decides whether a person with a token of this key gets in. Keyed, so that a copy of the database does
+// digestOf names what decides whether a person with a token of this key gets in. Keyed, so that a copy of the database does
 // not help to guess the secret.
-func (r *Runtime) markOf(cfg *setting.Config, secret string) string {
+func (r *Runtime) digestOf(cfg *setting.Config, secret string) string {
 	h := hmac.New(sha256.New, r.key)
 	for _, s := range setting.Table() {
 		if s.LetsIn {

@@ -190,7 +190,7 @@ func TestMark(t *testing.T) {
 			environ = append(environ, "SSOBRIDGE_"+name+"="+text)
 		}
 		r, _, _ := runtime(t, nil, environ...)
-		return r.Live().Bridge.Providers[0].Mark(sso.SecretID(all["JWT_SHARED_SECRET"]))
+		return r.Live().Bridge.Providers[0].Digest(sso.SecretID(all["JWT_SHARED_SECRET"]))
 	}
 	before := given("JWT_CLIENT_ID", "bridge")
 	other := map[string]string{

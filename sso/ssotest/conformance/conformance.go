@@ -19,7 +19,7 @@ type Store interface {
 	Account(ctx context.Context, id int64) (sso.Account, error)
 	AccountByEmail(ctx context.Context, email string) (sso.Account, error)
 	AddMember(ctx context.Context, accountID, groupID int64, source sso.MembershipSource, e sso.Event) error
-	AdministratorMarked(ctx context.Context, marks []string) (bool, error)
+	AdministratorSignedInBy(ctx context.Context, digests []string) (bool, error)
 	ChangeOwnAttributes(ctx context.Context, id int64, changes map[string]*string, was map[string]string, e sso.Event) error
 	Changes(ctx context.Context, since int64) ([]sso.Change, int64, error)
 	CreateAccount(ctx context.Context, a sso.Account, passwordHash string, groups []int64, e sso.Event) (sso.Account, error)
@@ -66,7 +66,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"settings changed", settingsChanged},
 		{"one token many times at once", oneTokenManyTimesAtOnce},
 		{"new people at once", newPeopleAtOnce},
-		{"marks of administrators", administratorMarked},
+		{"digests of administrators", administratorSignedInBy},
 		{"the event is kept", eventIsKept},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -110,11 +110,11 @@ func with(change func(*sso.Policy)) sso.Policy {
 func mapped(m sso.Mappings) sso.Policy { return with(func(p *sso.Policy) { p.Mappings = m }) }
 
 // arrival is one callback as the bridge hands it to the store.
-func arrival(now time.Time, id sso.Identity, policy sso.Policy) (*sso.Exam, sso.SignIn) {
+func arrival(now time.Time, id sso.Identity, policy sso.Policy) (*sso.Exam, sso.Attempt) {
 	sid, _ := sso.HashSessionID(sso.NewSessionID())
 	proof := sso.ProofByID("", "test", sso.NewSessionID())
 	x := &sso.Exam{Now: now, Identity: id, Proof: sso.Proof{Key: proof, Until: now.Add(10 * time.Minute)}}
-	return x, sso.SignIn{
+	return x, sso.Attempt{
 		Policy: policy,
 		Session: sso.Session{Hash: sid, Provider: id.Provider, Proof: proof, CreatedAt: now, LastUsed: now,
 			ExpiresAt: now.Add(time.Hour), Peer: "192.0.2.1", UserAgent: "test"},

@@ -475,18 +475,18 @@ func newPeopleAtOnce(t *testing.T, db *subject) {
 }
 
 // SECURITY G4
-func administratorMarked(t *testing.T, db *subject) {
-	login := func(email, mark string) {
+func administratorSignedInBy(t *testing.T, db *subject) {
+	login := func(email, digest string) {
 		t.Helper()
 		x, in := arrival(db.now, person(email), with(func(*sso.Policy) {}))
-		in.Mark = mark
+		in.Digest = digest
 		if _, err := db.SignIn(t.Context(), x, in); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := func(when string, want bool, marks ...string) {
+	want := func(when string, want bool, digests ...string) {
 		t.Helper()
-		if got, err := db.AdministratorMarked(t.Context(), marks); got != want || err != nil {
+		if got, err := db.AdministratorSignedInBy(t.Context(), digests); got != want || err != nil {
 			t.Errorf("%s: got %v, %v, want %v", when, got, err, want)
 		}
 	}

@@ -40,7 +40,7 @@ type kept struct {
 type account struct {
 	sso.Account
 	members []int64 // sorted ids of groups
-	mark    string
+	digest  string
 }
 
 type identity struct{ provider, subject string }
@@ -304,11 +304,11 @@ func (k *kept) groupsOf(ids []int64) (groups []sso.Group) {
 	return groups
 }
 
-// AdministratorMarked reports whether the last sign-in of an active administrator left one of the marks.
-func (s *Store) AdministratorMarked(_ context.Context, marks []string) (marked bool, err error) {
+// AdministratorSignedInBy reports whether the last sign-in of an active administrator left one of the digests.
+func (s *Store) AdministratorSignedInBy(_ context.Context, digests []string) (marked bool, err error) {
 	err = s.look(func(k *kept) error {
 		for _, a := range k.accounts {
-			marked = marked || a.Active && a.mark != "" && slices.Contains(a.members, sso.Administrators) && slices.Contains(marks, a.mark)
+			marked = marked || a.Active && a.digest != "" && slices.Contains(a.members, sso.Administrators) && slices.Contains(digests, a.digest)
 		}
 		return nil
 	})

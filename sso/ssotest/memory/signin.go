@@ -13,8 +13,8 @@ import (
 )
 
 // SignIn implements [sso.Store].
-func (s *Store) SignIn(_ context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
-	l := &login{x: x, in: in}
+func (s *Store) SignIn(_ context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
+	l := &attempt{x: x, in: in}
 	err := s.change(func(k *kept) error {
 		l.kept = k
 		if err := l.judge(); err != nil {
@@ -32,8 +32,8 @@ func (s *Store) SignIn(_ context.Context, x *sso.Exam, in sso.SignIn) (*sso.Sign
 var errUndo = errors.New("undo")
 
 // TrySignIn implements [sso.Store].
-func (s *Store) TrySignIn(_ context.Context, x *sso.Exam, in sso.SignIn) (*sso.SignedIn, error) {
-	l := &login{x: x, in: in}
+func (s *Store) TrySignIn(_ context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
+	l := &attempt{x: x, in: in}
 	err := s.change(func(k *kept) error {
 		l.kept = k
 		if err := l.judge(); err != nil {
@@ -50,17 +50,17 @@ func (s *Store) TrySignIn(_ context.Context, x *sso.Exam, in sso.SignIn) (*sso.S
 	return &l.out, nil
 }
 
-// A login is one sign-in over a copy of what is kept.
-type login struct {
+// An attempt is one sign-in over a copy of what is kept.
+type attempt struct {
 	*kept
 	x     *sso.Exam
-	in    sso.SignIn
+	in    sso.Attempt
 	out   sso.SignedIn
 	found *account // nil: the person is new
 	now   account  // as it is after the sign-in
 }
 
-func (l *login) check(name string, condition func() error) error {
+func (l *attempt) check(name string, condition func() error) error {
 	if l.x.Check(name, func(*sso.Exam) error { return condition() }); !l.x.GoesOn() {
 		return l.x.Err
 	}
@@ -68,7 +68,7 @@ func (l *login) check(name string, condition func() error) error {
 }
 
 // judge makes all decisions of a sign-in, up to the session.
-func (l *login) judge() error {
+func (l *attempt) judge() error {
 	if err := l.spend(); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (l *login) judge() error {
 	return l.sync()
 }
 
-func (l *login) spend() error {
+func (l *attempt) spend() error {
 	proof, single := l.x.Proof.Key, l.in.Policy.SingleUse
 	if single && proof == "" && l.x.Err == nil {
 		return fmt.Errorf("no proof: %w", sso.Internal)
@@ -95,7 +95,7 @@ func (l *login) spend() error {
 	})
 }
 
-func (l *login) once(key string) bool {
+func (l *attempt) once(key string) bool {
 	_, used := l.spent[key]
 	if !used {
 		l.spent[key] = l.x.Now
@@ -103,7 +103,7 @@ func (l *login) once(key string) bool {
 	return !used
 }
 
-func (l *login) admit() error {
+func (l *attempt) admit() error {
 	id := l.x.Identity
 	otherSubject := l.find()
 	var known *sso.Account
@@ -135,7 +135,7 @@ func (l *login) admit() error {
 	if known == nil {
 		l.now.ID = int64(len(l.accounts) + 1)
 	}
-	l.now.mark = l.in.Mark
+	l.now.digest = l.in.Digest
 	if id.Subject.Kind == sso.SubjectClaim {
 		l.identities[identity{id.Provider, id.Subject.Value}] = l.now.ID
 	}
@@ -144,7 +144,7 @@ func (l *login) admit() error {
 }
 
 // find looks for the account, by its subject first.
-func (l *login) find() (otherSubject bool) {
+func (l *attempt) find() (otherSubject bool) {
 	id := l.x.Identity
 	if id.Subject.Kind == sso.SubjectClaim {
 		if accountID, ok := l.identities[identity{id.Provider, id.Subject.Value}]; ok {
@@ -166,7 +166,7 @@ func (l *login) find() (otherSubject bool) {
 }
 
 // sync brings the memberships to what the policy plans.
-func (l *login) sync() error {
+func (l *attempt) sync() error {
 	policy, id := l.in.Policy, l.x.Identity
 	named := map[string]int64{}
 	for _, name := range policy.NamesToResolve(id) {
@@ -200,7 +200,7 @@ func (l *login) sync() error {
 	})
 }
 
-func (l *login) lastAdministrator() bool {
+func (l *attempt) lastAdministrator() bool {
 	for _, a := range l.accounts {
 		if a.ID != l.now.ID && a.Active && slices.Contains(a.members, sso.Administrators) {
 			return false
@@ -210,7 +210,7 @@ func (l *login) lastAdministrator() bool {
 }
 
 // open keeps the account, and opens the session.
-func (l *login) open() error {
+func (l *attempt) open() error {
 	switch {
 	case l.x.Err != nil:
 		return l.x.Err
@@ -235,13 +235,13 @@ func (l *login) open() error {
 }
 
 // same reports whether the account is as it was, but for the time of the sign-in.
-func (l *login) same() bool {
+func (l *attempt) same() bool {
 	before, after := *l.found, l.now
-	before.LastLogin, after.LastLogin, before.mark, after.mark = time.Time{}, time.Time{}, "", ""
+	before.LastLogin, after.LastLogin, before.digest, after.digest = time.Time{}, time.Time{}, "", ""
 	return reflect.DeepEqual(before, after)
 }
 
-func (l *login) detail() string {
+func (l *attempt) detail() string {
 	var parts []string
 	switch l.out.Admission {
 	case sso.AdmitNew:
