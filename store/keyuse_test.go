@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -32,6 +33,37 @@ func TestKeyUse(t *testing.T) {
 			got, err := db.KeyUse(t.Context(), id, start.Add(48*time.Hour))
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Errorf("%s (-want +got):\n%s%v", id, diff, err)
+			}
+		}
+	})
+}
+
+// BenchmarkKeyUse: what is known of keys in a million events, one of them never used.
+func BenchmarkKeyUse(b *testing.B) {
+	benches(b, func(b *testing.B, db *testDB) {
+		raw := db.raw(b)
+		if _, err := raw.ExecContext(b.Context(), fmt.Sprintf(`INSERT INTO events (at, kind, code, reference, provider, account_id, email, email_key, actor, peer, detail, key_id, proof)
+			WITH RECURSIVE n(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+			SELECT %d + i * 5000000, 'sign_in', '', 'R' || i, 'jwt', i %% 100000, 'p', 'p', '', '192.0.2.1', '', 'used', 'proof' FROM n`, start.UnixMicro())); err != nil {
+			b.Fatal(err)
+		}
+		if db.url[0] == 'p' {
+			if _, err := raw.ExecContext(b.Context(), "VACUUM ANALYZE events"); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, indexed := range []string{"", "DROP INDEX events_key"} {
+			if _, err := raw.ExecContext(b.Context(), indexed); err != nil {
+				b.Fatal(err)
+			}
+			for _, key := range []string{"used", "never"} {
+				b.Run(key+" "+indexed, func(b *testing.B) {
+					for range b.N {
+						if _, err := db.KeyUse(b.Context(), key, start.Add(1_000_000*5*time.Second-24*time.Hour)); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
 			}
 		}
 	})
