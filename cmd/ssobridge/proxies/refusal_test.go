@@ -56,6 +56,11 @@ func TestRefusalsArrive(t *testing.T) {
 				}
 			}
 			if p.name == "traefik" { // it has no page of its own
+				s.stop()
+				before := s.app.got.Load()
+				if resp := s.send("GET", "/orders", html, session); resp.StatusCode != 500 || resp.body != "" || s.app.got.Load() != before {
+					t.Errorf("without a bridge: got %s %.300s, want a bare 500", resp.Status, resp.body)
+				}
 				return
 			}
 			s.bridgeDown(session)
