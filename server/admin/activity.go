@@ -16,7 +16,12 @@ type activityStore interface {
 	EventCounts(ctx context.Context, since, until time.Time) ([]sso.DayCount, error)
 }
 
-func (a *Admin) activityOperations() []operation {
+// activityArea shows the audit trail.
+type activityArea struct {
+	Options
+}
+
+func (a activityArea) operations() []operation {
 	return []operation{
 		op("GET", "/activity", "listActivity", "The audit trail, newest first", a.activity),
 		op("GET", "/activity/days", "countActivity", "Sign-ins and refusals of each day", a.days),
@@ -83,7 +88,7 @@ func eventOf(e sso.Event) event {
 	return out
 }
 
-func (a *Admin) activity(c *call, in activityQuery) (activityList, error) {
+func (a activityArea) activity(c *call, in activityQuery) (activityList, error) {
 	ctx := c.Request().Context()
 	q, err := a.eventQuery(ctx, in.filter())
 	if err != nil {
@@ -100,7 +105,7 @@ func (a *Admin) activity(c *call, in activityQuery) (activityList, error) {
 
 // eventQuery is what a filter means. What it names and cannot be is a refusal of the field: an empty list would look like
 // an answer.
-func (a *Admin) eventQuery(ctx context.Context, f activityFilter) (sso.EventQuery, error) {
+func (a activityArea) eventQuery(ctx context.Context, f activityFilter) (sso.EventQuery, error) {
 	q := sso.EventQuery{Code: sso.Code(f.Code), Reference: tidyReference(f.Reference), Since: f.Since, Until: f.Until}
 	if f.Kind != "" {
 		q.Kinds = []sso.EventKind{sso.EventKind(f.Kind)}
@@ -116,7 +121,7 @@ func (a *Admin) eventQuery(ctx context.Context, f activityFilter) (sso.EventQuer
 
 // aboutPerson selects the events of a person: those of the account, and those that only name the e-mail, such as refusals
 // from before there was an account.
-func (a *Admin) aboutPerson(ctx context.Context, who string, q *sso.EventQuery) error {
+func (a activityArea) aboutPerson(ctx context.Context, who string, q *sso.EventQuery) error {
 	if who == "" {
 		return nil
 	}
@@ -163,7 +168,7 @@ const (
 	daysMost  = 366
 )
 
-func (a *Admin) days(c *call, in daysQuery) (dayList, error) {
+func (a activityArea) days(c *call, in daysQuery) (dayList, error) {
 	n := in.Days
 	if n == 0 {
 		n = daysShown

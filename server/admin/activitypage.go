@@ -10,7 +10,7 @@ import (
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-func (a *Admin) activityPages() []page {
+func (a activityArea) pages() []page {
 	return []page{
 		{http.MethodGet, "/activity", a.activityPage},
 		{http.MethodGet, "/activity.csv", a.activityFile(formatCSV)},
@@ -51,7 +51,7 @@ func typedQuery(q url.Values) url.Values {
 	return kept
 }
 
-func (a *Admin) activityPage(c *call) error {
+func (a activityArea) activityPage(c *call) error {
 	q := c.QueryParams()
 	kept := typedQuery(q)
 	f, wrong := typedFilter(q)
@@ -88,7 +88,7 @@ func (a *Admin) activityPage(c *call) error {
 	return c.render(status, p)
 }
 
-func (a *Admin) charts(c *call, p *templates.AdminActivity) error {
+func (a activityArea) charts(c *call, p *templates.AdminActivity) error {
 	list, err := a.days(c, daysQuery{})
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func shownEvents(events []event) []templates.AdminEvent {
 }
 
 // activityFile is what the page shows, as a file.
-func (a *Admin) activityFile(format string) func(*call) error {
+func (a activityArea) activityFile(format string) func(*call) error {
 	return func(c *call) error {
 		f, wrong := typedFilter(c.QueryParams())
 		if len(wrong) > 0 {

@@ -1,9 +1,10 @@
 // Package admin is the administrator's place: pages under /admin, and the same operations as JSON under /api/v1.
 //
 // One guard (guard.go) stands before both and lets only members of Administrators pass; a page and an operation of the
-// API are two presentations of one function. To add something: a page is a line in [Admin.pages] and a struct in package
-// templates; an operation of the API is a line in [Admin.operations], from which its description in /api/openapi.json is
-// made, too. Handlers return errors; the server that mounts the pages answers them (package server, errors.go).
+// API are two presentations of one function. To add something: a page is a line in the pages of an area, such as
+// groupArea, and a struct in package templates; an operation of the API is a line in its operations, from which its
+// description in /api/openapi.json is made, too. Handlers return errors; package server/web answers them. What may be done, by
+// which rule and with which event, package sso/admin says.
 //
 // Pages work without script: a form posts, the answer is a redirect to a page that says what was done, or the form again
 // with what was typed and an error at each field that needs one.
@@ -137,12 +138,12 @@ func (a *Admin) pages() []page {
 		a.overviewPages(),
 		settingArea{a.Options}.pages(),
 		keyArea{a.Options}.pages(),
-		a.tryPages(),
+		tryArea{a.Options}.pages(),
 		mappingArea{a.Options}.pages(),
-		a.peoplePages(),
-		a.groupPages(),
-		a.sessionPages(),
-		a.activityPages(),
+		peopleArea{a.Options}.pages(),
+		groupArea{a.Options}.pages(),
+		sessionArea{a.Options}.pages(),
+		activityArea{a.Options}.pages(),
 	)
 }
 
@@ -152,11 +153,11 @@ func (a *Admin) operations() []operation {
 		a.overviewOperations(),
 		settingArea{a.Options}.operations(),
 		keyArea{a.Options}.operations(),
-		a.tryOperations(),
+		tryArea{a.Options}.operations(),
 		mappingArea{a.Options}.operations(),
-		a.peopleOperations(),
-		a.groupOperations(),
-		a.sessionOperations(),
-		a.activityOperations(),
+		peopleArea{a.Options}.operations(),
+		groupArea{a.Options}.operations(),
+		sessionArea{a.Options}.operations(),
+		activityArea{a.Options}.operations(),
 	)
 }

@@ -2,13 +2,13 @@ package admin
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
@@ -56,14 +56,7 @@ func (c *call) form() (url.Values, error) {
 }
 
 func (c *call) body() ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBody+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("body: %w: %w", err, sso.RequestMalformed)
-	case len(raw) > maxBody:
-		return nil, fmt.Errorf("the body is larger than %d bytes: %w", maxBody, sso.RequestMalformed)
-	}
-	return raw, nil
+	return web.ReadBody(c.Request(), maxBody)
 }
 
 // render answers with a page.

@@ -28,13 +28,13 @@ type exportQuery struct {
 	Until     time.Time `query:"until" doc:"exclusive"`
 }
 
-func (a *Admin) export(c *call, in exportQuery) (download, error) {
+func (a activityArea) export(c *call, in exportQuery) (download, error) {
 	return a.exportAs(c, in.Format, activityFilter{in.Person, in.Kind, in.Code, in.Reference, in.Since, in.Until})
 }
 
 // exportAs writes events page by page, so that a million of them need no memory. What can be refused is refused before the
 // first byte.
-func (a *Admin) exportAs(c *call, format string, f activityFilter) (download, error) {
+func (a activityArea) exportAs(c *call, format string, f activityFilter) (download, error) {
 	ctx := c.Request().Context()
 	q, err := a.eventQuery(ctx, f)
 	if err != nil {
@@ -70,7 +70,7 @@ func (a *Admin) exportAs(c *call, format string, f activityFilter) (download, er
 // longer; it ends when the client goes, because then writing fails.
 const exportPageTime = 10 * time.Second
 
-func (a *Admin) writeEvents(ctx context.Context, w io.Writer, q sso.EventQuery, events []sso.Event, next string, write func(io.Writer, []sso.Event) error) error {
+func (a activityArea) writeEvents(ctx context.Context, w io.Writer, q sso.EventQuery, events []sso.Event, next string, write func(io.Writer, []sso.Event) error) error {
 	for {
 		if err := write(w, events); err != nil || next == "" {
 			return err

@@ -21,8 +21,13 @@ type groupStore interface {
 	GroupByName(ctx context.Context, name string) (sso.Group, error)
 }
 
+// groupArea shows and changes groups.
+type groupArea struct {
+	Options
+}
+
 // groupDomain is what may be done to groups.
-func (a *Admin) groupDomain() admin.Groups {
+func (a groupArea) domain() admin.Groups {
 	return admin.Groups{Store: a.Store, Mappings: a.Host.Config().JWTGroupMappings}
 }
 
@@ -33,7 +38,7 @@ type memberStore interface {
 	RemoveMember(ctx context.Context, accountID, groupID int64, e sso.Event) error
 }
 
-func (a *Admin) groupPages() []page {
+func (a groupArea) pages() []page {
 	return []page{
 		{http.MethodGet, "/groups", a.groupsPage},
 		{http.MethodPost, "/groups", a.newGroupForm},
@@ -45,7 +50,7 @@ func (a *Admin) groupPages() []page {
 	}
 }
 
-func (a *Admin) groupOperations() []operation {
+func (a groupArea) operations() []operation {
 	return []operation{
 		op("GET", "/groups", "listGroups", "Groups by name", a.groups),
 		op("POST", "/groups", "createGroup", "Make a group", a.createGroup),
@@ -77,13 +82,13 @@ type group struct {
 	MappedFrom []string `json:"mapped_from" doc:"the groups of the identity provider that lead here"`
 }
 
-func (a *Admin) groupRow(g sso.Group, sizes map[int64]int) group {
-	from, _ := a.groupDomain().MappedFrom(g)
+func (a groupArea) groupRow(g sso.Group, sizes map[int64]int) group {
+	from, _ := a.domain().MappedFrom(g)
 	return group{g.ID, g.Name, sizes[g.ID], g.ID < sso.FirstGroup, from}
 }
 
 // groups are few enough (thousands) to be sorted here, without case, which the databases do differently.
-func (a *Admin) groups(c *call, in groupQuery) (groupList, error) {
+func (a groupArea) groups(c *call, in groupQuery) (groupList, error) {
 	ctx := c.Request().Context()
 	all, err := a.Store.Groups(ctx)
 	if err != nil {
@@ -115,7 +120,7 @@ func compareNames(a, b string) int {
 	return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
 }
 
-func (a *Admin) group(c *call, in byID) (group, error) {
+func (a groupArea) group(c *call, in byID) (group, error) {
 	ctx := c.Request().Context()
 	g, err := a.Store.Group(ctx, in.ID)
 	if err != nil {
@@ -129,8 +134,8 @@ type newGroup struct {
 	Name string `json:"name"`
 }
 
-func (a *Admin) createGroup(c *call, in newGroup) (group, error) {
-	made, err := a.groupDomain().Create(c.Request().Context(), c.actor(), in.Name)
+func (a groupArea) createGroup(c *call, in newGroup) (group, error) {
+	made, err := a.domain().Create(c.Request().Context(), c.actor(), in.Name)
 	return a.groupRow(made, nil), err
 }
 
@@ -139,8 +144,8 @@ type renamedGroup struct {
 	Name string `json:"name"`
 }
 
-func (a *Admin) renameGroup(c *call, in renamedGroup) (nothing, error) {
-	return nothing{}, a.groupDomain().Rename(c.Request().Context(), c.actor(), in.ID, in.Name)
+func (a groupArea) renameGroup(c *call, in renamedGroup) (nothing, error) {
+	return nothing{}, a.domain().Rename(c.Request().Context(), c.actor(), in.ID, in.Name)
 }
 
 type deletedGroup struct {
@@ -148,8 +153,8 @@ type deletedGroup struct {
 	Members *int  `query:"members" doc:"how many people are in the group, as you know; needed when anybody is, and refused when it is not so"`
 }
 
-func (a *Admin) deleteGroup(c *call, in deletedGroup) (nothing, error) {
-	_, err := a.groupDomain().Delete(c.Request().Context(), c.actor(), in.ID, in.Members)
+func (a groupArea) deleteGroup(c *call, in deletedGroup) (nothing, error) {
+	_, err := a.domain().Delete(c.Request().Context(), c.actor(), in.ID, in.Members)
 	return nothing{}, err
 }
 
@@ -166,8 +171,8 @@ type goneGroup struct {
 	By      string    `json:"by"`
 }
 
-func (a *Admin) deletedGroups(c *call, _ nothing) (deletedGroupList, error) {
-	undos, err := a.groupDomain().Deleted(c.Request().Context())
+func (a groupArea) deletedGroups(c *call, _ nothing) (deletedGroupList, error) {
+	undos, err := a.domain().Deleted(c.Request().Context())
 	list := deletedGroupList{Groups: []goneGroup{}}
 	for _, u := range undos {
 		for _, g := range u.Groups {
@@ -181,20 +186,20 @@ type restoredGroup struct {
 	Undo string `path:"undo"`
 }
 
-func (a *Admin) restoreGroup(c *call, in restoredGroup) (group, error) {
+func (a groupArea) restoreGroup(c *call, in restoredGroup) (group, error) {
 	ctx := c.Request().Context()
-	back, err := a.groupDomain().Restore(ctx, c.actor(), in.Undo)
+	back, err := a.domain().Restore(ctx, c.actor(), in.Undo)
 	if err != nil {
 		return group{}, err
 	}
 	return a.group(c, byID{back.ID})
 }
 
-func (a *Admin) groupsPage(c *call) error {
+func (a groupArea) groupsPage(c *call) error {
 	return a.renderGroups(c, http.StatusOK, templates.AdminGroups{})
 }
 
-func (a *Admin) renderGroups(c *call, status int, p templates.AdminGroups) error {
+func (a groupArea) renderGroups(c *call, status int, p templates.AdminGroups) error {
 	p.Search = c.QueryParam("search")
 	list, err := a.groups(c, groupQuery{Search: p.Search, After: c.QueryParam("after")})
 	if err != nil {
@@ -215,7 +220,7 @@ func (a *Admin) renderGroups(c *call, status int, p templates.AdminGroups) error
 	return c.render(status, p)
 }
 
-func (a *Admin) newGroupForm(c *call) error {
+func (a groupArea) newGroupForm(c *call) error {
 	form, err := c.form()
 	if err != nil {
 		return err
@@ -235,7 +240,7 @@ func (a *Admin) newGroupForm(c *call) error {
 }
 
 // restoreForm brings a deleted group back.
-func (a *Admin) restoreForm(c *call) error {
+func (a groupArea) restoreForm(c *call) error {
 	form, err := c.form()
 	if err != nil {
 		return err
@@ -256,7 +261,7 @@ func (a *Admin) restoreForm(c *call) error {
 
 func groupPath(id int64) string { return "/groups/" + strconv.FormatInt(id, 10) }
 
-func (a *Admin) groupPage(c *call) error {
+func (a groupArea) groupPage(c *call) error {
 	id, err := c.pathID()
 	if err != nil {
 		return err
@@ -269,12 +274,12 @@ func (a *Admin) groupPage(c *call) error {
 }
 
 // groupShown is the page of a group as things are.
-func (a *Admin) groupShown(c *call, id int64) (templates.AdminGroup, error) {
+func (a groupArea) groupShown(c *call, id int64) (templates.AdminGroup, error) {
 	g, err := a.group(c, byID{id})
 	if err != nil {
 		return templates.AdminGroup{}, err
 	}
-	members, err := a.people(c, peopleQuery{Group: id, After: c.QueryParam("after")})
+	members, err := peopleArea{a.Options}.people(c, peopleQuery{Group: id, After: c.QueryParam("after")})
 	if err != nil {
 		return templates.AdminGroup{}, err
 	}
@@ -290,7 +295,7 @@ func (a *Admin) groupShown(c *call, id int64) (templates.AdminGroup, error) {
 		AdminLayout: c.layout(templates.AdminSectionGroups), ID: id, Name: g.Name, NewName: g.Name, Members: g.Members, BuiltIn: g.BuiltIn,
 		Everyone: id == sso.AllUsers, From: g.MappedFrom, Synced: a.Host.Config().JWTGroupSync, Now: a.Now(),
 		Pager: pager(c.a.path(pagesPrefix+groupPath(id)), filter(), c.QueryParam("after"), members.Next),
-		Kept:  sentence(a.groupDomain().Kept(sso.Group{ID: g.ID, Name: g.Name})),
+		Kept:  sentence(a.domain().Kept(sso.Group{ID: g.ID, Name: g.Name})),
 	}
 	for _, m := range members.People {
 		row := personRow(m)
@@ -301,7 +306,7 @@ func (a *Admin) groupShown(c *call, id int64) (templates.AdminGroup, error) {
 }
 
 // groupForm carries out what a form of a group's page asks for, as personForm does for a person.
-func (a *Admin) groupForm(c *call, do func(id int64, form url.Values) (path, notice string, err error), fail func(*templates.AdminGroup, url.Values, map[string]string)) error {
+func (a groupArea) groupForm(c *call, do func(id int64, form url.Values) (path, notice string, err error), fail func(*templates.AdminGroup, url.Values, map[string]string)) error {
 	return c.rowForm(do, func(id int64, form url.Values, fields map[string]string, alert string) (templates.Page, error) {
 		p, err := a.groupShown(c, id)
 		if err != nil {
@@ -313,7 +318,7 @@ func (a *Admin) groupForm(c *call, do func(id int64, form url.Values) (path, not
 	})
 }
 
-func (a *Admin) renameForm(c *call) error {
+func (a groupArea) renameForm(c *call) error {
 	return a.groupForm(c, func(id int64, form url.Values) (string, string, error) {
 		_, err := a.renameGroup(c, renamedGroup{id, strings.TrimSpace(form.Get("name"))})
 		return groupPath(id), "group-renamed", err
@@ -322,7 +327,7 @@ func (a *Admin) renameForm(c *call) error {
 	})
 }
 
-func (a *Admin) deleteForm(c *call) error {
+func (a groupArea) deleteForm(c *call) error {
 	return a.groupForm(c, func(id int64, form url.Values) (string, string, error) {
 		in := deletedGroup{ID: id}
 		if n, err := strconv.Atoi(form.Get("members")); err == nil {
@@ -338,17 +343,17 @@ func (a *Admin) deleteForm(c *call) error {
 	})
 }
 
-func (a *Admin) memberForm(c *call) error {
+func (a groupArea) memberForm(c *call) error {
 	return a.groupForm(c, func(id int64, form url.Values) (string, string, error) {
 		account, err := a.accountOf(c.Request().Context(), "person", form.Get("person"))
 		if err != nil {
 			return "", "", err
 		}
 		if form.Get("do") == "remove" {
-			_, err = a.removeMember(c, member{account.ID, id})
+			_, err = peopleArea{a.Options}.removeMember(c, member{account.ID, id})
 			return groupPath(id), "member-removed", err
 		}
-		_, err = a.addMember(c, member{account.ID, id})
+		_, err = peopleArea{a.Options}.addMember(c, member{account.ID, id})
 		return groupPath(id), "member-added", err
 	}, func(p *templates.AdminGroup, form url.Values, fields map[string]string) {
 		p.AddingError = sentence(fields["person"])

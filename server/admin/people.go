@@ -22,7 +22,12 @@ type peopleStore interface {
 	AccountSentGroups(ctx context.Context, accountID int64) (groups []string, sent bool, err error)
 }
 
-func (a *Admin) peopleOperations() []operation {
+// peopleArea shows and changes people.
+type peopleArea struct {
+	Options
+}
+
+func (a peopleArea) operations() []operation {
 	return []operation{
 		op("GET", "/people", "listPeople", "Accounts in the order of their e-mails", a.people),
 		op("POST", "/people", "createPerson", "Make an account without a password", a.createPerson),
@@ -74,7 +79,7 @@ func timeOrNull(t time.Time) *time.Time {
 	return &t
 }
 
-func (a *Admin) people(c *call, in peopleQuery) (peopleList, error) {
+func (a peopleArea) people(c *call, in peopleQuery) (peopleList, error) {
 	accounts, next, err := a.Store.Accounts(c.Request().Context(), sso.AccountQuery{
 		Page: sso.Page{After: in.After, Limit: in.Limit}, Search: sso.CleanText(in.Search), GroupID: in.Group, Active: in.Active,
 	})
@@ -92,7 +97,7 @@ type newPerson struct {
 	Groups    []int64 `json:"groups,omitempty" doc:"ids"`
 }
 
-func (a *Admin) createPerson(c *call, in newPerson) (person, error) {
+func (a peopleArea) createPerson(c *call, in newPerson) (person, error) {
 	for field, value := range map[string]string{"first_name": in.FirstName, "last_name": in.LastName} {
 		if err := sso.CheckName(value); err != nil {
 			return person{}, invalid(field, "%s", err)
@@ -153,7 +158,7 @@ type membership struct {
 // fromEveryone is the source of the membership in All Users.
 const fromEveryone = "everyone"
 
-func (a *Admin) person(c *call, in byID) (personDetail, error) {
+func (a peopleArea) person(c *call, in byID) (personDetail, error) {
 	ctx := c.Request().Context()
 	account, err := a.Store.Account(ctx, in.ID)
 	if err != nil {
@@ -200,7 +205,7 @@ type activeChange struct {
 	Active bool  `json:"active"`
 }
 
-func (a *Admin) changePerson(c *call, in activeChange) (nothing, error) {
+func (a peopleArea) changePerson(c *call, in activeChange) (nothing, error) {
 	what, detail := deactivate, "deactivated"
 	if in.Active {
 		what, detail = reactivate, "reactivated"
@@ -226,7 +231,7 @@ type attributeChanges struct {
 	Was map[string]string  `json:"was,omitempty" doc:"what administrators had set for these names when you looked, without those that had nothing; if that has changed meanwhile, the request is refused"`
 }
 
-func (a *Admin) changeAttributes(c *call, in attributeChanges) (nothing, error) {
+func (a peopleArea) changeAttributes(c *call, in attributeChanges) (nothing, error) {
 	ctx := c.Request().Context()
 	account, err := a.Store.Account(ctx, in.ID)
 	if err != nil {
@@ -266,19 +271,19 @@ type member struct {
 	Group int64 `path:"group"`
 }
 
-func (a *Admin) addMember(c *call, in member) (nothing, error) {
+func (a peopleArea) addMember(c *call, in member) (nothing, error) {
 	return a.changeMember(c, in, addMember, "put into", func(ctx context.Context, e sso.Event) error {
 		return a.Store.AddMember(ctx, in.ID, in.Group, sso.MemberByAdmin, e)
 	})
 }
 
-func (a *Admin) removeMember(c *call, in member) (nothing, error) {
+func (a peopleArea) removeMember(c *call, in member) (nothing, error) {
 	return a.changeMember(c, in, removeMember, "taken out of", func(ctx context.Context, e sso.Event) error {
 		return lastAdministrator(a.Store.RemoveMember(ctx, in.ID, in.Group, e))
 	})
 }
 
-func (a *Admin) changeMember(c *call, in member, what action, done string, change func(context.Context, sso.Event) error) (nothing, error) {
+func (a peopleArea) changeMember(c *call, in member, what action, done string, change func(context.Context, sso.Event) error) (nothing, error) {
 	ctx := c.Request().Context()
 	group, err := a.Store.Group(ctx, in.Group)
 	if err != nil {
@@ -292,7 +297,7 @@ func (a *Admin) changeMember(c *call, in member, what action, done string, chang
 }
 
 // accountOf finds a person by what was typed: an e-mail. The refusal is about the field.
-func (a *Admin) accountOf(ctx context.Context, field, email string) (sso.Account, error) {
+func (a Options) accountOf(ctx context.Context, field, email string) (sso.Account, error) {
 	account, err := a.Store.AccountByEmail(ctx, strings.TrimSpace(email))
 	if errors.Is(err, sso.NotFound) {
 		return account, invalid(field, "there is no account with this e-mail")

@@ -14,7 +14,7 @@ import (
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-func (a *Admin) peoplePages() []page {
+func (a peopleArea) pages() []page {
 	return []page{
 		{http.MethodGet, "/people", a.peoplePage},
 		{http.MethodGet, "/people/new", a.newPersonPage},
@@ -100,7 +100,7 @@ func options(chosen string, all ...templates.AdminOption) []templates.AdminOptio
 	return all
 }
 
-func (a *Admin) peoplePage(c *call) error {
+func (a peopleArea) peoplePage(c *call) error {
 	q := peopleQuery{Search: c.QueryParam("search"), After: c.QueryParam("after")}
 	state := c.QueryParam("state")
 	if active := state == "active"; active || state == "deactivated" {
@@ -135,11 +135,11 @@ func (p person) shown() templates.Person {
 	return templates.Person{Name: sso.Account{Email: p.Email, FirstName: p.FirstName, LastName: p.LastName}.CommonName(), Email: p.Email}
 }
 
-func (a *Admin) newPersonPage(c *call) error {
+func (a peopleArea) newPersonPage(c *call) error {
 	return a.renderNewPerson(c, http.StatusOK, templates.AdminNewPerson{})
 }
 
-func (a *Admin) renderNewPerson(c *call, status int, p templates.AdminNewPerson) error {
+func (a peopleArea) renderNewPerson(c *call, status int, p templates.AdminNewPerson) error {
 	groups, err := a.Store.Groups(c.Request().Context())
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func offers(groups []sso.Group, in []membership) []string {
 	return names
 }
 
-func (a *Admin) newPersonForm(c *call) error {
+func (a peopleArea) newPersonForm(c *call) error {
 	form, err := c.form()
 	if err != nil {
 		return err
@@ -194,7 +194,7 @@ func (a *Admin) newPersonForm(c *call) error {
 }
 
 // groupOf finds a group by the name that was typed. The refusal is about the field.
-func (a *Admin) groupOf(c *call, field, name string) (int64, error) {
+func (a peopleArea) groupOf(c *call, field, name string) (int64, error) {
 	g, err := a.Store.GroupByName(c.Request().Context(), strings.TrimSpace(name))
 	if errors.Is(err, sso.NotFound) {
 		return 0, invalid(field, "there is no group of this name")
@@ -204,7 +204,7 @@ func (a *Admin) groupOf(c *call, field, name string) (int64, error) {
 
 func personPath(id int64) string { return "/people/" + strconv.FormatInt(id, 10) }
 
-func (a *Admin) personPage(c *call) error {
+func (a peopleArea) personPage(c *call) error {
 	id, err := c.pathID()
 	if err != nil {
 		return err
@@ -221,7 +221,7 @@ func (a *Admin) personPage(c *call) error {
 }
 
 // fillAttribute puts what is in force into the form that sets an attribute.
-func (a *Admin) fillAttribute(p *templates.AdminPerson) {
+func (a peopleArea) fillAttribute(p *templates.AdminPerson) {
 	for _, at := range p.Attributes {
 		if at.Name == p.Attribute.Name {
 			p.Attribute.Value = at.Value
@@ -239,7 +239,7 @@ const (
 )
 
 // personShown is the page of a person as things are.
-func (a *Admin) personShown(c *call, id int64) (templates.AdminPerson, error) {
+func (a peopleArea) personShown(c *call, id int64) (templates.AdminPerson, error) {
 	ctx := c.Request().Context()
 	d, err := a.person(c, byID{id})
 	if err != nil {
@@ -249,15 +249,15 @@ func (a *Admin) personShown(c *call, id int64) (templates.AdminPerson, error) {
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	sessions, err := a.sessions(c, sessionQuery{Person: id, Limit: sessionsShown})
+	sessions, err := sessionArea{a.Options}.sessions(c, sessionQuery{Person: id, Limit: sessionsShown})
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	events, err := a.activity(c, activityQuery{Person: d.Email, Limit: eventsShown})
+	events, err := activityArea{a.Options}.activity(c, activityQuery{Person: d.Email, Limit: eventsShown})
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	refused, err := a.activity(c, activityQuery{Person: d.Email, Kind: string(sso.EventSignInRefused), Limit: refusedShown})
+	refused, err := activityArea{a.Options}.activity(c, activityQuery{Person: d.Email, Kind: string(sso.EventSignInRefused), Limit: refusedShown})
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
@@ -301,7 +301,7 @@ func whyMember(source string) string {
 
 // personForm carries out what a form of a person's page asks for. fail puts what was typed, and what is wrong with it,
 // into the page.
-func (a *Admin) personForm(c *call, do func(id int64, form url.Values) (notice string, err error), fail func(*templates.AdminPerson, url.Values, map[string]string)) error {
+func (a peopleArea) personForm(c *call, do func(id int64, form url.Values) (notice string, err error), fail func(*templates.AdminPerson, url.Values, map[string]string)) error {
 	return c.rowForm(func(id int64, form url.Values) (string, string, error) {
 		notice, err := do(id, form)
 		return personPath(id), notice, err
@@ -346,7 +346,7 @@ func (c *call) rowForm(do func(id int64, form url.Values) (path, notice string, 
 	return c.render(status, page)
 }
 
-func (a *Admin) stateForm(c *call) error {
+func (a peopleArea) stateForm(c *call) error {
 	return a.personForm(c, func(id int64, form url.Values) (string, error) {
 		active := form.Get("active") == "yes"
 		_, err := a.changePerson(c, activeChange{id, active})
@@ -357,7 +357,7 @@ func (a *Admin) stateForm(c *call) error {
 	}, func(*templates.AdminPerson, url.Values, map[string]string) {})
 }
 
-func (a *Admin) attributeForm(c *call) error {
+func (a peopleArea) attributeForm(c *call) error {
 	return a.personForm(c, func(id int64, form url.Values) (string, error) {
 		name, value := strings.TrimSpace(form.Get("name")), strings.TrimSpace(form.Get("value"))
 		in := attributeChanges{ID: id, Set: map[string]*string{name: &value}, Was: map[string]string{}}
@@ -391,7 +391,7 @@ func failedAttribute(p *templates.AdminPerson, form url.Values, fields map[strin
 	}
 }
 
-func (a *Admin) personGroupForm(c *call) error {
+func (a peopleArea) personGroupForm(c *call) error {
 	return a.personForm(c, func(id int64, form url.Values) (string, error) {
 		if form.Get("do") == "remove" {
 			group, err := strconv.ParseInt(form.Get("group"), 10, 64)
@@ -414,13 +414,13 @@ func (a *Admin) personGroupForm(c *call) error {
 	})
 }
 
-func (a *Admin) personSessionForm(c *call) error {
+func (a peopleArea) personSessionForm(c *call) error {
 	return a.personForm(c, func(id int64, form url.Values) (string, error) {
 		if form.Get("all") == "yes" {
-			_, err := a.endSessions(c, byID{id})
+			_, err := sessionArea{a.Options}.endSessions(c, byID{id})
 			return "sessions-ended", err
 		}
-		_, err := a.endSession(c, sessionRef{form.Get("session")})
+		_, err := sessionArea{a.Options}.endSession(c, sessionRef{form.Get("session")})
 		return "session-ended", err
 	}, func(*templates.AdminPerson, url.Values, map[string]string) {})
 }

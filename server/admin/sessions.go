@@ -19,14 +19,19 @@ type sessionStore interface {
 	EndSessions(ctx context.Context, accountID int64, e sso.Event) (int, error)
 }
 
-func (a *Admin) sessionPages() []page {
+// sessionArea shows the running sessions, and ends them.
+type sessionArea struct {
+	Options
+}
+
+func (a sessionArea) pages() []page {
 	return []page{
 		{http.MethodGet, "/sessions", a.sessionsPage},
 		{http.MethodPost, "/sessions", a.sessionsForm},
 	}
 }
 
-func (a *Admin) sessionOperations() []operation {
+func (a sessionArea) operations() []operation {
 	return []operation{
 		op("GET", "/sessions", "listSessions", "Running sessions, newest first", a.sessions),
 		op("DELETE", "/sessions/{ref}", "endSession", "Sign one session out, at once and on every replica", a.endSession),
@@ -65,7 +70,7 @@ func (s session) shown() templates.Session {
 	}
 }
 
-func (a *Admin) sessions(c *call, in sessionQuery) (sessionList, error) {
+func (a sessionArea) sessions(c *call, in sessionQuery) (sessionList, error) {
 	ctx := c.Request().Context()
 	found, next, err := a.Store.Sessions(ctx, sso.SessionQuery{Page: sso.Page{After: in.After, Limit: in.Limit}, AccountID: in.Person})
 	if err != nil {
@@ -96,7 +101,7 @@ type sessionRef struct {
 	Ref string `path:"ref"`
 }
 
-func (a *Admin) endSession(c *call, in sessionRef) (nothing, error) {
+func (a sessionArea) endSession(c *call, in sessionRef) (nothing, error) {
 	ctx := c.Request().Context()
 	over := fmt.Errorf("this session is over already: %w", sso.NotFound)
 	hash, ok := templates.ParseSessionRef(in.Ref)
@@ -121,7 +126,7 @@ type endedSessions struct {
 	Ended int `json:"ended" doc:"how many sessions there were"`
 }
 
-func (a *Admin) endSessions(c *call, in byID) (endedSessions, error) {
+func (a sessionArea) endSessions(c *call, in byID) (endedSessions, error) {
 	ctx := c.Request().Context()
 	account, err := a.Store.Account(ctx, in.ID)
 	if err != nil {
@@ -135,11 +140,11 @@ func (a *Admin) endSessions(c *call, in byID) (endedSessions, error) {
 	return endedSessions{n}, err
 }
 
-func (a *Admin) sessionsPage(c *call) error {
+func (a sessionArea) sessionsPage(c *call) error {
 	return a.renderSessions(c, http.StatusOK, templates.AdminSessions{Person: c.QueryParam("person")}, c.QueryParam("after"))
 }
 
-func (a *Admin) renderSessions(c *call, status int, p templates.AdminSessions, after string) error {
+func (a sessionArea) renderSessions(c *call, status int, p templates.AdminSessions, after string) error {
 	q := sessionQuery{After: after}
 	if p.Person != "" {
 		account, err := a.accountOf(c.Request().Context(), "person", p.Person)
@@ -170,7 +175,7 @@ func (a *Admin) renderSessions(c *call, status int, p templates.AdminSessions, a
 	return c.render(status, p)
 }
 
-func (a *Admin) sessionsForm(c *call) error {
+func (a sessionArea) sessionsForm(c *call) error {
 	form, err := c.form()
 	if err != nil {
 		return err

@@ -23,7 +23,12 @@ type tryStore interface {
 // server that mounts the pages answers it, since it has to know the callback again; see [KeepReport].
 const TrialPath = pagesPrefix + "/try/begin"
 
-func (a *Admin) tryPages() []page {
+// tryArea explains sign-ins.
+type tryArea struct {
+	Options
+}
+
+func (a tryArea) pages() []page {
 	return []page{
 		{http.MethodGet, "/try", a.tryPage},
 		{http.MethodPost, "/try", a.tryForm},
@@ -31,7 +36,7 @@ func (a *Admin) tryPages() []page {
 	}
 }
 
-func (a *Admin) tryOperations() []operation {
+func (a tryArea) operations() []operation {
 	return []operation{
 		op("POST", "/explain", "explainToken", "What a sign-in with a token would meet; changes nothing", a.explain),
 	}
@@ -81,7 +86,7 @@ func explanation(e sso.Explanation) Explanation {
 }
 
 // explain runs the very steps of a sign-in, and undoes them.
-func (a *Admin) explain(c *call, in tokenToExplain) (Explanation, error) {
+func (a tryArea) explain(c *call, in tokenToExplain) (Explanation, error) {
 	if strings.TrimSpace(in.Token) == "" {
 		return Explanation{}, invalid("token", "is empty")
 	}
@@ -95,14 +100,14 @@ func (a *Admin) explain(c *call, in tokenToExplain) (Explanation, error) {
 	return explanation(e), nil
 }
 
-func (a *Admin) tryTemplate(c *call) templates.AdminTry {
+func (a tryArea) tryTemplate(c *call) templates.AdminTry {
 	testable := len(a.Host.Bridge().Providers) > 0
 	return templates.AdminTry{AdminLayout: c.layout(templates.AdminSectionSignIn), Testable: testable, BeginURL: c.a.path(TrialPath)}
 }
 
-func (a *Admin) tryPage(c *call) error { return c.render(http.StatusOK, a.tryTemplate(c)) }
+func (a tryArea) tryPage(c *call) error { return c.render(http.StatusOK, a.tryTemplate(c)) }
 
-func (a *Admin) tryForm(c *call) error {
+func (a tryArea) tryForm(c *call) error {
 	form, err := c.form()
 	if err != nil {
 		return err
@@ -141,7 +146,7 @@ func report(e Explanation) *templates.AdminReport {
 const reportLifetime = 5 * time.Minute
 
 // reportPage shows the report of a trial.
-func (a *Admin) reportPage(c *call) error {
+func (a tryArea) reportPage(c *call) error {
 	p := a.tryTemplate(c)
 	ctx, key := c.Request().Context(), reportKey(c.who, c.QueryParam("id"))
 	data, err := a.Store.TakeHandoff(ctx, key)
