@@ -43,7 +43,7 @@ func tokensLogin(f *flags) runner {
 			return err
 		}
 		if len(cfg.JWTSharedSecrets) == 0 {
-			return withHint(`set it, for instance to what "openssl rand -hex 32" prints`, errors.New("JWT_SHARED_SECRET is not set, so nothing can be signed"))
+			return withHint("give this command the settings that the bridge has: the environment of serve, or --config FILE", errors.New("JWT_SHARED_SECRET is not set, so nothing can be signed"))
 		}
 		rules := sso.ReturnRules{Site: cfg.SiteURL, Allowed: cfg.AllowedOrigins}
 		if _, err := rules.Parse(*returnTo); err != nil {

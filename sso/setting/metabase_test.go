@@ -15,12 +15,12 @@ func TestMetabaseNamesThatOnlyLookLikeSettings(t *testing.T) {
 		"mb_jwt_group_sync":           "did you mean MB_JWT_GROUP_SYNC?",
 		"MB_JWT_SHARED_SECRET_FILES":  "did you mean MB_JWT_SHARED_SECRET_FILE?",
 		"MB_JWT_GROUP_MAPPINGS_FILE":  "did you mean MB_JWT_GROUP_MAPPINGS?",
-		"MB_JWT_LEEWAY":               "README",
+		"MB_JWT_LEEWAY":               "serve --help",
 		"MB_SESSION_COOKIES_SAMESITE": "did you mean MB_SESSION_COOKIE_SAMESITE?",
 		"MB_SESSION_SECRET_KEY":       "SECRET_KEY",
 		"MB_JWT_ATTRIBUTE_TENANT":     "no tenants",
 		"MB_GROUP_MAPPINGS":           "did you mean MB_JWT_GROUP_MAPPINGS?",
-		"MB_GROUP":                    "README",
+		"MB_GROUP":                    "serve --help",
 	} {
 		c, faults := Resolve(Inputs{Environ: metabase(name + "=x")})
 		wantFault(t, faults, name, want)

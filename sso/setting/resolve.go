@@ -366,7 +366,7 @@ func meant(name string, known []string) string {
 	if best := Nearest(name, known); best != "" {
 		return "did you mean " + best + "?"
 	}
-	return "the README lists all names"
+	return "ssobridge serve --help lists all names"
 }
 
 // Nearest returns the known name that an unknown one was probably meant to be, or "" when none is like it.

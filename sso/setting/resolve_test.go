@@ -184,7 +184,7 @@ func TestUnknownNames(t *testing.T) {
 	}{
 		{"slip", "SSOBRIDGE_JWT_SHARD_SECRET", "did you mean SSOBRIDGE_JWT_SHARED_SECRET?", Inputs{Environ: []string{"SSOBRIDGE_JWT_SHARD_SECRET=x"}}},
 		{"case", "ssobridge_listen", "did you mean SSOBRIDGE_LISTEN?", Inputs{Environ: []string{"ssobridge_listen=:1"}}},
-		{"nothing near", "SSOBRIDGE_ZZZZZZZZZZ", "README", Inputs{Environ: []string{"SSOBRIDGE_ZZZZZZZZZZ=1"}}},
+		{"nothing near", "SSOBRIDGE_ZZZZZZZZZZ", "serve --help", Inputs{Environ: []string{"SSOBRIDGE_ZZZZZZZZZZ=1"}}},
 		{"port by hand", "SSOBRIDGE_PORT", "is not a setting", Inputs{Environ: []string{"SSOBRIDGE_PORT=80"}}},
 		{"key", "jwt_isuer", "did you mean jwt_issuer?", Inputs{File: map[string]any{"jwt_isuer": "x"}, FileName: "f"}},
 		{"key as the variable", "SSOBRIDGE_LISTEN", "did you mean listen?", Inputs{File: map[string]any{"SSOBRIDGE_LISTEN": "x"}, FileName: "f"}},

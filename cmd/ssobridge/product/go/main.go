@@ -23,7 +23,10 @@ type person struct {
 func main() {
 	bridge := cmp.Or(os.Getenv("BRIDGE_URL"), "http://localhost:3000")
 	secret := []byte(os.Getenv("SSO_SECRET")) // the bridge's JWT_SHARED_SECRET
-	people := map[string]person{              // stands for your accounts
+	if len(secret) == 0 {
+		log.Fatal("SSO_SECRET is not set")
+	}
+	people := map[string]person{ // stands for your accounts
 		"ada@example.com": {"correct horse", "Ada", "Lovelace", []string{"research"}},
 	}
 	const form = `<!doctype html><title>Sign in</title><form method="post">

@@ -5,6 +5,7 @@ const jwt = require('jsonwebtoken');
 
 const bridge = process.env.BRIDGE_URL ?? 'http://localhost:3000';
 const secret = process.env.SSO_SECRET; // the bridge's JWT_SHARED_SECRET
+if (!secret) throw new Error('SSO_SECRET is not set');
 const people = new Map([ // stands for your accounts
   ['ada@example.com', { password: 'correct horse', first: 'Ada', last: 'Lovelace', groups: ['research'] }],
 ]);

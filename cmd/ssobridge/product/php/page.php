@@ -1,7 +1,7 @@
 <?php
 // php -S 127.0.0.1:3535 page.php
 $bridge = getenv('BRIDGE_URL') ?: 'http://localhost:3000';
-$secret = getenv('SSO_SECRET'); // the bridge's JWT_SHARED_SECRET
+$secret = getenv('SSO_SECRET') ?: throw new Exception('SSO_SECRET is not set'); // the bridge's JWT_SHARED_SECRET
 $people = [ // stands for your accounts
     'ada@example.com' => ['password' => 'correct horse', 'first' => 'Ada', 'last' => 'Lovelace', 'groups' => ['research']],
 ];
