@@ -35,6 +35,31 @@ func TestLogNamesTheMistake(t *testing.T) {
 	}
 }
 
+// The log names the groups of a person that no mapping knows: a few, cleaned and short, and only where mappings decide.
+func TestLogNamesUnmappedGroups(t *testing.T) {
+	many := []string{"research", "x\x00\u202e\n" + strings.Repeat("y", 300), "3", "4", "5", "6", "known", "7"}
+	b := start(t, "JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"reserch":["Research"],"known":["Known"]}`)
+	for _, tt := range []struct {
+		groups []string
+		want   string
+	}{
+		{[]string{"research"}, "unmapped_groups=[research]"},
+		{[]string{"known"}, ""},
+		{many, `unmapped_groups="[research x  ` + strings.Repeat("y", 57) + `… 3 4 5 and 2 more]"`},
+	} {
+		b.browser().signIn(claims{"groups": tt.groups}).want(t, 302, "/")
+		line := lastLine(b)
+		if !strings.Contains(line, "level=INFO msg=\"signed in\"") || !strings.Contains(line, tt.want) || strings.Contains(line, "unmapped_groups") != (tt.want != "") {
+			t.Errorf("%q: got %s, want %s", tt.groups, line, tt.want)
+		}
+	}
+	plain := startOn(t, b, "JWT_GROUP_SYNC=true")
+	plain.browser().signIn(claims{"groups": []string{"research"}, "n": 9}).want(t, 302, "/")
+	if line := lastLine(plain); strings.Contains(line, "unmapped_groups") {
+		t.Errorf("without mappings: got %s", line)
+	}
+}
+
 // A proxy that is not set up is a warning once a minute for each cause, however many ask.
 func TestProxyRefusedIsAWarning(t *testing.T) {
 	b := start(t, "TRUSTED_PROXIES=192.0.2.1", "FORWARD_AUTH=true")

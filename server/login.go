@@ -323,8 +323,12 @@ func (s *relyingParty) callback(r *http.Request, site *web.Site, in sso.Callback
 }
 
 func (s *relyingParty) logSignIn(r *http.Request, cb sso.Callback, login *sso.Login) {
-	s.web.Log.InfoContext(r.Context(), "signed in", "account", login.Session.AccountID, "provider", login.Session.Provider,
-		"reference", cb.Reference, "peer", cb.Peer, "request_id", web.RequestID(r))
+	attrs := []any{"account", login.Session.AccountID, "provider", login.Session.Provider,
+		"reference", cb.Reference, "peer", cb.Peer, "request_id", web.RequestID(r)}
+	if len(login.Unmapped) > 0 {
+		attrs = append(attrs, "unmapped_groups", login.Unmapped)
+	}
+	s.web.Log.InfoContext(r.Context(), "signed in", attrs...)
 }
 
 // readCallback reads a request to /auth/sso.

@@ -26,6 +26,7 @@ type Login struct {
 	Session   Session
 	SignedIn  *SignedIn // nil when Resumed
 	Claims    Claims    // nil when Resumed
+	Unmapped  []string  // groups of the person that no mapping knows: a few, cleaned and short, for a log
 	ReturnTo  string    // safe for a Location header
 	Resumed   bool      // the same token again from the browser it signed in: nothing was done
 }
@@ -83,7 +84,11 @@ func (b *Bridge) Explain(ctx context.Context, cb Callback) Explanation {
 	rehearsal.Store = undoing{b.Store}
 	cb.Current, cb.Besides = nil, nil
 	x := &Exam{Now: b.Now(), Explaining: true}
-	login := rehearsal.run(ctx, cb, x).login
+	r := rehearsal.run(ctx, cb, x)
+	login := r.login
+	if login.SignedIn != nil {
+		login.SignedIn.Warnings = append(login.SignedIn.Warnings, r.provider.Policy.misspelt(x.Identity)...)
+	}
 	return Explanation{Accepted: x.Err == nil, Code: CodeOf(x.Err), Checks: x.Checks, Identity: x.Identity, SignedIn: login.SignedIn}
 }
 
@@ -286,6 +291,7 @@ func (r *run) keep() error {
 	}
 	session.AccountID = signedIn.Account.ID
 	r.login.SessionID, r.login.Session, r.login.SignedIn, r.login.Claims = id, session, signedIn, r.x.Claims
+	r.login.Unmapped = shownGroups(r.provider.Policy.unmapped(r.x.Identity))
 	for _, w := range signedIn.Warnings {
 		r.Log.WarnContext(r.ctx, w, "reference", r.cb.Reference, "account", signedIn.Account.ID)
 	}

@@ -130,9 +130,9 @@ type identityJSON struct {
 }
 
 func explanationJSON(e sso.Explanation) any {
-	groups := []sso.Group{}
+	groups, warnings := []sso.Group{}, []string{}
 	if e.SignedIn != nil {
-		groups = append(groups, e.SignedIn.Groups...)
+		groups, warnings = append(groups, e.SignedIn.Groups...), append(warnings, e.SignedIn.Warnings...)
 	}
 	return struct {
 		Accepted bool         `json:"accepted"`
@@ -140,7 +140,8 @@ func explanationJSON(e sso.Explanation) any {
 		Checks   []sso.Check  `json:"checks"`
 		Identity identityJSON `json:"identity"`
 		Groups   []sso.Group  `json:"groups"`
-	}{e.Accepted, e.Code, e.Checks, identityOf(e.Identity), groups}
+		Warnings []string     `json:"warnings"`
+	}{e.Accepted, e.Code, e.Checks, identityOf(e.Identity), groups, warnings}
 }
 
 func identityOf(id sso.Identity) identityJSON {

@@ -87,7 +87,7 @@ func (f *flags) wrong(err error) error {
 	name := unknown.GetSpecifiedName()
 	var known []string
 	f.VisitAll(func(fl *pflag.Flag) { known = append(known, fl.Name) })
-	if near := setting.Nearest(name, known); near != "" {
+	if near := sso.Nearest(name, known); near != "" {
 		return usageError("did you mean --"+near+"?", "unknown flag --%s", name)
 	}
 	return usageError(f.helpCommand(), "unknown flag --%s", name)

@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 func main() {
@@ -160,7 +159,7 @@ func (p *program) unknown(words string) error {
 	for _, c := range commands() {
 		names = append(names, c.name)
 	}
-	if near := setting.Nearest(words, names); near != "" {
+	if near := sso.Nearest(words, names); near != "" {
 		return usageError(fmt.Sprintf("did you mean ssobridge %s?", near), "unknown command %q", words)
 	}
 	return usageError("ssobridge help lists the commands", "unknown command %q", words)

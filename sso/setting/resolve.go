@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
 const (
@@ -363,42 +365,8 @@ func sorted[V any](m map[string]V) []string {
 
 // meant suggests what an unknown name was meant to be.
 func meant(name string, known []string) string {
-	if best := Nearest(name, known); best != "" {
+	if best := sso.Nearest(name, known); best != "" {
 		return "did you mean " + best + "?"
 	}
 	return "ssobridge serve --help lists all names"
-}
-
-// Nearest returns the known name that an unknown one was probably meant to be, or "" when none is like it.
-func Nearest(name string, known []string) string {
-	best, least := "", len(name)/3+1
-	if len(name) > 100 {
-		return ""
-	}
-	for _, k := range known {
-		if d := distance(name, k); d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance is how many letters must be put in, taken out or changed to make b of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
