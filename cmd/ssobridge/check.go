@@ -30,11 +30,11 @@ func check(f *flags) runner {
 			if err != nil {
 				return err
 			}
-			groups, doubtful, err := f.groups(ctx, cfg)
+			kept, err := f.databaseWarnings(ctx, cfg)
 			if err != nil {
 				return databaseError(err)
 			}
-			cfg.Warnings = slices.Concat(cfg.Warnings, warnings, ssobridge.MissingGroups(cfg, groups), ssobridge.DoubtfulEmails(doubtful))
+			cfg.Warnings = slices.Concat(cfg.Warnings, warnings, kept)
 		}
 		if *asJSON {
 			err = p.printJSON(checkReport(cfg, faults))
@@ -48,26 +48,41 @@ func check(f *flags) runner {
 	}
 }
 
-// groups are those of the database; of one that is not there yet, those that it begins with, and those for ACCESS_RULES:
-// nobody has had the time to make them. With them come the accounts that no sign-in finds.
-func (f *flags) groups(ctx context.Context, cfg *setting.Config) (groups []sso.Group, doubtful []sso.DoubtfulEmail, err error) {
+// databaseWarnings are about how the settings and what the database holds fit together.
+func (f *flags) databaseWarnings(ctx context.Context, cfg *setting.Config) (warnings []string, err error) {
 	if isFresh(cfg) {
-		groups = []sso.Group{{ID: sso.AllUsers, Name: sso.AllUsersName}, {ID: sso.Administrators, Name: sso.AdministratorsName}}
-		for i, name := range cfg.JWTGroupMappings.Names() {
-			groups = append(groups, sso.Group{ID: sso.FirstGroup + int64(i), Name: name})
-		}
-		for _, name := range cfg.AccessRules.GroupNames() {
-			groups = append(groups, sso.Group{Name: name})
-		}
-		return groups, nil, nil
+		return freshWarnings(cfg), nil
 	}
 	err = f.reading(ctx, cfg, func(st *store.Store) error {
-		if groups, err = st.Groups(ctx); err == nil {
-			doubtful, err = st.DoubtfulEmails(ctx)
+		groups, err := st.Groups(ctx)
+		if err != nil {
+			return err
 		}
+		doubtful, err := st.DoubtfulEmails(ctx)
+		warnings = ssobridge.MissingGroups(cfg, groups)
+		near, other := ssobridge.GroupsToMake(cfg, groups)
+		if warnings = append(warnings, near...); other != "" {
+			warnings = append(warnings, other)
+		}
+		warnings = append(warnings, ssobridge.DoubtfulEmails(doubtful)...)
 		return err
 	})
-	return groups, doubtful, err
+	return warnings, err
+}
+
+// freshWarnings are those for a database that is not there yet. It will have the groups of JWT_GROUP_MAPPINGS, and nobody
+// has had the time to make those for ACCESS_RULES. Every group is new then, so only a name that looks misspelt is worth a
+// warning.
+func freshWarnings(cfg *setting.Config) []string {
+	groups := []sso.Group{{ID: sso.AllUsers, Name: sso.AllUsersName}, {ID: sso.Administrators, Name: sso.AdministratorsName}}
+	near, _ := ssobridge.GroupsToMake(cfg, groups)
+	for i, name := range cfg.JWTGroupMappings.Names() {
+		groups = append(groups, sso.Group{ID: sso.FirstGroup + int64(i), Name: name})
+	}
+	for _, name := range cfg.AccessRules.GroupNames() {
+		groups = append(groups, sso.Group{Name: name})
+	}
+	return append(ssobridge.MissingGroups(cfg, groups), near...)
 }
 
 // judge finds what only using the settings finds: a secret or a password that can be guessed. Of a setting with a fault it

@@ -48,6 +48,30 @@ func MissingGroups(cfg *setting.Config, there []sso.Group) (warnings []string) {
 	return warnings
 }
 
+// GroupsToMake warns of groups that the next start will make for JWT_GROUP_MAPPINGS, since none of that name is there: a
+// misspelt name makes a new group. near are the warnings of those whose name is nearly that of another group; other, when
+// not "", is one about the rest.
+func GroupsToMake(cfg *setting.Config, there []sso.Group) (near []string, other string) {
+	var names, fresh []string
+	for _, g := range there {
+		names = append(names, g.Name)
+	}
+	for _, name := range cfg.JWTGroupMappings.Names() {
+		if slices.Contains(names, name) {
+			continue
+		}
+		if meant := sso.Nearest(name, names); meant != "" {
+			near = append(near, fmt.Sprintf("JWT_GROUP_MAPPINGS will make the group %q, which does not exist; did you mean %q?", name, meant))
+		} else {
+			fresh = append(fresh, fmt.Sprintf("%q", name))
+		}
+	}
+	if len(fresh) > 0 {
+		other = "JWT_GROUP_MAPPINGS will make these groups, which do not exist: " + sso.Shorten(strings.Join(fresh, ", "), 200)
+	}
+	return near, other
+}
+
 // manyDoubtful is how many accounts the warnings name.
 const manyDoubtful = 5
 
