@@ -130,8 +130,13 @@ func TestNames(t *testing.T) {
 	if a, b := (sso.GroupRef{ID: 7}), (sso.GroupRef{Name: "x"}); a.String() != "7" || b.String() != "x" {
 		t.Errorf("got %s, %s", a, b)
 	}
-	if a, b := sso.NewReference(), sso.NewReference(); a == b || len(a) != 8 {
+	if a, b := sso.NewReference(), sso.NewReference(); a == b || len(a) != 8 || !sso.IsReference(a) || !sso.IsReference(strings.ToLower(b)) {
 		t.Errorf("references: got %q, %q", a, b)
+	}
+	for _, no := range []string{"", "QLSUM7E", "QLSUM7EJJ", "QLSUM7E1", "QLSUM7E.", "QLSUM7Eé", "QLSUM7ı", "QLSUM7E "} {
+		if sso.IsReference(no) {
+			t.Errorf("%q passes for a reference", no)
+		}
 	}
 	if a, b := sso.PasskeyProof("a"), sso.PasskeyProof("b"); a == b || !strings.HasPrefix(a, "passkey:") {
 		t.Errorf("proofs: got %q, %q", a, b)

@@ -2,6 +2,7 @@ package sso
 
 import (
 	"crypto/rand"
+	"strings"
 	"time"
 )
 
@@ -45,3 +46,11 @@ const (
 // NewReference makes the short text that ties a refusal's page to its log line and event: 40 bits are enough to find one
 // among millions, and short enough to read out on the telephone.
 func NewReference() string { return rand.Text()[:8] }
+
+// IsReference reports whether text has the form of a reference, in letters of either case: people type them in.
+func IsReference(text string) bool {
+	odd := func(r rune) bool { // RFC 4648 §6
+		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '2' && r <= '7')
+	}
+	return len(text) == 8 && !strings.ContainsFunc(text, odd)
+}

@@ -42,8 +42,12 @@ func explain(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		if strings.TrimSpace(text) == "" {
+		switch text = strings.TrimSpace(text); {
+		case text == "":
 			return withHint("give it the token, or the whole URL that the identity provider sent the browser to, in quotes", errors.New("there is nothing to explain"))
+		case sso.IsReference(text):
+			return usageError("search for it in the log, or under Activity in /admin: there is why it was refused",
+				"%s is the reference of a refusal, and no token", strings.ToUpper(text))
 		}
 		o, st, remove, err := f.openToExplain(ctx)
 		if err != nil {

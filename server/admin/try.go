@@ -87,8 +87,11 @@ func explanation(e sso.Explanation) Explanation {
 
 // explain runs the very steps of a sign-in, and undoes them.
 func (a tryArea) explain(c *call, in tokenToExplain) (Explanation, error) {
-	if strings.TrimSpace(in.Token) == "" {
+	switch text := strings.TrimSpace(in.Token); {
+	case text == "":
 		return Explanation{}, invalid("token", "is empty")
+	case sso.IsReference(text):
+		return Explanation{}, invalid("token", "is the reference of a refusal, and no token: search for it under Activity")
 	}
 	e, err := a.Host.Bridge().ExplainPasted(c.Request().Context(), in.Token, a.Host.Peer(c.Request()))
 	switch {

@@ -56,6 +56,9 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%q: got %d, want 400 with an error at the field", text, resp.StatusCode)
 		}
 	}
+	if resp := c.post("/admin/try", url.Values{"token": {sso.NewReference()}}); resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.body, "search for it under Activity") {
+		t.Errorf("a reference: got %d, want 400 that leads to Activity", resp.StatusCode)
+	}
 	if _, err := b.store.AccountByEmail(t.Context(), "ann@example.com"); err == nil {
 		t.Error("explaining made an account")
 	}
