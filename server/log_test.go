@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/sso/token"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // The log of a signature that does not fit says which mistake of a secret it fits, as explain does.
@@ -20,8 +20,10 @@ func TestLogNamesTheMistake(t *testing.T) {
 	}
 	for what, key := range map[string]string{
 		"decoded from hexadecimal": string(decoded), "white space around": hexSecret + "\n", "quotation marks around": `"` + hexSecret + `"`,
+		"signs with an empty secret": "",
 	} {
-		signed, err := token.Mint(key, map[string]any{"email": "ann@example.com", "exp": b.now().Add(time.Minute).Unix()})
+		login := jwt.MapClaims{"email": "ann@example.com", "exp": b.now().Add(time.Minute).Unix()}
+		signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, login).SignedString([]byte(key))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,9 @@ func diagnose(keys []Key, c compact) string {
 		if !ok {
 			continue
 		}
+		if (Key{alg: k.alg, material: hide(nil)}).verify(c) {
+			return "; the product signs with an empty secret: it does not find the one that it should have"
+		}
 		for _, m := range misreadings(secret()) {
 			wrong := Key{alg: k.alg, material: hide(m.key)}
 			if len(m.key) > 0 && !bytes.Equal(m.key, secret()) && wrong.verify(c) {
