@@ -21,6 +21,7 @@ func TestLogNamesTheMistake(t *testing.T) {
 	for what, key := range map[string]string{
 		"decoded from hexadecimal": string(decoded), "white space around": hexSecret + "\n", "quotation marks around": `"` + hexSecret + `"`,
 		"signs with an empty secret": "",
+		"signs with another secret":  "another",
 	} {
 		login := jwt.MapClaims{"email": "ann@example.com", "exp": b.now().Add(time.Minute).Unix()}
 		signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, login).SignedString([]byte(key))
@@ -34,6 +35,9 @@ func TestLogNamesTheMistake(t *testing.T) {
 		if e := b.lastEvent(); !strings.Contains(e.Detail, what) {
 			t.Errorf("%s: got the event %q", what, e.Detail)
 		}
+	}
+	if strings.Contains(b.log.String(), "sha256sum") {
+		t.Error("the log says how to compare secrets, which is for explain")
 	}
 }
 

@@ -5,6 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
 // diagnose tries the ways in which IdPs get a shared secret wrong, and says which one made this signature; "" for none.
@@ -26,6 +29,21 @@ func diagnose(keys []Key, c compact) string {
 		}
 	}
 	return ""
+}
+
+// compare says which shared secrets the bridge has, and how to see whether the product has one of them; "" for other keys.
+func compare(keys []Key) string {
+	var ids []string
+	for _, k := range keys {
+		if secret, ok := k.material.(hidden); ok && k.ID == sso.SecretID(string(secret())) { // and not a JWK, whose bytes are no text
+			ids = append(ids, k.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	return "; the bridge has " + strings.Join(ids, ", ") +
+		`: compare it with what this prints where the product runs, with its secret in SSO_SECRET: printf %s "$SSO_SECRET" | sha256sum | cut -c1-8`
 }
 
 // A misreading is a shared secret as an IdP may take it.

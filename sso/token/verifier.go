@@ -187,8 +187,12 @@ func (e *exam) signature(x *sso.Exam) error {
 		x.Note("signed with %s", e.keys[i])
 		return nil
 	}
+	hint := diagnose(e.keys, e.compact)
+	if hint == "" && x.Explaining { // the log stays short
+		hint = compare(e.keys)
+	}
 	return fmt.Errorf("the signature does not fit: the token was changed, or the identity provider signs with another secret or key%s: %w",
-		diagnose(e.keys, e.compact), sso.TokenSignature)
+		hint, sso.TokenSignature)
 }
 
 func (e *exam) parseClaims(x *sso.Exam) error {
