@@ -279,7 +279,7 @@ func (a groupArea) groupShown(c *call, id int64) (templates.AdminGroup, error) {
 	if err != nil {
 		return templates.AdminGroup{}, err
 	}
-	members, err := peopleArea{a.Options}.people(c, peopleQuery{Group: id, After: c.QueryParam("after")})
+	members, err := peopleArea(a).people(c, peopleQuery{Group: id, After: c.QueryParam("after")})
 	if err != nil {
 		return templates.AdminGroup{}, err
 	}
@@ -350,10 +350,10 @@ func (a groupArea) memberForm(c *call) error {
 			return "", "", err
 		}
 		if form.Get("do") == "remove" {
-			_, err = peopleArea{a.Options}.removeMember(c, member{account.ID, id})
+			_, err = peopleArea(a).removeMember(c, member{account.ID, id})
 			return groupPath(id), "member-removed", err
 		}
-		_, err = peopleArea{a.Options}.addMember(c, member{account.ID, id})
+		_, err = peopleArea(a).addMember(c, member{account.ID, id})
 		return groupPath(id), "member-added", err
 	}, func(p *templates.AdminGroup, form url.Values, fields map[string]string) {
 		p.AddingError = sentence(fields["person"])

@@ -249,15 +249,15 @@ func (a peopleArea) personShown(c *call, id int64) (templates.AdminPerson, error
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	sessions, err := sessionArea{a.Options}.sessions(c, sessionQuery{Person: id, Limit: sessionsShown})
+	sessions, err := sessionArea(a).sessions(c, sessionQuery{Person: id, Limit: sessionsShown})
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	events, err := activityArea{a.Options}.activity(c, activityQuery{Person: d.Email, Limit: eventsShown})
+	events, err := activityArea(a).activity(c, activityQuery{Person: d.Email, Limit: eventsShown})
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	refused, err := activityArea{a.Options}.activity(c, activityQuery{Person: d.Email, Kind: string(sso.EventSignInRefused), Limit: refusedShown})
+	refused, err := activityArea(a).activity(c, activityQuery{Person: d.Email, Kind: string(sso.EventSignInRefused), Limit: refusedShown})
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
@@ -417,10 +417,10 @@ func (a peopleArea) personGroupForm(c *call) error {
 func (a peopleArea) personSessionForm(c *call) error {
 	return a.personForm(c, func(id int64, form url.Values) (string, error) {
 		if form.Get("all") == "yes" {
-			_, err := sessionArea{a.Options}.endSessions(c, byID{id})
+			_, err := sessionArea(a).endSessions(c, byID{id})
 			return "sessions-ended", err
 		}
-		_, err := sessionArea{a.Options}.endSession(c, sessionRef{form.Get("session")})
+		_, err := sessionArea(a).endSession(c, sessionRef{form.Get("session")})
 		return "session-ended", err
 	}, func(*templates.AdminPerson, url.Values, map[string]string) {})
 }
