@@ -51,7 +51,7 @@ func TestEveryPartGivesItsFigures(t *testing.T) {
 			}
 		}
 	}
-	if got, want := len(r.Targets), 8; got != want {
+	if got, want := len(r.Targets), 6; got != want {
 		t.Errorf("got %d targets, want %d", got, want)
 	}
 	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
