@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -159,7 +160,7 @@ func TestMakeWords(t *testing.T) {
 		db.signIn(t, id, standard)
 		made := make([]int, 3)
 		atOnce(len(made), func(i int) {
-			s := db.another(t, store.Options{})
+			s := db.another(t, store.Options{LockWait: time.Minute})
 			for range 20 {
 				n, err := s.MakeWords(t.Context())
 				if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/search"
@@ -22,6 +23,8 @@ const (
 
 	// wordsBatch is how many accounts one transaction makes words of: few enough that a login does not wait for it.
 	wordsBatch = 100
+	// wordsPause comes between two of them: a command that waits for SQLite's lock looks for it now and then only.
+	wordsPause = 20 * time.Millisecond
 )
 
 func textOfWords(a sso.Account) string { return a.Email + " " + a.FirstName + " " + a.LastName }
@@ -54,15 +57,23 @@ func insertWords(n int) string {
 // found meanwhile, the ones whose turn is still to come excepted. It goes on where another call stopped, and any number of
 // replicas may call it at once.
 func (s *Store) MakeWords(ctx context.Context) (n int, err error) {
-	for made := wordsBatch; made == wordsBatch; n += made {
+	for {
+		made := 0
 		if err := s.writing(ctx, func(c *conn) (err error) {
 			made, err = makeWords(ctx, c)
 			return err
 		}); err != nil {
 			return n, err
 		}
+		if n += made; made < wordsBatch {
+			return n, nil
+		}
+		select {
+		case <-ctx.Done():
+			return n, ctx.Err()
+		case <-time.After(wordsPause):
+		}
 	}
-	return n, nil
 }
 
 // makeWords makes the words of at most wordsBatch accounts.
