@@ -62,31 +62,16 @@ func TestAnswersAreWhole(t *testing.T) {
 // It reads nothing of a body.
 func refuser(t *testing.T, parts ...string) (url string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				if _, err := http.ReadRequest(bufio.NewReaderSize(conn, 16)); err != nil {
-					return
-				}
-				for i, part := range parts {
-					time.Sleep(time.Duration(min(i, 1)) * 10 * time.Millisecond)
-					io.WriteString(conn, part)
-				}
-				conn.(*net.TCPConn).CloseWrite()
-			}()
+	return bridgetest.RawApp(t, func(conn net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReaderSize(conn, 16)); err != nil {
+			return
 		}
-	}()
-	return "http://" + l.Addr().String()
+		for i, part := range parts {
+			time.Sleep(time.Duration(min(i, 1)) * 10 * time.Millisecond)
+			io.WriteString(conn, part)
+		}
+		conn.(*net.TCPConn).CloseWrite()
+	})
 }
 
 // upload sends the headers of a request and then its body, while it reads the answer, as browsers do.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 )
 
 // behindPath is behind for an app at a path of its server.
@@ -175,26 +177,11 @@ func TestBrokenUploads(t *testing.T) {
 // sayer is an app that answers everything with these bytes.
 func sayer(t *testing.T, answer string) (url string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-					io.WriteString(conn, answer)
-				}
-			}()
+	return bridgetest.RawApp(t, func(conn net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			io.WriteString(conn, answer)
 		}
-	}()
-	return "http://" + l.Addr().String()
+	})
 }
 
 // An answer that is none is the app's fault, told in our own words (SECURITY L5, K3).

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -103,7 +105,7 @@ func TestPasswords(t *testing.T) {
 
 func (db *testDB) passwordSession(t testing.TB, accountID int64) sso.SessionHash {
 	t.Helper()
-	_, in := arrival(*db.now.Load(), sso.Identity{}, standard)
+	_, in := conformance.Arrival(*db.now.Load(), sso.Identity{}, standard)
 	n := in.Session
 	n.Provider, n.Proof = "password", ""
 	a, err := db.Account(t.Context(), accountID)
@@ -245,7 +247,7 @@ func TestEnsureGroupsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
 		replicas := []*store.Store{db.Store, db.another(t, store.Options{})}
 		made := make([][]sso.Group, 8)
-		atOnce(len(made), func(i int) {
+		ssotest.AtOnce(len(made), func(i int) {
 			var err error
 			if made[i], err = replicas[i%2].EnsureGroups(t.Context(), []string{"a", "b", "c"}, cli); err != nil {
 				t.Error(err)
@@ -391,7 +393,7 @@ func TestSessions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, in := arrival(start, sso.Identity{}, standard)
+		_, in := conformance.Arrival(start, sso.Identity{}, standard)
 		by := sso.Credential{AccountID: gone.ID, PasswordHash: "h"}
 		wantCode(t, "password session of a deactivated account", db.OpenSession(t.Context(), in.Session, by, cli), sso.AccountDisabled)
 		by.AccountID = 99

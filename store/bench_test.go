@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 )
 
@@ -33,7 +34,7 @@ func BenchmarkSignIn(b *testing.B) {
 		b.ResetTimer()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				x, in := arrival(start, groups(person(fmt.Sprintf("p%d@example.com", n.Add(1)%benchPeople)), "Sales"), standard)
+				x, in := conformance.Arrival(start, groups(person(fmt.Sprintf("p%d@example.com", n.Add(1)%benchPeople)), "Sales"), standard)
 				if _, err := db.SignIn(context.Background(), x, in); err != nil {
 					b.Error(err)
 				}
@@ -54,7 +55,7 @@ func BenchmarkBareTransaction(b *testing.B) {
 		b.ResetTimer()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				_, in := arrival(start, person("a@example.com"), standard)
+				_, in := conformance.Arrival(start, person("a@example.com"), standard)
 				if err := bare(1+n.Add(1)%benchPeople, in); err != nil {
 					b.Error(err)
 				}

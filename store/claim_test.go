@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 )
 
 // What the last login said about groups is kept until another login says something; a refused one, and an explanation,
@@ -22,12 +23,12 @@ func TestSentGroups(t *testing.T) {
 			t.Fatal(err)
 		}
 		db.signIn(t, person("ada@acme.example"), policy)
-		x, in := arrival(*db.now.Load(), groups(person("bob@acme.example"), "secretly"), policy)
+		x, in := conformance.Arrival(*db.now.Load(), groups(person("bob@acme.example"), "secretly"), policy)
 		x.Explaining = true
 		if _, err := db.TrySignIn(t.Context(), x, in); err != nil {
 			t.Fatal(err)
 		}
-		x, in = arrival(*db.now.Load(), groups(person("gone@acme.example"), "refused"), policy)
+		x, in = conformance.Arrival(*db.now.Load(), groups(person("gone@acme.example"), "refused"), policy)
 		if _, err := db.SignIn(t.Context(), x, in); err == nil {
 			t.Fatal("a deactivated account signed in")
 		}

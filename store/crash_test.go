@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -28,7 +29,7 @@ func child() int {
 	for worker := range 4 {
 		go func() {
 			for i := 0; ; i++ {
-				x, in := arrival(time.Now(), groups(person(fmt.Sprintf("w%dp%d@example.com", worker, i)), "Sales", "HR"), standard)
+				x, in := conformance.Arrival(time.Now(), groups(person(fmt.Sprintf("w%dp%d@example.com", worker, i)), "Sales", "HR"), standard)
 				if _, err := s.SignIn(context.Background(), x, in); err != nil {
 					fmt.Fprintln(os.Stderr, err)
 					return

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 )
 
 func TestEvents(t *testing.T) {
@@ -158,14 +160,14 @@ func TestFloodOfRefusals(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
 		const refusals, logins = 400, 20
 		var kept atomic.Int64
-		atOnce(refusals+logins, func(i int) {
+		ssotest.AtOnce(refusals+logins, func(i int) {
 			if i < refusals {
 				if db.Record(context.Background(), sso.Event{Kind: sso.EventSignInRefused, Code: sso.TokenMalformed}) == nil {
 					kept.Add(1)
 				}
 				return
 			}
-			x, in := arrival(start, person(fmt.Sprintf("p%d@example.com", i)), standard)
+			x, in := conformance.Arrival(start, person(fmt.Sprintf("p%d@example.com", i)), standard)
 			if _, err := db.SignIn(context.Background(), x, in); err != nil {
 				t.Error(err)
 			}
@@ -186,7 +188,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 		flood := func() (kept int) {
 			for range 40 {
 				var all atomic.Int64
-				atOnce(100, func(int) {
+				ssotest.AtOnce(100, func(int) {
 					if db.Record(context.Background(), forged) == nil {
 						all.Add(1)
 					}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -141,7 +143,7 @@ func TestLocked(t *testing.T) {
 	if _, err := lock.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	x, in := arrival(start, person("bob@example.com"), standard)
+	x, in := conformance.Arrival(start, person("bob@example.com"), standard)
 	wantCode(t, "SignIn while locked", second(hasty.SignIn(t.Context(), x, in)), sso.StoreUnavailable)
 	wantCode(t, "Record while locked", hasty.Record(t.Context(), sso.Event{Kind: sso.EventSignIn}), sso.StoreUnavailable)
 	wantCode(t, "Ready while locked", hasty.Ready(t.Context()), sso.StoreUnavailable)
@@ -176,7 +178,7 @@ func TestFull(t *testing.T) {
 	for i := range 50 {
 		big.Attributes[fmt.Sprint("a", i)] = strings.Repeat("x", 4000)
 	}
-	x, in := arrival(start, big, standard)
+	x, in := conformance.Arrival(start, big, standard)
 	wantCode(t, "SignIn when full", second(db.SignIn(t.Context(), x, in)), sso.StoreUnavailable)
 	for table, want := range map[string]int{"accounts": 1, "sessions": 1, "proofs": 1, "events": 1} {
 		if got := db.count(t, table); got != want {
@@ -208,7 +210,7 @@ func TestReadOnly(t *testing.T) {
 			db.url += "&default_transaction_read_only=on"
 			db.Store = db.another(t, store.Options{})
 		}
-		x, in := arrival(start, person("bob@example.com"), standard)
+		x, in := conformance.Arrival(start, person("bob@example.com"), standard)
 		wantCode(t, "SignIn", second(db.SignIn(t.Context(), x, in)), sso.StoreUnavailable)
 		wantCode(t, "Ready", db.Ready(t.Context()), sso.StoreUnavailable)
 		if _, err := db.Principal(t.Context(), sid); err != nil {
@@ -226,7 +228,7 @@ func TestNotReachable(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		x, in := arrival(start, person("ada@example.com"), standard)
+		x, in := conformance.Arrival(start, person("ada@example.com"), standard)
 		wantCode(t, "SignIn after its time", second(db.SignIn(ctx, x, in)), sso.StoreUnavailable)
 		wantCode(t, "Principal after its time", second(db.Principal(ctx, in.Session.Hash)), sso.StoreUnavailable)
 		if err := db.Ready(t.Context()); err != nil {
@@ -383,7 +385,7 @@ func TestHandoffs(t *testing.T) {
 		wantCode(t, "the same key", db.KeepHandoff(t.Context(), "a", nil, start.Add(time.Minute)), sso.Conflict)
 		wantCode(t, "unknown", second(db.TakeHandoff(t.Context(), "b")), sso.NotFound)
 		taken := make([]bool, 20)
-		atOnce(len(taken), func(i int) {
+		ssotest.AtOnce(len(taken), func(i int) {
 			data, err := db.TakeHandoff(context.Background(), "a")
 			taken[i] = err == nil && string(data) == "data of a"
 		})

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -26,7 +27,7 @@ func TestMigrate(t *testing.T) {
 		}
 		// From several processes at once: every step is taken once.
 		applied := make([][]string, 6)
-		atOnce(len(applied), func(i int) {
+		ssotest.AtOnce(len(applied), func(i int) {
 			s := db.another(t, store.Options{})
 			var err error
 			if applied[i], err = s.Migrate(t.Context()); err != nil {

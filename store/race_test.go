@@ -6,35 +6,22 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/store"
 )
-
-// atOnce runs n functions that all begin at the same moment.
-func atOnce(n int, f func(i int)) {
-	begin := make(chan struct{})
-	var done sync.WaitGroup
-	for i := range n {
-		done.Go(func() {
-			<-begin
-			f(i)
-		})
-	}
-	close(begin)
-	done.Wait()
-}
 
 // SECURITY E6: two administrators lose their rights at once, each in the way of another.
 func TestLastAdministratorAtOnce(t *testing.T) {
 	policy := mapped(sso.Mappings{"boss": {{ID: sso.Administrators}}})
 	ways := map[string]func(db *testDB, a sso.Account) error{
 		"login": func(db *testDB, a sso.Account) error {
-			x, in := arrival(start, groups(person(a.Email)), policy)
+			x, in := conformance.Arrival(start, groups(person(a.Email)), policy)
 			_, err := db.SignIn(context.Background(), x, in)
 			return err
 		},
@@ -54,7 +41,7 @@ func TestLastAdministratorAtOnce(t *testing.T) {
 					}
 				}
 				errs := make([]error, 2)
-				atOnce(2, func(i int) { errs[i] = []func(*testDB, sso.Account) error{way1, way2}[i](db, two[i]) })
+				ssotest.AtOnce(2, func(i int) { errs[i] = []func(*testDB, sso.Account) error{way1, way2}[i](db, two[i]) })
 				for _, err := range errs {
 					if code := sso.CodeOf(err); code != "" && code != sso.Conflict {
 						t.Errorf("%s and %s: %v", name1, name2, err)
@@ -77,11 +64,11 @@ func TestManyLoginsOfFewPeople(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
 		all := []string{"a", "b", "c", "d", "e", "f"}
 		db.ensure(t, all...)
-		atOnce(16, func(i int) {
+		ssotest.AtOnce(16, func(i int) {
 			for n := range 8 {
 				cut := (i*5 + n*3) % len(all)
 				sent := append(append([]string{}, all[cut:]...), all[:cut/2]...)
-				x, in := arrival(start, groups(person(fmt.Sprintf("p%d@example.com", (i+n)%3)), sent...), standard)
+				x, in := conformance.Arrival(start, groups(person(fmt.Sprintf("p%d@example.com", (i+n)%3)), sent...), standard)
 				if _, err := db.SignIn(context.Background(), x, in); err != nil {
 					t.Error(err)
 				}
@@ -121,7 +108,7 @@ func TestFeedWhileWriting(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			atOnce(len(accounts), func(i int) {
+			ssotest.AtOnce(len(accounts), func(i int) {
 				for n := range rounds {
 					if err := db.ChangeOwnAttributes(context.Background(), accounts[i], map[string]*string{"n": ptr(fmt.Sprint(n))}, nil, cli); err != nil {
 						t.Error(err)
@@ -163,7 +150,7 @@ func TestWorthlessWhileSigningIn(t *testing.T) {
 			for name, run := range races(t, db, round) {
 				var confirmed atomic.Bool
 				opened := make([]sso.SessionHash, 9)
-				atOnce(len(opened)+1, func(i int) {
+				ssotest.AtOnce(len(opened)+1, func(i int) {
 					if i == len(opened) {
 						time.Sleep(rand.N(3 * time.Millisecond))
 						if err := run.end(); err != nil {
@@ -248,7 +235,7 @@ func races(t *testing.T, db *testDB, round int) map[string]race {
 			return n.Hash, s.OpenSession(ctx, n, sso.Credential{AccountID: holder.ID, Passkey: &key, Settings: version}, cli)
 		}, func() error { return db.RemovePasskey(ctx, holder.ID, key.ID, sso.SessionHash{}, cli) }, true},
 		"settings are saved": {func(s *store.Store) (sso.SessionHash, error) {
-			x, in := arrival(start, person(fmt.Sprintf("p%d@example.com", round)), standard)
+			x, in := conformance.Arrival(start, person(fmt.Sprintf("p%d@example.com", round)), standard)
 			in.Settings = version
 			_, err := s.SignIn(ctx, x, in)
 			return in.Session.Hash, err
@@ -280,7 +267,7 @@ func TestSignInWaitsForASave(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() {
-			x, in := arrival(start, person("ada@example.com"), standard)
+			x, in := conformance.Arrival(start, person("ada@example.com"), standard)
 			_, err := db.SignIn(context.Background(), x, in)
 			done <- err
 		}()

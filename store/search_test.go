@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/search"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -159,7 +160,7 @@ func TestMakeWords(t *testing.T) {
 		id.Attributes = map[string]string{"team": "blue"}
 		db.signIn(t, id, standard)
 		made := make([]int, 3)
-		atOnce(len(made), func(i int) {
+		ssotest.AtOnce(len(made), func(i int) {
 			s := db.another(t, store.Options{LockWait: time.Minute})
 			for range 20 {
 				n, err := s.MakeWords(t.Context())

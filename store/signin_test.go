@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 )
 
 var cli = sso.Event{Kind: sso.EventAccount, Actor: "cli"}
@@ -53,7 +54,7 @@ func (db *testDB) admin(t testing.TB, email string) sso.Account {
 // SECURITY C3: what is spent stays spent for as long as a replica might accept the token.
 func TestSpentSurvivesSweep(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
-		x, in := arrival(start, person("ada@example.com"), standard)
+		x, in := conformance.Arrival(start, person("ada@example.com"), standard)
 		if _, err := db.SignIn(t.Context(), x, in); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +65,7 @@ func TestSpentSurvivesSweep(t *testing.T) {
 			if _, err := db.Sweep(t.Context(), tt.at); err != nil {
 				t.Fatal(err)
 			}
-			again, in := arrival(tt.at, person("ada@example.com"), standard)
+			again, in := conformance.Arrival(tt.at, person("ada@example.com"), standard)
 			again.Proof = x.Proof
 			if _, err := db.SignIn(t.Context(), again, in); sso.CodeOf(err) != tt.want {
 				t.Errorf("swept at %v: got %v, want %q", tt.at, err, tt.want)
@@ -80,7 +81,7 @@ func TestHostileText(t *testing.T) {
 		id := groups(subject("ada@example.com", "sub\x00\xff"), nasty, "\x00")
 		id.FirstName, id.LastName = ptr(nasty), ptr("\x00")
 		id.Attributes = map[string]string{nasty: nasty}
-		x, in := arrival(start, id, standard)
+		x, in := conformance.Arrival(start, id, standard)
 		in.Session.Peer, in.Session.UserAgent, in.Session.Provider = nasty, nasty, nasty
 		in.Event.Detail, in.Event.Reference, in.Event.KeyID, in.FlowKey = nasty, nasty, nasty, nasty
 		out, err := db.SignIn(t.Context(), x, in)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 )
 
 // SECURITY L8, L4: a database that does not answer in our time is unavailable, whatever waits for it, and is there again
@@ -23,7 +24,7 @@ func TestStalledDatabase(t *testing.T) {
 		by := sso.Credential{AccountID: a.ID, PasswordHash: "h"}
 		operations := map[string]func(context.Context) error{
 			"sign-in": func(ctx context.Context) error {
-				x, in := arrival(start, person("eve@example.com"), standard)
+				x, in := conformance.Arrival(start, person("eve@example.com"), standard)
 				_, err := db.SignIn(ctx, x, in)
 				return err
 			},

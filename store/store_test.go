@@ -17,6 +17,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -135,22 +136,9 @@ func groups(id sso.Identity, names ...string) sso.Identity {
 
 var standard = sso.Policy{SingleUse: true, Provision: true, SyncGroups: true}
 
-// arrival is one callback as the bridge hands it to the store.
-func arrival(now time.Time, id sso.Identity, policy sso.Policy) (*sso.Exam, sso.Attempt) {
-	sid, _ := sso.HashSessionID(sso.NewSessionID())
-	proof := sso.ProofByID("", "test", sso.NewSessionID())
-	x := &sso.Exam{Now: now, Identity: id, Proof: sso.Proof{Key: proof, Until: now.Add(10 * time.Minute)}}
-	return x, sso.Attempt{
-		Policy: policy,
-		Session: sso.Session{Hash: sid, Provider: id.Provider, Proof: proof, CreatedAt: now, LastUsed: now,
-			ExpiresAt: now.Add(time.Hour), Peer: "192.0.2.1", UserAgent: "test"},
-		Event: sso.Event{At: now, Kind: sso.EventSignIn, Reference: sso.NewReference(), Provider: id.Provider, Email: id.Email, Proof: proof},
-	}
-}
-
 func (db *testDB) signIn(t testing.TB, id sso.Identity, policy sso.Policy) (*sso.SignedIn, sso.SessionHash) {
 	t.Helper()
-	x, in := arrival(*db.now.Load(), id, policy)
+	x, in := conformance.Arrival(*db.now.Load(), id, policy)
 	_, version, err := db.Settings(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -22,42 +22,40 @@ type keyJSON struct {
 	Until  time.Time `json:"until"`
 }
 
-func keysList(f *flags) runner {
-	p := f.p
-	asJSON := f.Bool("json", false, "print JSON, one key a line")
-	return func(ctx context.Context, args []string) error {
+// withSigner runs a command with the keys of the database that there is.
+func (f *flags) withSigner(run func(context.Context, *ssobridge.Signer) error) runner {
+	return func(ctx context.Context, _ []string) error {
 		o, err := f.openExisting(ctx)
 		if err != nil {
 			return err
 		}
 		defer o.store.Close()
-		signer, err := ssobridge.NewSigner(ctx, o.store, p.now, o.log)
+		signer, err := ssobridge.NewSigner(ctx, o.store, f.p.now, o.log)
 		if err != nil {
 			return err
 		}
+		return run(ctx, signer)
+	}
+}
+
+func keysList(f *flags) runner {
+	p := f.p
+	asJSON := f.Bool("json", false, "print JSON, one key a line")
+	return f.withSigner(func(ctx context.Context, signer *ssobridge.Signer) error {
 		t := p.table(*asJSON, "KEY", "STATE", "MADE", "UNTIL")
 		defer t.Flush()
 		for _, k := range signer.Keys() {
 			t.row(keyJSON{k.ID, k.State, k.Made.UTC(), k.Changes.UTC()}, k.ID, k.State, when(k.Made), when(k.Changes))
 		}
 		return nil
-	}
+	})
 }
 
 func keysRotate(f *flags) runner {
 	p := f.p
 	compromised := f.Bool("compromised", false, "a key may have leaked: the new one signs at once, and all others are deleted. "+
 		"Apps may refuse assertions until they have read the key set again")
-	return func(ctx context.Context, args []string) error {
-		o, err := f.openExisting(ctx)
-		if err != nil {
-			return err
-		}
-		defer o.store.Close()
-		signer, err := ssobridge.NewSigner(ctx, o.store, p.now, o.log)
-		if err != nil {
-			return err
-		}
+	return f.withSigner(func(ctx context.Context, signer *ssobridge.Signer) error {
 		if err := signer.Rotate(ctx, *compromised, "cli"); err != nil {
 			return err
 		}
@@ -69,5 +67,5 @@ func keysRotate(f *flags) runner {
 			fmt.Fprintf(p.stdout, "made key %s; it signs from now, and all others are deleted\n", k.ID)
 		}
 		return nil
-	}
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -44,4 +45,18 @@ func Missing(t testing.TB, what, how string) {
 func Required(what string) bool {
 	list := strings.Split(os.Getenv("SSOBRIDGE_TEST_REQUIRE"), ",")
 	return slices.Contains(list, "all") || slices.Contains(list, what)
+}
+
+// AtOnce runs n functions that all begin at the same moment.
+func AtOnce(n int, f func(i int)) {
+	begin := make(chan struct{})
+	var done sync.WaitGroup
+	for i := range n {
+		done.Go(func() {
+			<-begin
+			f(i)
+		})
+	}
+	close(begin)
+	done.Wait()
 }

@@ -21,10 +21,16 @@ import (
 // It keeps the connection.
 func EarlyApp(t *testing.T) (url string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	return RawApp(t, func(conn net.Conn) {
+		for in := bufio.NewReader(conn); answerEarly(conn, in) == nil; {
+		}
+	})
+}
+
+// RawApp is an app that does with each connection what serve does, and closes it then.
+func RawApp(t *testing.T, serve func(net.Conn)) (url string) {
+	t.Helper()
+	l, address := Listen(t)
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -34,12 +40,11 @@ func EarlyApp(t *testing.T) (url string) {
 			}
 			go func() {
 				defer conn.Close()
-				for in := bufio.NewReader(conn); answerEarly(conn, in) == nil; {
-				}
+				serve(conn)
 			}()
 		}
 	}()
-	return "http://" + l.Addr().String()
+	return "http://" + address
 }
 
 func answerEarly(conn net.Conn, in *bufio.Reader) error {

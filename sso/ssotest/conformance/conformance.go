@@ -5,7 +5,6 @@ package conformance
 import (
 	"context"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -109,8 +108,8 @@ func with(change func(*sso.Policy)) sso.Policy {
 
 func mapped(m sso.Mappings) sso.Policy { return with(func(p *sso.Policy) { p.Mappings = m }) }
 
-// arrival is one callback as the bridge hands it to the store.
-func arrival(now time.Time, id sso.Identity, policy sso.Policy) (*sso.Exam, sso.Attempt) {
+// Arrival is one callback as the bridge hands it to the store.
+func Arrival(now time.Time, id sso.Identity, policy sso.Policy) (*sso.Exam, sso.Attempt) {
 	sid, _ := sso.HashSessionID(sso.NewSessionID())
 	proof := sso.ProofByID("", "test", sso.NewSessionID())
 	x := &sso.Exam{Now: now, Identity: id, Proof: sso.Proof{Key: proof, Until: now.Add(10 * time.Minute)}}
@@ -124,7 +123,7 @@ func arrival(now time.Time, id sso.Identity, policy sso.Policy) (*sso.Exam, sso.
 
 func (db *subject) signIn(t testing.TB, id sso.Identity, policy sso.Policy) (*sso.SignedIn, sso.SessionHash) {
 	t.Helper()
-	x, in := arrival(db.now, id, policy)
+	x, in := Arrival(db.now, id, policy)
 	out, err := db.SignIn(t.Context(), x, in)
 	if err != nil {
 		t.Fatalf("SignIn(%s): %v", id.Email, err)
@@ -157,18 +156,4 @@ func names(groups []sso.Group) string {
 		all = append(all, g.Name)
 	}
 	return strings.Join(all, ", ")
-}
-
-// atOnce runs n functions that all begin at the same moment.
-func atOnce(n int, f func(i int)) {
-	begin := make(chan struct{})
-	var done sync.WaitGroup
-	for i := range n {
-		done.Go(func() {
-			<-begin
-			f(i)
-		})
-	}
-	close(begin)
-	done.Wait()
 }

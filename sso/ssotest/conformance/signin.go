@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
 func signInProvisions(t *testing.T, db *subject) {
@@ -259,7 +260,7 @@ func linking(t *testing.T, db *subject) {
 func (db *subject) tryLink(t *testing.T, name string, id sso.Identity, policy sso.Policy, want string, accounts map[int64]string) {
 	t.Helper()
 	before := db.Rows(t)
-	x, in := arrival(db.now, id, policy)
+	x, in := Arrival(db.now, id, policy)
 	out, err := db.SignIn(t.Context(), x, in)
 	if err != nil {
 		if got := string(sso.CodeOf(err)); got != want {
@@ -293,7 +294,7 @@ func switchAsksAndSpendsNothing(t *testing.T, db *subject) {
 			db.signIn(t, person(email), standard)
 		}
 		accounts := db.Rows(t)["accounts"]
-		x, in := arrival(start, person(email), standard)
+		x, in := Arrival(start, person(email), standard)
 		in.Current = []int64{ada.Account.ID}
 		_, err := db.SignIn(t.Context(), x, in)
 		if ask, ok := errors.AsType[*sso.SwitchNeeded](err); !ok || ask.To.Email != email || ask.From != ada.Account.ID { // SECURITY C5
@@ -308,7 +309,7 @@ func switchAsksAndSpendsNothing(t *testing.T, db *subject) {
 			t.Errorf("%s after agreeing: %v", email, err)
 		}
 	}
-	x, in := arrival(start, person("ada@example.com"), standard)
+	x, in := Arrival(start, person("ada@example.com"), standard)
 	in.Current = []int64{ada.Account.ID}
 	if _, err := db.SignIn(t.Context(), x, in); err != nil {
 		t.Errorf("the same person again: %v", err)
@@ -336,7 +337,7 @@ func spentOnce(t *testing.T, db *subject) {
 		{"metabase again", metabase, "p4", "", ""},
 		{"metabase, flow again", metabase, "p4", "f1", sso.FlowMismatch},
 	} {
-		x, in := arrival(start, person("ada@example.com"), tt.policy)
+		x, in := Arrival(start, person("ada@example.com"), tt.policy)
 		x.Proof.Key, in.FlowKey = tt.proof, tt.flow
 		if _, err := db.SignIn(t.Context(), x, in); sso.CodeOf(err) != tt.want {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
@@ -351,7 +352,7 @@ func explainChangesNothing(t *testing.T, db *subject) {
 	if err := db.SetActive(t.Context(), gone.Account.ID, false, cli); err != nil {
 		t.Fatal(err)
 	}
-	spent, in := arrival(start, person("ada@example.com"), standard)
+	spent, in := Arrival(start, person("ada@example.com"), standard)
 	if _, err := db.SignIn(t.Context(), spent, in); err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +376,7 @@ func explainChangesNothing(t *testing.T, db *subject) {
 		{"expired before", groups(person("new@example.com"), "Sales"), standard, false, sso.TokenExpired, sso.TokenExpired, "All Users, Sales", 0, "+single_use +account +groups"},
 	} {
 		before := db.Rows(t)
-		x, in := arrival(start, tt.id, tt.policy)
+		x, in := Arrival(start, tt.id, tt.policy)
 		x.Explaining, x.Err = true, tt.earlier
 		if tt.replay {
 			x.Proof = spent.Proof
@@ -410,10 +411,10 @@ func explainChangesNothing(t *testing.T, db *subject) {
 // SECURITY C1: one token 100 times at once, at two replicas.
 func oneTokenManyTimesAtOnce(t *testing.T, db *subject) {
 	replicas := []sso.Store{db.Store, db.Twin}
-	first, _ := arrival(start, person("ada@example.com"), standard)
+	first, _ := Arrival(start, person("ada@example.com"), standard)
 	codes := make([]sso.Code, 100)
-	atOnce(len(codes), func(i int) {
-		x, in := arrival(start, first.Identity, standard)
+	ssotest.AtOnce(len(codes), func(i int) {
+		x, in := Arrival(start, first.Identity, standard)
 		x.Proof, in.Session.Proof = first.Proof, first.Proof.Key
 		_, err := replicas[i%2].SignIn(context.Background(), x, in)
 		codes[i] = sso.CodeOf(err)
@@ -441,11 +442,11 @@ func newPeopleAtOnce(t *testing.T, db *subject) {
 		err error
 	}
 	answers := make([]answer, 2*people)
-	atOnce(len(answers), func(i int) {
+	ssotest.AtOnce(len(answers), func(i int) {
 		who := i % people
 		id := groups(subjectOf(fmt.Sprintf("p%d@example.com", who), fmt.Sprintf("s%d", who)), fmt.Sprintf("g%d", who%3), "g2")
 		id.FirstName = ptr(fmt.Sprintf("P%d", who))
-		x, in := arrival(start, id, standard)
+		x, in := Arrival(start, id, standard)
 		out, err := replicas[i/people].SignIn(context.Background(), x, in)
 		answers[i] = answer{out, in.Session.Hash, err}
 	})
@@ -478,7 +479,7 @@ func newPeopleAtOnce(t *testing.T, db *subject) {
 func administratorSignedInBy(t *testing.T, db *subject) {
 	login := func(email, digest string) {
 		t.Helper()
-		x, in := arrival(db.now, person(email), with(func(*sso.Policy) {}))
+		x, in := Arrival(db.now, person(email), with(func(*sso.Policy) {}))
 		in.Digest = digest
 		if _, err := db.SignIn(t.Context(), x, in); err != nil {
 			t.Fatal(err)
@@ -519,7 +520,7 @@ func administratorSignedInBy(t *testing.T, db *subject) {
 // An exam that goes on after a failure opens nothing, even where it is not only tried.
 func failedExamOpensNothing(t *testing.T, db *subject) {
 	before := db.Rows(t)
-	x, in := arrival(start, person("ada@example.com"), standard)
+	x, in := Arrival(start, person("ada@example.com"), standard)
 	x.Explaining, x.Err = true, sso.TokenExpired
 	if _, err := db.SignIn(t.Context(), x, in); sso.CodeOf(err) != sso.TokenExpired {
 		t.Errorf("got %v, want the failure from before", err)
@@ -536,7 +537,7 @@ func settingsChanged(t *testing.T, db *subject) {
 		t.Fatal(err)
 	}
 	before := db.Rows(t)
-	x, in := arrival(start, person("ada@example.com"), standard)
+	x, in := Arrival(start, person("ada@example.com"), standard)
 	in.Settings = version + 1
 	_, err = db.SignIn(t.Context(), x, in)
 	if _, anew := errors.AsType[sso.SettingsChanged](err); !anew {
@@ -553,7 +554,7 @@ func settingsChanged(t *testing.T, db *subject) {
 
 // A sign-in and its event are kept together, and a refusal's is kept too.
 func eventIsKept(t *testing.T, db *subject) {
-	x, in := arrival(start, person("ada@example.com"), standard)
+	x, in := Arrival(start, person("ada@example.com"), standard)
 	in.Event.KeyID, in.Event.Peer = "secret 1234", "192.0.2.7"
 	out, err := db.SignIn(t.Context(), x, in)
 	if err != nil {
