@@ -180,11 +180,19 @@ func (m Mapping) Edit(ctx context.Context, by Actor, edit MappingEdit) (Plan, in
 		return Plan{}, 0, conflict("someone has saved settings meanwhile")
 	}
 	plan, err := m.plan(ctx, saved, edit)
+	if err == nil {
+		err = plan.confirmed(edit)
+	}
 	if err != nil {
+		// The mapping was read before people and groups were. If somebody has saved in between, the plan is of two moments, and
+		// that is the reason to give.
+		if _, now, again := m.Saved(ctx); again == nil && now != version {
+			return m.Edit(ctx, by, edit)
+		}
 		return plan, 0, err
 	}
-	if err := plan.confirmed(edit); err != nil || len(values) == 0 {
-		return plan, version, err
+	if len(values) == 0 {
+		return plan, version, nil
 	}
 	c := Change{
 		Values: values, Version: version, Actor: by.Name, Peer: by.Peer, Reference: by.Reference,

@@ -195,3 +195,36 @@ func TestEdit(t *testing.T) {
 		t.Errorf("the same once more: got version %d, %v, %d saved, want nothing more done", version, err, len(s.changes))
 	}
 }
+
+// An edit that is sent twice meets its own first half: the mapping is read, then the first one is saved, then people and groups
+// are read, which are as the first one left them. The second is the same edit once more, or a conflict, and never unconfirmed.
+func TestEditMeetsAnother(t *testing.T) {
+	saved := manual(sso.Mappings{"s": id(sales), "h": id(hr)})
+	edit := MappingEdit{GroupMapping: manual(sso.Mappings{"h": id(hr)}), Version: 7, Unmapped: map[string]Fate{"s": FateDelete}, Confirmed: Losses{2, 1}}
+	after := office()
+	after.groups = slices.DeleteFunc(after.groups, func(g sso.Group) bool { return g.ID == sales })
+	for i := range after.sent {
+		after.sent[i].Groups = slices.DeleteFunc(after.sent[i].Groups, func(g int64) bool { return g == sales })
+	}
+	for _, tt := range []struct {
+		name  string
+		first GroupMapping // what the other edit made of the mapping
+		want  error
+	}{
+		{"its own first half", edit.GroupMapping, nil},
+		{"the edit of somebody else", manual(sso.Mappings{"x": id(hr)}), sso.Conflict},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &saver{saved: saved, version: 7}
+			m := s.mapping(after)
+			before := m.Saved
+			m.Saved = func(ctx context.Context) (GroupMapping, int64, error) {
+				defer func() { s.saved, s.version = tt.first, 8 }()
+				return before(ctx)
+			}
+			if _, _, err := m.Edit(t.Context(), root, edit); !errors.Is(err, tt.want) || len(s.changes) != 0 {
+				t.Errorf("got %v and %d saved, want %v and nothing", err, len(s.changes), tt.want)
+			}
+		})
+	}
+}
