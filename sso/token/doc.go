@@ -14,4 +14,6 @@
 //   - Keys come from the configured [KeySet] alone. jku, jwk, x5u and x5c in a header are never looked at, and kid only
 //     chooses among the configured keys.
 //   - A key has exactly one algorithm. A token whose header says another is refused before any cryptography.
+//
+// Keys of one's own come from [NewSecrets], [ParseKey] and [NewKeys].
 package token

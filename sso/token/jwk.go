@@ -32,11 +32,20 @@ const (
 // (use, key_ops) or of a kind that we do not support is left out of a set, as RFC 7517 §5 asks; alone, it is refused.
 //
 // Errors wrap [sso.KeyUnknown].
-func ParseKeys(data []byte) (KeySet, error) { return parseKeySet(data, false) }
+func ParseKeys(data []byte) (KeySet, error) {
+	return reading{secrets: true, private: true}.keySet(data)
+}
 
 // ParsePublicKeys is [ParseKeys] for what an issuer publishes: there, private members and secrets are errors too
 // (RFC 7517 §9.2; a published secret is none).
-func ParsePublicKeys(data []byte) (KeySet, error) { return parseKeySet(data, true) }
+func ParsePublicKeys(data []byte) (KeySet, error) { return reading{}.keySet(data) }
+
+// A reading says what a JWK or JWK Set may hold, besides public keys.
+type reading struct {
+	secrets bool               // kty oct
+	private bool               // private members; of such a key the public part is taken
+	leave   func(reason error) // is told of a malformed key that is left out; nil: it refuses the set
+}
 
 // keyList is a fixed set of keys.
 type keyList []Key
@@ -61,20 +70,34 @@ func (l keyList) Keys(_ context.Context, kid string) ([]Key, error) {
 // errNotForUs marks a key that is fine, but not one that verifies signatures here.
 var errNotForUs = errors.New("cannot verify tokens")
 
-func parseKeySet(data []byte, public bool) (KeySet, error) {
-	list, err := jwkList(data)
+// errExposed marks a key that was published with what must stay secret. Then the whole set is not to be trusted.
+var errExposed = errors.New("was published: it must be replaced")
+
+func (r reading) keySet(data []byte) (KeySet, error) {
+	keys, err := r.keys(data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, sso.KeyUnknown)
+	}
+	return keys, nil
+}
+
+func (r reading) keys(data []byte) (keyList, error) {
+	list, err := jwkList(data)
+	if err != nil {
+		return nil, err
 	}
 	var keys keyList
 	var left error
 	for i, members := range list {
-		k, err := parseJWK(members, public)
+		k, err := r.key(members)
 		switch {
 		case errors.Is(err, errNotForUs):
 			left = err
+		case err != nil && (r.leave == nil || errors.Is(err, errExposed)):
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		case err != nil:
-			return nil, fmt.Errorf("key %d: %w: %w", i+1, err, sso.KeyUnknown)
+			left = err
+			r.leave(fmt.Errorf("key %d: %w", i+1, err))
 		default:
 			if k.ID = k.kid; k.ID == "" {
 				k.ID = fmt.Sprintf("key %d", i+1)
@@ -83,7 +106,7 @@ func parseKeySet(data []byte, public bool) (KeySet, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("no key of the set can be used: %w: %w", left, sso.KeyUnknown)
+		return nil, fmt.Errorf("no key of the set can be used: %w", left)
 	}
 	return keys, nil
 }
@@ -140,11 +163,14 @@ func checkSet(list []map[string]any) error {
 	return nil
 }
 
-func parseJWK(members map[string]any, public bool) (Key, error) {
+func (r reading) key(members map[string]any) (Key, error) {
 	j := jwk{members: members}
-	private := slices.ContainsFunc([]string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}, j.has)
-	if public && private {
-		return Key{}, errors.New("it has private members, and was published: it must be replaced")
+	private := slices.ContainsFunc([]string{"d", "p", "q", "dp", "dq", "qi", "oth"}, j.has)
+	switch {
+	case !r.secrets && (private || j.has("k")):
+		return Key{}, fmt.Errorf("it has private members, and %w", errExposed)
+	case !r.private && private:
+		return Key{}, errors.New("it is a private key: give its public part, without d, p, q, dp, dq and qi")
 	}
 	if err := j.checkUse(private); err != nil {
 		return Key{}, err
@@ -173,7 +199,7 @@ func (k Key) withDefault() (Key, error) {
 	may := algorithms(k.material)
 	switch {
 	case len(may) == 0:
-		return Key{}, errors.New("the secret is shorter than 32 bytes")
+		return Key{}, fmt.Errorf("the secret is shorter than %d bytes: make one with: openssl rand -hex 32", MinSecret)
 	case k.alg == "":
 		k.alg, k.assigned = may[0], true
 	case method(k.alg) == nil:
@@ -209,8 +235,9 @@ func (j *jwk) text(name string) string {
 	return s
 }
 
+// bytes tolerates padding, which RFC 7515 §2 leaves out and OpenMetadata writes. Tokens have none: see [decode].
 func (j *jwk) bytes(name string) []byte {
-	b, err := decode(j.text(name))
+	b, err := decode(strings.TrimRight(j.text(name), "="))
 	if err != nil {
 		j.fail(fmt.Errorf("%s %w", name, err))
 	}
@@ -240,21 +267,27 @@ func (j *jwk) checkUse(private bool) error {
 // secret is RFC 7518 §6.4.
 func (j *jwk) secret() hidden { return hide(j.bytes("k")) }
 
-// rsa is RFC 7518 §6.3.1.
+// rsa is RFC 7518 §6.3.1. n may begin with a zero byte, as Java writes it.
 func (j *jwk) rsa() *rsa.PublicKey {
 	n, e := new(big.Int).SetBytes(j.bytes("n")), new(big.Int).SetBytes(j.bytes("e"))
-	switch bits := n.BitLen(); {
-	case j.err != nil:
-	case bits < minRSABits || bits > maxRSABits:
-		j.fail(fmt.Errorf("the RSA modulus has %d bits; %d to %d are allowed", bits, minRSABits, maxRSABits))
-	case n.Bit(0) == 0:
-		j.fail(errors.New("the RSA modulus is even"))
-	case e.BitLen() > 31 || e.Int64() < 3 || e.Bit(0) == 0:
-		j.fail(errors.New("the RSA exponent must be odd, at least 3 and below 2^31"))
-	case roca(n):
-		j.fail(errors.New("the RSA modulus has the mark of CVE-2017-15361 (ROCA): its private key can be computed"))
+	if err := checkRSA(n, e); err != nil {
+		j.fail(err)
 	}
 	return &rsa.PublicKey{N: n, E: int(e.Int64())}
+}
+
+func checkRSA(n, e *big.Int) error {
+	switch bits := n.BitLen(); {
+	case bits < minRSABits || bits > maxRSABits:
+		return fmt.Errorf("the RSA modulus has %d bits; %d to %d are allowed: make a new pair of keys", bits, minRSABits, maxRSABits)
+	case n.Bit(0) == 0:
+		return errors.New("the RSA modulus is even")
+	case e.BitLen() > 31 || e.Int64() < 3 || e.Bit(0) == 0:
+		return errors.New("the RSA exponent must be odd, at least 3 and below 2^31")
+	case roca(n):
+		return errors.New("the RSA modulus has the mark of CVE-2017-15361 (ROCA), so that its private key can be computed: make a new pair of keys")
+	}
+	return nil
 }
 
 // ec is RFC 7518 §6.2.1. Coordinates have the full size of the field (§6.2.1.2), and the point lies on the curve.

@@ -2,13 +2,17 @@ package token
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -23,7 +27,7 @@ type KeySet interface {
 }
 
 // A Key verifies signatures, of one algorithm only (RFC 8725 §3.1). The zero Key verifies nothing. The package makes
-// keys: [NewSecrets], [ParseKeys].
+// keys: [NewSecrets], [ParseKey], [ParseKeys].
 type Key struct {
 	ID string // how logs name it: a kid, or [sso.SecretID]
 
@@ -31,6 +35,7 @@ type Key struct {
 	alg      string // RFC 7518 §3.1
 	assigned bool   // alg is our default for that kind of key; the JWK had none
 	material any    // hidden, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+	notAfter time.Time
 }
 
 // hidden is a secret inside a function: no verb of package fmt prints it, however deep in a struct the key lies.
@@ -40,6 +45,25 @@ func hide(secret []byte) hidden { return func() []byte { return secret } }
 
 // Algorithm returns the one algorithm of the key, such as "HS256".
 func (k Key) Algorithm() string { return k.alg }
+
+// KeyID returns the key's kid: a token that names another one is not held against this key. "": any token is.
+func (k Key) KeyID() string { return k.kid }
+
+// NotAfter returns until when the key verifies tokens; zero: for ever.
+func (k Key) NotAfter() time.Time { return k.notAfter }
+
+// Fingerprint tells keys apart on pages: the thumbprint of a public key (RFC 7638 §3, with SHA-256), of a secret
+// [sso.SecretID], which is as much as anyone may see.
+func (k Key) Fingerprint() string {
+	if h, ok := k.material.(hidden); ok {
+		return sso.SecretID(string(h()))
+	}
+	sum, err := (&jose.JSONWebKey{Key: k.material}).Thumbprint(crypto.SHA256)
+	if err != nil { // only for the zero Key
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(sum)
+}
 
 // String names the key. It never shows what is secret, not even with %#v in a log.
 func (k Key) String() string { return k.ID + " (" + k.alg + ")" }
@@ -136,14 +160,21 @@ func checkAlgorithm(alg string) error {
 	return fmt.Errorf("the token's alg %s is not supported: sign with HS256: %w", quote(alg), sso.TokenSignature)
 }
 
-// candidates returns the keys to try on a token: those of its kid whose one algorithm is the token's (SECURITY A2).
-func candidates(ctx context.Context, keys KeySet, h header) ([]Key, error) {
+// candidates returns the keys to try on a token: those of its kid whose one algorithm is the token's (SECURITY A2), and
+// which are still valid.
+func candidates(ctx context.Context, keys KeySet, h header, now time.Time) ([]Key, error) {
 	all, err := keys.Keys(ctx, h.kid)
 	if err != nil {
 		return nil, err
 	}
-	return withAlgorithm(all, h.alg)
+	valid := slices.DeleteFunc(slices.Clone(all), func(k Key) bool { return k.expired(now) })
+	if len(valid) == 0 && len(all) > 0 {
+		return nil, fmt.Errorf("the key %s was valid until %s: %w", all[0].ID, all[0].notAfter.UTC().Format(time.RFC3339), sso.KeyUnknown)
+	}
+	return withAlgorithm(valid, h.alg)
 }
+
+func (k Key) expired(now time.Time) bool { return !k.notAfter.IsZero() && now.After(k.notAfter) }
 
 func withAlgorithm(keys []Key, alg string) ([]Key, error) {
 	var fit []Key

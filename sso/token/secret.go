@@ -32,7 +32,7 @@ func (l secretList) Keys(context.Context, string) ([]Key, error) {
 // the protocol names. The first is current; all verify, so that they can be rotated.
 //
 // A secret that [CheckSecret] refuses is an error. With [sso.Metabase] it is a warning, as people bring the secret that
-// Metabase took from them; only an empty one is an error then. No message contains a secret.
+// Metabase took from them; only an empty one and a public key are errors then. No message contains a secret.
 func NewSecrets(secrets []string, p sso.Profile) (keys KeySet, warnings []string, err error) {
 	if len(secrets) == 0 {
 		return nil, nil, fmt.Errorf("no shared secret: %w", sso.Invalid)
@@ -41,7 +41,7 @@ func NewSecrets(secrets []string, p sso.Profile) (keys KeySet, warnings []string
 	for _, s := range secrets {
 		id := sso.SecretID(s)
 		if weak := CheckSecret(s); weak != nil {
-			if p != sso.Metabase || s == "" {
+			if p != sso.Metabase || s == "" || carriesKey([]byte(s)) {
 				return nil, nil, fmt.Errorf("%s: %w", id, weak)
 			}
 			warnings = append(warnings, fmt.Sprintf("%s: %s", id, sso.Reason(weak)))
@@ -51,8 +51,8 @@ func NewSecrets(secrets []string, p sso.Profile) (keys KeySet, warnings []string
 	return list, warnings, nil
 }
 
-// CheckSecret refuses a shared secret that is short or can be guessed: whoever has one token can try secrets on it
-// without asking us. The error wraps [sso.Invalid] and says how to make a good one.
+// CheckSecret refuses a shared secret that is short, a public key, or can be guessed: whoever has one token can try secrets
+// on it without asking us. The error wraps [sso.Invalid] and says how to make a good one.
 func CheckSecret(secret string) error {
 	refuse := func(format string, args ...any) error {
 		return fmt.Errorf("%s: make one with: openssl rand -hex 32: %w", fmt.Sprintf(format, args...), sso.Invalid)
@@ -62,6 +62,9 @@ func CheckSecret(secret string) error {
 	}
 	if len(secret) > MaxSecret {
 		return refuse("the shared secret has %d bytes; %d are allowed", len(secret), MaxSecret)
+	}
+	if carriesKey([]byte(secret)) {
+		return refuse("the shared secret is a key: everybody may have a public key, and could sign with it")
 	}
 	if published(secret) {
 		return refuse("the shared secret is an example that anyone can read")

@@ -171,7 +171,7 @@ func (e *exam) algorithm(x *sso.Exam) error {
 }
 
 func (e *exam) findKeys(x *sso.Exam) (err error) {
-	if e.keys, err = candidates(e.ctx, e.Keys, e.header); err != nil {
+	if e.keys, err = candidates(e.ctx, e.Keys, e.header, e.now); err != nil {
 		return err
 	}
 	e.have |= hasKeys
