@@ -259,8 +259,8 @@ func TestConfirmThroughTheProvider(t *testing.T) {
 	c.signIn(nil)
 	b.pass(11 * time.Minute)
 	resp := c.get("/auth/confirm?return_to=/admin")
-	const again = "/auth/sso?redirect=%2Fauth%2Fconfirm%3Freturn_to%3D%252Fadmin"
-	if resp.StatusCode != 200 || !strings.Contains(resp.body, `href="`+again+`"`) || strings.Contains(resp.body, `name="password"`) {
+	const again = "/auth/sso?provider=jwt&redirect=%2Fauth%2Fconfirm%3Freturn_to%3D%252Fadmin"
+	if resp.StatusCode != 200 || !strings.Contains(resp.body, `href="`+strings.ReplaceAll(again, "&", "&amp;")+`"`) || strings.Contains(resp.body, `name="password"`) {
 		t.Errorf("page: got %d %s", resp.StatusCode, resp.body)
 	}
 	back := "/auth/sso?return_to=" + url.QueryEscape("/auth/confirm?return_to=%2Fadmin") + "&jwt="

@@ -66,6 +66,9 @@ func begins(in sso.Callback) bool { return !in.Answers() && in.Handoff == "" }
 // begin sends the browser to the identity provider, unless it goes in circles.
 func (s *relyingParty) begin(c echo.Context, site *web.Site, in sso.Callback) error {
 	r := c.Request()
+	if in.Provider == "" && !in.Again && len(site.Bridge.Providers.Beginners()) > 1 {
+		return s.choose(c, site, in)
+	}
 	loginURL, flow, err := site.Bridge.Begin(in)
 	if err != nil {
 		return err
@@ -106,6 +109,15 @@ func (s *relyingParty) begin(c echo.Context, site *web.Site, in sso.Callback) er
 		return s.web.Page(c.Response(), http.StatusOK, templates.Continue{Layout: s.web.Layout(site), URL: site.SignIn(to)})
 	}
 	return c.Redirect(http.StatusFound, loginURL)
+}
+
+// choose lets the person choose one of several providers.
+func (s *relyingParty) choose(c echo.Context, site *web.Site, in sso.Callback) error {
+	to, err := site.Bridge.Return.Parse(in.ReturnTo)
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, web.LoginPage(site, to))
 }
 
 // beginAgain is a sign-in that begins once more because the browser brought a spent token. By now another tab may have
@@ -189,7 +201,7 @@ func (s *relyingParty) signIn(c echo.Context, site *web.Site, in sso.Callback) e
 	}
 	if sso.CodeOf(err) == sso.TokenReplayed && cb.Navigation { // nothing was opened; see beginAgain
 		s.keepBegun(c.Response(), site, append(s.begunOf(r, site), beginning{At: s.web.Now().UnixMilli()}))
-		return s.goOn(c, site.Path("/auth/sso?again=yes&redirect="+url.QueryEscape(web.WantedPath(r, site))))
+		return s.goOn(c, site.Path("/auth/sso?again=yes&redirect="+url.QueryEscape(web.WantedPath(r, site))+providerOf(site, cb)))
 	}
 	if err != nil {
 		return err
@@ -206,6 +218,18 @@ func (s *relyingParty) signIn(c echo.Context, site *web.Site, in sso.Callback) e
 		}
 	}
 	return s.goOn(c, login.ReturnTo)
+}
+
+// providerOf is the parameter for a sign-in with the provider that a callback was from; "" where there is only one.
+func providerOf(site *web.Site, cb sso.Callback) string {
+	if len(site.Bridge.Providers.Beginners()) < 2 {
+		return ""
+	}
+	p, err := site.Bridge.Providers.Of(cb)
+	if err != nil {
+		return ""
+	}
+	return "&provider=" + p.Name
 }
 
 // goOn sends a signed-in browser to where it wanted to go; after a POST with 303, so that the token is not posted on

@@ -23,9 +23,11 @@ func (b *bridge) withAnother(binding sso.Binding, secret string) {
 	first := b.sso.Providers[0]
 	verifier := *first.Login.(*token.Verifier)
 	verifier.Provider, verifier.Scope, verifier.Keys, verifier.Issuer = "other", "other", keys, "https://other.example"
+	policy := first.Policy
+	policy.LinkAccounts = true
 	two := *b.sso
 	two.Providers = sso.Providers{first, {
-		Name: "other", Label: "The other", Issuer: verifier.Issuer, Binding: binding, Policy: first.Policy, Login: &verifier,
+		Name: "other", Label: "The other", Issuer: verifier.Issuer, Binding: binding, Policy: policy, Login: &verifier,
 		Beginner: sso.Redirect{URI: &url.URL{Scheme: "https", Host: "other.example", Path: "/login"}},
 	}}
 	b.srv.Apply(server.Live{Config: b.cfg, Bridge: &two})
@@ -59,11 +61,12 @@ func TestTwoProviders(t *testing.T) {
 	}
 	iss := claims{"iss": "https://other.example"}
 
+	b.browser().get("/auth/sso?redirect=/a%3Fb").want(t, http.StatusSeeOther, "/login?return_to=%2Fa%3Fb") // which one?
 	if page := b.browser().get("/login").body; !strings.Contains(page, "The other") {
 		t.Errorf("no button for the other provider:\n%s", page)
 	}
 	for _, tt := range []struct{ query, host, token, provider string }{
-		{"", "idp.example", of(secret, nil), "jwt"},
+		{"?provider=jwt", "idp.example", of(secret, nil), "jwt"},
 		{"?provider=other", "other.example", of(otherSecret, iss), "other"},
 	} {
 		c := b.browser()
@@ -82,13 +85,16 @@ func TestTwoProviders(t *testing.T) {
 		name, begun, host, token, provider string
 		want                               sso.Code
 	}{
-		{"the other's secret", "", "idp.example", of(otherSecret, claims{"jti": "2"}), "", sso.TokenSignature},
-		{"ended with the other", "", "idp.example", of(otherSecret, iss), "&provider=other", sso.FlowMismatch},
+		{"the other's secret", "?provider=jwt", "idp.example", of(otherSecret, claims{"jti": "2"}), "", sso.TokenSignature},
+		{"ended with the other", "?provider=jwt", "idp.example", of(otherSecret, iss), "&provider=other", sso.FlowMismatch},
 		{"a token of this one for the other", "?provider=other", "other.example", of(secret, iss), "", sso.TokenSignature},
 		{"used", "?provider=other", "other.example", of(otherSecret, iss), "", sso.TokenReplayed},
 	} {
 		c := b.browser()
-		c.get("/auth/sso?state=" + begin(c, tt.begun, tt.host) + "&jwt=" + tt.token + tt.provider)
+		resp := c.get("/auth/sso?state="+begin(c, tt.begun, tt.host)+"&jwt="+tt.token+tt.provider, page)
+		if tt.want == sso.TokenReplayed { // once more, with the same provider
+			resp.want(t, http.StatusFound, "/auth/sso?again=yes&redirect=%2F&provider=other")
+		}
 		if e := b.lastEvent(); e.Kind != sso.EventSignInRefused || e.Code != tt.want || c.email() != "" {
 			t.Errorf("%s: got event %+v, signed in as %q, want %s", tt.name, e, c.email(), tt.want)
 		}

@@ -1,6 +1,7 @@
 package sso
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,7 +19,7 @@ type Account struct {
 	LastName    string
 	Active      bool
 	HasPassword bool              // the person may use the password form; tokens need LINK_PASSWORD_ACCOUNTS
-	Source      string            // the provider that provisioned it or signed it in last; "" for one made by an administrator
+	Source      string            // the provider whose it is: the first that signed the person in; "" before that
 	Synced      map[string]string // attributes of the last login; replaced as a whole at each
 	Own         map[string]string // attributes that an administrator set; never touched by a login, and they win
 	CreatedAt   time.Time
@@ -125,55 +126,75 @@ func (p *Principal) in(id int64) bool {
 // Policy is what the logins of one provider may do to accounts and groups. The zero Policy lets no one new in and changes no
 // group.
 type Policy struct {
-	SiteName             string
-	SingleUse            bool // a token opens at most one session
-	Provision            bool // make accounts for people who have none
-	Reactivate           bool // a deactivated account comes back by signing in (Metabase's way)
-	LinkPasswordAccounts bool // a token may sign in to an account that has a password
-	SyncGroups           bool
-	Mappings             Mappings // empty: groups are matched by name
+	SingleUse bool // a token opens at most one session
+	Admission
+	GroupSync
 }
 
-// An Admission is what a login does to the account it found.
-type Admission int
+// Admission says whom the logins of one provider let in. The zero Admission lets no one new in.
+type Admission struct {
+	SiteName             string
+	Settings             string // how the names of the provider's settings begin, such as "JWT_"
+	Provision            bool   // make accounts for people who have none
+	Reactivate           bool   // a deactivated account comes back by signing in (Metabase's way)
+	LinkPasswordAccounts bool   // a token may sign in to an account that has a password
+	LinkAccounts         bool   // a token may sign in to an account of another provider, by its e-mail
+}
 
-// The admissions.
+// Match says how the account was found that an identity means.
+type Match uint8
+
+// The ways to find an account.
 const (
-	AdmitKnown Admission = iota
-	AdmitNew
-	AdmitReactivated
+	MatchEmail        Match = iota // by the e-mail
+	MatchSubject                   // by the subject, which an earlier login linked to it
+	MatchOtherSubject              // by the e-mail; but the provider calls its person by another subject
 )
 
-// Admit decides whether the person may sign in. found is nil when no account matches. linked says that the account has
-// been signed in to as another subject of the same provider; that is somebody else, whatever the e-mail says.
+// Admitted is what a login does to the account that it found.
+type Admitted int
+
+// What a login does.
+const (
+	AdmittedKnown Admitted = iota
+	AdmittedNew
+	AdmittedReactivated
+)
+
+// Admit decides whether the person may sign in. found is nil when no account matches. An e-mail says who somebody is at one
+// provider only: a second provider that says the same of somebody else would open that person's account (SECURITY E1).
 //
 // It returns [ProvisioningOff], [AccountDisabled] or [LinkRefused].
-func (p Policy) Admit(found *Account, id Identity, otherSubject bool) (Admission, error) {
+func (p Admission) Admit(found *Account, id Identity, m Match) (Admitted, error) {
+	provisioning := p.Settings + "USER_PROVISIONING_ENABLED"
 	if found == nil {
 		if !p.Provision {
-			return 0, ProvisioningOff.About(p.SiteName, "no account for %s, and JWT_USER_PROVISIONING_ENABLED is off", id.Email)
+			return 0, ProvisioningOff.About(p.SiteName, "no account for %s, and %s is off", id.Email, provisioning)
 		}
-		return AdmitNew, nil
+		return AdmittedNew, nil
 	}
 	switch {
-	case otherSubject:
+	case m == MatchOtherSubject:
 		return 0, fmt.Errorf("account %d has the e-mail %s but belongs to another subject of this provider: %w",
 			found.ID, id.Email, LinkRefused)
+	case m == MatchEmail && found.Source != "" && found.Source != id.Provider && !p.LinkAccounts:
+		return 0, fmt.Errorf("account %d has the e-mail %s but belongs to the provider %q, and %sLINK_ACCOUNTS is off: %w",
+			found.ID, id.Email, found.Source, p.Settings, LinkRefused)
 	case found.HasPassword && !p.LinkPasswordAccounts: // SECURITY E2
 		return 0, fmt.Errorf("account %d has a password, and LINK_PASSWORD_ACCOUNTS is off: %w", found.ID, LinkRefused)
 	case found.Active:
-		return AdmitKnown, nil
+		return AdmittedKnown, nil
 	case p.Reactivate && p.Provision:
-		return AdmitReactivated, nil
+		return AdmittedReactivated, nil
 	case p.Reactivate: // Metabase answers as if the person were unknown
-		return 0, ProvisioningOff.About(p.SiteName, "account %d is deactivated, and JWT_USER_PROVISIONING_ENABLED is off", found.ID)
+		return 0, ProvisioningOff.About(p.SiteName, "account %d is deactivated, and %s is off", found.ID, provisioning)
 	}
 	return 0, fmt.Errorf("account %d is deactivated: %w", found.ID, AccountDisabled)
 }
 
 // Updated is the account of this person after a login: found, or a new one when it is nil. Of an e-mail that differs only in
 // case the first spelling stays, since apps may compare it exactly; keepEmail keeps it whatever the login says.
-func (id Identity) Updated(found *Account, admission Admission, keepEmail bool, now time.Time) Account {
+func (id Identity) Updated(found *Account, admitted Admitted, keepEmail bool, now time.Time) Account {
 	a := Account{Email: id.Email, CreatedAt: now}
 	if found != nil {
 		a = *found
@@ -191,8 +212,8 @@ func (id Identity) Updated(found *Account, admission Admission, keepEmail bool, 
 	for k, v := range id.Attributes {
 		a.Synced[CleanText(k)] = CleanText(v)
 	}
-	a.Source, a.LastLogin = id.Provider, now
-	if found == nil || admission == AdmitReactivated {
+	a.Source, a.LastLogin = cmp.Or(a.Source, id.Provider), now
+	if found == nil || admitted == AdmittedReactivated {
 		a.Active = true
 	}
 	return a

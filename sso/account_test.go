@@ -10,37 +10,46 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// Who may sign in (SECURITY E2, E8): each row against each policy of one switch more.
+// Who may sign in (SECURITY E1, E2, E8): each row against each policy of one switch more.
 func TestAdmit(t *testing.T) {
-	known := &sso.Account{ID: 7, Active: true}
+	known := &sso.Account{ID: 7, Active: true, Source: "a"}
+	others := &sso.Account{ID: 7, Active: true, Source: "b"}
+	made := &sso.Account{ID: 7, Active: true} // by an administrator
 	withPassword := &sso.Account{ID: 7, Active: true, HasPassword: true}
 	gone := &sso.Account{ID: 7}
-	closed, open := sso.Policy{SiteName: "Example"}, sso.Policy{Provision: true}
+	closed, open, back := sso.Admission{SiteName: "Example"}, sso.Admission{Provision: true}, sso.Admission{Provision: true, Reactivate: true}
 	for _, tt := range []struct {
-		name         string
-		policy       sso.Policy
-		found        *sso.Account
-		otherSubject bool
-		want         sso.Admission
-		code         sso.Code
+		name  string
+		rules sso.Admission
+		found *sso.Account
+		match sso.Match
+		want  sso.Admitted
+		code  sso.Code
 	}{
-		{"new", open, nil, false, sso.AdmitNew, ""},
-		{"new, provisioning off", closed, nil, false, 0, sso.ProvisioningOff},
-		{"known", closed, known, false, sso.AdmitKnown, ""},
-		{"somebody else's", open, known, true, 0, sso.LinkRefused},
-		{"with a password", open, withPassword, false, 0, sso.LinkRefused},
-		{"with a password, linked", sso.Policy{LinkPasswordAccounts: true}, withPassword, false, sso.AdmitKnown, ""},
-		{"deactivated", open, gone, false, 0, sso.AccountDisabled},
-		{"deactivated, comes back", sso.Policy{Provision: true, Reactivate: true}, gone, false, sso.AdmitReactivated, ""},
-		{"deactivated, may not come back", sso.Policy{Reactivate: true}, gone, false, 0, sso.ProvisioningOff},
-		{"deactivated, somebody else's", sso.Policy{Provision: true, Reactivate: true}, gone, true, 0, sso.LinkRefused},
-		{"the zero policy", sso.Policy{}, nil, false, 0, sso.ProvisioningOff},
+		{"new", open, nil, 0, sso.AdmittedNew, ""},
+		{"new, provisioning off", closed, nil, 0, 0, sso.ProvisioningOff},
+		{"known", closed, known, 0, sso.AdmittedKnown, ""},
+		{"made by an administrator", closed, made, 0, sso.AdmittedKnown, ""},
+		{"of another subject", open, known, sso.MatchOtherSubject, 0, sso.LinkRefused},
+		{"of another provider", open, others, 0, 0, sso.LinkRefused}, // SECURITY E1
+		{"of another provider, linked by its subject", open, others, sso.MatchSubject, sso.AdmittedKnown, ""},
+		{"of another provider, with LINK_ACCOUNTS", sso.Admission{LinkAccounts: true}, others, 0, sso.AdmittedKnown, ""},
+		{"of another subject, with LINK_ACCOUNTS", sso.Admission{LinkAccounts: true}, others, sso.MatchOtherSubject, 0, sso.LinkRefused},
+		{"with a password", open, withPassword, 0, 0, sso.LinkRefused},
+		{"with a password, with LINK_ACCOUNTS", sso.Admission{LinkAccounts: true}, withPassword, 0, 0, sso.LinkRefused},
+		{"with a password, linked", sso.Admission{LinkPasswordAccounts: true}, withPassword, 0, sso.AdmittedKnown, ""},
+		{"deactivated", open, gone, 0, 0, sso.AccountDisabled},
+		{"deactivated, comes back", back, gone, 0, sso.AdmittedReactivated, ""},
+		{"deactivated, may not come back", sso.Admission{Reactivate: true}, gone, 0, 0, sso.ProvisioningOff},
+		{"deactivated, of another subject", back, gone, sso.MatchOtherSubject, 0, sso.LinkRefused},
+		{"deactivated, of another provider", back, &sso.Account{ID: 7, Source: "b"}, 0, 0, sso.LinkRefused},
+		{"the zero rules", sso.Admission{}, nil, 0, 0, sso.ProvisioningOff},
 	} {
-		got, err := tt.policy.Admit(tt.found, sso.Identity{Email: "ada@example.com"}, tt.otherSubject)
+		got, err := tt.rules.Admit(tt.found, sso.Identity{Provider: "a", Email: "ada@example.com"}, tt.match)
 		if got != tt.want || sso.CodeOf(err) != tt.code {
 			t.Errorf("%s: got %v, %v, want %v, %q", tt.name, got, err, tt.want, tt.code)
 		}
-		if tt.code == sso.ProvisioningOff && sso.PublicValue(err) != tt.policy.SiteName {
+		if tt.code == sso.ProvisioningOff && sso.PublicValue(err) != tt.rules.SiteName {
 			t.Errorf("%s: the person reads %q", tt.name, sso.PublicValue(err))
 		}
 	}
@@ -53,16 +62,16 @@ func TestUpdated(t *testing.T) {
 	first, last := "Ada\x00", "Lovelace"
 	said := sso.Identity{Provider: "b", Email: "ADA@new.example", FirstName: &first, LastName: &last, Attributes: map[string]string{"dept": "x\n"}}
 	before := sso.Account{ID: 7, Email: "ada@old.example", Own: map[string]string{"a": "b"}, CreatedAt: morning, Source: "a"}
-	want := sso.Account{ID: 7, Email: "ADA@new.example", FirstName: "Ada", LastName: "Lovelace", Source: "b", Synced: map[string]string{"dept": "x"},
+	want := sso.Account{ID: 7, Email: "ADA@new.example", FirstName: "Ada", LastName: "Lovelace", Source: "a", Synced: map[string]string{"dept": "x"},
 		Own: before.Own, CreatedAt: morning, LastLogin: morning.Add(time.Hour)}
-	if diff := cmp.Diff(want, said.Updated(&before, sso.AdmitKnown, false, morning.Add(time.Hour))); diff != "" {
+	if diff := cmp.Diff(want, said.Updated(&before, sso.AdmittedKnown, false, morning.Add(time.Hour))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if a := said.Updated(&before, sso.AdmitReactivated, true, morning); a.Email != "ada@old.example" || !a.Active {
+	if a := said.Updated(&before, sso.AdmittedReactivated, true, morning); a.Email != "ada@old.example" || !a.Active {
 		t.Errorf("reactivated, with its e-mail kept: got %+v", a)
 	}
 	before.Email = "ada@NEW.example" // the first spelling stays
-	if a := said.Updated(&before, sso.AdmitKnown, false, morning); a.Email != "ada@NEW.example" || a.Active {
+	if a := said.Updated(&before, sso.AdmittedKnown, false, morning); a.Email != "ada@NEW.example" || a.Active {
 		t.Errorf("got %+v", a)
 	}
 }

@@ -30,8 +30,8 @@ func TestSignIn(t *testing.T) {
 	if diff := cmp.Diff([]sso.Event{want}, w.events(sso.EventSignIn)); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
 	}
-	if login.Claims["jti"] != "t-1" || login.SignedIn.Admission != sso.AdmitNew {
-		t.Errorf("got claims %v, admission %v", login.Claims, login.SignedIn.Admission)
+	if login.Claims["jti"] != "t-1" || login.SignedIn.Admitted != sso.AdmittedNew {
+		t.Errorf("got claims %v, admission %v", login.Claims, login.SignedIn.Admitted)
 	}
 	w.Providers[0].Digest = nil
 	w.signIn(sso.Callback{Token: w.token(secretA, nil)})

@@ -188,8 +188,14 @@ func (m Mappings) Names() []string {
 	return names
 }
 
-// NamesToResolve returns the bridge group names whose ids [Policy.PlanGroups] needs for this identity, sorted.
-func (p Policy) NamesToResolve(id Identity) []string {
+// GroupSync says how the logins of one provider set groups. The zero GroupSync changes none.
+type GroupSync struct {
+	SyncGroups bool
+	Mappings   Mappings // empty: groups are matched by name
+}
+
+// NamesToResolve returns the bridge group names whose ids [GroupSync.PlanGroups] needs for this identity, sorted.
+func (p GroupSync) NamesToResolve(id Identity) []string {
 	switch {
 	case !p.syncs(id):
 		return nil
@@ -202,11 +208,11 @@ func (p Policy) NamesToResolve(id Identity) []string {
 }
 
 // syncs reports whether the groups claim says which groups the person is in.
-func (p Policy) syncs(id Identity) bool { return p.SyncGroups && id.GroupsSent && !p.joined(id) }
+func (p GroupSync) syncs(id Identity) bool { return p.SyncGroups && id.GroupsSent && !p.joined(id) }
 
 // joined reports whether the claim is one text that looks like several names, such as "extHR,extSales". No group has a
 // comma in its name; that the person is in none is not what was meant (SECURITY E6).
-func (p Policy) joined(id Identity) bool {
+func (p GroupSync) joined(id Identity) bool {
 	if len(id.Groups) != 1 || !strings.Contains(id.Groups[0], ",") {
 		return false
 	}
@@ -214,7 +220,7 @@ func (p Policy) joined(id Identity) bool {
 	return !mapped
 }
 
-// Bounds of what [Policy.GroupDoubts] quotes.
+// Bounds of what [GroupSync.GroupDoubts] quotes.
 const (
 	maxQuoted      = 60 // bytes of a name or a claim
 	maxNamesQuoted = 5
@@ -222,7 +228,7 @@ const (
 
 // GroupDoubts says in words what of a groups claim that was sent was not understood; "" for nothing. known are the names
 // that could have been meant: the keys of the mappings, or without any the names of the groups.
-func (p Policy) GroupDoubts(id Identity, known []string) string {
+func (p GroupSync) GroupDoubts(id Identity, known []string) string {
 	var parts []string
 	if id.GroupsFault != "" {
 		parts = append(parts, id.GroupsFault)
@@ -286,7 +292,7 @@ func quoteName(name string) string {
 }
 
 // MissingGroups returns the names of groups that the mappings give this person and that no group has, sorted.
-func (p Policy) MissingGroups(id Identity, named map[string]int64) (missing []string) {
+func (p GroupSync) MissingGroups(id Identity, named map[string]int64) (missing []string) {
 	if !p.SyncGroups || !id.GroupsSent {
 		return nil
 	}
@@ -307,12 +313,12 @@ type GroupPlan struct {
 }
 
 // PlanGroups decides the memberships after a login (CONTRACT 6). named holds the ids of the groups of
-// [Policy.NamesToResolve] that exist; current is what the account is in now.
+// [GroupSync.NamesToResolve] that exist; current is what the account is in now.
 //
 // With mappings, only groups that occur in some mapping are added or removed. Without, the account ends up in the groups
 // whose names the IdP sent, except Administrators: those rights come only from a mapping that says so, and are neither
 // given nor taken by a name (SECURITY E4). All Users is never touched.
-func (p Policy) PlanGroups(id Identity, named map[string]int64, current []int64) GroupPlan {
+func (p GroupSync) PlanGroups(id Identity, named map[string]int64, current []int64) GroupPlan {
 	if !p.syncs(id) {
 		return GroupPlan{}
 	}

@@ -48,7 +48,7 @@ func TestPlanGroups(t *testing.T) {
 		{"twice in the claim", `{"a":[3]}`, true, []string{"a", "a"}, []int64{1}, []int64{3}, nil},
 	}
 	for _, tt := range tests {
-		p := sso.Policy{SyncGroups: tt.sync, Mappings: mappings(t, tt.mappings)}
+		p := sso.GroupSync{SyncGroups: tt.sync, Mappings: mappings(t, tt.mappings)}
 		id := sso.Identity{Groups: tt.groups, GroupsSent: tt.groups != nil}
 		resolved := map[string]int64{}
 		for _, n := range p.NamesToResolve(id) {
@@ -67,7 +67,7 @@ func TestPlanGroups(t *testing.T) {
 func TestPlanGroupsHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfDistinct(rapid.SampledFrom([]string{"a", "b", "Administrators", "All Users", "c"}), rapid.ID)
-		p := sso.Policy{SyncGroups: true, Mappings: sso.Mappings{}}
+		p := sso.GroupSync{SyncGroups: true, Mappings: sso.Mappings{}}
 		mapsAdministrators := false
 		for _, key := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), rapid.ID).Draw(t, "keys") {
 			for _, g := range rapid.SliceOfDistinct(rapid.Int64Range(2, 6), rapid.ID).Draw(t, "mapped") {
@@ -130,13 +130,13 @@ func FuzzParseMappings(f *testing.F) {
 // What of a groups claim was not understood is said, with the names in quotes; a claim that means nothing changes nothing
 // (SECURITY E6).
 func TestGroupDoubts(t *testing.T) {
-	mapped := sso.Policy{SyncGroups: true, Mappings: mappings(t, `{"extHR":[7],"extSales":[8],"a,b":[9]}`)}
-	auto := sso.Policy{SyncGroups: true}
+	mapped := sso.GroupSync{SyncGroups: true, Mappings: mappings(t, `{"extHR":[7],"extSales":[8],"a,b":[9]}`)}
+	auto := sso.GroupSync{SyncGroups: true}
 	known := []string{"extHR", "extSales", "a,b"}
 	long := strings.Repeat("g", 300)
 	for _, tt := range []struct {
 		claim        string
-		policy       sso.Policy
+		policy       sso.GroupSync
 		want         string
 		keeps, drops bool // a member of 7 stays one, or not
 	}{
@@ -156,8 +156,8 @@ func TestGroupDoubts(t *testing.T) {
 		{`["staff"]`, auto, `no group is called "staff"`, false, true},
 		{`["1","2","3","4","5","6","7"]`, mapped, `no mapping knows "1", "2", "3", "4", "5", and 2 more`, false, true},
 		{`["` + long + `"]`, mapped, `no mapping knows "` + long[:60] + `…"`, false, true},
-		{`["extHR"]`, sso.Policy{}, ``, true, false},
-		{`{"0":"extHR"}`, sso.Policy{}, `the claim "groups" is no list of names: {"0":"extHR"}; memberships stay as they are`, true, false},
+		{`["extHR"]`, sso.GroupSync{}, ``, true, false},
+		{`{"0":"extHR"}`, sso.GroupSync{}, `the claim "groups" is no list of names: {"0":"extHR"}; memberships stay as they are`, true, false},
 	} {
 		id, err := names.Identify("jwt", claimsOf(t, `{"email":"a@b.c","groups":`+tt.claim+`}`))
 		if err != nil {

@@ -119,6 +119,16 @@ func (ps Providers) Sole() *Provider {
 	return ps[0]
 }
 
+// Beginners are those with which a sign-in can begin.
+func (ps Providers) Beginners() (all Providers) {
+	for _, p := range ps {
+		if p.Beginner != nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 // issued returns the only provider with that issuer, or nil.
 func (ps Providers) issued(issuer string) (found *Provider) {
 	for _, p := range ps {

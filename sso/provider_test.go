@@ -1,6 +1,7 @@
 package sso_test
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -15,23 +16,30 @@ func twoProviders(t *testing.T, binding sso.Binding) *world {
 	w := newWorld(t)
 	w.Providers = sso.Providers{provider(t, "a", "https://a.example", secretA), provider(t, "b", "https://b.example", secretB)}
 	for _, p := range w.Providers {
-		p.Binding = binding
+		p.Binding, p.Policy.LinkAccounts = binding, true
 	}
 	return w
 }
 
 func issued(by string) map[string]any { return map[string]any{"iss": "https://" + by + ".example"} }
 
+// first keeps the first value.
+func first(kept *string, value string) string {
+	*kept = cmp.Or(*kept, value)
+	return *kept
+}
+
 // A token is held against the keys of the provider that it is from, and its session says which one that was.
 func TestTwoProviders(t *testing.T) {
 	w := twoProviders(t, sso.BindingOff)
+	owner := "" // the account stays that of the first
 	for name, cb := range map[string]sso.Callback{
 		"a by issuer": {Token: w.token(secretA, issued("a"))}, "a by name": {Token: w.token(secretA, issued("a")), Provider: "a"},
 		"b by issuer": {Token: w.token(secretB, issued("b"))}, "b by name": {Token: w.token(secretB, issued("b")), Provider: "b"},
 	} {
 		login := w.signIn(cb)
 		p, of := w.principal(login), name[:1]
-		if p.Session.Provider != of || p.Account.Source != of || w.events(sso.EventSignIn)[0].Provider != of {
+		if p.Session.Provider != of || p.Account.Source != first(&owner, of) || w.events(sso.EventSignIn)[0].Provider != of {
 			t.Errorf("%s: got a session of %q, an account of %q, event %+v", name, p.Session.Provider, p.Account.Source, w.events(sso.EventSignIn)[0])
 		}
 	}
@@ -124,6 +132,23 @@ func TestPolicyOfTwoProviders(t *testing.T) {
 	cb := sso.Callback{Token: w.token(secretB, issued("b"))}
 	w.signIn(cb)
 	w.signIn(cb)
+}
+
+// SECURITY E1: an e-mail says who somebody is at one provider only. Whoever can write any e-mail at a second one gets into
+// no account of the first.
+func TestAccountOfAnotherProvider(t *testing.T) {
+	w := twoProviders(t, sso.BindingOff)
+	for _, p := range w.Providers {
+		p.Policy.LinkAccounts = false
+	}
+	a := w.principal(w.signIn(sso.Callback{Token: w.token(secretA, issued("a"))}))
+	w.refused(sso.Callback{Token: w.token(secretB, issued("b"))}, sso.LinkRefused)
+	if e := w.events(sso.EventSignInRefused)[0]; e.Provider != "b" || !strings.Contains(e.Detail, `belongs to the provider "a"`) {
+		t.Errorf("got event %+v", e)
+	}
+	if again := w.principal(w.signIn(sso.Callback{Token: w.token(secretA, issued("a"))})); again.Account.ID != a.Account.ID {
+		t.Errorf("got account %d, want %d", again.Account.ID, a.Account.ID)
+	}
 }
 
 func TestExplainOfTwoProviders(t *testing.T) {

@@ -97,7 +97,7 @@ type SeenGroup struct {
 	LastSeen time.Time // a day old at most when it is still sent
 }
 
-// SentGroups is what an account's last login that named groups said, and what the account is in now.
+// SentGroups is what an account's last login with its own provider that named groups said, and what the account is in now.
 type SentGroups struct {
 	AccountID int64
 	Email     string

@@ -187,7 +187,7 @@ func reasons(yield func(reason) bool) {
 		{
 			code: LinkRefused, status: 403, label: "The account belongs to another sign-in",
 			advice: "the address belongs to an account that this sign-in may not take over: one with a password " +
-				"(LINK_PASSWORD_ACCOUNTS), or one of another subject. Change the address at the identity provider or on the " +
+				"(LINK_PASSWORD_ACCOUNTS), one of another provider (LINK_ACCOUNTS), or one of another subject. Change the address at the identity provider or on the " +
 				"other account",
 			message: "This account cannot be used with this sign-in",
 			title:   "Your account signs in another way",

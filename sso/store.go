@@ -7,7 +7,7 @@ type Store interface {
 	// SignIn is one transaction: spend the proof and the flow, find or provision the account, sync attributes and groups,
 	// open the session, write the event: all or nothing. Each decision is an x.Check.
 	//
-	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Policy.Admit], [*SwitchNeeded], [SettingsChanged], and
+	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Admission.Admit], [*SwitchNeeded], [SettingsChanged], and
 	// [StoreUnavailable].
 	SignIn(ctx context.Context, x *Exam, in Attempt) (*SignedIn, error)
 
@@ -34,7 +34,7 @@ type Attempt struct {
 type SignedIn struct {
 	Account        Account
 	Groups         []Group // sorted by id
-	Admission      Admission
+	Admitted       Admitted
 	Added, Removed []int64
 	Warnings       []string // for an administrator: the last administrator was kept, a mapped group does not exist
 }

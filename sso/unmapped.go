@@ -11,7 +11,7 @@ import (
 const maxCompared = 50
 
 // unmapped returns the names that the identity provider sent and that no mapping knows; nil where mappings decide nothing.
-func (p Policy) unmapped(id Identity) []string {
+func (p GroupSync) unmapped(id Identity) []string {
 	if !p.syncs(id) || len(p.Mappings) == 0 {
 		return nil
 	}
@@ -34,7 +34,7 @@ func shownGroups(names []string) (shown []string) {
 
 // misspelt warns of names that no mapping knows, and that are nearly one that a mapping knows. A mapping whose own name was
 // sent as well is spelt right. A name that is like no other is no warning: identity providers send many.
-func (p Policy) misspelt(id Identity) (warnings []string) {
+func (p GroupSync) misspelt(id Identity) (warnings []string) {
 	unmapped := p.unmapped(id)
 	if len(unmapped) == 0 {
 		return nil

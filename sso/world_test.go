@@ -61,7 +61,8 @@ func provider(t *testing.T, name, issuer, secret string) *sso.Provider {
 	}
 	return &sso.Provider{
 		Name: name, Issuer: issuer, Binding: sso.BindingOff,
-		Policy:   sso.Policy{SiteName: "Example", SingleUse: true, Provision: true, SyncGroups: true},
+		Policy: sso.Policy{SingleUse: true, Admission: sso.Admission{SiteName: "Example", Settings: "JWT_", Provision: true},
+			GroupSync: sso.GroupSync{SyncGroups: true}},
 		Beginner: sso.Redirect{URI: &url.URL{Scheme: "https", Host: name + ".example", Path: "/login"}, ClientID: "c", RedirectURI: "https://bi.example/auth/sso"},
 		Login: &token.Verifier{
 			Provider: name, Scope: scope, Profile: sso.Standard, Keys: keys, Issuer: issuer,

@@ -21,8 +21,9 @@ func sentGroups(id sso.Identity) string {
 	return sso.CleanText(string(text))
 }
 
-// SentGroups calls each for every active account of which a login has named groups, in the order of their ids.
-func (s *Store) SentGroups(ctx context.Context, each func(sso.SentGroups)) error {
+// SentGroups calls each for every active account of a provider of which a login there has named groups, in the order of their
+// ids.
+func (s *Store) SentGroups(ctx context.Context, provider string, each func(sso.SentGroups)) error {
 	var now sso.SentGroups
 	known := map[string][]string{} // most people of a company have one of few sets
 	flush := func() {
@@ -52,7 +53,7 @@ func (s *Store) SentGroups(ctx context.Context, each func(sso.SentGroups)) error
 		}
 		return nil
 	}, `SELECT a.id, a.email, a.idp_groups, coalesce(m.group_id, 0) FROM accounts a LEFT JOIN memberships m ON m.account_id = a.id
-		WHERE a.idp_groups <> '' AND a.active ORDER BY a.id, m.group_id`)
+		WHERE a.idp_groups <> '' AND a.active AND a.source = $1 ORDER BY a.id, m.group_id`, provider)
 	if err == nil {
 		flush()
 	}

@@ -34,7 +34,7 @@ func TestSentGroups(t *testing.T) {
 		}
 
 		var got []sso.SentGroups
-		if err := db.SentGroups(t.Context(), func(s sso.SentGroups) { got = append(got, s) }); err != nil {
+		if err := db.SentGroups(t.Context(), "jwt", func(s sso.SentGroups) { got = append(got, s) }); err != nil {
 			t.Fatal(err)
 		}
 		want := []sso.SentGroups{

@@ -22,7 +22,7 @@ const (
 	// Finding an account for a login locks it: another login of the same person waits here, and sees what this one did.
 	findByEmail   = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE email_key = $1 RETURNING ` + accountColumns
 	findByID      = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = $1 RETURNING ` + accountColumns
-	noteClaim     = `mark = $3, idp_groups = CASE WHEN $4 = '' THEN idp_groups ELSE $4 END`
+	noteClaim     = `mark = $3, idp_groups = CASE WHEN $4 = '' OR source NOT IN ('', $5) THEN idp_groups ELSE $4 END`
 	findSubject   = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
 	findGroups    = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
 	insertSession = `INSERT INTO sessions
@@ -155,7 +155,7 @@ func (l *attempt) spendOnce(ctx context.Context, key string, until time.Time) (u
 // admit finds or provisions the account, and brings names, e-mail and attributes up to date.
 func (l *attempt) admit(ctx context.Context) error {
 	id := l.x.Identity
-	found, otherSubject, linked, err := l.find(ctx)
+	found, match, err := l.find(ctx)
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (l *attempt) admit(ctx context.Context) error {
 		}
 	}
 	if err := l.check("account", func(x *sso.Exam) (err error) {
-		l.out.Admission, err = l.in.Policy.Admit(found, id, otherSubject)
+		l.out.Admitted, err = l.in.Policy.Admit(found, id, match)
 		if err == nil && taken {
 			err = fmt.Errorf("the e-mail of account %d is now %s, which another account has: %w", found.ID, id.Email, sso.LinkRefused)
 		}
@@ -181,12 +181,12 @@ func (l *attempt) admit(ctx context.Context) error {
 		}
 	}
 	l.known = found != nil
-	account := id.Updated(found, l.out.Admission, taken, l.x.Now)
+	account := id.Updated(found, l.out.Admitted, taken, l.x.Now)
 	if l.writes() {
 		if err := l.save(ctx, found, &account); err != nil {
 			return err
 		}
-		if err := l.link(ctx, account.ID, linked); err != nil {
+		if err := l.link(ctx, account.ID, match); err != nil {
 			return err
 		}
 	}
@@ -194,29 +194,36 @@ func (l *attempt) admit(ctx context.Context) error {
 	return nil
 }
 
-// find locks the account that the identity means, if there is one. linked says that it was found by its subject,
-// otherSubject that it was found by its e-mail and belongs to another subject of this provider.
-func (l *attempt) find(ctx context.Context) (found *sso.Account, otherSubject, linked bool, err error) {
+// find locks the account that the identity means, if there is one, and says how it was found.
+func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match, err error) {
 	id, now := l.x.Identity, l.x.Now
-	if id.Subject.Kind == sso.SubjectClaim {
+	bySubject := id.Subject.Kind == sso.SubjectClaim
+	if bySubject {
 		var accountID int64
-		if linked, err = l.c.one(ctx, []any{&accountID}, findSubject, id.Provider, id.Subject.Value); err != nil {
-			return nil, false, false, err
+		linked, err := l.c.one(ctx, []any{&accountID}, findSubject, id.Provider, id.Subject.Value)
+		if err != nil {
+			return nil, 0, err
 		}
 		if linked {
-			found, err = oneAccount(ctx, l.c, findByID, accountID, now, l.in.Digest, sentGroups(id))
-			return found, false, true, err
+			found, err = oneAccount(ctx, l.c, findByID, accountID, now, l.in.Digest, sentGroups(id), id.Provider)
+			return found, sso.MatchSubject, err
 		}
 	}
-	found, err = oneAccount(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Digest, sentGroups(id))
-	if found == nil || err != nil || id.Subject.Kind != sso.SubjectClaim {
-		return found, false, false, err
+	found, err = oneAccount(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Digest, sentGroups(id), id.Provider)
+	if found == nil || err != nil || !bySubject {
+		return found, sso.MatchEmail, err
 	}
 	// The subject may be linked after all: by a login of the same person, for which the lock has just waited.
 	var sub string
 	has, err := l.c.one(ctx, []any{&sub}, "SELECT subject FROM identities WHERE account_id = $1 AND provider = $2",
 		found.ID, id.Provider)
-	return found, has && sub != id.Subject.Value, has && sub == id.Subject.Value, err
+	switch {
+	case !has:
+		return found, sso.MatchEmail, err
+	case sub == id.Subject.Value:
+		return found, sso.MatchSubject, err
+	}
+	return found, sso.MatchOtherSubject, err
 }
 
 func (l *attempt) emailTaken(ctx context.Context, email string) (bool, error) {
@@ -228,7 +235,7 @@ func (l *attempt) admission(found *sso.Account) string {
 	switch {
 	case found == nil:
 		return "a new account for " + l.x.Identity.Email
-	case l.out.Admission == sso.AdmitReactivated:
+	case l.out.Admitted == sso.AdmittedReactivated:
 		return fmt.Sprintf("account %d, reactivated", found.ID)
 	}
 	return fmt.Sprintf("account %d", found.ID)
@@ -262,9 +269,9 @@ func (l *attempt) save(ctx context.Context, found *sso.Account, a *sso.Account) 
 }
 
 // link remembers the subject, so that the person is found by it from now on, whatever the e-mail.
-func (l *attempt) link(ctx context.Context, accountID int64, linked bool) error {
+func (l *attempt) link(ctx context.Context, accountID int64, match sso.Match) error {
 	id := l.x.Identity
-	if linked || id.Subject.Kind != sso.SubjectClaim {
+	if match == sso.MatchSubject || id.Subject.Kind != sso.SubjectClaim {
 		return nil
 	}
 	_, err := l.c.exec(ctx, "INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)",
@@ -447,10 +454,10 @@ func (l *attempt) eventDetail() string {
 	if l.in.Event.Detail != "" {
 		parts = append(parts, l.in.Event.Detail)
 	}
-	switch l.out.Admission {
-	case sso.AdmitNew:
+	switch l.out.Admitted {
+	case sso.AdmittedNew:
 		parts = append(parts, "account provisioned")
-	case sso.AdmitReactivated:
+	case sso.AdmittedReactivated:
 		parts = append(parts, "account reactivated")
 	}
 	for _, part := range []string{l.moved, l.doubt} {

@@ -134,7 +134,7 @@ func groups(id sso.Identity, names ...string) sso.Identity {
 	return id
 }
 
-var standard = sso.Policy{SingleUse: true, Provision: true, SyncGroups: true}
+var standard = sso.Policy{SingleUse: true, Admission: sso.Admission{Provision: true}, GroupSync: sso.GroupSync{SyncGroups: true}}
 
 func (db *testDB) signIn(t testing.TB, id sso.Identity, policy sso.Policy) (*sso.SignedIn, sso.SessionHash) {
 	t.Helper()

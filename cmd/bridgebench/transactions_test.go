@@ -80,7 +80,8 @@ func signInAs(ctx context.Context, t *testing.T, s *store.Store, person int64, u
 	}}
 	_, err := s.SignIn(ctx, x, sso.Attempt{
 		Policy: sso.Policy{
-			SingleUse: true, Provision: true, SyncGroups: true, Mappings: sso.Mappings{"staff": {{Name: group}}},
+			SingleUse: true, Admission: sso.Admission{Provision: true},
+			GroupSync: sso.GroupSync{SyncGroups: true, Mappings: sso.Mappings{"staff": {{Name: group}}}},
 		},
 		Session: sso.Session{Hash: sha256.Sum256([]byte(unique)), Provider: "jwt", Proof: proof.Key, CreatedAt: now, LastUsed: now,
 			ExpiresAt: now.Add(time.Hour), Peer: "127.0.0.1"},

@@ -210,7 +210,7 @@ func (p *program) printIdentity(e sso.Explanation) {
 	if e.SignedIn == nil {
 		return
 	}
-	row("account", map[sso.Admission]string{sso.AdmitKnown: "known", sso.AdmitNew: "would be made", sso.AdmitReactivated: "would be reactivated"}[e.SignedIn.Admission])
+	row("account", map[sso.Admitted]string{sso.AdmittedKnown: "known", sso.AdmittedNew: "would be made", sso.AdmittedReactivated: "would be reactivated"}[e.SignedIn.Admitted])
 	row("groups afterwards", groupNames(e.SignedIn.Groups))
 	for _, w := range e.SignedIn.Warnings {
 		row("warning", w)

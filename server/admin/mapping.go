@@ -21,7 +21,7 @@ type mappingArea struct {
 
 // domain is what may be done.
 func (m mappingArea) domain() admin.Mapping {
-	return admin.Mapping{Store: m.Store, Save: m.Settings.Save, Saved: func(ctx context.Context) (admin.GroupMapping, int64, error) {
+	return admin.Mapping{Store: m.Store, Provider: setting.DefaultProvider, Save: m.Settings.Save, Saved: func(ctx context.Context) (admin.GroupMapping, int64, error) {
 		cfg, version, err := m.Settings.Current(ctx)
 		if err != nil {
 			return admin.GroupMapping{}, 0, err

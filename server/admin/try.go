@@ -76,7 +76,7 @@ func explanation(e sso.Explanation) Explanation {
 		}
 	}
 	if in := e.SignedIn; in != nil {
-		out.Account = map[sso.Admission]string{sso.AdmitKnown: "known", sso.AdmitNew: "new", sso.AdmitReactivated: "reactivated"}[in.Admission]
+		out.Account = map[sso.Admitted]string{sso.AdmittedKnown: "known", sso.AdmittedNew: "new", sso.AdmittedReactivated: "reactivated"}[in.Admitted]
 		for _, g := range in.Groups {
 			out.Groups = append(out.Groups, g.Name)
 		}

@@ -59,7 +59,7 @@ func (s *Local) handleLogin(c echo.Context) error {
 		if page.Passkey, err = s.PasskeyAlone(c.Request().Context(), site); err != nil {
 			return err
 		}
-		if !page.Passkey && len(site.Bridge.Providers) == 1 {
+		if !page.Passkey && len(site.Bridge.Providers.Beginners()) == 1 {
 			return c.Redirect(http.StatusFound, site.SignIn(to))
 		}
 	}
@@ -82,14 +82,13 @@ func (s *Local) loginPage(site *web.Site, to string) templates.Login {
 
 // Providers are the identity providers as pages offer them.
 func Providers(site *web.Site) []templates.Provider {
-	if site.Bridge.Providers.Sole() != nil {
+	beginners := site.Bridge.Providers.Beginners()
+	if beginners.Sole() != nil {
 		return []templates.Provider{{}} // the only one needs no name
 	}
 	var all []templates.Provider
-	for _, p := range site.Bridge.Providers {
-		if p.Beginner != nil {
-			all = append(all, templates.Provider{Name: p.Name, Label: p.Label})
-		}
+	for _, p := range beginners {
+		all = append(all, templates.Provider{Name: p.Name, Label: p.Label})
 	}
 	return all
 }

@@ -141,8 +141,11 @@ func (s *Local) confirmPage(r *http.Request, site *web.Site, p *sso.Principal, t
 		page.Passkey = len(keys) > 0
 	}
 	// A new sign-in of the same person there opens a new session, which is a fresh proof; anyone else's is not this one's.
-	if len(site.Bridge.Providers) > 0 && p.Account.Source != "" {
-		page.ProviderURL = site.SignIn(s.ConfirmURL(to))
+	for _, name := range []string{p.Session.Provider, p.Account.Source} {
+		if of := site.Bridge.Providers.Named(name); of != nil && of.Beginner != nil {
+			page.ProviderURL = site.SignInWith(name, s.ConfirmURL(to))
+			break
+		}
 	}
 	return page, nil
 }

@@ -120,10 +120,10 @@ func outcomeOf(login *sso.Login) string {
 	case login.Resumed:
 		return "resumed"
 	}
-	switch login.SignedIn.Admission {
-	case sso.AdmitNew:
+	switch login.SignedIn.Admitted {
+	case sso.AdmittedNew:
 		return "new"
-	case sso.AdmitReactivated:
+	case sso.AdmittedReactivated:
 		return "reactivated"
 	}
 	return "known"

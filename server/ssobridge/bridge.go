@@ -17,9 +17,6 @@ import (
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
-// ProviderName is how the one provider of the settings JWT_… is called in sessions, events and lists.
-const ProviderName = "jwt"
-
 // Store is what a bridge keeps things in; package store has it.
 type Store interface {
 	sso.Store
@@ -69,13 +66,15 @@ func FaultOf(cfg *setting.Config, err error) (f setting.Fault, ok bool) {
 
 func policy(cfg *setting.Config) sso.Policy {
 	return sso.Policy{
-		SiteName:             cfg.SiteName,
-		SingleUse:            cfg.JWTProfile != sso.Metabase,
-		Provision:            cfg.JWTUserProvisioningEnabled,
-		Reactivate:           cfg.JWTProfile == sso.Metabase,
-		LinkPasswordAccounts: cfg.LinkPasswordAccounts,
-		SyncGroups:           cfg.JWTGroupSync,
-		Mappings:             cfg.JWTGroupMappings,
+		SingleUse: cfg.JWTProfile != sso.Metabase,
+		Admission: sso.Admission{
+			SiteName:             cfg.SiteName,
+			Settings:             "JWT_",
+			Provision:            cfg.JWTUserProvisioningEnabled,
+			Reactivate:           cfg.JWTProfile == sso.Metabase,
+			LinkPasswordAccounts: cfg.LinkPasswordAccounts,
+		},
+		GroupSync: sso.GroupSync{SyncGroups: cfg.JWTGroupSync, Mappings: cfg.JWTGroupMappings},
 	}
 }
 
@@ -92,14 +91,14 @@ func provider(cfg *setting.Config) (*sso.Provider, []string, error) {
 		warnings[i] = "JWT_SHARED_SECRET: " + warnings[i]
 	}
 	return &sso.Provider{
-		Name:     ProviderName,
+		Name:     setting.DefaultProvider,
 		Issuer:   cfg.JWTIssuer,
 		Binding:  cfg.JWTBinding,
 		Policy:   policy(cfg),
 		Beginner: sso.Redirect{URI: cfg.JWTIdentityProviderURI, ClientID: cfg.JWTClientID, RedirectURI: callback(cfg)},
 		Redeemer: redeemer(cfg),
 		Login: &token.Verifier{
-			Provider:    ProviderName,
+			Provider:    setting.DefaultProvider,
 			Profile:     cfg.JWTProfile,
 			Keys:        keys,
 			Names:       cfg.JWTClaims,

@@ -62,8 +62,9 @@ func TestBridge(t *testing.T) {
 	if diff := cmp.Diff([]string{"One", "Two"}, st.groups); diff != "" {
 		t.Errorf("groups that are to exist (-want +got):\n%s", diff)
 	}
-	policy := sso.Policy{SiteName: "Example", SingleUse: true, Provision: true, LinkPasswordAccounts: true, SyncGroups: true,
-		Mappings: cfg.JWTGroupMappings}
+	policy := sso.Policy{SingleUse: true,
+		Admission: sso.Admission{SiteName: "Example", Settings: "JWT_", Provision: true, LinkPasswordAccounts: true},
+		GroupSync: sso.GroupSync{SyncGroups: true, Mappings: cfg.JWTGroupMappings}}
 	p := b.Providers.Sole()
 	if diff := cmp.Diff(policy, p.Policy); diff != "" {
 		t.Errorf("policy (-want +got):\n%s", diff)

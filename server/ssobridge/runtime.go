@@ -109,7 +109,7 @@ func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*ser
 		return nil, err
 	}
 	cfg.Warnings = append(cfg.Warnings, warnings...)
-	if p := b.Providers.Named(ProviderName); p != nil {
+	if p := b.Providers.Named(setting.DefaultProvider); p != nil {
 		p.Digest = r.digester(cfg)
 	}
 	return &server.Live{Config: cfg, Bridge: b}, nil

@@ -84,10 +84,8 @@ func contentSecurityPolicy(cfg *setting.Config, bridge *sso.Bridge) string {
 	for _, o := range cfg.AllowedOrigins {
 		form = append(form, string(o))
 	}
-	for _, p := range bridge.Providers {
-		if p.Beginner != nil {
-			form = append(form, origin(p.Beginner.Site()))
-		}
+	for _, p := range bridge.Providers.Beginners() {
+		form = append(form, origin(p.Beginner.Site()))
 	}
 	if u := cfg.JWTLogoutURI; u != nil {
 		form = append(form, origin(u))
@@ -112,7 +110,12 @@ func sameSite(name string) http.SameSite {
 	return http.SameSiteLaxMode
 }
 
-// SignIn is where a sign-in begins that ends at to.
+// SignInWith is where a sign-in with one provider begins that ends at to.
+func (site *Site) SignInWith(provider, to string) string {
+	return site.Path("/auth/sso?" + url.Values{"provider": {provider}, "redirect": {to}}.Encode())
+}
+
+// SignIn is where a sign-in begins that ends at to. Where there are several providers, the person chooses one there.
 func (site *Site) SignIn(to string) string {
 	if to == "/" {
 		return site.Path("/auth/sso")
@@ -127,10 +130,10 @@ func LoginPage(site *Site, to string) string {
 
 // SignInURL is where a sign-in begins that names no page; "" while there is no way in.
 func (site *Site) SignInURL() string {
-	switch {
-	case site.Bridge.Providers.Sole() != nil:
+	switch beginners := site.Bridge.Providers.Beginners(); {
+	case beginners.Sole() != nil:
 		return site.Path("/auth/sso")
-	case len(site.Bridge.Providers) > 0, site.Config.EnablePasswordLogin, site.PasskeysPossible():
+	case len(beginners) > 0, site.Config.EnablePasswordLogin, site.PasskeysPossible():
 		return site.Path("/login")
 	}
 	return ""

@@ -40,9 +40,9 @@ func NewGroupMapping(sync bool, m sso.Mappings) GroupMapping {
 	return GroupMapping{ModeManual, m}
 }
 
-// policy is how a sign-in judges groups by it.
-func (g GroupMapping) policy() sso.Policy {
-	return sso.Policy{SyncGroups: g.Mode != ModeOff, Mappings: g.Mappings}
+// sync is how a sign-in judges groups by it.
+func (g GroupMapping) sync() sso.GroupSync {
+	return sso.GroupSync{SyncGroups: g.Mode != ModeOff, Mappings: g.Mappings}
 }
 
 // check refuses a mode that the mappings contradict.
@@ -136,7 +136,7 @@ type MappingStore interface {
 	Groups(ctx context.Context) ([]sso.Group, error)
 	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
 	Accounts(ctx context.Context, q sso.AccountQuery) ([]sso.Account, string, error)
-	SentGroups(ctx context.Context, each func(sso.SentGroups)) error
+	SentGroups(ctx context.Context, provider string, each func(sso.SentGroups)) error
 	Undos(ctx context.Context, kind sso.UndoKind) ([]sso.Undo, error)
 }
 
@@ -154,7 +154,8 @@ type Change struct {
 
 // Mapping is how sign-ins set groups. All fields are required.
 type Mapping struct {
-	Store MappingStore
+	Store    MappingStore
+	Provider string // whose groups are mapped
 	// Saved returns the mapping as it is saved at this moment, and the version to save with.
 	Saved func(ctx context.Context) (GroupMapping, int64, error)
 	// Save checks, saves, leaves an event for each setting, and puts the result in force before it returns.

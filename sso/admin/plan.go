@@ -97,7 +97,7 @@ func (m Mapping) plan(ctx context.Context, saved GroupMapping, edit MappingEdit)
 		}
 	}
 	f := newForecaster(saved, edit.GroupMapping, groups, p)
-	if err := m.Store.SentGroups(ctx, f.person); err != nil {
+	if err := m.Store.SentGroups(ctx, m.Provider, f.person); err != nil {
 		return Plan{}, err
 	}
 	p.People, p.Next, p.Due = f.people, f.next.result(f.order), f.due.result(f.order)
@@ -240,7 +240,7 @@ func (p Plan) clearings(by Actor) ([]sso.GroupClearing, error) {
 
 // A forecaster asks the rules of a sign-in what they would do, for everyone of whom the groups of the last login are known.
 type forecaster struct {
-	before, after           sso.Policy
+	before, after           sso.GroupSync
 	namedBefore, namedAfter map[string]int64
 	names                   map[int64]string
 	order                   []int64
@@ -258,7 +258,7 @@ type outlook struct {
 
 func newForecaster(before, after GroupMapping, groups []sso.Group, p Plan) *forecaster {
 	f := &forecaster{
-		before: before.policy(), after: after.policy(), namedBefore: map[string]int64{}, namedAfter: map[string]int64{},
+		before: before.sync(), after: after.sync(), namedBefore: map[string]int64{}, namedAfter: map[string]int64{},
 		names: map[int64]string{}, cleared: map[int64]bool{}, known: map[string]outlook{},
 	}
 	deleted := map[int64]bool{}
@@ -319,7 +319,7 @@ func (f *forecaster) outlook(s sso.SentGroups) (o outlook) {
 }
 
 // ends is the set of groups that a person is in after the next sign-in under a policy.
-func (f *forecaster) ends(policy sso.Policy, named map[string]int64, s sso.SentGroups, now []int64) map[int64]bool {
+func (f *forecaster) ends(policy sso.GroupSync, named map[string]int64, s sso.SentGroups, now []int64) map[int64]bool {
 	plan := policy.PlanGroups(sso.Identity{Groups: s.Sent, GroupsSent: true}, named, now)
 	set := map[int64]bool{}
 	for _, g := range slices.Concat(now, plan.Add) {

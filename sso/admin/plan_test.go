@@ -42,7 +42,7 @@ func (p people) Accounts(_ context.Context, q sso.AccountQuery) (all []sso.Accou
 	return all, "", nil
 }
 
-func (p people) SentGroups(_ context.Context, each func(sso.SentGroups)) error {
+func (p people) SentGroups(_ context.Context, _ string, each func(sso.SentGroups)) error {
 	for _, s := range p.sent {
 		each(s)
 	}

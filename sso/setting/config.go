@@ -18,6 +18,9 @@ const (
 	SameSiteLax, SameSiteStrict, SameSiteNone = "lax", "strict", "none"
 )
 
+// DefaultProvider is how the provider of the settings JWT_… is called in sessions, events and lists.
+const DefaultProvider = "jwt"
+
 // A Config is one consistent set of settings, with the names of the table in Go's spelling. It is never changed after
 // [Resolve] or [Config.WithSaved] made it. Optional URLs are nil, optional times 0 and optional texts "" when they are not set.
 type Config struct {

@@ -96,7 +96,7 @@ func ptr[T any](v T) *T { return &v }
 
 var (
 	cli      = sso.Event{Kind: sso.EventAccount, Actor: "cli"}
-	standard = sso.Policy{SingleUse: true, Provision: true, SyncGroups: true}
+	standard = sso.Policy{SingleUse: true, Admission: sso.Admission{Provision: true}, GroupSync: sso.GroupSync{SyncGroups: true}}
 )
 
 // with returns the standard policy, changed.

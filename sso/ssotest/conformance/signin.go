@@ -29,8 +29,8 @@ func signInProvisions(t *testing.T, db *subject) {
 	if diff := cmp.Diff(want, out.Account, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("account (-want +got):\n%s", diff)
 	}
-	if out.Admission != sso.AdmitNew || names(out.Groups) != "All Users, Sales" {
-		t.Errorf("got admission %v and groups %s", out.Admission, names(out.Groups))
+	if out.Admitted != sso.AdmittedNew || names(out.Groups) != "All Users, Sales" {
+		t.Errorf("got admission %v and groups %s", out.Admitted, names(out.Groups))
 	}
 	p, err := db.Principal(t.Context(), sid)
 	if err != nil {
@@ -202,6 +202,11 @@ func linking(t *testing.T, db *subject) {
 	back := with(func(p *sso.Policy) { p.Reactivate = true })
 	backOnly := with(func(p *sso.Policy) { p.Reactivate, p.Provision = true, false })
 	closed := with(func(p *sso.Policy) { p.Provision = false })
+	across := with(func(p *sso.Policy) { p.LinkAccounts = true })
+	of := func(provider string, id sso.Identity) sso.Identity {
+		id.Provider = provider
+		return id
+	}
 	// In each row these people are others: "#" in an e-mail or a subject is the row's number.
 	const known, other, locked, gone, plain = "ada#@example.com", "bob#@example.com", "pw#@example.com", "gone#@example.com", "mail#@example.com"
 	rows := []struct {
@@ -223,8 +228,13 @@ func linking(t *testing.T, db *subject) {
 		{"subject in another case", subjectOf(known, "4２#"), standard, "link_refused"},
 		{"subject that looks like an account's id", subjectOf("new#@example.com", "1"), standard, "new"}, // CVE-2025-41115
 		{"subject that looks like an e-mail", subjectOf("new#@example.com", plain), standard, "new"},
-		{"subject of another provider", func() sso.Identity { id := subjectOf("new#@example.com", "42#"); id.Provider = "second"; return id }(), standard, "new"},
-		{"known e-mail from another provider", func() sso.Identity { id := subjectOf(known, "x#"); id.Provider = "second"; return id }(), standard, known},
+		{"subject of another provider", of("second", subjectOf("new#@example.com", "42#")), standard, "new"},
+		{"known e-mail from another provider", of("second", subjectOf(known, "x#")), standard, "link_refused"}, // SECURITY E1
+		{"known e-mail alone from another provider", of("second", person(plain)), standard, "link_refused"},
+		{"known e-mail from another provider, linking on", of("second", subjectOf(known, "x#")), across, known},
+		{"known e-mail alone from another provider, linking on", of("second", person(plain)), across, plain},
+		{"with a password, from another provider, linking on", of("second", person(locked)), across, "link_refused"},
+		{"deactivated, from another provider, linking on", of("second", person(gone)), across, "account_disabled"},
 		{"with a password", person(locked), standard, "link_refused"}, // SECURITY E2
 		{"with a password, linking on", person(locked), link, locked},
 		{"deactivated", person(gone), standard, "account_disabled"}, // SECURITY E8
@@ -282,8 +292,8 @@ func (db *subject) tryLink(t *testing.T, name string, id sso.Identity, policy ss
 		t.Errorf("%s: got account %+v", name, out.Account)
 	}
 	again, _ := db.signIn(t, id, policy)
-	if again.Account.ID != out.Account.ID || again.Admission != sso.AdmitKnown {
-		t.Errorf("%s: the second time account %d, admission %v", name, again.Account.ID, again.Admission)
+	if again.Account.ID != out.Account.ID || again.Admitted != sso.AdmittedKnown {
+		t.Errorf("%s: the second time account %d, admission %v", name, again.Account.ID, again.Admitted)
 	}
 }
 

@@ -105,7 +105,7 @@ func (l *attempt) once(key string) bool {
 
 func (l *attempt) admit() error {
 	id := l.x.Identity
-	otherSubject := l.find()
+	match := l.find()
 	var known *sso.Account
 	taken := false
 	if l.found != nil {
@@ -115,7 +115,7 @@ func (l *attempt) admit() error {
 	}
 	if err := l.check("account", func() (err error) {
 		l.x.Note("account of %s", id.Email)
-		l.out.Admission, err = l.in.Policy.Admit(known, id, otherSubject)
+		l.out.Admitted, err = l.in.Policy.Admit(known, id, match)
 		if err == nil && taken {
 			err = fmt.Errorf("another account has the e-mail: %w", sso.LinkRefused)
 		}
@@ -131,7 +131,7 @@ func (l *attempt) admit() error {
 	if known != nil {
 		l.now = *l.found
 	}
-	l.now.Account = id.Updated(known, l.out.Admission, taken, l.x.Now)
+	l.now.Account = id.Updated(known, l.out.Admitted, taken, l.x.Now)
 	if known == nil {
 		l.now.ID = int64(len(l.accounts) + 1)
 	}
@@ -144,25 +144,25 @@ func (l *attempt) admit() error {
 }
 
 // find looks for the account, by its subject first.
-func (l *attempt) find() (otherSubject bool) {
+func (l *attempt) find() sso.Match {
 	id := l.x.Identity
 	if id.Subject.Kind == sso.SubjectClaim {
 		if accountID, ok := l.identities[identity{id.Provider, id.Subject.Value}]; ok {
 			a := l.accounts[accountID]
 			l.found = &a
-			return false
+			return sso.MatchSubject
 		}
 	}
 	l.found = l.byEmail(id.Email)
 	if l.found == nil || id.Subject.Kind != sso.SubjectClaim {
-		return false
+		return sso.MatchEmail
 	}
 	for of, accountID := range l.identities {
 		if accountID == l.found.ID && of.provider == id.Provider {
-			return true
+			return sso.MatchOtherSubject
 		}
 	}
-	return false
+	return sso.MatchEmail
 }
 
 // sync brings the memberships to what the policy plans.
@@ -243,10 +243,10 @@ func (l *attempt) same() bool {
 
 func (l *attempt) detail() string {
 	var parts []string
-	switch l.out.Admission {
-	case sso.AdmitNew:
+	switch l.out.Admitted {
+	case sso.AdmittedNew:
 		parts = append(parts, "account provisioned")
-	case sso.AdmitReactivated:
+	case sso.AdmittedReactivated:
 		parts = append(parts, "account reactivated")
 	}
 	if len(l.out.Added) > 0 {
