@@ -207,6 +207,7 @@ func (k Key) withDefault() (Key, error) {
 	case !slices.Contains(may, k.alg):
 		return Key{}, fmt.Errorf("it cannot be used with alg %s, only with %s", k.alg, strings.Join(may, ", "))
 	}
+	k.used = new(usage)
 	return k, nil
 }
 

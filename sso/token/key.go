@@ -22,7 +22,8 @@ import (
 type KeySet interface {
 	// Keys returns the keys that may have signed a token whose header names kid ("" when it names none), the likeliest
 	// first. The caller tries only those whose algorithm is the token's. It returns [sso.KeyUnknown] when no key can have
-	// that kid, and [sso.ProviderUnavailable] when that cannot be found out now.
+	// that kid, and [sso.ProviderUnavailable] when that cannot be found out now. With the latter there may be keys too: one
+	// of them may verify the token, and if none does, the error is the answer.
 	Keys(ctx context.Context, kid string) ([]Key, error)
 }
 
@@ -36,6 +37,8 @@ type Key struct {
 	assigned bool   // alg is our default for that kind of key; the JWK had none
 	material any    // hidden, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 	notAfter time.Time
+	origin   string // where it is from
+	used     *usage // nil: nobody asks
 }
 
 // hidden is a secret inside a function: no verb of package fmt prints it, however deep in a struct the key lies.
@@ -161,17 +164,23 @@ func checkAlgorithm(alg string) error {
 }
 
 // candidates returns the keys to try on a token: those of its kid whose one algorithm is the token's (SECURITY A2), and
-// which are still valid.
+// which are still valid. With keys, the error is the one to return if none of them verifies the token.
 func candidates(ctx context.Context, keys KeySet, h header, now time.Time) ([]Key, error) {
-	all, err := keys.Keys(ctx, h.kid)
-	if err != nil {
-		return nil, err
+	all, pending := keys.Keys(ctx, h.kid)
+	if len(all) == 0 && pending != nil {
+		return nil, pending
 	}
 	valid := slices.DeleteFunc(slices.Clone(all), func(k Key) bool { return k.expired(now) })
-	if len(valid) == 0 && len(all) > 0 {
+	fit, err := withAlgorithm(valid, h.alg)
+	switch {
+	case err != nil && pending != nil:
+		return nil, pending
+	case len(valid) == 0 && len(all) > 0:
 		return nil, fmt.Errorf("the key %s was valid until %s: %w", all[0].ID, all[0].notAfter.UTC().Format(time.RFC3339), sso.KeyUnknown)
+	case err != nil:
+		return nil, err
 	}
-	return withAlgorithm(valid, h.alg)
+	return fit, pending
 }
 
 func (k Key) expired(now time.Time) bool { return !k.notAfter.IsZero() && now.After(k.notAfter) }
@@ -218,21 +227,20 @@ func VerifySignature(ctx context.Context, token string, keys KeySet, alg string)
 	if err := checkAlgorithm(h.alg); err != nil {
 		return err
 	}
-	all, err := keys.Keys(ctx, h.kid)
-	if err != nil {
-		return err
-	}
+	all, pending := keys.Keys(ctx, h.kid)
 	if alg != "" {
 		all = demand(all, alg)
 	}
 	fit, err := withAlgorithm(all, h.alg)
-	if err != nil {
+	switch {
+	case slices.ContainsFunc(fit, func(k Key) bool { return k.verify(c) }):
+		return nil
+	case pending != nil:
+		return pending
+	case err != nil:
 		return err
 	}
-	if !slices.ContainsFunc(fit, func(k Key) bool { return k.verify(c) }) {
-		return fmt.Errorf("the signature does not fit: %w", sso.TokenSignature)
-	}
-	return nil
+	return fmt.Errorf("the signature does not fit: %w", sso.TokenSignature)
 }
 
 // demand keeps the keys whose algorithm is alg, or may become it because their JWK named none.

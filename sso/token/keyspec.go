@@ -136,7 +136,7 @@ func (s KeySpec) settle(keys []Key) ([]Key, error) {
 		if s.Kid != "" {
 			k.kid = s.Kid
 		}
-		k.ID, k.notAfter = cmp.Or(k.kid, k.Fingerprint()), s.NotAfter
+		k.ID, k.notAfter, k.origin = cmp.Or(k.kid, k.Fingerprint()), s.NotAfter, s.Name
 	}
 	return keys, nil
 }

@@ -40,6 +40,7 @@ type exam struct {
 	compact  compact
 	header   header
 	keys     []Key
+	pending  error // why there may be other keys than these; nil: there are none
 	verified bool
 	claims   sso.Claims
 }
@@ -171,9 +172,10 @@ func (e *exam) algorithm(x *sso.Exam) error {
 }
 
 func (e *exam) findKeys(x *sso.Exam) (err error) {
-	if e.keys, err = candidates(e.ctx, e.Keys, e.header, e.now); err != nil {
+	if e.keys, err = candidates(e.ctx, e.Keys, e.header, e.now); len(e.keys) == 0 {
 		return err
 	}
+	e.pending = err
 	e.have |= hasKeys
 	x.Note("%d to try", len(e.keys))
 	return nil
@@ -185,7 +187,13 @@ func (e *exam) signature(x *sso.Exam) error {
 		e.verified = true
 		x.KeyID = e.keys[i].ID
 		x.Note("signed with %s", e.keys[i])
+		if !x.Explaining {
+			e.keys[i].used.at(x.Now)
+		}
 		return nil
+	}
+	if e.pending != nil {
+		return e.pending
 	}
 	hint := diagnose(e.keys, e.compact)
 	if hint == "" && x.Explaining { // the log stays short
