@@ -5,11 +5,14 @@ package strength
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ccojocar/zxcvbn-go"
+	"github.com/ccojocar/zxcvbn-go/frequency"
+	"github.com/ccojocar/zxcvbn-go/match"
 	"github.com/ccojocar/zxcvbn-go/matching"
+	"github.com/ccojocar/zxcvbn-go/scoring"
 )
 
 // How many characters of a text count, and how many of those that are left once copies are out of it: the library's work
@@ -28,9 +31,18 @@ func Bits(text string, words ...string) float64 {
 	for _, w := range append(words[:len(words):len(words)], rows()...) {
 		known = append(known, letters(w))
 	}
-	plain := zxcvbn.PasswordStrength(text, known, matching.FilterL33tMatcher).Entropy
-	signs := zxcvbn.PasswordStrength(fewSigns().Replace(text), known, matching.FilterSpatialMatcher).Entropy
-	return copies + min(plain, signs)
+	plain := matching.Omnimatch(text, known, matching.FilterL33tMatcher)
+	signs := slices.DeleteFunc(slices.Clone(plain), func(m match.Match) bool { return m.Pattern == "spatial" })
+	for _, read := range readings(text) {
+		signs = append(signs, matching.Omnimatch(read, known, onlyWords)...)
+	}
+	return copies + min(scoring.MinimumEntropyMatchSequence(text, plain).Entropy, scoring.MinimumEntropyMatchSequence(text, signs).Entropy)
+}
+
+// onlyWords has the library look for the words of its lists and for nothing else.
+func onlyWords(m match.Matcher) (skip bool) {
+	_, list := frequency.Lists[m.ID]
+	return !list
 }
 
 // letters are the first characters that count, one byte each, as the library takes bytes for characters. A character outside
@@ -87,8 +99,17 @@ func rows() []string {
 	return []string{"qwertzuiopü", "asdfghjklöä", "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn"}
 }
 
-// fewSigns writes the signs that stand for one letter as one of them. The library tries all combinations of all of them,
-// which for 20 signs are so many that 60 characters take four seconds.
-func fewSigns() *strings.Replacer {
-	return strings.NewReplacer("@", "4", "{", "(", "[", "(", "<", "(", "!", "1", "|", "1", "$", "5", "+", "7")
+// readings are the text with letters in place of the digits and signs that stand for them. A 1 is read as i or as l, a 7 as
+// l or as t. The library's own search replaces them in every combination: that is slow, and for some texts it takes seconds.
+func readings(text string) (all []string) {
+	for _, one := range []string{"i", "l"} {
+		for _, seven := range []string{"t", "l"} {
+			read := strings.NewReplacer("1", one, "|", one, "!", "i", "7", seven, "+", "t", "4", "a", "@", "a", "8", "b",
+				"(", "c", "{", "c", "[", "c", "<", "c", "3", "e", "6", "g", "9", "g", "0", "o", "$", "s", "5", "s", "%", "x", "2", "z").Replace(text)
+			if read != text && !slices.Contains(all, read) {
+				all = append(all, read)
+			}
+		}
+	}
+	return all
 }
