@@ -12,9 +12,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// secret is what the benchmark's identity provider signs with. It protects nothing: the bridge that knows it listens on
-// loopback for as long as the benchmark runs.
-const secret = "bridgebench-3vYpQ8tLr2XnW5kZc7Hd9sJfUa"
+// secret is what the benchmark's identity provider signs with: as long as what "openssl rand -hex 32" prints, since a start
+// takes time to judge it. It protects nothing: the bridge that knows it listens on loopback for as long as the benchmark runs.
+const secret = "5c1f0b9e7d3a48626f90e1b7c4d8a2359e06f7b1d4c83a5210fe9b6d7ca45e83"
 
 // A bridge is a running ssobridge serve with a database of its own.
 type bridge struct {

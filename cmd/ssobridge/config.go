@@ -144,7 +144,7 @@ func (o *opened) prepare(ctx context.Context, p *program, faults []setting.Fault
 	if early == nil {
 		o.cfg, faults = o.cfg.WithSaved(saved)
 	}
-	if serving {
+	if serving && (early == nil || !fresh) { // else they were judged before, and nothing was saved
 		faults = append(faults, judge(ctx, o.cfg, faults)...)
 	}
 	if len(faults) > 0 {
