@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,21 +14,22 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/search"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 const accountColumns = `id, email, first_name, last_name, active, password_hash <> '', source, synced, own, created_at, last_login`
 
 func accountFields(a *sso.Account) []any {
 	return []any{
-		&a.ID, &a.Email, &a.FirstName, &a.LastName, &a.Active, &a.HasPassword, &a.Source, set(&a.Synced), set(&a.Own),
-		when(&a.CreatedAt), when(&a.LastLogin),
+		&a.ID, &a.Email, &a.FirstName, &a.LastName, &a.Active, &a.HasPassword, &a.Source, sqldb.JSON(&a.Synced), sqldb.JSON(&a.Own),
+		sqldb.Time(&a.CreatedAt), sqldb.Time(&a.LastLogin),
 	}
 }
 
 // oneAccount returns nil when there is none.
 func oneAccount(ctx context.Context, c *conn, query string, args ...any) (*sso.Account, error) {
 	var a sso.Account
-	found, err := c.one(ctx, accountFields(&a), query, args...)
+	found, err := c.One(ctx, accountFields(&a), query, args...)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -55,12 +57,12 @@ func (s *Store) AccountsByID(ctx context.Context, ids []int64) (map[int64]sso.Ac
 	if len(ids) == 0 {
 		return found, nil
 	}
-	err := s.reading().each(ctx, func(rows *sql.Rows) error {
+	err := s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var a sso.Account
 		err := rows.Scan(accountFields(&a)...)
 		found[a.ID] = a
 		return err
-	}, "SELECT "+accountColumns+" FROM accounts WHERE id IN "+list(len(ids)), paddedIDs(ids)...)
+	}, "SELECT "+accountColumns+" FROM accounts WHERE id IN "+sqldb.List(len(ids), 0), sqldb.Padded(ids)...)
 	return found, err
 }
 
@@ -73,7 +75,7 @@ func (s *Store) AccountByEmail(ctx context.Context, email string) (sso.Account, 
 // PasswordHash returns the account with that e-mail and its password's hash, or [sso.NotFound]. The hash is "" for an
 // account without a password: no password matches it, and nothing may be derived from it.
 func (s *Store) PasswordHash(ctx context.Context, email string) (a sso.Account, hash string, err error) {
-	found, err := s.reading().one(ctx, append(accountFields(&a), &hash),
+	found, err := s.reading().One(ctx, append(accountFields(&a), &hash),
 		"SELECT "+accountColumns+", password_hash FROM accounts WHERE email_key = $1", address.Key(email))
 	if err == nil && !found {
 		err = fmt.Errorf("no such account: %w", sso.NotFound)
@@ -87,12 +89,12 @@ func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []ss
 	if err != nil {
 		return nil, "", err
 	}
-	w, order := &where{}, "email_key"
+	w, order := &sqldb.Where{}, "email_key"
 	if after != "" {
-		w.and("email_key > ?", after)
+		w.And("email_key > ?", after)
 	}
 	if q.Active != nil {
-		w.and("active = ?", *q.Active)
+		w.And("active = ?", *q.Active)
 	}
 	if q.GroupID != 0 && q.GroupID != sso.AllUsers {
 		many, err := s.hasManyMembers(ctx, q.GroupID)
@@ -100,9 +102,9 @@ func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []ss
 			return nil, "", err
 		}
 		if many {
-			w.and("EXISTS (SELECT 1 FROM memberships m WHERE m.account_id = accounts.id AND m.group_id = ?)", q.GroupID)
+			w.And("EXISTS (SELECT 1 FROM memberships m WHERE m.account_id = accounts.id AND m.group_id = ?)", q.GroupID)
 		} else {
-			w.and("id IN (SELECT account_id FROM memberships WHERE group_id = ?)", q.GroupID)
+			w.And("id IN (SELECT account_id FROM memberships WHERE group_id = ?)", q.GroupID)
 			order = "email_key || ''" // no planner finds an index for this, and so it begins with the members
 		}
 	}
@@ -121,7 +123,7 @@ func (s *Store) emailKeyOf(ctx context.Context, after string) (key string, err e
 	if err != nil {
 		return "", fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(after), 50), sso.Invalid)
 	}
-	found, err := s.reading().one(ctx, []any{&key}, "SELECT email_key FROM accounts WHERE id = $1", id)
+	found, err := s.reading().One(ctx, []any{&key}, "SELECT email_key FROM accounts WHERE id = $1", id)
 	if err == nil && !found {
 		key = lastText // nobody comes after somebody who is not there
 	}
@@ -129,13 +131,13 @@ func (s *Store) emailKeyOf(ctx context.Context, after string) (key string, err e
 }
 
 // accounts returns the first of the accounts that a query selects.
-func (s *Store) accounts(ctx context.Context, w *where, order string, size int) (accounts []sso.Account, next string, err error) {
-	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+func (s *Store) accounts(ctx context.Context, w *sqldb.Where, order string, size int) (accounts []sso.Account, next string, err error) {
+	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var a sso.Account
 		err := rows.Scan(accountFields(&a)...)
 		accounts = append(accounts, a)
 		return err
-	}, "SELECT "+accountColumns+" FROM accounts"+w.sql()+" ORDER BY "+order+" LIMIT "+strconv.Itoa(size+1), w.args...)
+	}, "SELECT "+accountColumns+" FROM accounts"+w.SQL()+" ORDER BY "+order+" LIMIT "+strconv.Itoa(size+1), w.Args()...)
 	if len(accounts) > size {
 		accounts = accounts[:size]
 		next = strconv.FormatInt(accounts[size-1].ID, 10)
@@ -155,7 +157,7 @@ func (s *Store) hasManyMembers(ctx context.Context, groupID int64) (bool, error)
 
 // countUpTo counts the rows of a query, and stops at most.
 func (s *Store) countUpTo(ctx context.Context, most int, query string, args ...any) (n int, err error) {
-	_, err = s.reading().one(ctx, []any{&n}, "SELECT count(*) FROM ("+query+" LIMIT "+strconv.Itoa(most)+") AS found", args...)
+	_, err = s.reading().One(ctx, []any{&n}, "SELECT count(*) FROM ("+query+" LIMIT "+strconv.Itoa(most)+") AS found", args...)
 	return n, err
 }
 
@@ -188,7 +190,7 @@ func (s *Store) CreateAccount(ctx context.Context, a sso.Account, passwordHash s
 			if _, err := foundGroup(oneGroup(ctx, c, "id = $1", id)); err != nil {
 				return err
 			}
-			if _, err := c.exec(ctx, insertMembership, a.ID, id, sso.MemberByAdmin, a.CreatedAt); err != nil {
+			if _, err := c.Exec(ctx, insertMembership, a.ID, id, sso.MemberByAdmin, a.CreatedAt); err != nil {
 				return err
 			}
 		}
@@ -211,7 +213,7 @@ type loginNote struct{ digest, groups string }
 
 // insertAccount returns the new id, or 0 when the e-mail is taken.
 func insertAccount(ctx context.Context, c *conn, a sso.Account, passwordHash string, note loginNote) (id int64, err error) {
-	found, err := c.one(ctx, []any{&a.ID}, insertNewAccount,
+	found, err := c.One(ctx, []any{&a.ID}, insertNewAccount,
 		a.Email, address.Key(a.Email), a.FirstName, a.LastName, a.Active,
 		passwordHash, a.Source, setText(a.Synced), setText(a.Own), a.CreatedAt, a.LastLogin, note.digest, note.groups, textOfWords(a))
 	if err != nil || !found {
@@ -250,20 +252,20 @@ func (s *Store) SetActive(ctx context.Context, id int64, active bool, e sso.Even
 		if a.Active == active {
 			return false, nil
 		}
-		if _, err := c.exec(ctx, "UPDATE accounts SET active = $2 WHERE id = $1", id, active); err != nil || active {
+		if _, err := c.Exec(ctx, "UPDATE accounts SET active = $2 WHERE id = $1", id, active); err != nil || active {
 			return true, err
 		}
 		if err := refuseIfLastAdministrator(ctx, c, id); err != nil {
 			return false, err
 		}
-		_, err := c.exec(ctx, deleteSessions, id)
+		_, err := c.Exec(ctx, deleteSessions, id)
 		return true, err
 	})
 }
 
 func refuseIfLastAdministrator(ctx context.Context, c *conn, id int64) error {
 	var one int
-	admin, err := c.one(ctx, []any{&one}, "SELECT 1 FROM memberships WHERE account_id = $1 AND group_id = $2", id, sso.Administrators)
+	admin, err := c.One(ctx, []any{&one}, "SELECT 1 FROM memberships WHERE account_id = $1 AND group_id = $2", id, sso.Administrators)
 	if err != nil || !admin {
 		return err
 	}
@@ -295,7 +297,7 @@ func (s *Store) ChangeOwnAttributes(ctx context.Context, id int64, changes map[s
 		if err := sso.CheckAttributes(own); err != nil {
 			return false, fmt.Errorf("%w: %w", err, sso.Invalid)
 		}
-		_, err := c.exec(ctx, "UPDATE accounts SET own = $2 WHERE id = $1", id, setText(own))
+		_, err := c.Exec(ctx, "UPDATE accounts SET own = $2 WHERE id = $1", id, setText(own))
 		return setText(a.Own) != setText(own), err
 	})
 }
@@ -310,10 +312,23 @@ func (s *Store) SetPassword(ctx context.Context, id int64, hash string, e sso.Ev
 		if a.Source != "" && !a.HasPassword {
 			return false, fmt.Errorf("account %d signs in through %s: %w", id, a.Source, sso.PasswordRefused)
 		}
-		if _, err := c.exec(ctx, "UPDATE accounts SET password_hash = $2 WHERE id = $1", id, hash); err != nil {
+		if _, err := c.Exec(ctx, "UPDATE accounts SET password_hash = $2 WHERE id = $1", id, hash); err != nil {
 			return false, err
 		}
-		_, err := c.exec(ctx, deleteSessions, id)
+		_, err := c.Exec(ctx, deleteSessions, id)
 		return true, err
 	})
+}
+
+// setText writes a set of attributes; equal sets give equal text.
+func setText(m map[string]string) string {
+	clean := make(map[string]string, len(m))
+	for k, v := range m {
+		clean[sso.CleanText(k)] = sso.CleanText(v)
+	}
+	b, err := json.Marshal(clean)
+	if err != nil {
+		return "{}" // strings to strings: cannot happen
+	}
+	return string(b)
 }

@@ -11,7 +11,7 @@ import (
 
 // count returns the next number of a counter. Until the transaction ends nobody else gets one.
 func count(ctx context.Context, c *conn, name string) (n int64, err error) {
-	found, err := c.one(ctx, []any{&n}, "UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value", name)
+	found, err := c.One(ctx, []any{&n}, "UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value", name)
 	if err == nil && !found {
 		err = fmt.Errorf("counter %s is missing", name)
 	}
@@ -26,7 +26,7 @@ func announce(ctx context.Context, c *conn, accountID int64, now time.Time) erro
 	if err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, "INSERT INTO changes (seq, account_id, at) VALUES ($1, $2, $3)", seq, accountID, now)
+	_, err = c.Exec(ctx, "INSERT INTO changes (seq, account_id, at) VALUES ($1, $2, $3)", seq, accountID, now)
 	return err
 }
 
@@ -43,7 +43,7 @@ const (
 // While nothing happens a call is one row read by its key; once a second, or more often, is no burden.
 func (s *Store) Changes(ctx context.Context, since int64) (changes []sso.Change, last int64, err error) {
 	c := s.reading()
-	if _, err := c.one(ctx, []any{&last}, "SELECT value FROM counters WHERE name = 'change'"); err != nil {
+	if _, err := c.One(ctx, []any{&last}, "SELECT value FROM counters WHERE name = 'change'"); err != nil {
 		return nil, since, err
 	}
 	if since < 0 || since == last {
@@ -53,7 +53,7 @@ func (s *Store) Changes(ctx context.Context, since int64) (changes []sso.Change,
 	if since > last {
 		return everyone, last, nil
 	}
-	err = c.each(ctx, func(rows *sql.Rows) error {
+	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var n sso.Change
 		err := rows.Scan(&n.Seq, &n.AccountID)
 		changes = append(changes, n)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // sentGroups is how the groups claim of a login is kept: "" when there was none.
@@ -31,7 +32,7 @@ func (s *Store) SentGroups(ctx context.Context, provider string, each func(sso.S
 			each(now)
 		}
 	}
-	err := s.reading().each(ctx, func(rows *sql.Rows) error {
+	err := s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var id, group int64
 		var email, sent string
 		if err := rows.Scan(&id, &email, &sent, &group); err != nil {
@@ -63,7 +64,7 @@ func (s *Store) SentGroups(ctx context.Context, provider string, each func(sso.S
 // AccountSentGroups returns the groups that the last login of an account named; sent is false when none has named any.
 func (s *Store) AccountSentGroups(ctx context.Context, accountID int64) (groups []string, sent bool, err error) {
 	var text string
-	if _, err = s.reading().one(ctx, []any{&text}, "SELECT idp_groups FROM accounts WHERE id = $1", accountID); err != nil || text == "" {
+	if _, err = s.reading().One(ctx, []any{&text}, "SELECT idp_groups FROM accounts WHERE id = $1", accountID); err != nil || text == "" {
 		return nil, false, err
 	}
 	err = json.Unmarshal([]byte(text), &groups)
@@ -76,7 +77,7 @@ func (s *Store) AdministratorSignedInBy(ctx context.Context, digests []string) (
 		return false, nil
 	}
 	var one int
-	return s.reading().one(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
-		WHERE m.group_id = $1 AND a.active AND a.mark <> '' AND a.mark IN `+list(len(digests), 1)+" LIMIT 1",
-		append([]any{sso.Administrators}, padded(digests)...)...)
+	return s.reading().One(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
+		WHERE m.group_id = $1 AND a.active AND a.mark <> '' AND a.mark IN `+sqldb.List(len(digests), 1)+" LIMIT 1",
+		append([]any{sso.Administrators}, sqldb.Padded(digests)...)...)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // renewEmailKeys is a step of a migration: it writes the keys of all addresses as [address.Key] makes them now, and notes
@@ -29,7 +30,7 @@ func renewEmailKeys(ctx context.Context, c *conn) error {
 				a.key += " " + strconv.FormatInt(a.id, 10) // no address has a space
 			}
 			if i > 0 || address.Check(a.email) != nil {
-				if _, err := c.exec(ctx, "INSERT INTO doubtful_emails (account_id) VALUES ($1)", a.id); err != nil {
+				if _, err := c.Exec(ctx, "INSERT INTO doubtful_emails (account_id) VALUES ($1)", a.id); err != nil {
 					return err
 				}
 			}
@@ -68,9 +69,9 @@ func preferred(a, b *keyedAccount) int {
 
 func keyedAccounts(ctx context.Context, c *conn) (map[string][]*keyedAccount, error) {
 	byKey := map[string][]*keyedAccount{}
-	err := c.each(ctx, func(rows *sql.Rows) error {
+	err := c.Each(ctx, func(rows *sql.Rows) error {
 		a := &keyedAccount{}
-		err := rows.Scan(&a.id, &a.email, &a.oldKey, &a.active, &a.password, when(&a.lastLogin))
+		err := rows.Scan(&a.id, &a.email, &a.oldKey, &a.active, &a.password, sqldb.Time(&a.lastLogin))
 		key := address.Key(a.email)
 		byKey[key] = append(byKey[key], a)
 		return err
@@ -81,12 +82,12 @@ func keyedAccounts(ctx context.Context, c *conn) (map[string][]*keyedAccount, er
 // writeEmailKeys takes all old keys away first: one of them may be another account's new one.
 func writeEmailKeys(ctx context.Context, c *conn, changed []*keyedAccount) error {
 	for _, a := range changed {
-		if _, err := c.exec(ctx, "UPDATE accounts SET email_key = $2 WHERE id = $1", a.id, " "+strconv.FormatInt(a.id, 10)); err != nil {
+		if _, err := c.Exec(ctx, "UPDATE accounts SET email_key = $2 WHERE id = $1", a.id, " "+strconv.FormatInt(a.id, 10)); err != nil {
 			return err
 		}
 	}
 	for _, a := range changed {
-		if _, err := c.exec(ctx, "UPDATE accounts SET email_key = $2 WHERE id = $1", a.id, a.key); err != nil {
+		if _, err := c.Exec(ctx, "UPDATE accounts SET email_key = $2 WHERE id = $1", a.id, a.key); err != nil {
 			return err
 		}
 	}
@@ -97,7 +98,7 @@ func writeEmailKeys(ctx context.Context, c *conn, changed []*keyedAccount) error
 // before.
 func renewEventKeys(ctx context.Context, c *conn) error {
 	old := map[string]string{}
-	if err := c.each(ctx, func(rows *sql.Rows) error {
+	if err := c.Each(ctx, func(rows *sql.Rows) error {
 		var email, key string
 		err := rows.Scan(&email, &key)
 		old[email] = key
@@ -107,7 +108,7 @@ func renewEventKeys(ctx context.Context, c *conn) error {
 	}
 	for email, key := range old {
 		if renewed := address.Key(email); renewed != key {
-			if _, err := c.exec(ctx, "UPDATE events SET email_key = $1 WHERE email_key <> '' AND email_key = $2 AND email = $3", renewed, key, email); err != nil {
+			if _, err := c.Exec(ctx, "UPDATE events SET email_key = $1 WHERE email_key <> '' AND email_key = $2 AND email = $3", renewed, key, email); err != nil {
 				return err
 			}
 		}
@@ -119,7 +120,7 @@ func renewEventKeys(ctx context.Context, c *conn) error {
 // have is no address, or another account has the same mailbox.
 func (s *Store) DoubtfulEmails(ctx context.Context) (doubtful []sso.DoubtfulEmail, err error) {
 	var accounts []sso.Account
-	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var a sso.Account
 		err := rows.Scan(accountFields(&a)...)
 		accounts = append(accounts, a)
@@ -131,7 +132,7 @@ func (s *Store) DoubtfulEmails(ctx context.Context) (doubtful []sso.DoubtfulEmai
 	for _, a := range accounts {
 		d := sso.DoubtfulEmail{Account: a, Err: address.Check(a.Email)}
 		if d.Err == nil {
-			_, err := s.reading().one(ctx, []any{&d.FoundInstead}, "SELECT id FROM accounts WHERE email_key = $1", address.Key(a.Email))
+			_, err := s.reading().One(ctx, []any{&d.FoundInstead}, "SELECT id FROM accounts WHERE email_key = $1", address.Key(a.Email))
 			if err != nil {
 				return nil, err
 			}

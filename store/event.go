@@ -4,18 +4,18 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 const insertEvent = `INSERT INTO events
@@ -35,7 +35,7 @@ func (s *Store) event(ctx context.Context, c *conn, e sso.Event) error {
 	}
 	short := func(t string) string { return sso.Truncate(sso.CleanText(t), maxEventField) }
 	email := short(e.Email)
-	_, err := c.exec(ctx, insertEvent, e.At, e.Kind, e.Code, short(e.Reference), short(e.Provider), e.AccountID, email,
+	_, err := c.Exec(ctx, insertEvent, e.At, e.Kind, e.Code, short(e.Reference), short(e.Provider), e.AccountID, email,
 		address.Key(email), short(e.Actor), short(e.Peer), sso.Truncate(sso.CleanText(e.Detail), maxEventDetail),
 		short(e.KeyID), short(e.Proof))
 	return err
@@ -48,11 +48,14 @@ func (s *Store) Record(ctx context.Context, e sso.Event) error {
 	if e.At.IsZero() {
 		e.At = s.now()
 	}
-	if !s.refusals.admit(e, s.now()) {
-		s.recorder.dropped.Add(1)
-		return fmt.Errorf("more than %d refusals in a second: %w", refusalRate, sso.StoreUnavailable)
+	err := fmt.Errorf("more than %d refusals in a second: %w", refusalRate, sso.StoreUnavailable)
+	if s.refusals.admit(e, s.now()) {
+		err = s.recorder.Add(ctx, e)
 	}
-	return s.recorder.record(ctx, e)
+	if err != nil && !errors.Is(err, sqldb.ErrNotKnown) {
+		s.dropped.Add(1)
+	}
+	return err
 }
 
 // How many refusals are kept in a second, and at once, by each replica. Whoever is outside can cause them as often as they
@@ -84,7 +87,7 @@ func (l refusalLimit) admit(e sso.Event, now time.Time) bool {
 }
 
 // Dropped is the number of events that [Store.Record] has refused since the start.
-func (s *Store) Dropped() int64 { return s.recorder.dropped.Load() }
+func (s *Store) Dropped() int64 { return s.dropped.Load() }
 
 func (s *Store) keepEvents(ctx context.Context, events []sso.Event) error {
 	return s.writing(ctx, func(c *conn) error {
@@ -97,99 +100,6 @@ func (s *Store) keepEvents(ctx context.Context, events []sso.Event) error {
 	})
 }
 
-// A recorder is one goroutine that writes all events which wait in one transaction, and answers each.
-type recorder struct {
-	queue   chan *waiting // pointers: there is room for many, and hardly ever more than one
-	keep    func(context.Context, []sso.Event) error
-	dropped atomic.Int64
-	mu      sync.RWMutex // held for reading while an event is put into the queue
-	closed  bool
-	done    chan struct{}
-}
-
-type waiting struct {
-	event  sso.Event
-	answer chan error // has room for the answer: who asked may have left
-}
-
-const (
-	recorderQueue   = 1024
-	recorderBatch   = 256
-	recorderTimeout = 5 * time.Second
-)
-
-func startRecorder(keep func(context.Context, []sso.Event) error) *recorder {
-	r := &recorder{queue: make(chan *waiting, recorderQueue), keep: keep, done: make(chan struct{})}
-	go r.run()
-	return r
-}
-
-func (r *recorder) record(ctx context.Context, e sso.Event) error {
-	w := &waiting{e, make(chan error, 1)}
-	if !r.enqueue(w) {
-		r.dropped.Add(1)
-		return fmt.Errorf("too many events wait to be recorded: %w", sso.StoreUnavailable)
-	}
-	select {
-	case err := <-w.answer:
-		if err != nil {
-			r.dropped.Add(1)
-		}
-		return err
-	case <-ctx.Done(): // it may still be kept
-		return fmt.Errorf("event not known to be recorded: %w: %w", ctx.Err(), sso.StoreUnavailable)
-	}
-}
-
-func (r *recorder) enqueue(w *waiting) bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if r.closed {
-		return false
-	}
-	select {
-	case r.queue <- w:
-		return true
-	default:
-		return false
-	}
-}
-
-func (r *recorder) run() {
-	defer close(r.done)
-	for first := range r.queue {
-		batch := []*waiting{first}
-		for len(batch) < recorderBatch && len(r.queue) > 0 { // the only reader: what is there stays there
-			batch = append(batch, <-r.queue)
-		}
-		r.write(batch)
-	}
-}
-
-func (r *recorder) write(batch []*waiting) {
-	ctx, cancel := context.WithTimeout(context.Background(), recorderTimeout)
-	defer cancel()
-	events := make([]sso.Event, len(batch))
-	for i, w := range batch {
-		events[i] = w.event
-	}
-	err := r.keep(ctx, events)
-	for _, w := range batch {
-		w.answer <- err
-	}
-}
-
-// stop waits until what is in the queue is written.
-func (r *recorder) stop() {
-	r.mu.Lock()
-	if !r.closed {
-		r.closed = true
-		close(r.queue)
-	}
-	r.mu.Unlock()
-	<-r.done
-}
-
 // Events returns one page of the audit trail, newest first, and where the next begins ("" for none).
 func (s *Store) Events(ctx context.Context, q sso.EventQuery) (events []sso.Event, next string, err error) {
 	if q.AccountID != 0 && q.Email != "" {
@@ -200,7 +110,7 @@ func (s *Store) Events(ctx context.Context, q sso.EventQuery) (events []sso.Even
 	if size := q.Size(); len(events) > size {
 		events = events[:size]
 		last := events[size-1]
-		next = fmt.Sprintf("%d.%d", micros(last.At), last.ID)
+		next = fmt.Sprintf("%d.%d", sqldb.Micros(last.At), last.ID)
 	}
 	return events, next, err
 }
@@ -222,52 +132,52 @@ func (s *Store) eventsOfPerson(ctx context.Context, q sso.EventQuery) ([]sso.Eve
 
 // someEvents returns one event more than a page has, if there is one.
 func (s *Store) someEvents(ctx context.Context, q sso.EventQuery) (events []sso.Event, err error) {
-	w := &where{}
+	w := &sqldb.Where{}
 	if q.After != "" {
 		at, id, err := cursor(q.After)
 		if err != nil {
 			return nil, err
 		}
-		w.and("(at, id) < (?, ?)", at, id)
+		w.And("(at, id) < (?, ?)", at, id)
 	}
 	switch {
 	case q.AccountID != 0 || q.Email != "" || q.Reference != "": // no index for these: a person has few events, a kind may have a million
-		w.in("coalesce(kind, '')", texts(q.Kinds))
-		w.in("coalesce(code, '')", texts(codes(q.Code)))
+		w.In("coalesce(kind, '')", texts(q.Kinds))
+		w.In("coalesce(code, '')", texts(codes(q.Code)))
 	case q.Code != "" && len(q.Kinds) > 0:
 		pairs := texts(q.Kinds)
 		for i := range pairs {
 			pairs[i] += " " + string(q.Code)
 		}
-		w.in("code <> '' AND kind || ' ' || code", pairs) // the index events_kind_code, in its words
+		w.In("code <> '' AND kind || ' ' || code", pairs) // the index events_kind_code, in its words
 	default:
-		w.in("kind", texts(q.Kinds))
-		w.in("code <> '' AND code", texts(codes(q.Code))) // the first part names the partial index
+		w.In("kind", texts(q.Kinds))
+		w.In("code <> '' AND code", texts(codes(q.Code))) // the first part names the partial index
 	}
 	if q.AccountID != 0 {
-		w.and("account_id <> 0 AND account_id = ?", q.AccountID)
+		w.And("account_id <> 0 AND account_id = ?", q.AccountID)
 	}
 	if q.Email != "" {
-		w.and("email_key <> '' AND email_key = ?", address.Key(q.Email))
+		w.And("email_key <> '' AND email_key = ?", address.Key(q.Email))
 	}
 	if q.Reference != "" {
-		w.and("reference <> '' AND reference = ?", q.Reference)
+		w.And("reference <> '' AND reference = ?", q.Reference)
 	}
 	if !q.Since.IsZero() {
-		w.and("at >= ?", q.Since)
+		w.And("at >= ?", q.Since)
 	}
 	if !q.Until.IsZero() {
-		w.and("at < ?", q.Until)
+		w.And("at < ?", q.Until)
 	}
 	query := `SELECT id, at, kind, code, reference, provider, account_id, email, actor, peer, detail, key_id, proof
-		FROM events` + w.sql() + " ORDER BY at DESC, id DESC LIMIT " + strconv.Itoa(q.Size()+1)
-	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+		FROM events` + w.SQL() + " ORDER BY at DESC, id DESC LIMIT " + strconv.Itoa(q.Size()+1)
+	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var e sso.Event
-		err := rows.Scan(&e.ID, when(&e.At), &e.Kind, &e.Code, &e.Reference, &e.Provider, &e.AccountID, &e.Email, &e.Actor,
+		err := rows.Scan(&e.ID, sqldb.Time(&e.At), &e.Kind, &e.Code, &e.Reference, &e.Provider, &e.AccountID, &e.Email, &e.Actor,
 			&e.Peer, &e.Detail, &e.KeyID, &e.Proof)
 		events = append(events, e)
 		return err
-	}, query, w.args...)
+	}, query, w.Args()...)
 	return events, err
 }
 
@@ -286,18 +196,6 @@ func texts[T ~string](values []T) []string {
 	return all
 }
 
-// in selects rows of which the expression is one of the values; none: all rows.
-func (w *where) in(expression string, values []string) {
-	if len(values) == 0 {
-		return
-	}
-	args := make([]any, len(values))
-	for i, v := range values {
-		args[i] = v
-	}
-	w.and(expression+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", args...)
-}
-
 // microsPerDay is a day (UTC) in the unit of times.
 const microsPerDay = int64(24 * time.Hour / time.Microsecond)
 
@@ -306,14 +204,14 @@ const microsPerDay = int64(24 * time.Hour / time.Microsecond)
 func (s *Store) EventCounts(ctx context.Context, since, until time.Time) (counts []sso.DayCount, err error) {
 	c := s.reading()
 	var counted int64
-	if _, err := c.one(ctx, []any{&counted}, "SELECT value FROM counters WHERE name = 'event_day'"); err != nil {
+	if _, err := c.One(ctx, []any{&counted}, "SELECT value FROM counters WHERE name = 'event_day'"); err != nil {
 		return nil, err
 	}
-	from, to := micros(since), micros(until)
+	from, to := sqldb.Micros(since), sqldb.Micros(until)
 	first := (from + microsPerDay - 1) / microsPerDay   // the first whole day
 	last := max(first, min(to/microsPerDay, counted+1)) // the day after the last whole one that was counted
 	rest1, rest2 := min(first*microsPerDay, to), max(last*microsPerDay, from)
-	err = c.each(ctx, func(rows *sql.Rows) error {
+	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var d sso.DayCount
 		var day int64
 		err := rows.Scan(&day, &d.Kind, &d.Count)
@@ -336,19 +234,19 @@ const eventsLate = time.Hour
 func (s *Store) countEvents(ctx context.Context, now time.Time) error {
 	return s.writing(ctx, func(c *conn) error {
 		var counted int64
-		if _, err := c.one(ctx, []any{&counted}, "UPDATE counters SET value = value WHERE name = 'event_day' RETURNING value"); err != nil {
+		if _, err := c.One(ctx, []any{&counted}, "UPDATE counters SET value = value WHERE name = 'event_day' RETURNING value"); err != nil {
 			return err
 		}
-		over := micros(now.Add(-eventsLate))/microsPerDay - 1
+		over := sqldb.Micros(now.Add(-eventsLate))/microsPerDay - 1
 		if over <= counted {
-			return errUndo
+			return sqldb.ErrUndo
 		}
-		if _, err := c.exec(ctx, `INSERT INTO event_days (day, kind, count)
+		if _, err := c.Exec(ctx, `INSERT INTO event_days (day, kind, count)
 			SELECT at / $1, kind, count(*) FROM events WHERE at >= $2 AND at < $3 GROUP BY at / $1, kind`,
 			microsPerDay, (counted+1)*microsPerDay, (over+1)*microsPerDay); err != nil {
 			return err
 		}
-		_, err := c.exec(ctx, "UPDATE counters SET value = $1 WHERE name = 'event_day'", over)
+		_, err := c.Exec(ctx, "UPDATE counters SET value = $1 WHERE name = 'event_day'", over)
 		return err
 	})
 }
@@ -362,41 +260,4 @@ func cursor(after string) (at, id int64, err error) {
 		return 0, 0, fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(after), 50), sso.Invalid)
 	}
 	return at, id, nil
-}
-
-// A where collects conditions, each with "?" for its arguments.
-type where struct {
-	conditions []string
-	args       []any
-}
-
-func (w *where) and(condition string, args ...any) {
-	w.conditions = append(w.conditions, condition)
-	w.args = append(w.args, args...)
-}
-
-// all is one condition of all of them, for another where.
-func (w *where) all() string { return strings.Join(w.conditions, " AND ") }
-
-func (w *where) clone() *where {
-	return &where{slices.Clone(w.conditions), slices.Clone(w.args)}
-}
-
-// sql numbers the arguments.
-func (w *where) sql() string {
-	if len(w.conditions) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString(" WHERE ")
-	n := 0
-	for _, r := range w.all() {
-		if r != '?' {
-			b.WriteRune(r)
-			continue
-		}
-		n++
-		fmt.Fprintf(&b, "$%d", n)
-	}
-	return b.String()
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // failuresKept is longer than any window in which failures are counted.
@@ -17,21 +19,21 @@ func (s *Store) AddFailureWithin(ctx context.Context, limits map[string]int, sin
 	keys := slices.Sorted(maps.Keys(limits))
 	err = s.writing(ctx, func(c *conn) error {
 		over = ""
-		if _, err := c.exec(ctx, "UPDATE counters SET value = value WHERE name = 'failures'"); err != nil {
+		if _, err := c.Exec(ctx, "UPDATE counters SET value = value WHERE name = 'failures'"); err != nil {
 			return err
 		}
 		for _, key := range keys {
 			var n int
-			if _, err := c.one(ctx, []any{&n}, "SELECT count(*) FROM failures WHERE key = $1 AND at >= $2", key, since); err != nil {
+			if _, err := c.One(ctx, []any{&n}, "SELECT count(*) FROM failures WHERE key = $1 AND at >= $2", key, since); err != nil {
 				return err
 			}
 			if n >= limits[key] {
 				over = key
-				return errUndo
+				return sqldb.ErrUndo
 			}
 		}
 		for _, key := range keys {
-			if _, err := c.exec(ctx, "INSERT INTO failures (key, at) VALUES ($1, $2)", key, at); err != nil {
+			if _, err := c.Exec(ctx, "INSERT INTO failures (key, at) VALUES ($1, $2)", key, at); err != nil {
 				return err
 			}
 		}
@@ -45,12 +47,12 @@ func (s *Store) AddFailureWithin(ctx context.Context, limits map[string]int, sin
 func (s *Store) ForgiveFailures(ctx context.Context, all, others []string, at time.Time) error {
 	return s.writing(ctx, func(c *conn) error {
 		for _, key := range slices.Sorted(slices.Values(all)) {
-			if _, err := c.exec(ctx, "DELETE FROM failures WHERE key = $1", key); err != nil {
+			if _, err := c.Exec(ctx, "DELETE FROM failures WHERE key = $1", key); err != nil {
 				return err
 			}
 		}
 		for _, key := range slices.Sorted(slices.Values(others)) {
-			if _, err := c.exec(ctx, "DELETE FROM failures WHERE key = $1 AND at = $2", key, at); err != nil {
+			if _, err := c.Exec(ctx, "DELETE FROM failures WHERE key = $1 AND at = $2", key, at); err != nil {
 				return err
 			}
 		}

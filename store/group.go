@@ -6,11 +6,11 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 const (
@@ -29,7 +29,7 @@ func (s *Store) Groups(ctx context.Context) ([]sso.Group, error) {
 // GroupSizes returns the number of members of each group that has any, by its id.
 func (s *Store) GroupSizes(ctx context.Context) (map[int64]int, error) {
 	sizes := map[int64]int{}
-	err := s.reading().each(ctx, func(rows *sql.Rows) error {
+	err := s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var id int64
 		var n int
 		err := rows.Scan(&id, &n)
@@ -45,18 +45,18 @@ func (s *Store) MemberCounts(ctx context.Context, ids []int64) (map[int64]int, e
 	if len(ids) == 0 {
 		return counts, nil
 	}
-	err := s.reading().each(ctx, func(rows *sql.Rows) error {
+	err := s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var id int64
 		var n int
 		err := rows.Scan(&id, &n)
 		counts[id] = n
 		return err
-	}, "SELECT group_id, count(*) FROM memberships WHERE group_id IN "+list(len(ids))+" GROUP BY group_id", paddedIDs(ids)...)
+	}, "SELECT group_id, count(*) FROM memberships WHERE group_id IN "+sqldb.List(len(ids), 0)+" GROUP BY group_id", sqldb.Padded(ids)...)
 	if err != nil || !slices.Contains(ids, sso.AllUsers) {
 		return counts, err
 	}
 	n := 0
-	_, err = s.reading().one(ctx, []any{&n}, "SELECT count(*) FROM accounts")
+	_, err = s.reading().One(ctx, []any{&n}, "SELECT count(*) FROM accounts")
 	counts[sso.AllUsers] = n
 	return counts, err
 }
@@ -84,7 +84,7 @@ func foundGroup(g *sso.Group, err error) (sso.Group, error) {
 // oneGroup returns nil when there is none.
 func oneGroup(ctx context.Context, c *conn, condition string, arg any) (*sso.Group, error) {
 	var g sso.Group
-	found, err := c.one(ctx, []any{&g.ID, &g.Name}, "SELECT id, name FROM groups WHERE "+condition, arg)
+	found, err := c.One(ctx, []any{&g.ID, &g.Name}, "SELECT id, name FROM groups WHERE "+condition, arg)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (s *Store) ensureGroups(ctx context.Context, c *conn, names []string, e sso
 
 func orLost(err error) error {
 	if err == nil {
-		return errLost
+		return sqldb.ErrLost
 	}
 	return err
 }
@@ -169,7 +169,7 @@ func insertGroup(ctx context.Context, c *conn, name string) (id int64, err error
 	if id, err = count(ctx, c, "group"); err != nil {
 		return 0, err
 	}
-	n, err := c.exec(ctx, "INSERT INTO groups (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", id, name)
+	n, err := c.Exec(ctx, "INSERT INTO groups (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", id, name)
 	if n == 0 {
 		id = 0
 	}
@@ -190,7 +190,7 @@ func (s *Store) RenameGroup(ctx context.Context, id int64, name string, e sso.Ev
 		if other != nil && other.ID != id {
 			return fmt.Errorf("a group %q is there already: %w", name, sso.Conflict)
 		}
-		_, err = c.exec(ctx, "UPDATE groups SET name = $2 WHERE id = $1", id, name)
+		_, err = c.Exec(ctx, "UPDATE groups SET name = $2 WHERE id = $1", id, name)
 		return err
 	})
 }
@@ -240,9 +240,9 @@ func (s *Store) Memberships(ctx context.Context, accountID int64) ([]sso.Members
 		return nil, err
 	}
 	all := []sso.Membership{{Group: allUsers, AddedAt: a.CreatedAt}}
-	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var m sso.Membership
-		err := rows.Scan(&m.ID, &m.Name, &m.Source, when(&m.AddedAt))
+		err := rows.Scan(&m.ID, &m.Name, &m.Source, sqldb.Time(&m.AddedAt))
 		all = append(all, m)
 		return err
 	}, `SELECT g.id, g.name, m.source, m.added_at FROM memberships m JOIN groups g ON g.id = m.group_id
@@ -256,14 +256,14 @@ func (s *Store) MemberSources(ctx context.Context, groupID int64, accountIDs []i
 	if len(accountIDs) == 0 {
 		return sources, nil
 	}
-	err := s.reading().each(ctx, func(rows *sql.Rows) error {
+	err := s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var id int64
 		var source sso.MembershipSource
 		err := rows.Scan(&id, &source)
 		sources[id] = source
 		return err
-	}, "SELECT account_id, source FROM memberships WHERE group_id = $1 AND account_id IN "+list(len(accountIDs), 1),
-		append([]any{groupID}, paddedIDs(accountIDs)...)...)
+	}, "SELECT account_id, source FROM memberships WHERE group_id = $1 AND account_id IN "+sqldb.List(len(accountIDs), 1),
+		append([]any{groupID}, sqldb.Padded(accountIDs)...)...)
 	return sources, err
 }
 
@@ -271,7 +271,7 @@ func (s *Store) MemberSources(ctx context.Context, groupID int64, accountIDs []i
 // All Users.
 func (s *Store) AddMember(ctx context.Context, accountID, groupID int64, source sso.MembershipSource, e sso.Event) error {
 	return s.changeMember(ctx, accountID, groupID, e, func(c *conn) (int64, error) {
-		return c.exec(ctx, insertMembership, accountID, groupID, source, s.now())
+		return c.Exec(ctx, insertMembership, accountID, groupID, source, s.now())
 	})
 }
 
@@ -279,7 +279,7 @@ func (s *Store) AddMember(ctx context.Context, accountID, groupID int64, source 
 // All Users, or [sso.Conflict] for the last administrator.
 func (s *Store) RemoveMember(ctx context.Context, accountID, groupID int64, e sso.Event) error {
 	return s.changeMember(ctx, accountID, groupID, e, func(c *conn) (int64, error) {
-		n, err := c.exec(ctx, deleteMembership, accountID, groupID)
+		n, err := c.Exec(ctx, deleteMembership, accountID, groupID)
 		if err != nil || n == 0 || groupID != sso.Administrators {
 			return n, err
 		}
@@ -332,7 +332,7 @@ func groupIDs(ctx context.Context, c *conn, names []string) (map[string]int64, e
 	switch {
 	case len(names) == 0:
 	case len(names) <= few:
-		groups, err = someGroups(ctx, c, "SELECT id, name FROM groups WHERE name IN "+list(len(names)), padded(names)...)
+		groups, err = someGroups(ctx, c, "SELECT id, name FROM groups WHERE name IN "+sqldb.List(len(names), 0), sqldb.Padded(names)...)
 	default:
 		groups, err = someGroups(ctx, c, "SELECT id, name FROM groups")
 	}
@@ -341,43 +341,6 @@ func groupIDs(ctx context.Context, c *conn, names []string) (map[string]int64, e
 		found[g.Name] = g.ID
 	}
 	return found, err
-}
-
-// list writes ($1, $2, …) for at least n arguments, rounded up to a power of two: few texts, so that drivers which keep
-// prepared statements keep few.
-func list(n int, before ...int) string {
-	from := 1 + len(before)
-	var b strings.Builder
-	for i := range powerOfTwo(n) {
-		fmt.Fprintf(&b, ", $%d", from+i)
-	}
-	return "(" + b.String()[2:] + ")"
-}
-
-// padded are the arguments of a list: the last name again in the places that are left.
-func padded(names []string) []any {
-	args := make([]any, powerOfTwo(len(names)))
-	for i := range args {
-		args[i] = names[min(i, len(names)-1)]
-	}
-	return args
-}
-
-// paddedIDs are the arguments of a list of ids.
-func paddedIDs(ids []int64) []any {
-	args := make([]any, powerOfTwo(len(ids)))
-	for i := range args {
-		args[i] = ids[min(i, len(ids)-1)]
-	}
-	return args
-}
-
-func powerOfTwo(n int) int {
-	p := 1
-	for p < n {
-		p *= 2
-	}
-	return p
 }
 
 // Names of groups that providers sent.
@@ -429,7 +392,7 @@ func (l *attempt) noteGroups(ctx context.Context) error {
 		if name == "" || name != sso.CleanText(name) || len(name) > maxEventField {
 			continue // it can be no key of a mapping
 		}
-		if _, err := l.c.exec(ctx, `INSERT INTO idp_groups (provider, name, last_seen) VALUES ($1, $2, $3)
+		if _, err := l.c.Exec(ctx, `INSERT INTO idp_groups (provider, name, last_seen) VALUES ($1, $2, $3)
 			ON CONFLICT (provider, name) DO UPDATE SET last_seen = excluded.last_seen WHERE idp_groups.last_seen < $4`,
 			provider, name, l.x.Now, l.x.Now.Add(-seenAgain)); err != nil {
 			return err
@@ -441,9 +404,9 @@ func (l *attempt) noteGroups(ctx context.Context) error {
 
 // GroupNamesSeen returns the names of groups that providers sent in recent logins, by provider and name.
 func (s *Store) GroupNamesSeen(ctx context.Context) (seen []sso.SeenGroup, err error) {
-	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var g sso.SeenGroup
-		err := rows.Scan(&g.Provider, &g.Name, when(&g.LastSeen))
+		err := rows.Scan(&g.Provider, &g.Name, sqldb.Time(&g.LastSeen))
 		seen = append(seen, g)
 		return err
 	}, "SELECT provider, name, last_seen FROM idp_groups ORDER BY provider, name")

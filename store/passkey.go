@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // MaxPasskeys is how many passkeys one account may have.
@@ -15,7 +16,7 @@ const MaxPasskeys = 10
 const passkeyColumns = "id, account_id, handle, name, credential, sign_count, created_at, last_used"
 
 func passkeyFields(p *sso.Passkey) []any {
-	return []any{&p.ID, &p.AccountID, &p.Handle, &p.Name, &p.Credential, &p.SignCount, when(&p.CreatedAt), when(&p.LastUsed)}
+	return []any{&p.ID, &p.AccountID, &p.Handle, &p.Name, &p.Credential, &p.SignCount, sqldb.Time(&p.CreatedAt), sqldb.Time(&p.LastUsed)}
 }
 
 // Passkeys returns the passkeys of an account, oldest first.
@@ -26,11 +27,11 @@ func (s *Store) Passkeys(ctx context.Context, accountID int64) ([]sso.Passkey, e
 // AnyPasskey reports whether anybody has a passkey.
 func (s *Store) AnyPasskey(ctx context.Context) (bool, error) {
 	var one int
-	return s.reading().one(ctx, []any{&one}, "SELECT 1 FROM passkeys LIMIT 1")
+	return s.reading().One(ctx, []any{&one}, "SELECT 1 FROM passkeys LIMIT 1")
 }
 
 func passkeys(ctx context.Context, c *conn, accountID int64) (all []sso.Passkey, err error) {
-	err = c.each(ctx, func(rows *sql.Rows) error {
+	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var p sso.Passkey
 		err := rows.Scan(passkeyFields(&p)...)
 		p.Handle = bytes.Clone(p.Handle)
@@ -42,7 +43,7 @@ func passkeys(ctx context.Context, c *conn, accountID int64) (all []sso.Passkey,
 
 // Passkey returns one passkey, or [sso.NotFound].
 func (s *Store) Passkey(ctx context.Context, id string) (p sso.Passkey, err error) {
-	found, err := s.reading().one(ctx, passkeyFields(&p), "SELECT "+passkeyColumns+" FROM passkeys WHERE id = $1", id)
+	found, err := s.reading().One(ctx, passkeyFields(&p), "SELECT "+passkeyColumns+" FROM passkeys WHERE id = $1", id)
 	if err == nil && !found {
 		err = fmt.Errorf("no such passkey: %w", sso.NotFound)
 	}
@@ -57,7 +58,7 @@ func (s *Store) AddPasskey(ctx context.Context, p sso.Passkey, by sso.SessionHas
 			return false, fmt.Errorf("account %d is deactivated: %w", a.ID, sso.AccountDisabled)
 		}
 		var one int
-		alive, err := c.one(ctx, []any{&one}, "SELECT 1 FROM sessions WHERE hash = $1 AND account_id = $2", by, a.ID)
+		alive, err := c.One(ctx, []any{&one}, "SELECT 1 FROM sessions WHERE hash = $1 AND account_id = $2", by, a.ID)
 		if err == nil && !alive {
 			err = fmt.Errorf("the session ended while a passkey was made: %w", sso.NotSignedIn)
 		}
@@ -80,7 +81,7 @@ func (s *Store) AddPasskey(ctx context.Context, p sso.Passkey, by sso.SessionHas
 }
 
 func insertPasskey(ctx context.Context, c *conn, p sso.Passkey) error {
-	n, err := c.exec(ctx, `INSERT INTO passkeys (id, account_id, handle, name, credential, sign_count, created_at, last_used)
+	n, err := c.Exec(ctx, `INSERT INTO passkeys (id, account_id, handle, name, credential, sign_count, created_at, last_used)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT (id) DO NOTHING`,
 		p.ID, p.AccountID, p.Handle, sso.CleanText(p.Name), p.Credential, p.SignCount, p.CreatedAt)
 	if err == nil && n == 0 {
@@ -92,7 +93,7 @@ func insertPasskey(ctx context.Context, c *conn, p sso.Passkey) error {
 // RenamePasskey gives a passkey of an account another name. It returns [sso.NotFound].
 func (s *Store) RenamePasskey(ctx context.Context, accountID int64, id, name string, e sso.Event) error {
 	return s.changeAccount(ctx, accountID, e, func(c *conn, _ sso.Account) (bool, error) {
-		n, err := c.exec(ctx, "UPDATE passkeys SET name = $3 WHERE id = $1 AND account_id = $2", id, accountID, sso.CleanText(name))
+		n, err := c.Exec(ctx, "UPDATE passkeys SET name = $3 WHERE id = $1 AND account_id = $2", id, accountID, sso.CleanText(name))
 		if err == nil && n == 0 {
 			err = fmt.Errorf("no such passkey: %w", sso.NotFound)
 		}
@@ -104,14 +105,14 @@ func (s *Store) RenamePasskey(ctx context.Context, accountID int64, id, name str
 // is out. It returns [sso.NotFound].
 func (s *Store) RemovePasskey(ctx context.Context, accountID int64, id string, keep sso.SessionHash, e sso.Event) error {
 	return s.changeAccount(ctx, accountID, e, func(c *conn, _ sso.Account) (bool, error) {
-		n, err := c.exec(ctx, "DELETE FROM passkeys WHERE id = $1 AND account_id = $2", id, accountID)
+		n, err := c.Exec(ctx, "DELETE FROM passkeys WHERE id = $1 AND account_id = $2", id, accountID)
 		if err == nil && n == 0 {
 			err = fmt.Errorf("no such passkey: %w", sso.NotFound)
 		}
 		if err != nil {
 			return false, err
 		}
-		_, err = c.exec(ctx, deleteSessions+" AND proof = $2 AND hash <> $3", accountID, sso.PasskeyProof(id), keep)
+		_, err = c.Exec(ctx, deleteSessions+" AND proof = $2 AND hash <> $3", accountID, sso.PasskeyProof(id), keep)
 		return true, err
 	})
 }

@@ -14,7 +14,7 @@ import (
 func (s *Store) useCredential(ctx context.Context, c *conn, by sso.Credential, at time.Time) error {
 	var a sso.Account
 	var hash string
-	found, err := c.one(ctx, append(accountFields(&a), &hash),
+	found, err := c.One(ctx, append(accountFields(&a), &hash),
 		"UPDATE accounts SET active = active WHERE id = $1 RETURNING "+accountColumns+", password_hash", by.AccountID)
 	switch {
 	case err != nil:
@@ -25,11 +25,11 @@ func (s *Store) useCredential(ctx context.Context, c *conn, by sso.Credential, a
 	administrator, known := false, false
 	if p := by.Passkey; p != nil {
 		var one int
-		if administrator, err = c.one(ctx, []any{&one}, "SELECT 1 FROM memberships WHERE account_id = $1 AND group_id = $2",
+		if administrator, err = c.One(ctx, []any{&one}, "SELECT 1 FROM memberships WHERE account_id = $1 AND group_id = $2",
 			a.ID, sso.Administrators); err != nil {
 			return err
 		}
-		n, err := c.exec(ctx, `UPDATE passkeys SET credential = $3, sign_count = $4, last_used = $5
+		n, err := c.Exec(ctx, `UPDATE passkeys SET credential = $3, sign_count = $4, last_used = $5
 			WHERE id = $1 AND account_id = $2 AND sign_count = $6`, p.ID, a.ID, p.Credential, p.SignCount, at, by.CountBefore)
 		if err != nil {
 			return err
@@ -39,7 +39,7 @@ func (s *Store) useCredential(ctx context.Context, c *conn, by sso.Credential, a
 	if err := by.Holds(a, hash, administrator, known); err != nil || by.Rehashed == "" {
 		return err
 	}
-	_, err = c.exec(ctx, "UPDATE accounts SET password_hash = $2 WHERE id = $1", a.ID, by.Rehashed)
+	_, err = c.Exec(ctx, "UPDATE accounts SET password_hash = $2 WHERE id = $1", a.ID, by.Rehashed)
 	return err
 }
 
@@ -52,7 +52,7 @@ func (s *Store) RenewSession(ctx context.Context, old, renewed sso.SessionHash, 
 		if err := s.useCredential(ctx, c, by, at); err != nil {
 			return err
 		}
-		n, err := c.exec(ctx, "UPDATE sessions SET hash = $2, proved_at = $3 WHERE hash = $1 AND account_id = $4",
+		n, err := c.Exec(ctx, "UPDATE sessions SET hash = $2, proved_at = $3 WHERE hash = $1 AND account_id = $4",
 			old, renewed, at, by.AccountID)
 		if err == nil && n == 0 {
 			err = fmt.Errorf("the session to renew is over: %w", sso.NotSignedIn)
@@ -78,14 +78,14 @@ func (s *Store) ChangePassword(ctx context.Context, id int64, old, hash string, 
 		if !a.Active {
 			return false, fmt.Errorf("account %d is deactivated: %w", id, sso.AccountDisabled)
 		}
-		changed, err := c.exec(ctx, "UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2", id, old, hash)
+		changed, err := c.Exec(ctx, "UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2", id, old, hash)
 		if err == nil && changed == 0 {
 			err = fmt.Errorf("the password of account %d was changed meanwhile: %w", id, sso.Conflict)
 		}
 		if err != nil {
 			return false, err
 		}
-		if _, err := c.exec(ctx, deleteSessions, id); err != nil {
+		if _, err := c.Exec(ctx, deleteSessions, id); err != nil {
 			return false, err
 		}
 		return true, openSession(ctx, c, n)

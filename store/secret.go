@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 const (
@@ -25,7 +26,7 @@ func (s *Store) KeepHandoff(ctx context.Context, key string, data []byte, until 
 	}
 	id := hashedKey(key)
 	return s.writing(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, "INSERT INTO handoffs (key, data, keep_until) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING",
+		n, err := c.Exec(ctx, "INSERT INTO handoffs (key, data, keep_until) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING",
 			id, box.Seal(data, id), until)
 		if err == nil && n == 0 {
 			err = fmt.Errorf("a handoff with that key is there already: %w", sso.Conflict)
@@ -46,7 +47,7 @@ func (s *Store) TakeHandoff(ctx context.Context, key string) (data []byte, err e
 	var until time.Time
 	var found bool
 	if err := s.writing(ctx, func(c *conn) (err error) {
-		found, err = c.one(ctx, []any{&sealed, when(&until)}, "DELETE FROM handoffs WHERE key = $1 RETURNING data, keep_until", id)
+		found, err = c.One(ctx, []any{&sealed, sqldb.Time(&until)}, "DELETE FROM handoffs WHERE key = $1 RETURNING data, keep_until", id)
 		return err
 	}); err != nil {
 		return nil, err
@@ -75,10 +76,10 @@ func (s *Store) EnsureSigningKey(ctx context.Context, id string, private []byte,
 		if err := announce(ctx, c, 0, s.now()); err != nil {
 			return err
 		}
-		n, err := c.exec(ctx, `INSERT INTO signing_keys (id, private, created_at, retired_at) SELECT $1, $2, $3, 0
+		n, err := c.Exec(ctx, `INSERT INTO signing_keys (id, private, created_at, retired_at) SELECT $1, $2, $3, 0
 			WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE retired_at = 0 AND created_at > $4)`, id, box.Seal(private, id), at, since)
 		if err == nil && n == 0 {
-			err = errUndo
+			err = sqldb.ErrUndo
 		}
 		added = err == nil
 		return err
@@ -93,7 +94,7 @@ func (s *Store) DeleteSigningKey(ctx context.Context, id string) error {
 
 func (s *Store) changeKey(ctx context.Context, query string, args ...any) error {
 	return s.writing(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, query, args...)
+		n, err := c.Exec(ctx, query, args...)
 		if err == nil && n == 0 {
 			err = fmt.Errorf("no such signing key: %w", sso.NotFound)
 		}
@@ -106,10 +107,10 @@ func (s *Store) changeKey(ctx context.Context, query string, args ...any) error 
 
 // SigningKeys returns the bridge's signing keys, newest first. It fails when one cannot be opened with this SECRET_KEY.
 func (s *Store) SigningKeys(ctx context.Context) (keys []sso.StoredKey, err error) {
-	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var k sso.StoredKey
 		var sealed []byte
-		if err := rows.Scan(&k.ID, &sealed, when(&k.CreatedAt), when(&k.RetiredAt)); err != nil {
+		if err := rows.Scan(&k.ID, &sealed, sqldb.Time(&k.CreatedAt), sqldb.Time(&k.RetiredAt)); err != nil {
 			return err
 		}
 		box, err := s.box(keyBox)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 const (
@@ -32,23 +33,23 @@ var hotReads = []string{findPrincipal}
 
 func sessionFields(n *sso.Session) []any {
 	return []any{
-		hash(&n.Hash), &n.AccountID, &n.Provider, &n.Proof, &n.Flow, when(&n.CreatedAt), when(&n.LastUsed),
-		when(&n.ExpiresAt), &n.Peer, &n.UserAgent, when(&n.ProvedAt),
+		sqldb.Bytes(n.Hash[:]), &n.AccountID, &n.Provider, &n.Proof, &n.Flow, sqldb.Time(&n.CreatedAt), sqldb.Time(&n.LastUsed),
+		sqldb.Time(&n.ExpiresAt), &n.Peer, &n.UserAgent, sqldb.Time(&n.ProvedAt),
 	}
 }
 
 // Principal returns whom a session acts for, or [sso.NotSignedIn] when there is no such session or its account is
 // deactivated. It does not judge how old the session is: see [sso.SessionPolicy.Live].
 func (s *Store) Principal(ctx context.Context, id sso.SessionHash) (*sso.Principal, error) {
-	c, err := s.readingHot(ctx)
+	c, err := s.db.ReadHot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var p *sso.Principal
 	var groups []sso.Group
 	var fields []any
-	ignored := scanFunc(func(any) error { return nil })
-	err = c.each(ctx, func(rows *sql.Rows) error {
+	ignored := sqldb.Scanner(func(any) error { return nil })
+	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var g sso.Group
 		if p == nil {
 			p = &sso.Principal{}
@@ -83,7 +84,7 @@ func (s *Store) OpenSession(ctx context.Context, n sso.Session, by sso.Credentia
 		if err := s.useCredential(ctx, c, by, n.CreatedAt); err != nil {
 			return err
 		}
-		if _, err := c.exec(ctx, "UPDATE accounts SET last_login = $2 WHERE id = $1", n.AccountID, n.CreatedAt); err != nil {
+		if _, err := c.Exec(ctx, "UPDATE accounts SET last_login = $2 WHERE id = $1", n.AccountID, n.CreatedAt); err != nil {
 			return err
 		}
 		if err := s.openJudgedSession(ctx, c, n, by.Settings); err != nil {
@@ -97,7 +98,7 @@ func (s *Store) OpenSession(ctx context.Context, n sso.Session, by sso.Credentia
 // EndSession ends one session and reports whether it was there. Only then is there an event.
 func (s *Store) EndSession(ctx context.Context, id sso.SessionHash, e sso.Event) (ended bool, err error) {
 	err = s.writing(ctx, func(c *conn) error {
-		ended, err = c.one(ctx, []any{&e.AccountID}, "DELETE FROM sessions WHERE hash = $1 RETURNING account_id", id)
+		ended, err = c.One(ctx, []any{&e.AccountID}, "DELETE FROM sessions WHERE hash = $1 RETURNING account_id", id)
 		if err != nil || !ended {
 			return err
 		}
@@ -113,7 +114,7 @@ func (s *Store) EndSession(ctx context.Context, id sso.SessionHash, e sso.Event)
 func (s *Store) EndSessions(ctx context.Context, accountID int64, e sso.Event) (ended int, err error) {
 	e.AccountID = accountID
 	err = s.writing(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, deleteSessions, accountID)
+		n, err := c.Exec(ctx, deleteSessions, accountID)
 		ended = int(n)
 		if err != nil || n == 0 {
 			return err
@@ -137,7 +138,7 @@ func (s *Store) TouchSessions(ctx context.Context, used map[sso.SessionHash]time
 	order := slices.SortedFunc(maps.Keys(used), func(a, b sso.SessionHash) int { return bytes.Compare(a[:], b[:]) })
 	return s.writing(ctx, func(c *conn) error {
 		for _, id := range order {
-			if _, err := c.exec(ctx, "UPDATE sessions SET last_used = $2 WHERE hash = $1 AND last_used < $2", id, used[id]); err != nil {
+			if _, err := c.Exec(ctx, "UPDATE sessions SET last_used = $2 WHERE hash = $1 AND last_used < $2", id, used[id]); err != nil {
 				return err
 			}
 		}
@@ -148,30 +149,30 @@ func (s *Store) TouchSessions(ctx context.Context, used map[sso.SessionHash]time
 // Sessions returns one page of the sessions that have not reached their absolute end, newest first, and where the next
 // begins ("" for none).
 func (s *Store) Sessions(ctx context.Context, q sso.SessionQuery) (sessions []sso.Session, next string, err error) {
-	w := &where{}
-	w.and("+s.expires_at > ?", s.now()) // the + keeps the planners to the index of the order: most sessions are not over
+	w := &sqldb.Where{}
+	w.And("+s.expires_at > ?", s.now()) // the + keeps the planners to the index of the order: most sessions are not over
 	if q.AccountID != 0 {
-		w.and("s.account_id = ?", q.AccountID)
+		w.And("s.account_id = ?", q.AccountID)
 	}
 	if q.After != "" {
 		at, id, err := sessionCursor(q.After)
 		if err != nil {
 			return nil, "", err
 		}
-		w.and("(s.created_at, s.hash) < (?, ?)", at, id)
+		w.And("(s.created_at, s.hash) < (?, ?)", at, id)
 	}
 	size := q.Size()
-	err = s.reading().each(ctx, func(rows *sql.Rows) error {
+	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
 		var n sso.Session
 		err := rows.Scan(sessionFields(&n)...)
 		sessions = append(sessions, n)
 		return err
-	}, "SELECT "+sessionColumns+" FROM sessions s"+w.sql()+" ORDER BY s.created_at DESC, s.hash DESC LIMIT "+strconv.Itoa(size+1),
-		w.args...)
+	}, "SELECT "+sessionColumns+" FROM sessions s"+w.SQL()+" ORDER BY s.created_at DESC, s.hash DESC LIMIT "+strconv.Itoa(size+1),
+		w.Args()...)
 	if len(sessions) > size {
 		sessions = sessions[:size]
 		last := sessions[size-1]
-		next = fmt.Sprintf("%d.%x", micros(last.CreatedAt), last.Hash)
+		next = fmt.Sprintf("%d.%x", sqldb.Micros(last.CreatedAt), last.Hash)
 	}
 	return sessions, next, err
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 const settingsBox = "settings"
@@ -18,15 +19,15 @@ const settingsBox = "settings"
 func (s *Store) Settings(ctx context.Context) (saved map[string]sso.SavedSetting, version int64, err error) {
 	c := s.reading()
 	// The version first: if someone saves in between, saving with the older version is refused.
-	if _, err := c.one(ctx, []any{&version}, "SELECT value FROM counters WHERE name = 'settings'"); err != nil {
+	if _, err := c.One(ctx, []any{&version}, "SELECT value FROM counters WHERE name = 'settings'"); err != nil {
 		return nil, 0, err
 	}
 	saved = map[string]sso.SavedSetting{}
-	err = c.each(ctx, func(rows *sql.Rows) error {
+	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var name string
 		var sealed bool
 		var v sso.SavedSetting
-		if err := rows.Scan(&name, &v.Value, &sealed, when(&v.SavedAt), &v.SavedBy); err != nil {
+		if err := rows.Scan(&name, &v.Value, &sealed, sqldb.Time(&v.SavedAt), &v.SavedBy); err != nil {
 			return err
 		}
 		if sealed {
@@ -52,7 +53,7 @@ func (s *Store) SaveSettings(ctx context.Context, c sso.SettingsChange) (version
 		actor = c.Events[0].Actor
 	}
 	err = s.writing(ctx, func(tx *conn) error {
-		found, err := tx.one(ctx, []any{&version},
+		found, err := tx.One(ctx, []any{&version},
 			"UPDATE counters SET value = value + 1 WHERE name = 'settings' AND value = $1 RETURNING value", c.Version)
 		if err != nil {
 			return err
@@ -110,7 +111,7 @@ func (s *Store) changeGroups(ctx context.Context, tx *conn, c sso.SettingsChange
 
 func (s *Store) saveSetting(ctx context.Context, c *conn, name string, value *string, secret bool, actor string) error {
 	if value == nil {
-		_, err := c.exec(ctx, "DELETE FROM settings WHERE name = $1", name)
+		_, err := c.Exec(ctx, "DELETE FROM settings WHERE name = $1", name)
 		return err
 	}
 	kept := *value
@@ -121,7 +122,7 @@ func (s *Store) saveSetting(ctx context.Context, c *conn, name string, value *st
 		}
 		kept = base64.StdEncoding.EncodeToString(box.Seal([]byte(kept), name))
 	}
-	_, err := c.exec(ctx, `INSERT INTO settings (name, value, sealed, saved_at, saved_by) VALUES ($1, $2, $3, $4, $5)
+	_, err := c.Exec(ctx, `INSERT INTO settings (name, value, sealed, saved_at, saved_by) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (name) DO UPDATE SET value = excluded.value, sealed = excluded.sealed, saved_at = excluded.saved_at,
 		saved_by = excluded.saved_by`, name, kept, secret, s.now(), sso.CleanText(actor))
 	return err

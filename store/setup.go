@@ -37,7 +37,7 @@ func (s *Store) SetupSecret(ctx context.Context, fresh string) (secret string, e
 		}
 		// One that another SECRET_KEY has sealed is replaced: nobody can be told it any more.
 		secret = fresh
-		_, err = c.exec(ctx, `INSERT INTO setup (name, sealed, made_at) VALUES ($1, $2, $3)
+		_, err = c.Exec(ctx, `INSERT INTO setup (name, sealed, made_at) VALUES ($1, $2, $3)
 			ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed, made_at = excluded.made_at`,
 			setupRow, box.Seal([]byte(fresh), setupRow), s.now())
 		return err
@@ -75,7 +75,7 @@ func (s *Store) keptSetupSecret(ctx context.Context, c *conn) (string, error) {
 		return "", err
 	}
 	var sealed []byte
-	found, err := c.one(ctx, []any{&sealed}, "SELECT sealed FROM setup WHERE name = $1", setupRow)
+	found, err := c.One(ctx, []any{&sealed}, "SELECT sealed FROM setup WHERE name = $1", setupRow)
 	if err != nil || !found {
 		return "", err
 	}
@@ -105,7 +105,7 @@ func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwor
 		if err := s.checkSetup(ctx, c, secret); err != nil {
 			return err
 		}
-		if _, err := c.exec(ctx, "DELETE FROM setup"); err != nil {
+		if _, err := c.Exec(ctx, "DELETE FROM setup"); err != nil {
 			return err
 		}
 		if a.ID, err = insertAccount(ctx, c, a, passwordHash, loginNote{}); err != nil {
@@ -115,7 +115,7 @@ func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwor
 			// Not that account becomes the administrator: whoever it is did not ask for it.
 			return fmt.Errorf("an account with the e-mail %s is there already: %w", a.Email, sso.Conflict)
 		}
-		if _, err := c.exec(ctx, insertMembership, a.ID, sso.Administrators, sso.MemberByAdmin, a.CreatedAt); err != nil {
+		if _, err := c.Exec(ctx, insertMembership, a.ID, sso.Administrators, sso.MemberByAdmin, a.CreatedAt); err != nil {
 			return err
 		}
 		if key != nil {
@@ -136,7 +136,7 @@ func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwor
 
 // refuseIfAdministered holds the lock of all who change who administers until the transaction ends.
 func refuseIfAdministered(ctx context.Context, c *conn) error {
-	if _, err := c.exec(ctx, "UPDATE counters SET value = value WHERE name = 'administrators'"); err != nil {
+	if _, err := c.Exec(ctx, "UPDATE counters SET value = value WHERE name = 'administrators'"); err != nil {
 		return err
 	}
 	administered, err := administered(ctx, c)
@@ -153,6 +153,6 @@ func errAdministered(is bool) error {
 // administered reports whether an active account is in Administrators.
 func administered(ctx context.Context, c *conn) (bool, error) {
 	var one int
-	return c.one(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
+	return c.One(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
 		WHERE m.group_id = $1 AND a.active LIMIT 1`, sso.Administrators)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // The statements of a login, prepared.
@@ -48,7 +49,7 @@ func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.S
 
 // TrySignIn implements [sso.Store]. It opens no session: it may be by settings that nobody has saved.
 func (s *Store) TrySignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
-	l, err := s.signIn(ctx, x, in, func(*attempt, context.Context) error { return errUndo })
+	l, err := s.signIn(ctx, x, in, func(*attempt, context.Context) error { return sqldb.ErrUndo })
 	if err != nil {
 		return nil, err
 	}
@@ -141,13 +142,13 @@ func (l *attempt) spend(ctx context.Context) error {
 
 // spendOnce spends a key. used is when it was spent before, zero when it was not.
 func (l *attempt) spendOnce(ctx context.Context, key string, until time.Time) (used time.Time, err error) {
-	n, err := l.c.exec(ctx, spendProof, key, until, l.x.Now, l.in.Session.Hash)
+	n, err := l.c.Exec(ctx, spendProof, key, until, l.x.Now, l.in.Session.Hash)
 	if err != nil || n == 1 {
 		return used, err
 	}
-	found, err := l.c.one(ctx, []any{when(&used)}, "SELECT spent_at FROM proofs WHERE key = $1", key)
+	found, err := l.c.One(ctx, []any{sqldb.Time(&used)}, "SELECT spent_at FROM proofs WHERE key = $1", key)
 	if err == nil && !found {
-		err = errLost // swept between the two statements
+		err = sqldb.ErrLost // swept between the two statements
 	}
 	return used, err
 }
@@ -200,7 +201,7 @@ func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match
 	bySubject := id.Subject.Kind == sso.SubjectClaim
 	if bySubject {
 		var accountID int64
-		linked, err := l.c.one(ctx, []any{&accountID}, findSubject, id.Provider, id.Subject.Value)
+		linked, err := l.c.One(ctx, []any{&accountID}, findSubject, id.Provider, id.Subject.Value)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -215,7 +216,7 @@ func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match
 	}
 	// The subject may be linked after all: by a login of the same person, for which the lock has just waited.
 	var sub string
-	has, err := l.c.one(ctx, []any{&sub}, "SELECT subject FROM identities WHERE account_id = $1 AND provider = $2",
+	has, err := l.c.One(ctx, []any{&sub}, "SELECT subject FROM identities WHERE account_id = $1 AND provider = $2",
 		found.ID, id.Provider)
 	switch {
 	case !has:
@@ -228,7 +229,7 @@ func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match
 
 func (l *attempt) emailTaken(ctx context.Context, email string) (bool, error) {
 	var one int
-	return l.c.one(ctx, []any{&one}, "SELECT 1 FROM accounts WHERE email_key = $1", address.Key(email))
+	return l.c.One(ctx, []any{&one}, "SELECT 1 FROM accounts WHERE email_key = $1", address.Key(email))
 }
 
 func (l *attempt) admission(found *sso.Account) string {
@@ -247,7 +248,7 @@ func (l *attempt) save(ctx context.Context, found *sso.Account, a *sso.Account) 
 	if found == nil {
 		id, err := insertAccount(ctx, l.c, *a, "", loginNote{l.in.Digest, sentGroups(l.x.Identity)})
 		if err == nil && id == 0 {
-			err = errLost // the same person, at the same time
+			err = sqldb.ErrLost // the same person, at the same time
 		}
 		a.ID = id
 		return err
@@ -258,7 +259,7 @@ func (l *attempt) save(ctx context.Context, found *sso.Account, a *sso.Account) 
 	}
 	l.stale = true
 	key := ""
-	_, err := l.c.one(ctx, []any{&key}, `UPDATE accounts SET email = $2, email_key = CASE WHEN email = $2 THEN email_key ELSE $3 END,
+	_, err := l.c.One(ctx, []any{&key}, `UPDATE accounts SET email = $2, email_key = CASE WHEN email = $2 THEN email_key ELSE $3 END,
 		first_name = $4, last_name = $5, active = $6, source = $7, synced = $8,
 		words_of = CASE WHEN email = $2 AND first_name = $4 AND last_name = $5 THEN words_of ELSE $9 END WHERE id = $1 RETURNING email_key`,
 		a.ID, a.Email, address.Key(a.Email), a.FirstName, a.LastName, a.Active, a.Source, setText(a.Synced), textOfWords(*a))
@@ -274,7 +275,7 @@ func (l *attempt) link(ctx context.Context, accountID int64, match sso.Match) er
 	if match == sso.MatchSubject || id.Subject.Kind != sso.SubjectClaim {
 		return nil
 	}
-	_, err := l.c.exec(ctx, "INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)",
+	_, err := l.c.Exec(ctx, "INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)",
 		id.Provider, id.Subject.Value, accountID, l.x.Now)
 	return err
 }
@@ -318,12 +319,12 @@ func (l *attempt) syncGroups(ctx context.Context) error {
 		return err
 	}
 	for _, id := range l.out.Removed {
-		if _, err := l.c.exec(ctx, deleteMembership, l.out.Account.ID, id); err != nil {
+		if _, err := l.c.Exec(ctx, deleteMembership, l.out.Account.ID, id); err != nil {
 			return err
 		}
 	}
 	for _, id := range l.out.Added {
-		if _, err := l.c.exec(ctx, insertMembership, l.out.Account.ID, id, sso.MemberBySync, l.x.Now); err != nil {
+		if _, err := l.c.Exec(ctx, insertMembership, l.out.Account.ID, id, sso.MemberBySync, l.x.Now); err != nil {
 			return err
 		}
 	}
@@ -469,7 +470,7 @@ func (l *attempt) eventDetail() string {
 }
 
 func openSession(ctx context.Context, c *conn, n sso.Session) error {
-	_, err := c.exec(ctx, insertSession, sessionValues(n)...)
+	_, err := c.Exec(ctx, insertSession, sessionValues(n)...)
 	return err
 }
 
@@ -482,7 +483,7 @@ func sessionValues(n sso.Session) []any {
 
 // openJudgedSession opens a session if the saved settings still have the version by which the sign-in was judged.
 func (s *Store) openJudgedSession(ctx context.Context, c *conn, n sso.Session, settings int64) error {
-	opened, err := c.exec(ctx, insertJudgedSession+s.engine.keepRow, append(sessionValues(n), settings)...)
+	opened, err := c.Exec(ctx, insertJudgedSession+s.db.KeepRow(), append(sessionValues(n), settings)...)
 	if err == nil && opened == 0 {
 		err = sso.SettingsChanged{}
 	}
@@ -492,18 +493,18 @@ func (s *Store) openJudgedSession(ctx context.Context, c *conn, n sso.Session, s
 // lastAdministrator reports whether no other active account is in Administrators. Whoever asks holds a lock until the end
 // of the transaction, so that two administrators cannot lose their rights at once, each because of the other.
 func lastAdministrator(ctx context.Context, c *conn, accountID int64) (bool, error) {
-	if _, err := c.exec(ctx, "UPDATE counters SET value = value WHERE name = 'administrators'"); err != nil {
+	if _, err := c.Exec(ctx, "UPDATE counters SET value = value WHERE name = 'administrators'"); err != nil {
 		return false, err
 	}
 	var one int
-	others, err := c.one(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
+	others, err := c.One(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
 		WHERE m.group_id = $1 AND a.active AND a.id <> $2 LIMIT 1`, sso.Administrators, accountID)
 	return !others, err
 }
 
 // someGroups reads groups in the order of the query.
 func someGroups(ctx context.Context, c *conn, query string, args ...any) (groups []sso.Group, err error) {
-	err = c.each(ctx, func(rows *sql.Rows) error {
+	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var g sso.Group
 		err := rows.Scan(&g.ID, &g.Name)
 		groups = append(groups, g)

@@ -10,7 +10,7 @@
 //   - What changes about an account is announced in [Store.Changes] by the transaction that changes it.
 //   - Secrets are sealed under SECRET_KEY; of session ids, handoffs and flows only hashes are kept.
 //
-// One login is [Store.SignIn] in signin.go. What differs between the two engines stands in engine.go and nowhere else.
+// One login is [Store.SignIn] in signin.go. What is about the two engines is in package sqldb.
 package store
 
 import (
@@ -24,6 +24,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // Options of [Open]. The zero Options are good for a store that keeps no secrets.
@@ -36,101 +37,83 @@ type Options struct {
 
 // A Store is an open database.
 type Store struct {
-	engine     *engine
-	now        func() time.Time
-	log        *slog.Logger
-	secret     []byte
-	writeStmts *statements
-	readStmts  *statements
-	recorder   *recorder
-	refusals   refusalLimit
-	seen       *seenGroups
-	failing    atomic.Bool // the last write found the database unavailable
-	observe    atomic.Pointer[func(kind string, took time.Duration, err error)]
+	db       *sqldb.DB
+	now      func() time.Time
+	log      *slog.Logger
+	secret   []byte
+	recorder *sqldb.Batcher[sso.Event]
+	dropped  atomic.Int64 // events
+	refusals refusalLimit
+	seen     *seenGroups
+	failing  atomic.Bool // the last write found the database unavailable
 }
 
 // Open opens the database that a DATABASE_URL names: "sqlite:path", "sqlite:///absolute/path" or "postgres://…". It
 // creates the SQLite file when there is none, readable by its owner alone, and refuses one that others can read. It does
 // not migrate. Close the Store when done.
 func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
-	engine, err := openEngine(databaseURL, o.LockWait)
+	db, err := sqldb.Open(ctx, databaseURL, sqldb.Options{LockWait: o.LockWait, Writes: hotWrites, Reads: hotReads})
 	if err != nil {
 		return nil, err
 	}
-	err = engine.translate(engine.write.PingContext(ctx))
-	if err == nil {
-		err = engine.checkDurability(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(err, engine.close())
-	}
 	s := &Store{
-		engine: engine, now: o.Now, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), secret: o.Secret,
-		writeStmts: &statements{db: engine.write}, readStmts: &statements{db: engine.read},
+		db: db, now: o.Now, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), secret: o.Secret,
 		seen: &seenGroups{at: map[seenKey]time.Time{}}, refusals: newRefusalLimit(),
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if engine.prepares {
-		s.writeStmts.queries, s.readStmts.queries = hotWrites, hotReads
-	}
-	s.recorder = startRecorder(s.keepEvents)
+	s.recorder = sqldb.NewBatcher(s.keepEvents)
 	return s, nil
 }
 
-// Observe has f told of each operation of the database from now on, for metrics: kind is "transaction" (with its wait for the
-// writer and its retries) or "query" (one outside a transaction). f must be quick, and safe for use by many goroutines.
-func (s *Store) Observe(f func(kind string, took time.Duration, err error)) { s.observe.Store(&f) }
-
-func (s *Store) observed(kind string, began time.Time, err error) {
-	if f := s.observe.Load(); f != nil {
-		(*f)(kind, time.Since(began), err)
-	}
-}
+// Observe has f told of each operation of the database from now on, as [sqldb.DB.Observe] says.
+func (s *Store) Observe(f func(kind string, took time.Duration, err error)) { s.db.Observe(f) }
 
 // Close waits for the events that are being recorded and closes the database.
 func (s *Store) Close() error {
-	s.recorder.stop()
-	return s.engine.close()
+	s.recorder.Stop()
+	return s.db.Close()
 }
 
 // Ready reports whether the database can be read and written and has the tables of this program: nil, or an error that
 // says what is wrong.
 func (s *Store) Ready(ctx context.Context) error {
-	steps, err := migrations(s.engine)
+	steps, err := migrations()
+	if err == nil {
+		err = s.db.Migrated(ctx, steps)
+	}
 	if err != nil {
 		return err
 	}
-	version := int64(0)
-	if _, err := s.reading().one(ctx, []any{&version}, "SELECT coalesce(max(version), 0) FROM migrations"); errors.Is(err, sso.StoreUnavailable) {
-		return err
-	} else if err != nil {
-		return fmt.Errorf("the database is not migrated: %w: %w", err, sso.StoreUnavailable)
-	}
-	want := steps[len(steps)-1].version
-	if version > want {
-		return fmt.Errorf("%w (its tables have version %d, this one knows %d): use that one, or restore a backup: %w", ErrNewer, version, want, sso.StoreUnavailable)
-	}
-	if version != want {
-		return fmt.Errorf("the database has version %d of the tables, this program needs %d: %w", version, want, sso.StoreUnavailable)
-	}
 	return s.writing(ctx, func(c *conn) error {
-		if _, err := c.exec(ctx, "UPDATE counters SET value = value + 1 WHERE name = 'probe'"); err != nil {
+		if _, err := c.Exec(ctx, "UPDATE counters SET value = value + 1 WHERE name = 'probe'"); err != nil {
 			return err
 		}
 		if s.failing.Load() {
 			return nil // only a write that is kept shows that there is room again
 		}
-		return errUndo
+		return sqldb.ErrUndo
 	})
 }
 
 // Backup writes a copy of the database to a new file, readable by its owner alone, while the store is in use. Secrets
 // stay sealed in it. With PostgreSQL it fails: that has a tool of its own, pg_dump.
 func (s *Store) Backup(ctx context.Context, file string) error {
-	return s.engine.translate(s.engine.backup(ctx, file))
+	return s.db.Backup(ctx, file)
 }
+
+// A conn runs SQL, in a transaction or by itself.
+type conn = sqldb.Conn
+
+// writing runs fn in one transaction, as [sqldb.DB.Write] does. The order of locks is: proofs, account, administrators,
+// other rows sorted, then the counter of changes.
+func (s *Store) writing(ctx context.Context, fn func(*conn) error) error {
+	return s.noteWrite(s.db.Write(ctx, fn))
+}
+
+// reading is for single queries.
+func (s *Store) reading() *conn { return s.db.Read() }
 
 // noteWrite remembers whether the database took the last write.
 func (s *Store) noteWrite(err error) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // sweepBatch is how many rows one transaction of a sweep deletes: few enough that a login does not wait for it.
@@ -45,10 +47,10 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
 // replicas may call it at once.
 func (s *Store) ForgetEvents(ctx context.Context, before time.Time) (int, error) {
 	var counted int64
-	if _, err := s.reading().one(ctx, []any{&counted}, "SELECT value FROM counters WHERE name = 'event_day'"); err != nil {
+	if _, err := s.reading().One(ctx, []any{&counted}, "SELECT value FROM counters WHERE name = 'event_day'"); err != nil {
 		return 0, err
 	}
-	day := min(micros(before)/microsPerDay, counted+1)
+	day := min(sqldb.Micros(before)/microsPerDay, counted+1)
 	query := fmt.Sprintf("DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < $1 ORDER BY at, id LIMIT %d)", sweepBatch)
 	return s.deleteBatches(ctx, query, day*microsPerDay)
 }
@@ -58,7 +60,7 @@ func (s *Store) ForgetEvents(ctx context.Context, before time.Time) (int, error)
 func (s *Store) deleteBatches(ctx context.Context, query string, args ...any) (n int, err error) {
 	for deleted := int64(sweepBatch); deleted >= sweepBatch; n += int(deleted) {
 		if err := s.writing(ctx, func(c *conn) (err error) {
-			deleted, err = c.exec(ctx, query, args...)
+			deleted, err = c.Exec(ctx, query, args...)
 			return err
 		}); err != nil {
 			return n, err

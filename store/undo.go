@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // clearGroup takes everyone out of a group, and deletes it if that is asked for. With undo, who was in it is kept under that
@@ -27,7 +28,7 @@ func (s *Store) clearGroup(ctx context.Context, c *conn, g sso.GroupClearing, un
 			return err
 		}
 	}
-	n, err := c.exec(ctx, "DELETE FROM memberships WHERE group_id = $1", g.ID)
+	n, err := c.Exec(ctx, "DELETE FROM memberships WHERE group_id = $1", g.ID)
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func (s *Store) clearGroup(ctx context.Context, c *conn, g sso.GroupClearing, un
 		return fmt.Errorf("%d people are in the group %q now, not %d as you were told: %w", n, now.Name, g.Members, sso.Conflict)
 	}
 	if g.Delete {
-		if _, err := c.exec(ctx, "DELETE FROM groups WHERE id = $1", g.ID); err != nil {
+		if _, err := c.Exec(ctx, "DELETE FROM groups WHERE id = $1", g.ID); err != nil {
 			return err
 		}
 	}
@@ -45,12 +46,12 @@ func (s *Store) clearGroup(ctx context.Context, c *conn, g sso.GroupClearing, un
 // keepMembers copies who is in a group. Who comes into it between this and the deletion (PostgreSQL) makes the number
 // another than the one that was expected, and the transaction fails.
 func keepMembers(ctx context.Context, c *conn, undo string, g sso.Group, deleted bool) error {
-	n, err := c.exec(ctx, `INSERT INTO undo_members (undo_id, group_id, account_id, source, added_at)
+	n, err := c.Exec(ctx, `INSERT INTO undo_members (undo_id, group_id, account_id, source, added_at)
 		SELECT $1, group_id, account_id, source, added_at FROM memberships WHERE group_id = $2`, undo, g.ID)
 	if err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, "INSERT INTO undo_groups (undo_id, group_id, name, deleted, members) VALUES ($1, $2, $3, $4, $5)",
+	_, err = c.Exec(ctx, "INSERT INTO undo_groups (undo_id, group_id, name, deleted, members) VALUES ($1, $2, $3, $4, $5)",
 		undo, g.ID, g.Name, deleted, n)
 	return err
 }
@@ -61,7 +62,7 @@ func (s *Store) keepUndo(ctx context.Context, c *conn, u sso.Undo, changes map[s
 	if err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, `INSERT INTO undos (id, kind, made_at, actor, people, before, after, keep_until)
+	_, err = c.Exec(ctx, `INSERT INTO undos (id, kind, made_at, actor, people, before, after, keep_until)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, u.ID, u.Kind, s.now(), sso.CleanText(actor), u.People,
 		valuesText(before), valuesText(changes), s.now().Add(sso.UndoLifetime))
 	return err
@@ -76,7 +77,7 @@ func settingsNow(ctx context.Context, c *conn, names []string) (map[string]*stri
 	for _, name := range names {
 		values[name] = nil
 	}
-	err := c.each(ctx, func(rows *sql.Rows) error {
+	err := c.Each(ctx, func(rows *sql.Rows) error {
 		var name, value string
 		var sealed bool
 		if err := rows.Scan(&name, &value, &sealed); err != nil {
@@ -87,7 +88,7 @@ func settingsNow(ctx context.Context, c *conn, names []string) (map[string]*stri
 		}
 		values[name] = &value
 		return nil
-	}, "SELECT name, value, sealed FROM settings WHERE name IN "+list(len(names)), padded(names)...)
+	}, "SELECT name, value, sealed FROM settings WHERE name IN "+sqldb.List(len(names), 0), sqldb.Padded(names)...)
 	return values, err
 }
 
@@ -108,9 +109,9 @@ func (s *Store) Undos(ctx context.Context, kind sso.UndoKind) ([]sso.Undo, error
 	var all []sso.Undo
 	var afters []string
 	c := s.reading()
-	err := c.each(ctx, func(rows *sql.Rows) error {
+	err := c.Each(ctx, func(rows *sql.Rows) error {
 		u, before, after := sso.Undo{Kind: kind}, "", ""
-		if err := rows.Scan(&u.ID, when(&u.At), &u.Actor, &u.People, &before, &after); err != nil {
+		if err := rows.Scan(&u.ID, sqldb.Time(&u.At), &u.Actor, &u.People, &before, &after); err != nil {
 			return err
 		}
 		all, afters = append(all, u), append(afters, after)
@@ -139,7 +140,7 @@ func changedSince(ctx context.Context, c *conn, after string) (bool, error) {
 }
 
 func undoGroups(ctx context.Context, c *conn, id string) (all []sso.ClearedGroup, err error) {
-	err = c.each(ctx, func(rows *sql.Rows) error {
+	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var g sso.ClearedGroup
 		err := rows.Scan(&g.ID, &g.Name, &g.Deleted, &g.Members)
 		all = append(all, g)
@@ -166,7 +167,7 @@ func (s *Store) RestoreGroup(ctx context.Context, undo string, e sso.Event) erro
 // a sign-in and has signed in since is left to the next sign-in: the identity provider has spoken after what was kept.
 func (s *Store) takeBack(ctx context.Context, c *conn, id string, kind sso.UndoKind) error {
 	var after string
-	found, err := c.one(ctx, []any{&after}, "UPDATE undos SET kind = kind WHERE id = $1 AND kind = $2 AND keep_until > $3 RETURNING after", id, kind, s.now())
+	found, err := c.One(ctx, []any{&after}, "UPDATE undos SET kind = kind WHERE id = $1 AND kind = $2 AND keep_until > $3 RETURNING after", id, kind, s.now())
 	if err != nil {
 		return err
 	}
@@ -185,14 +186,14 @@ func (s *Store) takeBack(ctx context.Context, c *conn, id string, kind sso.UndoK
 			return err
 		}
 	}
-	if _, err := c.exec(ctx, `INSERT INTO memberships (account_id, group_id, source, added_at)
+	if _, err := c.Exec(ctx, `INSERT INTO memberships (account_id, group_id, source, added_at)
 		SELECT u.account_id, u.group_id, u.source, u.added_at FROM undo_members u
 		JOIN undos d ON d.id = u.undo_id JOIN accounts a ON a.id = u.account_id
 		WHERE u.undo_id = $1 AND (u.source <> $2 OR a.last_login < d.made_at) ORDER BY u.account_id, u.group_id
 		ON CONFLICT (account_id, group_id) DO NOTHING`, id, sso.MemberBySync); err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, "DELETE FROM undos WHERE id = $1", id)
+	_, err = c.Exec(ctx, "DELETE FROM undos WHERE id = $1", id)
 	return err
 }
 
@@ -212,7 +213,7 @@ func bringBack(ctx context.Context, c *conn, g sso.ClearedGroup) error {
 		}
 		return err
 	}
-	n, err := c.exec(ctx, "INSERT INTO groups (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING", g.ID, g.Name)
+	n, err := c.Exec(ctx, "INSERT INTO groups (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING", g.ID, g.Name)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("there is another group %q now: give that one another name first: %w", g.Name, sso.Conflict)
 	}

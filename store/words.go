@@ -10,6 +10,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/search"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // Words of people: whoever writes an account's e-mail or names writes its words and words_of too, in the same transaction
@@ -32,7 +33,7 @@ func textOfWords(a sso.Account) string { return a.Email + " " + a.FirstName + " 
 // setWords writes the words of an account whose row the transaction has locked or made. old: there may be some already.
 func setWords(ctx context.Context, c *conn, a sso.Account, emailKey string, old bool) error {
 	if old {
-		if _, err := c.exec(ctx, "DELETE FROM account_words WHERE email_key = $1", emailKey); err != nil {
+		if _, err := c.Exec(ctx, "DELETE FROM account_words WHERE email_key = $1", emailKey); err != nil {
 			return err
 		}
 	}
@@ -40,14 +41,15 @@ func setWords(ctx context.Context, c *conn, a sso.Account, emailKey string, old 
 	if len(words) == 0 {
 		return nil
 	}
-	_, err := c.exec(ctx, insertWords(len(words)), append([]any{emailKey}, padded(words)...)...)
+	args := sqldb.Padded(words)
+	_, err := c.Exec(ctx, insertWords(len(args)), append([]any{emailKey}, args...)...)
 	return err
 }
 
-// insertWords adds words ($2 and after) to the account with the key $1. A word that comes again fills a place.
+// insertWords adds n words ($2 and after) to the account with the key $1. A word that comes again fills a place.
 func insertWords(n int) string {
 	var b strings.Builder
-	for i := range powerOfTwo(n) {
+	for i := range n {
 		b.WriteString(", ($" + strconv.Itoa(i+2) + ", $1)")
 	}
 	return "INSERT INTO account_words (word, email_key) VALUES " + b.String()[2:] + " ON CONFLICT (word, email_key) DO NOTHING"
@@ -83,7 +85,7 @@ func makeWords(ctx context.Context, c *conn) (made int, err error) {
 		key string
 	}
 	var accounts []keyed
-	err = c.each(ctx, func(rows *sql.Rows) error {
+	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var a keyed
 		err := rows.Scan(append(accountFields(&a.Account), &a.key)...)
 		accounts = append(accounts, a)
@@ -112,7 +114,7 @@ const (
 )
 
 // search returns a page of the accounts that have the terms, of those that w selects.
-func (s *Store) search(ctx context.Context, terms []string, w *where, after string, size int) ([]sso.Account, string, error) {
+func (s *Store) search(ctx context.Context, terms []string, w *sqldb.Where, after string, size int) ([]sso.Account, string, error) {
 	if len(terms) == 0 {
 		return nil, "", nil
 	}
@@ -133,9 +135,9 @@ func (s *Store) search(ctx context.Context, terms []string, w *where, after stri
 func (s *Store) searchFor(ctx context.Context, terms []string) (peopleSearch, error) {
 	rarest, least := 0, 0
 	for i, term := range terms {
-		w := &where{}
-		w.and(hasWord("words"), bounds(term)...)
-		found, err := s.countUpTo(ctx, manyFound, "SELECT 1 FROM account_words words"+w.sql(), w.args...)
+		w := &sqldb.Where{}
+		w.And(hasWord("words"), bounds(term)...)
+		found, err := s.countUpTo(ctx, manyFound, "SELECT 1 FROM account_words words"+w.SQL(), w.Args()...)
 		if err != nil {
 			return peopleSearch{}, err
 		}
@@ -147,30 +149,30 @@ func (s *Store) searchFor(ctx context.Context, terms []string) (peopleSearch, er
 }
 
 // inOrder selects, of the next fewAccounts, those that have the terms.
-func (p peopleSearch) inOrder(accounts *where, after string) *where {
-	w := accounts.clone()
-	w.and("email_key <= coalesce((SELECT email_key FROM accounts WHERE email_key > ? ORDER BY email_key LIMIT 1 OFFSET "+
+func (p peopleSearch) inOrder(accounts *sqldb.Where, after string) *sqldb.Where {
+	w := accounts.Clone()
+	w.And("email_key <= coalesce((SELECT email_key FROM accounts WHERE email_key > ? ORDER BY email_key LIMIT 1 OFFSET "+
 		strconv.Itoa(fewAccounts)+"), ?)", after, lastText)
 	for _, term := range p.terms {
-		w.and("EXISTS (SELECT 1 FROM account_words words WHERE words.email_key = accounts.email_key AND "+hasWord("words")+")", bounds(term)...)
+		w.And("EXISTS (SELECT 1 FROM account_words words WHERE words.email_key = accounts.email_key AND "+hasWord("words")+")", bounds(term)...)
 	}
 	return w
 }
 
 // first selects the first of all that have the terms. It begins with the words; only a filter makes it look at accounts.
-func (p peopleSearch) first(accounts *where, after string, n int) *where {
-	w := &where{}
-	w.and(hasWord("words"), bounds(p.terms[0])...)
-	w.and("words.email_key > ?", after)
+func (p peopleSearch) first(accounts *sqldb.Where, after string, n int) *sqldb.Where {
+	w := &sqldb.Where{}
+	w.And(hasWord("words"), bounds(p.terms[0])...)
+	w.And("words.email_key > ?", after)
 	for _, term := range p.terms[1:] {
-		w.and("EXISTS (SELECT 1 FROM account_words others WHERE others.email_key = words.email_key AND "+hasWord("others")+")", bounds(term)...)
+		w.And("EXISTS (SELECT 1 FROM account_words others WHERE others.email_key = words.email_key AND "+hasWord("others")+")", bounds(term)...)
 	}
-	if len(accounts.conditions) > 0 {
-		w.and("EXISTS (SELECT 1 FROM accounts WHERE accounts.email_key = words.email_key AND "+accounts.all()+")", accounts.args...)
+	if accounts.All() != "" {
+		w.And("EXISTS (SELECT 1 FROM accounts WHERE accounts.email_key = words.email_key AND "+accounts.All()+")", accounts.Args()...)
 	}
-	found := &where{}
-	found.and("email_key IN (SELECT DISTINCT words.email_key FROM account_words words WHERE "+w.all()+
-		" ORDER BY words.email_key LIMIT "+strconv.Itoa(n)+")", w.args...)
+	found := &sqldb.Where{}
+	found.And("email_key IN (SELECT DISTINCT words.email_key FROM account_words words WHERE "+w.All()+
+		" ORDER BY words.email_key LIMIT "+strconv.Itoa(n)+")", w.Args()...)
 	return found
 }
 

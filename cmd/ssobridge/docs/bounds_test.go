@@ -22,7 +22,6 @@ const (
 var larger = map[string]int{
 	"store.Store":  140,  // one method is one transaction, and its callers see small interfaces
 	"server/admin": 4400, // what may be done with people and sessions has to move to sso/admin first
-	"store":        4400, // the transactions of store.Store, and their queries
 }
 
 func bound(name string, usual int) int {

@@ -15,7 +15,8 @@ var mayImport = map[string][]string{
 	"sso/address": {},
 	"sso":         {"sso"}, // the tables of addresses, and nothing else there
 	"sso/…":       {"sso"},
-	"store":       {"sso"},
+	"store":       {"sso", "store"},
+	"store/…":     {"sso"},
 	"templates":   {"sso"},
 	"static":      {},
 	"server":      {"sso", "templates", "static", "server"},

@@ -1,4 +1,4 @@
-package store
+package sqldb
 
 import (
 	"cmp"
@@ -7,7 +7,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -270,4 +272,31 @@ func postgresUnavailable(err error) bool {
 func postgresAgain(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01" || e.Code == "23505" || e.Code == "23503")
+}
+
+// Errors.
+
+// closedText is what database/sql says once it was closed; it exports no error for it.
+const closedText = "sql: database is closed"
+
+// translate gives an error of the driver its code. Errors that have one, and refusals, pass unchanged. sql.ErrTxDone is a
+// context that ended just before the commit: database/sql has undone the transaction by then (SECURITY L8).
+func (e *engine) translate(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[sso.Code](err); ok {
+		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrLost) ||
+		errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) || err.Error() == closedText || e.unavailable(err) || e.again(err) {
+		return fmt.Errorf("%s: %w: %w", e.name, err, sso.StoreUnavailable)
+	}
+	return err
+}
+
+func networkError(err error) bool {
+	_, network := errors.AsType[net.Error](err)
+	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, driver.ErrBadConn)
 }

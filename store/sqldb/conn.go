@@ -1,0 +1,167 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// A Conn runs SQL: in a transaction, or by itself. All text that goes to the database passes through its methods, which
+// is where it is made fit for both engines.
+type Conn struct {
+	on interface {
+		ExecContext(context.Context, string, ...any) (sql.Result, error)
+		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	}
+	tx    *sql.Tx              // nil outside a transaction
+	stmts map[string]*sql.Stmt // hot statements; read-only
+	fail  func(error) error
+	seen  func(kind string, began time.Time, err error) // outside a transaction; nil in one, which is seen as a whole
+}
+
+// Exec returns how many rows were changed.
+func (c *Conn) Exec(ctx context.Context, query string, args ...any) (changed int64, err error) {
+	if c.seen != nil {
+		defer func(began time.Time) { c.seen("query", began, err) }(time.Now())
+	}
+	var result sql.Result
+	if stmt := c.stmt(ctx, query); stmt != nil {
+		result, err = stmt.ExecContext(ctx, bind(args)...)
+	} else {
+		result, err = c.on.ExecContext(ctx, query, bind(args)...)
+	}
+	if err != nil {
+		return 0, c.fail(err)
+	}
+	return result.RowsAffected()
+}
+
+// Each calls scan for each row.
+func (c *Conn) Each(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) (err error) {
+	if c.seen != nil {
+		defer func(began time.Time) { c.seen("query", began, err) }(time.Now())
+	}
+	var rows *sql.Rows
+	if stmt := c.stmt(ctx, query); stmt != nil {
+		rows, err = stmt.QueryContext(ctx, bind(args)...)
+	} else {
+		rows, err = c.on.QueryContext(ctx, query, bind(args)...)
+	}
+	if err != nil {
+		return c.fail(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return c.fail(rows.Err())
+}
+
+// One scans the first row into to, and says whether there was one.
+func (c *Conn) One(ctx context.Context, to []any, query string, args ...any) (found bool, err error) {
+	err = c.Each(ctx, func(rows *sql.Rows) error {
+		if found {
+			return nil
+		}
+		found = true
+		return rows.Scan(to...)
+	}, query, args...)
+	return found, err
+}
+
+func (c *Conn) stmt(ctx context.Context, query string) *sql.Stmt {
+	stmt := c.stmts[query]
+	if stmt != nil && c.tx != nil {
+		return c.tx.StmtContext(ctx, stmt)
+	}
+	return stmt
+}
+
+// bind makes arguments fit for both databases: PostgreSQL refuses NUL and invalid UTF-8, which SQLite would keep.
+func bind(args []any) []any {
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case string:
+			args[i] = text(v)
+		case time.Time:
+			args[i] = Micros(v)
+		case bool, int64, int, []byte:
+		default:
+			switch v := reflect.ValueOf(arg); v.Kind() {
+			case reflect.String:
+				args[i] = text(v.String())
+			case reflect.Array: // of bytes, such as a hash
+				b := make([]byte, v.Len())
+				reflect.Copy(reflect.ValueOf(b), v)
+				args[i] = b
+			}
+		}
+	}
+	return args
+}
+
+func text(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+}
+
+// Micros is how times are kept. TIMESTAMP differs between the engines.
+func Micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// Scanners: from the database into a field.
+
+// A Scanner is a function that takes a value of the database.
+type Scanner func(any) error
+
+// Scan calls the function.
+func (f Scanner) Scan(v any) error { return f(v) }
+
+// Time scans what [Micros] makes.
+func Time(t *time.Time) Scanner {
+	return func(v any) error {
+		n, ok := v.(int64)
+		if !ok {
+			return fmt.Errorf("a time is kept as %T", v)
+		}
+		*t = time.Time{}
+		if n != 0 {
+			*t = time.UnixMicro(n).UTC()
+		}
+		return nil
+	}
+}
+
+// Bytes scans bytes of exactly this length, such as a hash.
+func Bytes(into []byte) Scanner {
+	return func(v any) error {
+		b, ok := v.([]byte)
+		if !ok || len(b) != len(into) {
+			return fmt.Errorf("%d bytes are kept as %T of %d", len(into), v, len(b))
+		}
+		copy(into, b)
+		return nil
+	}
+}
+
+// JSON scans text that [encoding/json] reads into a value.
+func JSON(into any) Scanner {
+	return func(v any) error {
+		switch v := v.(type) {
+		case string:
+			return json.Unmarshal([]byte(v), into)
+		case []byte:
+			return json.Unmarshal(v, into)
+		}
+		return fmt.Errorf("JSON is kept as %T", v)
+	}
+}

@@ -1,0 +1,141 @@
+package sqldb
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// A Migration is one step of the tables. Once released it never changes; its checksum holds that.
+type Migration struct {
+	Name string
+	// Then does what SQL cannot; nil for most.
+	Then func(context.Context, *Conn) error
+
+	version  int64
+	sql      string
+	checksum string // of the file, so that both engines have the same
+}
+
+// Migrations returns the steps in a folder, in order: files such as 0001_name.sql, in words of SQLite.
+func Migrations(folder fs.FS) ([]Migration, error) {
+	files, err := fs.Glob(folder, "*.sql")
+	if err != nil {
+		return nil, err
+	}
+	var all []Migration
+	for _, file := range files { // sorted by name
+		b, err := fs.ReadFile(folder, file)
+		if err != nil {
+			return nil, err
+		}
+		number, _, _ := strings.Cut(file, "_")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || version != int64(len(all)+1) {
+			return nil, fmt.Errorf("migration %s is not number %d", file, len(all)+1)
+		}
+		sum := sha256.Sum256(b)
+		all = append(all, Migration{Name: strings.TrimSuffix(file, ".sql"), version: version, sql: string(b), checksum: hex.EncodeToString(sum[:])})
+	}
+	return all, nil
+}
+
+// ErrNewer is what [DB.Migrate] and [DB.Migrated] wrap when this program is older than the tables.
+var ErrNewer = errors.New("the database was migrated by a newer program")
+
+// Migrate brings the tables up to date, in one transaction, and returns the names of the steps it took. Any number of
+// processes may call it at once. It refuses a database that a newer program has migrated, and one whose steps are not these.
+func (db *DB) Migrate(ctx context.Context, steps []Migration, now time.Time) (applied []string, err error) {
+	tx, err := db.engine.write.BeginTx(ctx, db.engine.begin)
+	if err != nil {
+		return nil, db.engine.translate(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing left to undo
+	c := &Conn{on: tx, tx: tx, fail: db.engine.translate}
+	if db.engine.lockSchema != "" {
+		if _, err := c.Exec(ctx, db.engine.lockSchema); err != nil {
+			return nil, err
+		}
+	}
+	done, err := appliedMigrations(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkApplied(done, steps); err != nil {
+		return nil, err
+	}
+	for _, m := range steps[len(done):] {
+		if err := m.run(ctx, c, db.engine.schemaWords); err != nil {
+			return nil, fmt.Errorf("migration %s: %w", m.Name, err)
+		}
+		if _, err := c.Exec(ctx, "INSERT INTO migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)",
+			m.version, m.Name, m.checksum, now); err != nil {
+			return nil, err
+		}
+		applied = append(applied, m.Name)
+	}
+	return applied, db.engine.translate(tx.Commit())
+}
+
+func (m Migration) run(ctx context.Context, c *Conn, words *strings.Replacer) error {
+	text := m.sql
+	if words != nil {
+		text = words.Replace(text)
+	}
+	if _, err := c.Exec(ctx, text); err != nil || m.Then == nil {
+		return err
+	}
+	return m.Then(ctx, c)
+}
+
+func appliedMigrations(ctx context.Context, c *Conn) (done []Migration, err error) {
+	if _, err := c.Exec(ctx, `CREATE TABLE IF NOT EXISTS migrations (
+		version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)`); err != nil {
+		return nil, err
+	}
+	err = c.Each(ctx, func(rows *sql.Rows) error {
+		var m Migration
+		defer func() { done = append(done, m) }()
+		return rows.Scan(&m.version, &m.Name, &m.checksum)
+	}, "SELECT version, name, checksum FROM migrations ORDER BY version")
+	return done, err
+}
+
+func checkApplied(done, steps []Migration) error {
+	if len(done) > len(steps) {
+		return fmt.Errorf("%w (step %s): use that one, or restore a backup", ErrNewer, done[len(done)-1].Name)
+	}
+	for i, m := range done {
+		if m.version != steps[i].version || m.checksum != steps[i].checksum {
+			return errors.New("the database's migration " + m.Name + " is not the one this program knows")
+		}
+	}
+	return nil
+}
+
+// Migrated reports whether all steps were taken, and no others: nil, or an error that says what is missing and wraps
+// [sso.StoreUnavailable].
+func (db *DB) Migrated(ctx context.Context, steps []Migration) error {
+	version, want := int64(0), int64(len(steps))
+	if _, err := db.Read().One(ctx, []any{&version}, "SELECT coalesce(max(version), 0) FROM migrations"); errors.Is(err, sso.StoreUnavailable) {
+		return err
+	} else if err != nil {
+		return fmt.Errorf("the database is not migrated: %w: %w", err, sso.StoreUnavailable)
+	}
+	if version > want {
+		return fmt.Errorf("%w (its tables have version %d, this one knows %d): use that one, or restore a backup: %w", ErrNewer, version, want, sso.StoreUnavailable)
+	}
+	if version != want {
+		return fmt.Errorf("the database has version %d of the tables, this program needs %d: %w", version, want, sso.StoreUnavailable)
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+// Package sqldb runs one SQL text on SQLite and on PostgreSQL.
+//
+// The text has $1 for arguments and words that both engines know; times are kept as microseconds, and text without NUL.
+// [Open] a [DB], [DB.Migrate] it, [DB.Close] it. [DB.Write] runs a transaction, and runs it anew when it loses a race;
+// [DB.Read] is for single queries. What the two engines do differently stands in engine.go and nowhere else.
+//
+// An error that means "cannot be reached, locked, full or read-only" wraps [sso.StoreUnavailable]; the same call may succeed
+// later.
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options of [Open].
+type Options struct {
+	LockWait time.Duration // SQLite: how long to wait for a lock of another process; 0: 5 s
+	// Writes and Reads are the hot queries of [DB.Write] and [DB.ReadHot]: they are prepared once, where the driver does not do
+	// so by itself.
+	Writes, Reads []string
+}
+
+// A DB is an open database. It is safe for use by many goroutines.
+type DB struct {
+	engine     *engine
+	writeStmts *statements
+	readStmts  *statements
+	observe    atomic.Pointer[func(kind string, took time.Duration, err error)]
+}
+
+// Open opens the database that a DATABASE_URL names: "sqlite:path", "sqlite:///absolute/path" or "postgres://…". It
+// creates the SQLite file when there is none, readable by its owner alone, and refuses one that others can read.
+func Open(ctx context.Context, databaseURL string, o Options) (*DB, error) {
+	engine, err := openEngine(databaseURL, o.LockWait)
+	if err != nil {
+		return nil, err
+	}
+	err = engine.translate(engine.write.PingContext(ctx))
+	if err == nil {
+		err = engine.checkDurability(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, engine.close())
+	}
+	db := &DB{engine: engine, writeStmts: &statements{db: engine.write}, readStmts: &statements{db: engine.read}}
+	if engine.prepares {
+		db.writeStmts.queries, db.readStmts.queries = o.Writes, o.Reads
+	}
+	return db, nil
+}
+
+// Close closes the database.
+func (db *DB) Close() error { return db.engine.close() }
+
+// Backup writes a copy of the database to a new file, readable by its owner alone, while it is in use. With PostgreSQL it
+// fails: that has a tool of its own, pg_dump.
+func (db *DB) Backup(ctx context.Context, file string) error {
+	return db.engine.translate(db.engine.backup(ctx, file))
+}
+
+// KeepRow is what follows a SELECT so that the rows that it found stay as they are until the transaction ends.
+func (db *DB) KeepRow() string { return db.engine.keepRow }
+
+// Observe has f told of each operation from now on, for metrics: kind is "transaction" (with its wait for the writer and its
+// retries) or "query" (one outside a transaction). f must be quick, and safe for use by many goroutines.
+func (db *DB) Observe(f func(kind string, took time.Duration, err error)) { db.observe.Store(&f) }
+
+func (db *DB) observed(kind string, began time.Time, err error) {
+	if f := db.observe.Load(); f != nil {
+		(*f)(kind, time.Since(began), err)
+	}
+}
+
+// ErrUndo ends a transaction without keeping it, and without an error.
+var ErrUndo = errors.New("undo")
+
+// ErrLost says that another transaction was quicker; run anew, it will see what the other did.
+var ErrLost = errors.New("another transaction was quicker")
+
+// maxTries bounds how often a transaction that loses races is run.
+const maxTries = 6
+
+// Write runs fn in one transaction, and anew when it loses a race to another; fn must start from nothing each time. All is
+// kept or nothing. Between two statements other transactions may commit (PostgreSQL), so what must not change is locked by
+// an UPDATE first, and all transactions take their locks in one order.
+func (db *DB) Write(ctx context.Context, fn func(*Conn) error) (err error) {
+	defer func(began time.Time) { db.observed("transaction", began, err) }(time.Now())
+	stmts, err := db.writeStmts.get(ctx)
+	if err != nil {
+		return db.engine.translate(err)
+	}
+	for try := 1; ; try++ {
+		err := db.writeOnce(ctx, stmts, fn)
+		if errors.Is(err, ErrUndo) {
+			return nil
+		}
+		if err == nil || try == maxTries || !errors.Is(err, ErrLost) && !db.engine.again(err) {
+			return db.engine.translate(err)
+		}
+	}
+}
+
+func (db *DB) writeOnce(ctx context.Context, stmts map[string]*sql.Stmt, fn func(*Conn) error) error {
+	tx, err := db.engine.write.BeginTx(ctx, db.engine.begin)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing left to undo
+	if err := fn(&Conn{on: tx, tx: tx, stmts: stmts, fail: func(err error) error { return err }}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Read is for single queries: each sees one state of the database.
+func (db *DB) Read() *Conn {
+	return &Conn{on: db.engine.read, fail: db.engine.translate, seen: db.observed}
+}
+
+// ReadHot is Read with the prepared statements of [Options.Reads].
+func (db *DB) ReadHot(ctx context.Context) (*Conn, error) {
+	c := db.Read()
+	var err error
+	c.stmts, err = db.readStmts.get(ctx)
+	return c, db.engine.translate(err)
+}
+
+// statements prepares the hot queries of one pool when they are first needed: not before, since the tables must exist,
+// and not inside a transaction, since that holds the one connection there is.
+type statements struct {
+	db      *sql.DB
+	queries []string // empty: nothing is prepared here
+	mu      sync.Mutex
+	ready   map[string]*sql.Stmt
+}
+
+func (p *statements) get(ctx context.Context) (map[string]*sql.Stmt, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ready != nil || len(p.queries) == 0 {
+		return p.ready, nil
+	}
+	ready := map[string]*sql.Stmt{}
+	for _, query := range p.queries {
+		stmt, err := p.db.PrepareContext(ctx, query)
+		if err != nil {
+			for _, made := range ready {
+				err = errors.Join(err, made.Close())
+			}
+			return nil, err
+		}
+		ready[query] = stmt
+	}
+	p.ready = ready
+	return ready, nil
+}
