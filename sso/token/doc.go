@@ -15,5 +15,6 @@
 //     chooses among the configured keys.
 //   - A key has exactly one algorithm. A token whose header says another is refused before any cryptography.
 //
-// Keys of one's own come from [NewSecrets], [ParseKey] and [NewKeys].
+// Keys that are configured come from [NewSecrets], [ParseKey] with [NewKeys], and [NewFiles]; those that an identity provider
+// publishes from [NewRemote]. [Union] joins them, and [StatusOf] says how they are.
 package token

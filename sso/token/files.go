@@ -34,6 +34,7 @@ type Files struct {
 
 	current atomic.Pointer[Status] // without keys
 	keys    atomic.Pointer[keyList]
+	changes atomic.Uint64
 
 	reading sync.Mutex // whoever has it reads; nobody waits for it
 	read    time.Time
@@ -77,6 +78,12 @@ func (f *Files) Status() Status {
 	return s
 }
 
+// Generation implements what [Generation] asks of a set.
+func (f *Files) Generation() uint64 {
+	f.refresh()
+	return f.changes.Load()
+}
+
 // refresh compares the content, which is small, rather than times and sizes: no way of replacing a file goes unseen, be it
 // written in place, renamed, or reached by another symbolic link (as Kubernetes does it).
 func (f *Files) refresh() {
@@ -113,6 +120,7 @@ func (f *Files) replace(content [][]byte) error {
 	keys = keys.since(*f.keys.Load())
 	f.content = content
 	f.keys.Store(&keys)
+	f.changes.Add(1)
 	f.log.Info("key files have changed", "keys", fmt.Sprint(keys))
 	return nil
 }

@@ -72,13 +72,34 @@ func (u *usage) time() time.Time {
 	return time.Time{}
 }
 
+// Generation changes when the keys of a set do, and costs next to nothing: what was found out with the keys of before, such
+// as that a token is good, is to be found out anew. It also sees to it that the keys are looked at when it is time, although
+// no token is judged.
+func Generation(keys KeySet) (sum uint64) {
+	switch s := keys.(type) {
+	case union:
+		for _, part := range s {
+			sum += Generation(part)
+		}
+	case interface{ Generation() uint64 }:
+		sum = s.Generation()
+	}
+	return sum
+}
+
+// same reports whether two lists have the same keys under the same names.
+func (l keyList) same(other keyList) bool {
+	return slices.EqualFunc(l, other, Key.same)
+}
+
+func (k Key) same(other Key) bool {
+	return k.kid == other.kid && k.alg == other.alg && k.notAfter.Equal(other.notAfter) && k.Fingerprint() == other.Fingerprint()
+}
+
 // since lets keys that were there before keep their usage.
 func (l keyList) since(before keyList) keyList {
 	for i, k := range l {
-		j := slices.IndexFunc(before, func(b Key) bool {
-			return b.kid == k.kid && b.alg == k.alg && b.Fingerprint() == k.Fingerprint()
-		})
-		if j >= 0 {
+		if j := slices.IndexFunc(before, k.same); j >= 0 {
 			l[i].used = before[j].used
 		}
 	}

@@ -1,0 +1,605 @@
+package token_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/token"
+)
+
+// idp publishes keys, and misbehaves as it is told.
+type idp struct {
+	*httptest.Server
+	fetches atomic.Int64
+	mu      sync.Mutex
+	answer  http.HandlerFunc
+}
+
+func newIDP(t *testing.T, keys ...string) *idp {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	p := &idp{}
+	p.publish(keys...)
+	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.fetches.Add(1)
+		p.mu.Lock()
+		answer := p.answer
+		p.mu.Unlock()
+		answer(w, r)
+	}))
+	p.Config.ErrorLog = log.New(io.Discard, "", 0)
+	p.Start()
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *idp) answers(f http.HandlerFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer = f
+}
+
+func (p *idp) says(body string) {
+	p.answers(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
+}
+
+func (p *idp) publish(keys ...string) { p.says(set(keys...)) }
+
+func (p *idp) down() {
+	p.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+}
+
+// remote is the key set of a provider, its clock, and what it logs.
+type remote struct {
+	*token.Remote
+	clock *clock
+	log   *bytes.Buffer
+}
+
+func newRemote(t *testing.T, p *idp) remote {
+	t.Helper()
+	c, out := newClock(), new(bytes.Buffer)
+	r, err := token.NewRemote(p.URL, token.RemoteOptions{Name: "jwks_url", Now: c.now, Log: slog.New(slog.NewTextHandler(out, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return remote{r, c, out}
+}
+
+// find is what the set says of a kid: "" when there is a key.
+func (r remote) find(t *testing.T, kid string) sso.Code {
+	t.Helper()
+	keys, err := r.Keys(t.Context(), kid)
+	if err == nil && len(keys) == 0 {
+		t.Errorf("kid %q: no key, and no error", kid)
+	}
+	return sso.CodeOf(err)
+}
+
+func (r remote) wants(t *testing.T, step, kid string, want sso.Code) {
+	t.Helper()
+	if got := r.find(t, kid); got != want {
+		t.Errorf("%s: kid %q: got %q (%s), want %q", step, kid, got, r.Status().Fault, want)
+	}
+}
+
+func (p *idp) wantFetches(t *testing.T, step string, want int64) {
+	t.Helper()
+	if got := p.fetches.Load(); got != want {
+		t.Errorf("%s: %d fetches, want %d", step, got, want)
+	}
+}
+
+// SECURITY F5, L7: kids that nobody knows cannot be used to flood the identity provider.
+func TestRemoteJunk(t *testing.T) {
+	p := newIDP(t, ed("a", '1'))
+	r := newRemote(t, p)
+	junk := func(step string) {
+		ssotest.AtOnce(8, func(i int) {
+			for j := range 125 {
+				r.wants(t, step, fmt.Sprintf("junk %d %d", i, j), sso.KeyUnknown)
+			}
+		})
+	}
+	junk("at first")
+	p.wantFetches(t, "1,000 junk kids at first", 1)
+	r.clock.add(9 * time.Second)
+	junk("after 9 s")
+	p.wantFetches(t, "1,000 junk kids after 9 s", 1)
+	r.clock.add(time.Second)
+	junk("after 10 s")
+	p.wantFetches(t, "1,000 junk kids after 10 s", 2)
+	for range 1000 { // a bad signature
+		r.wants(t, "known", "a", "")
+		r.wants(t, "no kid", "", "")
+	}
+	p.wantFetches(t, "1,000 times a known kid", 2)
+	p.down()
+	r.clock.add(10 * time.Second)
+	ssotest.AtOnce(8, func(i int) {
+		for j := range 125 {
+			r.wants(t, "down", fmt.Sprintf("junk %d %d", i, j), sso.ProviderUnavailable)
+		}
+	})
+	p.wantFetches(t, "1,000 junk kids while it is down", 3)
+}
+
+// SECURITY F4, F5
+func TestRemoteRotation(t *testing.T) {
+	p := newIDP(t, ed("a", '1'))
+	r := newRemote(t, p)
+	r.wants(t, "at first", "a", "")
+	generation := r.Generation()
+	r.clock.add(time.Second)
+	p.publish(ed("a", '1'), ed("b", '2'))
+	r.wants(t, "rotated just before signing", "b", "")
+	r.wants(t, "the old one goes on", "a", "")
+	p.wantFetches(t, "rotated", 2)
+	if got := r.Generation(); got == generation {
+		t.Errorf("generation: got %d before and after", got)
+	}
+	generation = r.Generation()
+	p.publish(ed("b", '2'))
+	r.wants(t, "removed, and still fresh", "a", "")
+	r.clock.add(5 * time.Minute)
+	r.wants(t, "removed, and the set is old", "a", sso.KeyUnknown)
+	r.wants(t, "the other one", "b", "")
+	p.wantFetches(t, "removed", 3)
+	if got := r.Generation(); got == generation {
+		t.Errorf("generation: got %d before and after", got)
+	}
+	p.publish(ed("b", '3'))
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Errorf("fetch now: %v", err)
+	}
+	p.wantFetches(t, "fetch now", 4)
+	if !strings.Contains(r.log.String(), "a key set has changed") {
+		t.Errorf("the log does not tell of new keys:\n%s", r.log)
+	}
+}
+
+// SECURITY A13, F5: keys are good for a day while their server is away, and then nothing is accepted.
+func TestRemoteDown(t *testing.T) {
+	p := newIDP(t, ed("a", '1'))
+	r := newRemote(t, p)
+	p.down()
+	r.wants(t, "never seen", "a", sso.ProviderUnavailable)
+	r.wants(t, "again", "a", sso.ProviderUnavailable)
+	p.wantFetches(t, "down from the beginning", 1)
+	p.publish(ed("a", '1'))
+	r.clock.add(10 * time.Second)
+	r.wants(t, "up", "a", "")
+	p.down()
+	since := r.clock.now()
+	for r.clock.now().Before(since.Add(24 * time.Hour)) {
+		r.clock.add(30 * time.Minute)
+		r.wants(t, "down for "+r.clock.now().Sub(since).String(), "a", "")
+		r.wants(t, "down, unknown", "b", sso.ProviderUnavailable)
+	}
+	if s := r.Status(); s.Fault != "it answered with status 502" || !s.LastSuccess.Equal(since) || s.FaultSince.IsZero() {
+		t.Errorf("status: %+v", s)
+	}
+	generation := r.Generation()
+	r.clock.add(time.Second)
+	if r.Generation() == generation {
+		t.Error("that the keys are no longer believed is no change")
+	}
+	r.clock.add(10 * time.Second)
+	r.wants(t, "down for more than a day", "a", sso.ProviderUnavailable)
+	r.wants(t, "down for more than a day", "", sso.ProviderUnavailable)
+	p.publish(ed("a", '1'))
+	r.clock.add(10 * time.Second)
+	r.wants(t, "up again", "a", "")
+	if s := r.Status(); s.Fault != "" || !s.FaultSince.IsZero() || !s.LastSuccess.Equal(r.clock.now()) || len(s.Keys) != 1 || s.Keys[0].Origin != p.URL {
+		t.Errorf("status: %+v", s)
+	}
+}
+
+// A server that is away makes nobody wait who has a key, but for the first try.
+func TestRemoteNobodyWaits(t *testing.T) {
+	p := newIDP(t, ed("a", '1'))
+	r := newRemote(t, p)
+	r.wants(t, "at first", "a", "")
+	p.down()
+	r.clock.add(5 * time.Minute)
+	r.wants(t, "old", "a", "")
+	p.wantFetches(t, "old", 2)
+	held := make(chan struct{})
+	p.answers(func(http.ResponseWriter, *http.Request) { <-held })
+	r.clock.add(10 * time.Second)
+	for range 10 {
+		r.wants(t, "while it hangs", "a", "")
+	}
+	p.publish(ed("a", '1'))
+	close(held)
+	r.Fetch(t.Context())
+}
+
+// An answer that is refused leaves the keys of before.
+func TestRemoteAnswers(t *testing.T) {
+	large := make([]string, 101)
+	for i := range large {
+		large[i] = ed(fmt.Sprint(i), byte(i))
+	}
+	private := jwk(rsaMembers(), "kid", "p", "d", "AQAB")
+	secrets := jwk(octMembers(32), "kid", "s")
+	for name, test := range map[string]struct {
+		answer http.HandlerFunc
+		fault  string
+	}{
+		"HTML":               {says("<!DOCTYPE html><title>Sign in</title>"), "HTML"},
+		"empty":              {says(""), "not a JWK"},
+		"no keys":            {says(`{"keys":[]}`), "1 to 100 keys"},
+		"null":               {says(`{"keys":null}`), "1 to 100 keys"},
+		"an error":           {says(`{"error":"x"}`), "needs either kty or keys"},
+		"a name twice":       {says(`{"keys":[],"keys":[` + ed("b", '2') + `]}`), "occurs twice"},
+		"kid twice":          {says(set(ed("b", '2'), ed("b", '3'))), `two keys have the kid "b"`},
+		"a secret":           {says(set(secrets)), "must be replaced"},
+		"a secret among":     {says(set(ed("b", '2'), secrets)), "mixed"},
+		"a private key":      {says(set(ed("b", '2'), private)), "must be replaced"},
+		"a secret as RSA":    {says(set(ed("b", '2'), jwk(rsaMembers(), "k", "AQAB"))), "must be replaced"},
+		"101 keys":           {says(set(large...)), "1 to 100 keys"},
+		"large":              {says(set(ed("b", '2')) + strings.Repeat(" ", 256<<10)), "at most 262144 bytes"},
+		"none is usable":     {says(set(jwk(rsaMembers(), "kid", "b", "use", "enc"))), "no key of the set can be used"},
+		"status 404":         {status(404), "status 404"},
+		"status 304":         {status(304), "status 304"},
+		"a redirect":         {http.RedirectHandler("https://elsewhere.example.com/", http.StatusFound).ServeHTTP, "https://elsewhere.example.com/"},
+		"a gzip bomb":        {bomb, "Content-Encoding"},
+		"closed mid-way":     {closed, "broke off"},
+		"closed at once":     {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
+		"50 MB":              {megabytes(50), "at most 262144 bytes"},
+		"a header of 100 KB": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 100<<10)) }, "headers"},
+	} {
+		p := newIDP(t, ed("a", '1'))
+		r := newRemote(t, p)
+		r.wants(t, name, "a", "")
+		p.answers(test.answer)
+		r.clock.add(10 * time.Second)
+		r.wants(t, name, "b", sso.ProviderUnavailable)
+		r.wants(t, name, "a", "")
+		if got := r.Status(); !strings.Contains(got.Fault, test.fault) || len(got.Keys) != 1 {
+			t.Errorf("%s: got %+v, want the fault %q", name, got, test.fault)
+		}
+		if !strings.Contains(r.log.String(), "level=WARN") {
+			t.Errorf("%s: not in the log:\n%s", name, r.log)
+		}
+	}
+}
+
+func says(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }
+}
+
+func status(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+}
+
+func bomb(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(w)
+	z.Write(bytes.Repeat([]byte(" "), 10<<20))
+	z.Close()
+}
+
+func closed(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "1000")
+	io.WriteString(w, `{"keys":[`)
+}
+
+func megabytes(n int) http.HandlerFunc {
+	block := bytes.Repeat([]byte(" "), 1<<20)
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for range n {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// SECURITY A14: 50 MB are not read.
+func TestRemoteAllocates(t *testing.T) {
+	p := newIDP(t, ed("a", '1'))
+	r := newRemote(t, p)
+	p.answers(megabytes(50))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r.wants(t, "50 MB", "a", sso.ProviderUnavailable)
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 8<<20 {
+		t.Errorf("%d bytes were allocated, server included; want 8 MB at most", got)
+	}
+}
+
+// Keys that cannot be read, or are not for us, are left out; the others are good.
+func TestRemoteLeavesOut(t *testing.T) {
+	padded := rsaMembers()
+	padded["n"] = padded["n"].(string) + "=="
+	p := newIDP(t, ed("a", '1'), `{"kty":"RSA","kid":"b"}`, `{"kty":"XYZ"}`, jwk(rsaMembers(), "kid", "c", "use", "enc"),
+		jwk(padded, "kid", "d"), `{"kty":"RSA","kid":7}`, `{"kty":"RSA","kid":"e","n":"AQAB","e":"AQAB"}`)
+	r := newRemote(t, p)
+	for kid, want := range map[string]sso.Code{"a": "", "b": sso.KeyUnknown, "c": sso.KeyUnknown, "d": "", "e": sso.KeyUnknown} {
+		r.wants(t, "", kid, want)
+	}
+	got := r.Status()
+	if got.Fault != "" || len(got.LeftOut) != 3 || len(got.Keys) != 2 {
+		t.Errorf("got %+v, want two keys, and three left out", got)
+	}
+	if n := strings.Count(r.log.String(), "left out"); n != 1 {
+		t.Errorf("the log tells of it %d times, want once:\n%s", n, r.log)
+	}
+}
+
+// One fetch is for all, and nobody waits longer than their own context lets them.
+func TestRemoteSlow(t *testing.T) {
+	p := newIDP(t)
+	release := make(chan struct{})
+	p.answers(func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		io.WriteString(w, set(ed("a", '1')))
+	})
+	r := newRemote(t, p)
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Keys(impatient, "a"); sso.CodeOf(err) != sso.ProviderUnavailable {
+		t.Errorf("a caller who does not wait: got %v, want %q", err, sso.ProviderUnavailable)
+	}
+	var waiting sync.WaitGroup
+	for range 100 {
+		waiting.Go(func() { r.wants(t, "waiting", "a", "") })
+	}
+	close(release)
+	waiting.Wait()
+	p.wantFetches(t, "101 callers", 1)
+}
+
+// A server that sends a byte now and then is cut off.
+func TestRemoteDrips(t *testing.T) {
+	p := newIDP(t)
+	p.answers(func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			io.WriteString(w, " ")
+			w.(http.Flusher).Flush()
+			time.Sleep(time.Millisecond)
+		}
+	})
+	r, err := token.NewRemote(p.URL, token.RemoteOptions{Now: newClock().now, Log: slog.New(slog.DiscardHandler), Timeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Keys(t.Context(), "a"); sso.CodeOf(err) != sso.ProviderUnavailable || !strings.Contains(err.Error(), "within 50ms") {
+		t.Errorf("got %v, want %q after 50 ms", err, sso.ProviderUnavailable)
+	}
+}
+
+func TestRemoteFreshness(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"":                           5 * time.Minute,
+		"public":                     5 * time.Minute,
+		"max-age=120":                2 * time.Minute,
+		"public, Max-Age=\"120\"":    2 * time.Minute,
+		"max-age=86400":              15 * time.Minute,
+		"max-age=99999999999":        15 * time.Minute,
+		"max-age=0":                  time.Minute,
+		"no-cache":                   time.Minute,
+		"no-store, max-age=600":      time.Minute,
+		"max-age=-1":                 5 * time.Minute,
+		"max-age=x":                  5 * time.Minute,
+		"s-maxage=5, max-age=120, x": 2 * time.Minute,
+	} {
+		p := newIDP(t)
+		p.answers(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", header)
+			io.WriteString(w, set(ed("a", '1')))
+		})
+		r := newRemote(t, p)
+		r.wants(t, header, "a", "")
+		r.clock.add(want - 1)
+		r.wants(t, header, "a", "")
+		p.wantFetches(t, header+": before its time", 1)
+		r.clock.add(1)
+		r.wants(t, header, "a", "")
+		p.wantFetches(t, header+": at its time", 2)
+	}
+}
+
+func TestRemoteETag(t *testing.T) {
+	p := newIDP(t)
+	keys, sent := set(ed("a", '1')), []string{}
+	p.answers(func(w http.ResponseWriter, r *http.Request) {
+		sent = append(sent, r.Header.Get("If-None-Match"))
+		w.Header().Set("ETag", `"1"`) // it never changes, although the keys do
+		if r.Header.Get("If-None-Match") == `"1"` {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		io.WriteString(w, keys)
+	})
+	r := newRemote(t, p)
+	r.wants(t, "at first", "a", "")
+	r.clock.add(5 * time.Minute)
+	r.wants(t, "not modified", "a", "")
+	if s := r.Status(); !s.LastSuccess.Equal(r.clock.now()) || s.Fault != "" {
+		t.Errorf("not modified: %+v", s)
+	}
+	keys = set(ed("b", '2'))
+	r.wants(t, "a new kid is asked for in full", "b", "")
+	if got := fmt.Sprintf("%q", sent); got != `["" "\"1\"" ""]` {
+		t.Errorf("If-None-Match: got %s", got)
+	}
+}
+
+// SECURITY F5, A14: over TLS, and only with a certificate that is trusted.
+func TestRemoteTLS(t *testing.T) {
+	server := httptest.NewUnstartedServer(says(set(ed("a", '1'))))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	pool, err := token.ParseCAs("ca_file", ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := token.ParseCAs("ca_file", []byte("x")); sso.CodeOf(err) != sso.Invalid {
+		t.Errorf("no certificate: got %v, want %q", err, sso.Invalid)
+	}
+	for _, test := range []struct {
+		name, url string
+		cas       *x509.CertPool
+		want      sso.Code
+		fault     string
+	}{
+		{"trusted", server.URL, pool, "", ""},
+		{"of the system", server.URL, nil, sso.ProviderUnavailable, "ca_file"},
+		{"another name", strings.Replace(server.URL, "127.0.0.1", "other.localhost", 1), pool, sso.ProviderUnavailable, ""},
+	} {
+		r, err := token.NewRemote(test.url, token.RemoteOptions{CAs: test.cas, Now: newClock().now, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Keys(t.Context(), "a")
+		if sso.CodeOf(err) != test.want || !strings.Contains(r.Status().Fault, test.fault) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+// SECURITY F5, G5
+func TestRemoteAddresses(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://idp.example.com/jwks":             "",
+		"https://10.0.0.7/jwks":                    "",
+		"http://127.0.0.1:8080/jwks":               "",
+		"http://localhost/jwks":                    "",
+		"http://idp.localhost/jwks":                "",
+		"http://[::1]/jwks":                        "",
+		"http://[::ffff:127.0.0.1]/jwks":           "",
+		"http://idp.example.com/jwks":              "https://",
+		"http://127.0.0.1.example.com/jwks":        "https://",
+		"ftp://idp.example.com/jwks":               "https://",
+		"file:///etc/keys":                         "no address",
+		"idp.example.com/jwks":                     "no address",
+		"":                                         "no address",
+		"https://":                                 "no address",
+		"https://a b/":                             "no address",
+		"https://ann:secret@idp.example.com/":      "password",
+		"https://idp.example.com/jwks#keys":        "#",
+		"https://169.254.169.254/latest/meta-data": "metadata",
+		"https://[fe80::1]/":                       "metadata",
+		"https://[fd00:ec2::254]/":                 "metadata",
+		"https://[::ffff:169.254.169.254]/":        "metadata",
+		"https://[64:ff9b::a9fe:a9fe]/":            "metadata",
+		"https://100.100.100.200/":                 "metadata",
+		"https://0.0.0.0/":                         "metadata",
+	} {
+		_, err := token.NewRemote(address, token.RemoteOptions{Name: "jwks_url"})
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || sso.CodeOf(err) != sso.Invalid || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%q: got %v, want %q", address, err, want)
+		}
+	}
+	if _, err := token.NewRemote("https://169.254.169.254/", token.RemoteOptions{Inner: true}); err != nil {
+		t.Errorf("allowed: %v", err)
+	}
+	for address, want := range map[string]bool{
+		"8.8.8.8": false, "10.1.2.3": false, "192.168.1.1": false, "100.64.0.1": false, "2001:db8::1": false, "fd00::1": false, "64:ff9b::808:808": false,
+		"127.9.9.9": true, "::1": true, "169.254.0.1": true, "fe80::1%eth0": true, "224.0.0.1": true, "::": true, "64:ff9b::7f00:1": true, "168.63.129.16": true,
+	} {
+		if got := token.IsInner(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s: inner %v, want %v", address, got, want)
+		}
+	}
+}
+
+// SECURITY G5: the address that counts is the one that a name has when it is called.
+func TestRemoteNameOfInnerAddress(t *testing.T) {
+	called := make(chan struct{}, 1)
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inner.Close()
+	go func() {
+		if c, err := inner.Accept(); err == nil {
+			called <- struct{}{}
+			c.Close()
+		}
+	}()
+	fakeDNS(t, [4]byte{127, 0, 0, 1})
+	_, port, _ := net.SplitHostPort(inner.Addr().String())
+	for _, allowed := range []bool{false, true} {
+		r, err := token.NewRemote("https://idp.example.com:"+port+"/jwks", token.RemoteOptions{Inner: allowed, Now: newClock().now, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Keys(t.Context(), "a")
+		if sso.CodeOf(err) != sso.ProviderUnavailable || strings.Contains(r.Status().Fault, "address of this machine") == allowed {
+			t.Errorf("allowed %v: got %v", allowed, err)
+		}
+		if got := len(called) == 1; got != allowed {
+			t.Errorf("allowed %v: the inner server was called: %v", allowed, got)
+		}
+	}
+}
+
+// fakeDNS makes every name lead to one address.
+func fakeDNS(t *testing.T, address [4]byte) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		buf := make([]byte, 512)
+		for {
+			n, from, err := conn.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			var m dnsmessage.Message
+			if m.Unpack(buf[:n]) != nil {
+				continue
+			}
+			m.Response, m.Additionals = true, nil
+			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
+				m.Answers = []dnsmessage.Resource{{
+					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
+					Body:   &dnsmessage.AResource{A: address},
+				}}
+			}
+			if answer, err := m.Pack(); err == nil {
+				conn.WriteTo(answer, from)
+			}
+		}
+	}()
+	before := net.DefaultResolver
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
+	}}
+	t.Cleanup(func() {
+		net.DefaultResolver = before
+		conn.Close()
+	})
+}
