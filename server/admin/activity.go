@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -21,11 +22,11 @@ type activityArea struct {
 	Options
 }
 
-func (a activityArea) operations() []operation {
-	return []operation{
-		op("GET", "/activity", "listActivity", "The audit trail, newest first", a.activity),
-		op("GET", "/activity/days", "countActivity", "Sign-ins and refusals of each day", a.days),
-		op("GET", "/activity/export", "exportActivity", "The audit trail as a file, newest first", a.export),
+func (a activityArea) operations() []openapi.Operation[*call] {
+	return []openapi.Operation[*call]{
+		openapi.Op("GET", "/activity", "listActivity", "The audit trail, newest first", a.activity),
+		openapi.Op("GET", "/activity/days", "countActivity", "Sign-ins and refusals of each day", a.days),
+		openapi.Op("GET", "/activity/export", "exportActivity", "The audit trail as a file, newest first", a.export),
 	}
 }
 

@@ -147,6 +147,6 @@ func (a activityArea) activityFile(format string) func(*call) error {
 		if err != nil {
 			return err
 		}
-		return c.answer(d)
+		return d.Answer(c)
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -109,12 +110,20 @@ func (a *Admin) Mount(e *echo.Echo) {
 		e.Match(methods(p.method), pagesPrefix+p.path, a.handler(p.run))
 	}
 	for _, o := range a.operations() {
-		e.Match(methods(o.method), apiPrefix+echoPath(o.path), a.handler(o.run))
+		e.Match(methods(o.Method), apiPrefix+o.EchoPath(), a.handler(o.Run))
 	}
-	document := sync.OnceValue(a.openAPI) // few bridges are ever asked for it
+	document := sync.OnceValue(a.document) // few bridges are ever asked for it
 	e.Match(methods(http.MethodGet), OpenAPIPath, func(c echo.Context) error {
 		return c.JSONBlob(http.StatusOK, document())
 	})
+}
+
+// document describes the API.
+func (a *Admin) document() []byte {
+	return openapi.Document(openapi.API{
+		Title: "ssobridge", Base: a.path(""), Prefix: apiPrefix, Cookie: "__Host-ssobridge",
+		Description: "What administrators see and change. Send the session of an administrator as cookie, or as Authorization: Bearer.",
+	}, a.operations())
 }
 
 // methods are those under which something is found: HEAD answers as GET does (RFC 9110 §9.3.2).
@@ -148,7 +157,7 @@ func (a *Admin) pages() []page {
 }
 
 // operations lists every operation of the API.
-func (a *Admin) operations() []operation {
+func (a *Admin) operations() []openapi.Operation[*call] {
 	return slices.Concat(
 		a.overviewOperations(),
 		settingArea{a.Options}.operations(),

@@ -8,14 +8,12 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
 )
-
-// maxBody bounds what may be sent: the longest is a mapping of thousands of groups.
-const maxBody = 1 << 20
 
 // A call is one request of an administrator.
 type call struct {
@@ -42,6 +40,9 @@ func (c *call) actor() admin.Actor {
 	}
 }
 
+// Applied makes this replica act on what was just changed, before it is answered.
+func (c *call) Applied() { c.a.Host.Applied(c.Request()) }
+
 // form reads a posted form.
 func (c *call) form() (url.Values, error) {
 	raw, err := c.body()
@@ -56,7 +57,7 @@ func (c *call) form() (url.Values, error) {
 }
 
 func (c *call) body() ([]byte, error) {
-	return web.ReadBody(c.Request(), maxBody)
+	return web.ReadBody(c.Request(), openapi.MaxBody)
 }
 
 // render answers with a page.
@@ -67,7 +68,7 @@ func (c *call) render(status int, page templates.Page) error {
 // done answers a form that did what it should: the browser goes to a page of ours (path with its query, below /admin),
 // which says so. notice is one of the texts of [notices].
 func (c *call) done(path, notice string) error {
-	c.a.Host.Applied(c.Request())
+	c.Applied()
 	separator := "?"
 	if strings.Contains(path, "?") {
 		separator = "&"

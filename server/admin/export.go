@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -28,34 +29,34 @@ type exportQuery struct {
 	Until     time.Time `query:"until" doc:"exclusive"`
 }
 
-func (a activityArea) export(c *call, in exportQuery) (download, error) {
+func (a activityArea) export(c *call, in exportQuery) (openapi.File, error) {
 	return a.exportAs(c, in.Format, activityFilter{in.Person, in.Kind, in.Code, in.Reference, in.Since, in.Until})
 }
 
 // exportAs writes events page by page, so that a million of them need no memory. What can be refused is refused before the
 // first byte.
-func (a activityArea) exportAs(c *call, format string, f activityFilter) (download, error) {
+func (a activityArea) exportAs(c *call, format string, f activityFilter) (openapi.File, error) {
 	ctx := c.Request().Context()
 	q, err := a.eventQuery(ctx, f)
 	if err != nil {
-		return download{}, err
+		return openapi.File{}, err
 	}
 	q.Limit = sso.MaxLimit
 	first, next, err := a.Store.Events(ctx, q)
 	if err != nil {
-		return download{}, err
+		return openapi.File{}, err
 	}
-	d := download{kind: "application/jsonl", name: "activity.jsonl"}
+	d := openapi.File{Kind: "application/jsonl", Name: "activity.jsonl"}
 	var write func(io.Writer, []sso.Event) error = writeLines
 	switch format {
 	case formatCSV:
-		d.kind, d.name = "text/csv; charset=utf-8", "activity.csv"
+		d.Kind, d.Name = "text/csv; charset=utf-8", "activity.csv"
 		write = writeCSV
 	case formatLines, "":
 	default:
 		return d, invalid("format", "is neither csv nor jsonl")
 	}
-	d.write = func(w io.Writer) error {
+	d.Write = func(w io.Writer) error {
 		if format == formatCSV {
 			if err := csvRows(w, [][]string{csvHead}); err != nil {
 				return err

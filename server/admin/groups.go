@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
@@ -50,15 +51,15 @@ func (a groupArea) pages() []page {
 	}
 }
 
-func (a groupArea) operations() []operation {
-	return []operation{
-		op("GET", "/groups", "listGroups", "Groups by name", a.groups),
-		op("POST", "/groups", "createGroup", "Make a group", a.createGroup),
-		op("GET", "/groups/{id}", "getGroup", "One group; its members are /people?group=", a.group),
-		op("PATCH", "/groups/{id}", "renameGroup", "Give a group another name", a.renameGroup),
-		op("DELETE", "/groups/{id}", "deleteGroup", "Delete a group and its memberships", a.deleteGroup),
-		op("GET", "/deleted-groups", "listDeletedGroups", "Groups that can be brought back, for a week", a.deletedGroups),
-		op("POST", "/deleted-groups/{undo}/restore", "restoreGroup", "Bring a deleted group back, with its id and its members", a.restoreGroup),
+func (a groupArea) operations() []openapi.Operation[*call] {
+	return []openapi.Operation[*call]{
+		openapi.Op("GET", "/groups", "listGroups", "Groups by name", a.groups),
+		openapi.Op("POST", "/groups", "createGroup", "Make a group", a.createGroup),
+		openapi.Op("GET", "/groups/{id}", "getGroup", "One group; its members are /people?group=", a.group),
+		openapi.Op("PATCH", "/groups/{id}", "renameGroup", "Give a group another name", a.renameGroup),
+		openapi.Op("DELETE", "/groups/{id}", "deleteGroup", "Delete a group and its memberships", a.deleteGroup),
+		openapi.Op("GET", "/deleted-groups", "listDeletedGroups", "Groups that can be brought back, for a week", a.deletedGroups),
+		openapi.Op("POST", "/deleted-groups/{undo}/restore", "restoreGroup", "Bring a deleted group back, with its id and its members", a.restoreGroup),
 	}
 }
 
@@ -144,8 +145,8 @@ type renamedGroup struct {
 	Name string `json:"name"`
 }
 
-func (a groupArea) renameGroup(c *call, in renamedGroup) (nothing, error) {
-	return nothing{}, a.domain().Rename(c.Request().Context(), c.actor(), in.ID, in.Name)
+func (a groupArea) renameGroup(c *call, in renamedGroup) (openapi.Nothing, error) {
+	return openapi.Nothing{}, a.domain().Rename(c.Request().Context(), c.actor(), in.ID, in.Name)
 }
 
 type deletedGroup struct {
@@ -153,9 +154,9 @@ type deletedGroup struct {
 	Members *int  `query:"members" doc:"how many people are in the group, as you know; needed when anybody is, and refused when it is not so"`
 }
 
-func (a groupArea) deleteGroup(c *call, in deletedGroup) (nothing, error) {
+func (a groupArea) deleteGroup(c *call, in deletedGroup) (openapi.Nothing, error) {
 	_, err := a.domain().Delete(c.Request().Context(), c.actor(), in.ID, in.Members)
-	return nothing{}, err
+	return openapi.Nothing{}, err
 }
 
 type deletedGroupList struct {
@@ -171,7 +172,7 @@ type goneGroup struct {
 	By      string    `json:"by"`
 }
 
-func (a groupArea) deletedGroups(c *call, _ nothing) (deletedGroupList, error) {
+func (a groupArea) deletedGroups(c *call, _ openapi.Nothing) (deletedGroupList, error) {
 	undos, err := a.domain().Deleted(c.Request().Context())
 	list := deletedGroupList{Groups: []goneGroup{}}
 	for _, u := range undos {
@@ -206,7 +207,7 @@ func (a groupArea) renderGroups(c *call, status int, p templates.AdminGroups) er
 		return err
 	}
 	p.AdminLayout, p.Total, p.Pager = c.layout(templates.AdminSectionGroups), list.Total, pager(c.a.path("/admin/groups"), filter("search", p.Search), c.QueryParam("after"), list.Next)
-	deleted, err := a.deletedGroups(c, nothing{})
+	deleted, err := a.deletedGroups(c, openapi.Nothing{})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
@@ -38,12 +39,12 @@ func (a keyArea) pages() []page {
 	}
 }
 
-func (a keyArea) operations() []operation {
-	return []operation{
-		op("GET", "/signing-key", "getSigningKey", "How many shared secrets are accepted; never the secrets", a.signingKey),
-		op("POST", "/signing-key", "addSigningKey", "Put a new shared secret in front; the ones before go on working", a.addKey),
-		op("POST", "/signing-key/retire", "retireSigningKeys", "Accept the current shared secret only", a.retireKeys),
-		op("DELETE", "/signing-key/{key}", "removeSigningKey", "Accept one of the shared secrets no more", a.removeKey),
+func (a keyArea) operations() []openapi.Operation[*call] {
+	return []openapi.Operation[*call]{
+		openapi.Op("GET", "/signing-key", "getSigningKey", "How many shared secrets are accepted; never the secrets", a.signingKey),
+		openapi.Op("POST", "/signing-key", "addSigningKey", "Put a new shared secret in front; the ones before go on working", a.addKey),
+		openapi.Op("POST", "/signing-key/retire", "retireSigningKeys", "Accept the current shared secret only", a.retireKeys),
+		openapi.Op("DELETE", "/signing-key/{key}", "removeSigningKey", "Accept one of the shared secrets no more", a.removeKey),
 	}
 }
 
@@ -63,7 +64,7 @@ type oneKey struct {
 	MadeBy   string     `json:"made_by"`
 }
 
-func (a keyArea) signingKey(c *call, _ nothing) (signingKey, error) {
+func (a keyArea) signingKey(c *call, _ openapi.Nothing) (signingKey, error) {
 	ctx := c.Request().Context()
 	cfg, version, err := a.Settings.Current(ctx)
 	if err != nil {
@@ -133,7 +134,7 @@ func (a keyArea) keyPage(c *call) error {
 }
 
 func (a keyArea) keyTemplate(c *call) (templates.AdminKey, error) {
-	k, err := a.signingKey(c, nothing{})
+	k, err := a.signingKey(c, openapi.Nothing{})
 	if err != nil {
 		return templates.AdminKey{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -34,12 +35,12 @@ func mappingOf(cfg *setting.Config) admin.GroupMapping {
 	return admin.NewGroupMapping(cfg.JWTGroupSync, cfg.JWTGroupMappings)
 }
 
-func (m mappingArea) operations() []operation {
-	return []operation{
-		op("GET", "/mapping", "getMapping", "How groups are set at each sign-in", m.get),
-		op("PUT", "/mapping", "setMapping", "Set how groups are set at each sign-in", m.set),
-		op("POST", "/mapping/preview", "previewMapping", "What an edit would do, at once and at the next sign-ins; changes nothing", m.preview),
-		op("POST", "/mapping/undo", "undoMapping", "Take the last edit back, with the groups that it cleared", m.undo),
+func (m mappingArea) operations() []openapi.Operation[*call] {
+	return []openapi.Operation[*call]{
+		openapi.Op("GET", "/mapping", "getMapping", "How groups are set at each sign-in", m.get),
+		openapi.Op("PUT", "/mapping", "setMapping", "Set how groups are set at each sign-in", m.set),
+		openapi.Op("POST", "/mapping/preview", "previewMapping", "What an edit would do, at once and at the next sign-ins; changes nothing", m.preview),
+		openapi.Op("POST", "/mapping/undo", "undoMapping", "Take the last edit back, with the groups that it cleared", m.undo),
 	}
 }
 
@@ -87,7 +88,7 @@ type clearedGroup struct {
 	Deleted bool   `json:"deleted"`
 }
 
-func (m mappingArea) get(c *call, _ nothing) (mappingState, error) {
+func (m mappingArea) get(c *call, _ openapi.Nothing) (mappingState, error) {
 	ctx := c.Request().Context()
 	cfg, version, err := m.Settings.Current(ctx)
 	if err != nil {
@@ -197,6 +198,6 @@ type undoneEdit struct {
 	ID string `json:"id" doc:"of the edit that GET /mapping names as the last"`
 }
 
-func (m mappingArea) undo(c *call, in undoneEdit) (nothing, error) {
-	return nothing{}, m.domain().TakeBack(c.Request().Context(), c.actor(), in.ID)
+func (m mappingArea) undo(c *call, in undoneEdit) (openapi.Nothing, error) {
+	return openapi.Nothing{}, m.domain().TakeBack(c.Request().Context(), c.actor(), in.ID)
 }

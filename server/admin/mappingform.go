@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -44,10 +45,10 @@ func (m mappingArea) export(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(download{"application/json", "group-mappings.json", func(w io.Writer) error {
+	return openapi.File{Kind: "application/json", Name: "group-mappings.json", Write: func(w io.Writer) error {
 		_, err := w.Write([]byte(mappingJSON(cfg.JWTGroupMappings) + "\n"))
 		return err
-	}})
+	}}.Answer(c)
 }
 
 // undoForm takes the last edit back.

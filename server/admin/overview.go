@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -16,9 +17,9 @@ func (a *Admin) overviewPages() []page {
 	return []page{{http.MethodGet, "", a.overviewPage}}
 }
 
-func (a *Admin) overviewOperations() []operation {
-	return []operation{
-		op("GET", "/overview", "getOverview", "How the bridge is doing", a.overview),
+func (a *Admin) overviewOperations() []openapi.Operation[*call] {
+	return []openapi.Operation[*call]{
+		openapi.Op("GET", "/overview", "getOverview", "How the bridge is doing", a.overview),
 	}
 }
 
@@ -32,7 +33,7 @@ type overview struct {
 	Warnings       []string `json:"warnings" doc:"what works, but hardly as it was meant"`
 }
 
-func (a *Admin) overview(c *call, _ nothing) (overview, error) {
+func (a *Admin) overview(c *call, _ openapi.Nothing) (overview, error) {
 	sizes, err := a.Store.MemberCounts(c.Request().Context(), []int64{sso.AllUsers, sso.Administrators})
 	if err != nil {
 		return overview{}, err
@@ -46,7 +47,7 @@ func (a *Admin) overview(c *call, _ nothing) (overview, error) {
 }
 
 func (a *Admin) overviewPage(c *call) error {
-	o, err := a.overview(c, nothing{})
+	o, err := a.overview(c, openapi.Nothing{})
 	if err != nil {
 		return err
 	}

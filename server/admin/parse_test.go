@@ -67,14 +67,3 @@ func FuzzReadGroups(f *testing.F) {
 		}
 	})
 }
-
-func FuzzReadJSON(f *testing.F) {
-	f.Add(`{"version":1,"mode":"manual","mappings":{"a":[3,"Sales"]}}`)
-	f.Add(`{"version":1,"mode":"off","mappings":null} x`)
-	f.Fuzz(func(t *testing.T, text string) {
-		var in mappingChange
-		if err := readJSON([]byte(text), &in); err != nil && sso.CodeOf(err) != sso.Invalid {
-			t.Errorf("%q: got %v, want invalid", text, err)
-		}
-	})
-}

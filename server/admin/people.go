@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -27,15 +28,15 @@ type peopleArea struct {
 	Options
 }
 
-func (a peopleArea) operations() []operation {
-	return []operation{
-		op("GET", "/people", "listPeople", "Accounts in the order of their e-mails", a.people),
-		op("POST", "/people", "createPerson", "Make an account without a password", a.createPerson),
-		op("GET", "/people/{id}", "getPerson", "One account, its attributes and groups, and where each came from", a.person),
-		op("PATCH", "/people/{id}", "changePerson", "Deactivate an account, which ends its sessions, or reactivate it", a.changePerson),
-		op("PATCH", "/people/{id}/attributes", "changeAttributes", "Set and remove attributes; they win over those of sign-ins", a.changeAttributes),
-		op("PUT", "/people/{id}/groups/{group}", "addMember", "Put a person into a group", a.addMember),
-		op("DELETE", "/people/{id}/groups/{group}", "removeMember", "Take a person out of a group", a.removeMember),
+func (a peopleArea) operations() []openapi.Operation[*call] {
+	return []openapi.Operation[*call]{
+		openapi.Op("GET", "/people", "listPeople", "Accounts in the order of their e-mails", a.people),
+		openapi.Op("POST", "/people", "createPerson", "Make an account without a password", a.createPerson),
+		openapi.Op("GET", "/people/{id}", "getPerson", "One account, its attributes and groups, and where each came from", a.person),
+		openapi.Op("PATCH", "/people/{id}", "changePerson", "Deactivate an account, which ends its sessions, or reactivate it", a.changePerson),
+		openapi.Op("PATCH", "/people/{id}/attributes", "changeAttributes", "Set and remove attributes; they win over those of sign-ins", a.changeAttributes),
+		openapi.Op("PUT", "/people/{id}/groups/{group}", "addMember", "Put a person into a group", a.addMember),
+		openapi.Op("DELETE", "/people/{id}/groups/{group}", "removeMember", "Take a person out of a group", a.removeMember),
 	}
 }
 
@@ -205,16 +206,16 @@ type activeChange struct {
 	Active bool  `json:"active"`
 }
 
-func (a peopleArea) changePerson(c *call, in activeChange) (nothing, error) {
+func (a peopleArea) changePerson(c *call, in activeChange) (openapi.Nothing, error) {
 	what, detail := deactivate, "deactivated"
 	if in.Active {
 		what, detail = reactivate, "reactivated"
 	}
 	e, err := c.event(what, "%s", detail)
 	if err != nil {
-		return nothing{}, err
+		return openapi.Nothing{}, err
 	}
-	return nothing{}, lastAdministrator(a.Store.SetActive(c.Request().Context(), in.ID, in.Active, e))
+	return openapi.Nothing{}, lastAdministrator(a.Store.SetActive(c.Request().Context(), in.ID, in.Active, e))
 }
 
 // lastAdministrator puts the one reason for which the store refuses to take an administrator away into words.
@@ -231,11 +232,11 @@ type attributeChanges struct {
 	Was map[string]string  `json:"was,omitempty" doc:"what administrators had set for these names when you looked, without those that had nothing; if that has changed meanwhile, the request is refused"`
 }
 
-func (a peopleArea) changeAttributes(c *call, in attributeChanges) (nothing, error) {
+func (a peopleArea) changeAttributes(c *call, in attributeChanges) (openapi.Nothing, error) {
 	ctx := c.Request().Context()
 	account, err := a.Store.Account(ctx, in.ID)
 	if err != nil {
-		return nothing{}, err
+		return openapi.Nothing{}, err
 	}
 	var changes []string
 	for _, name := range slices.Sorted(maps.Keys(in.Set)) {
@@ -243,13 +244,13 @@ func (a peopleArea) changeAttributes(c *call, in attributeChanges) (nothing, err
 	}
 	e, err := c.event(changeAttribute, "%s", strings.Join(changes, "; "))
 	if err != nil {
-		return nothing{}, err
+		return openapi.Nothing{}, err
 	}
 	err = a.Store.ChangeOwnAttributes(ctx, in.ID, in.Set, in.Was, e)
 	if sso.CodeOf(err) == sso.Invalid {
 		err = atField("set", err)
 	}
-	return nothing{}, err
+	return openapi.Nothing{}, err
 }
 
 func valueOrNone(set map[string]string, name string) string {
@@ -271,29 +272,29 @@ type member struct {
 	Group int64 `path:"group"`
 }
 
-func (a peopleArea) addMember(c *call, in member) (nothing, error) {
+func (a peopleArea) addMember(c *call, in member) (openapi.Nothing, error) {
 	return a.changeMember(c, in, addMember, "put into", func(ctx context.Context, e sso.Event) error {
 		return a.Store.AddMember(ctx, in.ID, in.Group, sso.MemberByAdmin, e)
 	})
 }
 
-func (a peopleArea) removeMember(c *call, in member) (nothing, error) {
+func (a peopleArea) removeMember(c *call, in member) (openapi.Nothing, error) {
 	return a.changeMember(c, in, removeMember, "taken out of", func(ctx context.Context, e sso.Event) error {
 		return lastAdministrator(a.Store.RemoveMember(ctx, in.ID, in.Group, e))
 	})
 }
 
-func (a peopleArea) changeMember(c *call, in member, what action, done string, change func(context.Context, sso.Event) error) (nothing, error) {
+func (a peopleArea) changeMember(c *call, in member, what action, done string, change func(context.Context, sso.Event) error) (openapi.Nothing, error) {
 	ctx := c.Request().Context()
 	group, err := a.Store.Group(ctx, in.Group)
 	if err != nil {
-		return nothing{}, err
+		return openapi.Nothing{}, err
 	}
 	e, err := c.event(what, "%s %s", done, group.Name)
 	if err != nil {
-		return nothing{}, err
+		return openapi.Nothing{}, err
 	}
-	return nothing{}, change(ctx, e)
+	return openapi.Nothing{}, change(ctx, e)
 }
 
 // accountOf finds a person by what was typed: an e-mail. The refusal is about the field.

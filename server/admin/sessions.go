@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -31,11 +32,11 @@ func (a sessionArea) pages() []page {
 	}
 }
 
-func (a sessionArea) operations() []operation {
-	return []operation{
-		op("GET", "/sessions", "listSessions", "Running sessions, newest first", a.sessions),
-		op("DELETE", "/sessions/{ref}", "endSession", "Sign one session out, at once and on every replica", a.endSession),
-		op("DELETE", "/people/{id}/sessions", "endSessions", "Sign a person out everywhere", a.endSessions),
+func (a sessionArea) operations() []openapi.Operation[*call] {
+	return []openapi.Operation[*call]{
+		openapi.Op("GET", "/sessions", "listSessions", "Running sessions, newest first", a.sessions),
+		openapi.Op("DELETE", "/sessions/{ref}", "endSession", "Sign one session out, at once and on every replica", a.endSession),
+		openapi.Op("DELETE", "/people/{id}/sessions", "endSessions", "Sign a person out everywhere", a.endSessions),
 	}
 }
 
@@ -101,16 +102,16 @@ type sessionRef struct {
 	Ref string `path:"ref"`
 }
 
-func (a sessionArea) endSession(c *call, in sessionRef) (nothing, error) {
+func (a sessionArea) endSession(c *call, in sessionRef) (openapi.Nothing, error) {
 	ctx := c.Request().Context()
 	over := fmt.Errorf("this session is over already: %w", sso.NotFound)
 	hash, ok := templates.ParseSessionRef(in.Ref)
 	if !ok {
-		return nothing{}, over
+		return openapi.Nothing{}, over
 	}
 	e, err := c.event(endSession, "signed out by an administrator")
 	if err != nil {
-		return nothing{}, err
+		return openapi.Nothing{}, err
 	}
 	if p, err := a.Store.Principal(ctx, hash); err == nil { // without it the event still has the account
 		e.Email = p.Account.Email
@@ -119,7 +120,7 @@ func (a sessionArea) endSession(c *call, in sessionRef) (nothing, error) {
 	if err == nil && !ended {
 		err = over
 	}
-	return nothing{}, err
+	return openapi.Nothing{}, err
 }
 
 type endedSessions struct {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
@@ -35,10 +36,10 @@ func (a settingArea) pages() []page {
 	}
 }
 
-func (a settingArea) operations() []operation {
-	return []operation{
-		op("GET", "/settings", "getSettings", "Every setting, with its source; secrets are masked", a.settings),
-		op("PATCH", "/settings", "changeSettings", "Save settings; they are in force when the answer comes", a.changeSettings),
+func (a settingArea) operations() []openapi.Operation[*call] {
+	return []openapi.Operation[*call]{
+		openapi.Op("GET", "/settings", "getSettings", "Every setting, with its source; secrets are masked", a.settings),
+		openapi.Op("PATCH", "/settings", "changeSettings", "Save settings; they are in force when the answer comes", a.changeSettings),
 	}
 }
 
@@ -61,7 +62,7 @@ type settingEntry struct {
 	Secret     bool   `json:"secret"`
 }
 
-func (a settingArea) settings(c *call, _ nothing) (settingsList, error) {
+func (a settingArea) settings(c *call, _ openapi.Nothing) (settingsList, error) {
 	cfg, version, err := a.Settings.Current(c.Request().Context())
 	if err != nil {
 		return settingsList{}, err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -36,9 +37,9 @@ func (a tryArea) pages() []page {
 	}
 }
 
-func (a tryArea) operations() []operation {
-	return []operation{
-		op("POST", "/explain", "explainToken", "What a sign-in with a token would meet; changes nothing", a.explain),
+func (a tryArea) operations() []openapi.Operation[*call] {
+	return []openapi.Operation[*call]{
+		openapi.Op("POST", "/explain", "explainToken", "What a sign-in with a token would meet; changes nothing", a.explain),
 	}
 }
 

@@ -1,4 +1,4 @@
-package admin
+package openapi
 
 import (
 	"cmp"
@@ -16,36 +16,45 @@ import (
 // object is a JSON object that is being written.
 type object = map[string]any
 
-// openAPI describes the API (OpenAPI 3.1.0). It is made once, of [Admin.operations].
-func (a *Admin) openAPI() []byte {
+// An API is what a document says of all operations together.
+type API struct {
+	Title       string
+	Description string
+	Base        string // where the paths begin, such as /_sso
+	Prefix      string // of each path, such as /api/v1
+	Cookie      string // the name of the one that signs in
+}
+
+// Document describes operations (OpenAPI 3.1.0).
+func Document[C Call](api API, operations []Operation[C]) []byte {
 	d := &describer{schemas: object{}}
 	d.schemas["Problem"] = d.problem()
 	paths := object{}
-	for _, o := range a.operations() {
-		path := apiPrefix + o.path
+	for _, o := range operations {
+		path := api.Prefix + o.Path
 		item, ok := paths[path].(object)
 		if !ok {
 			item = object{}
 			paths[path] = item
 		}
-		item[strings.ToLower(o.method)] = d.operation(o)
+		item[strings.ToLower(o.Method)] = d.operation(o.id, o.summary, strings.Split(o.Path, "/")[1], o.in, o.out)
 	}
 	document, err := json.MarshalIndent(object{
 		"openapi": "3.1.0",
 		"info": object{
-			"title":       "ssobridge",
+			"title":       api.Title,
 			"version":     "1",
-			"description": "What administrators see and change. Send the session of an administrator as cookie, or as Authorization: Bearer.",
+			"description": api.Description,
 			"license":     object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 		},
-		"servers":  []any{object{"url": cmp.Or(a.path(""), "/")}},
+		"servers":  []any{object{"url": cmp.Or(api.Base, "/")}},
 		"security": []any{object{"bearer": []any{}}, object{"cookie": []any{}}},
 		"paths":    paths,
 		"components": object{
 			"schemas": d.schemas,
 			"securitySchemes": object{
 				"bearer": object{"type": "http", "scheme": "bearer"},
-				"cookie": object{"type": "apiKey", "in": "cookie", "name": "__Host-ssobridge"},
+				"cookie": object{"type": "apiKey", "in": "cookie", "name": api.Cookie},
 			},
 		},
 	}, "", " ")
@@ -60,18 +69,18 @@ type describer struct {
 	schemas object
 }
 
-func (d *describer) operation(o operation) object {
+func (d *describer) operation(id, summary, tag string, in, out reflect.Type) object {
 	op := object{
-		"operationId": o.id,
-		"summary":     o.summary,
-		"tags":        []string{strings.Split(o.path, "/")[1]},
-		"responses":   d.responses(o.out),
+		"operationId": id,
+		"summary":     summary,
+		"tags":        []string{tag},
+		"responses":   d.responses(out),
 	}
 	var params []any
 	body := object{}
 	var required []string
-	for i := range o.in.NumField() {
-		f := o.in.Field(i)
+	for i := range in.NumField() {
+		f := in.Field(i)
 		if name, place := parameter(f); place != "" {
 			p := object{"name": name, "in": place, "schema": d.field(f), "required": place == "path"}
 			describe(p, f)
@@ -95,9 +104,9 @@ func (d *describer) responses(out reflect.Type) object {
 		"content":     object{"application/problem+json": object{"schema": reference("Problem")}},
 	}}
 	switch out {
-	case reflect.TypeFor[nothing]():
+	case reflect.TypeFor[Nothing]():
 		all["204"] = object{"description": "done"}
-	case reflect.TypeFor[download]():
+	case reflect.TypeFor[File]():
 		all["200"] = object{"description": "a file", "content": object{"*/*": object{"schema": object{"type": "string"}}}}
 	default:
 		all["200"] = object{"description": "done", "content": object{"application/json": object{"schema": d.schema(out)}}}
@@ -194,7 +203,7 @@ func (d *describer) schema(t reflect.Type) object {
 	case reflect.Struct:
 		return d.named(t)
 	}
-	panic(fmt.Sprintf("admin: no schema for %s", t)) // a test makes the document
+	panic(fmt.Sprintf("openapi: no schema for %s", t)) // a test makes the document
 }
 
 func (d *describer) named(t reflect.Type) object {

@@ -1,4 +1,9 @@
-package admin
+// Package openapi makes a JSON API out of functions. One [Operation] says how it is reached, what it takes and gives, and who
+// answers; its description, of [Document], is made of the same value, so the two cannot differ.
+//
+// huma does as much. It was tried: its refusals have another form and repeat the value that was sent, which may be a
+// password, and each operation would need a struct around its body. With our answers it would have been no shorter.
+package openapi
 
 import (
 	"bytes"
@@ -12,42 +17,52 @@ import (
 	"strings"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
-// An operation is one entry of the API: how it is reached, what it takes and gives, and who answers. Its description in
-// /api/openapi.json is made of this value, so the two cannot differ.
-//
-// huma does as much. It was tried: its refusals have another form and repeat the value that was sent, which may be a
-// password, and each operation would need a struct around its body. With our answers it would have been no shorter.
-type operation struct {
-	method  string
-	path    string // below /api/v1, with {name} for parameters
+// MaxBody bounds what may be sent: the longest is a mapping of thousands of groups.
+const MaxBody = 1 << 20
+
+// A Call is a request that is answered.
+type Call interface {
+	echo.Context
+	Applied() // called before the answer to what may have changed something
+}
+
+// An Operation is one entry of an API, for requests of type C.
+type Operation[C Call] struct {
+	Method string
+	Path   string // below the API's prefix, with {name} for parameters
+	Run    func(C) error
+
 	id      string // operationId: a verb and a noun
 	summary string
 	in, out reflect.Type
-	run     func(*call) error
 }
 
-// nothing is what an operation takes or gives that takes or gives nothing.
-type nothing struct{}
+// Nothing is what an operation takes or gives that takes or gives nothing.
+type Nothing struct{}
 
-// A download is an answer that is no JSON. It is written piece by piece.
-type download struct {
-	kind  string // media type
-	name  string // of the file
-	write func(io.Writer) error
+// A File is an answer that is no JSON. It is written piece by piece.
+type File struct {
+	Kind  string // media type
+	Name  string
+	Write func(io.Writer) error
 }
 
-// op declares an operation. In is a struct: fields with the tag path or query are parameters, fields with the tag json
-// are members of the body. Out is what the answer's JSON is made of; nothing is 204, and download is a file. The tag doc
+// Op declares an operation. In is a struct: fields with the tag path or query are parameters, fields with the tag json
+// are members of the body. Out is what the answer's JSON is made of; [Nothing] is 204, and [File] is a file. The tag doc
 // describes a field, enum lists its values (separated by commas), and omitempty makes it optional.
-func op[In, Out any](method, path, id, summary string, run func(*call, In) (Out, error)) operation {
-	return operation{
-		method: method, path: path, id: id, summary: summary, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](),
-		run: func(c *call) error {
+func Op[C Call, In, Out any](method, path, id, summary string, run func(C, In) (Out, error)) Operation[C] {
+	return Operation[C]{
+		Method: method, Path: path, id: id, summary: summary, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](),
+		Run: func(c C) error {
 			var in In
-			if err := c.read(&in); err != nil {
+			if err := read(c, &in); err != nil {
 				return err
 			}
 			out, err := run(c, in)
@@ -55,29 +70,35 @@ func op[In, Out any](method, path, id, summary string, run func(*call, In) (Out,
 				return err
 			}
 			if method != http.MethodGet {
-				c.a.Host.Applied(c.Request())
+				c.Applied()
 			}
-			return c.answer(out)
+			switch v := any(out).(type) {
+			case Nothing:
+				return c.NoContent(http.StatusNoContent)
+			case File:
+				return v.Answer(c)
+			}
+			return c.JSON(http.StatusOK, out)
 		},
 	}
 }
 
-func (c *call) answer(out any) error {
-	switch v := out.(type) {
-	case nothing:
-		return c.NoContent(http.StatusNoContent)
-	case download:
-		h := c.Response().Header()
-		h.Set("Content-Type", v.kind)
-		h.Set("Content-Disposition", `attachment; filename="`+v.name+`"`)
-		c.Response().WriteHeader(http.StatusOK)
-		return v.write(c.Response())
-	}
-	return c.JSON(http.StatusOK, out)
+// EchoPath is the path as echo takes it.
+func (o Operation[C]) EchoPath() string {
+	return strings.ReplaceAll(strings.ReplaceAll(o.Path, "{", ":"), "}", "")
+}
+
+// Answer writes the file.
+func (f File) Answer(c echo.Context) error {
+	h := c.Response().Header()
+	h.Set("Content-Type", f.Kind)
+	h.Set("Content-Disposition", `attachment; filename="`+f.Name+`"`)
+	c.Response().WriteHeader(http.StatusOK)
+	return f.Write(c.Response())
 }
 
 // read fills in from the path, the query and the body.
-func (c *call) read(in any) error {
+func read(c echo.Context, in any) error {
 	v := reflect.ValueOf(in).Elem()
 	hasBody := false
 	for i := range v.NumField() {
@@ -94,13 +115,13 @@ func (c *call) read(in any) error {
 			continue
 		}
 		if err := setParameter(v.Field(i), text); err != nil {
-			return invalid(name, "%s", err)
+			return admin.Invalid(name, "%s", err)
 		}
 	}
 	if !hasBody {
 		return nil
 	}
-	raw, err := c.body()
+	raw, err := web.ReadBody(c.Request(), MaxBody)
 	if err != nil {
 		return err
 	}
@@ -121,11 +142,11 @@ func readJSON(raw []byte, into any) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*Refusal](err); ok {
+	if _, ok := errors.AsType[*admin.Refusal](err); ok {
 		return err
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		return invalid(wrong.Field, "is a JSON %s", wrong.Value)
+		return admin.Invalid(wrong.Field, "is a JSON %s", wrong.Value)
 	}
 	return fmt.Errorf("the body is not the JSON object that is described: %s: %w", strings.TrimPrefix(err.Error(), "json: "), sso.Invalid)
 }
@@ -176,9 +197,4 @@ func setParameter(v reflect.Value, text string) error {
 		return fmt.Errorf("cannot be read into a %s", v.Type())
 	}
 	return nil
-}
-
-// echoPath writes {name} as :name.
-func echoPath(path string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(path, "{", ":"), "}", "")
 }
