@@ -147,7 +147,7 @@ func (s *Server) handleLogout(c echo.Context) error {
 		return err
 	}
 	site.ClearSessionCookie(c.Response(), r)
-	return s.loggedOut(c, site, to)
+	return s.loggedOut(c, site, to, logoutURI(site, p))
 }
 
 // returnPath is where somebody else comes to who signs in after a sign-out; "" is nowhere in particular.
@@ -176,13 +176,24 @@ func (s *Server) endOthers(r *http.Request, site *web.Site, p *sso.Principal, sc
 	return nil
 }
 
-// loggedOut answers a sign-out: a page goes on to JWT_LOGOUT_URI, or says that it is done; a program gets JSON with the
-// member that Metabase's clients look for.
-func (s *Server) loggedOut(c echo.Context, site *web.Site, to string) error {
-	var logoutURI *string
-	if site.Config.JWTLogoutURI != nil {
-		logoutURI = orNull(site.Config.JWTLogoutURI.String())
+// logoutURI is where a browser goes to sign out of the product, too: that of the provider that opened the session, or
+// JWT_LOGOUT_URI. nil: nowhere.
+func logoutURI(site *web.Site, p *sso.Principal) *string {
+	to := site.Config.JWT.LogoutURI
+	if p != nil {
+		if of := site.Bridge.Providers.Named(p.Session.Provider); of != nil {
+			to = of.LogoutURI
+		}
 	}
+	if to == nil {
+		return nil
+	}
+	return orNull(to.String())
+}
+
+// loggedOut answers a sign-out: a page goes on to logoutURI, or says that it is done; a program gets JSON with the member
+// that Metabase's clients look for.
+func (s *Server) loggedOut(c echo.Context, site *web.Site, to string, logoutURI *string) error {
 	switch {
 	case web.FormOf(c.Request()) != web.FormPage:
 		return c.JSON(http.StatusOK, map[string]any{"saml-logout-url": nil, "logout_url": logoutURI})

@@ -7,37 +7,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
-// withAnother gives a bridge a second provider, "other", with a secret and an issuer of its own. The one of the settings
+// otherProvider are the settings of a second provider, "other", with a secret and an issuer of its own. That of the settings JWT_…
 // has no issuer.
-func (b *bridge) withAnother(binding sso.Binding, secret string) {
-	b.t.Helper()
-	keys, _, err := token.NewSecrets([]string{secret}, sso.Standard)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	first := b.sso.Providers[0]
-	verifier := *first.Login.(*token.Verifier)
-	verifier.Provider, verifier.Scope, verifier.Keys, verifier.Issuer = "other", "other", keys, "https://other.example"
-	policy := first.Policy
-	policy.LinkAccounts = true
-	two := *b.sso
-	two.Providers = sso.Providers{first, {
-		Name: "other", Label: "The other", Issuer: verifier.Issuer, Binding: binding, Policy: policy, Login: &verifier,
-		Beginner: sso.Redirect{URI: &url.URL{Scheme: "https", Host: "other.example", Path: "/login"}},
-	}}
-	b.srv.Apply(server.Live{Config: b.cfg, Bridge: &two})
+func otherProvider(secret string, more ...string) []string {
+	return append([]string{"PROVIDERS=other", "PROVIDER_OTHER_LABEL=The other", "PROVIDER_OTHER_IDENTITY_PROVIDER_URI=https://other.example/login",
+		"PROVIDER_OTHER_SHARED_SECRET=" + secret, "PROVIDER_OTHER_ISSUER=https://other.example"}, more...)
 }
 
 // One server, two providers with secrets of their own: each has its buttons, its flows, its tokens and its sessions.
 func TestTwoProviders(t *testing.T) {
 	const otherSecret = "Tq4Wm8Zc1Xv6Bn2Lk9Pj3Hg7Fd5Sa0Ry"
-	b := start(t, "JWT_BINDING=state")
-	b.withAnother(sso.BindingState, otherSecret)
+	b := start(t, otherProvider(otherSecret, "JWT_BINDING=state", "PROVIDER_OTHER_BINDING=state", "PROVIDER_OTHER_LINK_ACCOUNTS=true",
+		"PROVIDER_OTHER_LOGOUT_URI=https://other.example/bye", "JWT_LOGOUT_URI=https://idp.example/bye")...)
 	of := func(secret string, with claims) string {
 		t.Helper()
 		all := claims{"email": "ann@example.com", "exp": b.now().Add(10 * time.Minute).Unix(), "jti": "1"} // each counts from 1
@@ -103,4 +88,38 @@ func TestTwoProviders(t *testing.T) {
 	if !strings.Contains(resp.body, "idp.example") {
 		t.Errorf("a program is told %s", resp.body)
 	}
+}
+
+// SECURITY E1: what a second provider says opens no account of the first one, and the refusal says what to set.
+func TestAccountOfAnotherProvider(t *testing.T) {
+	const otherSecret = "Tq4Wm8Zc1Xv6Bn2Lk9Pj3Hg7Fd5Sa0Ry"
+	b := start(t, otherProvider(otherSecret)...)
+	b.browser().get("/auth/sso?provider=jwt&jwt="+b.token(nil)).want(t, http.StatusFound, "/")
+	tok, err := token.Mint(otherSecret, claims{"email": "ann@example.com", "iss": "https://other.example", "exp": b.now().Add(time.Minute).Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := b.browser()
+	if resp := c.get("/auth/sso?jwt=" + tok); resp.StatusCode != http.StatusForbidden || c.email() != "" {
+		t.Errorf("got %d, signed in as %q", resp.StatusCode, c.email())
+	}
+	if e := b.lastEvent(); e.Code != sso.LinkRefused || e.Provider != "other" || !strings.Contains(e.Detail, "PROVIDER_OTHER_LINK_ACCOUNTS is off") {
+		t.Errorf("got event %+v", e)
+	}
+}
+
+// Whoever signs out goes to the product of the provider that signed them in.
+func TestSignOutOfTwoProviders(t *testing.T) {
+	const otherSecret = "Tq4Wm8Zc1Xv6Bn2Lk9Pj3Hg7Fd5Sa0Ry"
+	b := start(t, otherProvider(otherSecret, "PROVIDER_OTHER_LOGOUT_URI=https://other.example/bye", "JWT_LOGOUT_URI=https://idp.example/bye")...)
+	ann := b.browser()
+	ann.get("/auth/sso?provider=jwt&jwt="+b.token(nil)).want(t, http.StatusFound, "/")
+	tok, err := token.Mint(otherSecret, claims{"email": "bob@example.com", "iss": "https://other.example", "exp": b.now().Add(time.Minute).Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := b.browser()
+	bob.get("/auth/sso?jwt="+tok).want(t, http.StatusFound, "/")
+	ann.send("POST", "/auth/logout", form(), page).want(t, http.StatusSeeOther, "https://idp.example/bye")
+	bob.send("POST", "/auth/logout", form(), page).want(t, http.StatusSeeOther, "https://other.example/bye")
 }

@@ -32,7 +32,7 @@ func (r *run) checkFlow() error {
 		return fmt.Errorf("the login took longer than %v; it began at %s: %w", FlowLifetime,
 			f.Expires.Add(-FlowLifetime).UTC().Format(time.RFC3339), FlowMissing)
 	case p.Binding == BindingPKCE && f.Verifier == "": // SECURITY C6
-		return fmt.Errorf("the login began before JWT_BINDING was pkce: %w", FlowMismatch)
+		return fmt.Errorf("the login began before %sBINDING was pkce: %w", p.Settings, FlowMismatch)
 	}
 	return nil
 }
@@ -54,8 +54,8 @@ func (r *run) checkChallenge() error {
 		return nil
 	}
 	if sent, _ := r.x.Claims.String("code_challenge"); sent == "" {
-		return fmt.Errorf("the token has no code_challenge, and JWT_TOKEN_URI is not set: the identity provider must put "+
-			"the code_challenge that it was sent into the token: %w", FlowMismatch)
+		return fmt.Errorf("the token has no code_challenge, and %sTOKEN_URI is not set: the identity provider must put "+
+			"the code_challenge that it was sent into the token: %w", p.Settings, FlowMismatch)
 	}
 	return nil
 }
@@ -64,11 +64,11 @@ func (r *run) checkChallenge() error {
 func (r *run) noteBinding() {
 	switch p := r.provider; {
 	case p.Binding == BindingOff:
-		r.x.Note("JWT_BINDING is off: the token is accepted from any browser")
+		r.x.Note("%sBINDING is off: the token is accepted from any browser", p.Settings)
 	case r.cb.Flow != nil:
 		r.x.Note("the login began in this browser")
 	case p.Redeemer != nil:
-		r.x.Note("not judged here: the browser must bring a code and the state it was given, and the token comes from JWT_TOKEN_URI")
+		r.x.Note("not judged here: the browser must bring a code and the state it was given, and the token comes from %sTOKEN_URI", p.Settings)
 	case p.Binding == BindingPKCE:
 		r.x.Note("not judged here: only the browser that began the login knows its state, and the code_challenge that the token must have")
 	default:

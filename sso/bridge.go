@@ -205,10 +205,10 @@ func (r *run) checkAnswer() error {
 	case cb.Token != "" && cb.Code != "":
 		return fmt.Errorf("both a token and a code came: %w", RequestMalformed)
 	case cb.Code != "" && !redeems:
-		return fmt.Errorf("a code came, but JWT_BINDING is not pkce or JWT_TOKEN_URI is not set: %w", CodeExchangeFailed)
+		return fmt.Errorf("a code came, but %[1]sBINDING is not pkce or %[1]sTOKEN_URI is not set: %[2]w", r.provider.Settings, CodeExchangeFailed)
 	case cb.Token != "" && redeems && cb.Pasted != PastedToken:
 		// SECURITY C6: a flow begun with a challenge never completes without the verifier.
-		return fmt.Errorf("a token came in the request, but JWT_TOKEN_URI is set: send a code instead: %w", FlowMismatch)
+		return fmt.Errorf("a token came in the request, but %sTOKEN_URI is set: send a code instead: %w", r.provider.Settings, FlowMismatch)
 	}
 	return nil
 }

@@ -18,6 +18,9 @@ type Provider struct {
 	Binding Binding
 	Policy  Policy
 
+	Settings  string   // how the names of its settings begin, such as "JWT_"; for messages
+	LogoutURI *url.URL // where a browser goes after signing out, to sign out there too; nil: nowhere
+
 	Beginner Beginner // sends a browser away to sign in; nil: none begins here
 	Redeemer Redeemer // takes the code of a callback; nil: the token is in the request
 	Login    Verifier // judges the token of a login; nil: none is accepted
@@ -190,7 +193,7 @@ func (ps Providers) Of(cb Callback) (*Provider, error) {
 }
 
 func noProvider() error {
-	return fmt.Errorf("JWT_IDENTITY_PROVIDER_URI or JWT_SHARED_SECRET is not set, or JWT_ENABLED is off: %w", Disabled)
+	return fmt.Errorf("no provider is on: JWT_IDENTITY_PROVIDER_URI or JWT_SHARED_SECRET is not set, or JWT_ENABLED is off: %w", Disabled)
 }
 
 func noSuchProvider(name string) error {

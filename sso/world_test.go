@@ -60,12 +60,12 @@ func provider(t *testing.T, name, issuer, secret string) *sso.Provider {
 		scope = ""
 	}
 	return &sso.Provider{
-		Name: name, Issuer: issuer, Binding: sso.BindingOff,
+		Name: name, Settings: "JWT_", Issuer: issuer, Binding: sso.BindingOff,
 		Policy: sso.Policy{SingleUse: true, Admission: sso.Admission{SiteName: "Example", Settings: "JWT_", Provision: true},
 			GroupSync: sso.GroupSync{SyncGroups: true}},
 		Beginner: sso.Redirect{URI: &url.URL{Scheme: "https", Host: name + ".example", Path: "/login"}, ClientID: "c", RedirectURI: "https://bi.example/auth/sso"},
 		Login: &token.Verifier{
-			Provider: name, Scope: scope, Profile: sso.Standard, Keys: keys, Issuer: issuer,
+			Provider: name, Settings: "JWT_", Scope: scope, Profile: sso.Standard, Keys: keys, Issuer: issuer,
 			Names:  sso.ClaimNames{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"},
 			MaxAge: 3 * time.Minute, MaxLifetime: 10 * time.Minute,
 		},

@@ -393,7 +393,7 @@ func (l *attempt) groupsNote() string {
 	var why string
 	switch {
 	case !policy.SyncGroups:
-		why = "JWT_GROUP_SYNC is off: memberships stay as they are"
+		why = policy.Settings + "GROUP_SYNC is off: memberships stay as they are"
 	case !id.GroupsSent && id.GroupsFault != "": // the doubt says so
 	case !id.GroupsSent:
 		why = "no groups were sent: memberships stay as they are"

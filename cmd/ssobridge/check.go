@@ -76,8 +76,10 @@ func (f *flags) databaseWarnings(ctx context.Context, cfg *setting.Config) (warn
 func freshWarnings(cfg *setting.Config) []string {
 	groups := []sso.Group{{ID: sso.AllUsers, Name: sso.AllUsersName}, {ID: sso.Administrators, Name: sso.AdministratorsName}}
 	near, _ := ssobridge.GroupsToMake(cfg, groups)
-	for i, name := range cfg.JWTGroupMappings.Names() {
-		groups = append(groups, sso.Group{ID: sso.FirstGroup + int64(i), Name: name})
+	for _, p := range cfg.Providers {
+		for _, name := range p.GroupMappings.Names() {
+			groups = append(groups, sso.Group{ID: sso.FirstGroup + int64(len(groups)) - 2, Name: name})
+		}
 	}
 	for _, name := range cfg.AccessRules.GroupNames() {
 		groups = append(groups, sso.Group{Name: name})
@@ -88,7 +90,11 @@ func freshWarnings(cfg *setting.Config) []string {
 // judge finds what only using the settings finds: a secret or a password that can be guessed. Of a setting with a fault it
 // says nothing more.
 func judge(ctx context.Context, cfg *setting.Config, faults []setting.Fault) (more []setting.Fault) {
-	if !concerns(faults, "JWT_ENABLED", "JWT_SHARED_SECRET", "JWT_PROFILE") {
+	var names []string
+	for _, p := range cfg.Providers {
+		names = append(names, p.Setting("ENABLED"), p.Setting("SHARED_SECRET"), p.Setting("PROFILE"), p.Setting("IDENTITY_PROVIDER_URI"))
+	}
+	if !concerns(faults, names...) {
 		if _, err := bridgeWarnings(ctx, cfg); err != nil {
 			if f, ok := ssobridge.FaultOf(cfg, err); ok {
 				more = append(more, f)

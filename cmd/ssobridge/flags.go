@@ -39,6 +39,22 @@ func (f *flags) addSettings() {
 			f.Var(&settingFlag{s.Flag() + "-file", f.settings}, s.Flag()+"-file", "the file that holds "+s.Name)
 		}
 	}
+	for _, name := range f.p.providerFlags {
+		f.Var(&settingFlag{name, f.settings}, name, "")
+	}
+}
+
+// providerFlags are the flags of providers among the arguments, such as provider-dex-issuer, without the dashes. Which providers
+// there are is found out when the settings are resolved, and so is what is wrong with a flag.
+func providerFlags(args []string) (names []string) {
+	for _, arg := range args {
+		name, ok := strings.CutPrefix(arg, "--provider-")
+		name, _, _ = strings.Cut(name, "=")
+		if name = "provider-" + name; ok && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 type settingFlag struct {

@@ -35,7 +35,7 @@ func (o *opened) group(ctx context.Context, which string) (sso.Group, error) {
 
 // groups are the operations on groups.
 func (o *opened) groups() admin.Groups {
-	return admin.Groups{Store: o.store, Mappings: o.cfg.JWTGroupMappings}
+	return admin.Groups{Store: o.store, Mappings: o.cfg.JWT.GroupMappings}
 }
 
 // actor is whoever has this shell.
@@ -167,7 +167,7 @@ func (f *flags) member(done string, change func(context.Context, *opened, sso.Ac
 			return err
 		}
 		fmt.Fprintf(p.stdout, "%s %s %s\n", a.Email, done, g.Name)
-		if o.cfg.JWTGroupSync {
+		if o.cfg.JWT.GroupSync {
 			fmt.Fprintln(p.stderr, "hint: JWT_GROUP_SYNC is on, so the next sign-in may change this again")
 		}
 		return nil

@@ -32,6 +32,7 @@ type program struct {
 	stdout, stderr io.Writer
 	environ        []string
 	now            func() time.Time
+	providerFlags  []string // see the function of that name
 }
 
 // A command is one verb, such as "serve" or "users list".
@@ -88,6 +89,7 @@ func (p *program) dispatch(ctx context.Context, args []string) error {
 	if len(args) > 0 && (args[0] == "--version" || args[0] == "-v") {
 		args = append([]string{"version"}, args[1:]...)
 	}
+	p.providerFlags = providerFlags(args)
 	root := p.tree()
 	root.SetArgs(append([]string{}, args...)) // nil would be those of the process
 	return root.ExecuteContext(ctx)

@@ -42,7 +42,7 @@ func tokensLogin(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		if len(cfg.JWTSharedSecrets) == 0 {
+		if len(cfg.JWT.SharedSecrets) == 0 {
 			return withHint("give this command the settings that the bridge has: the environment of serve, or --config FILE", errors.New("JWT_SHARED_SECRET is not set, so nothing can be signed"))
 		}
 		rules := sso.ReturnRules{Site: cfg.SiteURL, Allowed: cfg.AllowedOrigins}
@@ -56,22 +56,22 @@ func tokensLogin(f *flags) runner {
 			return usageError("--expires 10m", "--expires must be a second or more")
 		}
 		payload := loginClaims(cfg, p.now(), *expires)
-		set := map[string]any{cfg.JWTClaims.Email: person.email}
+		set := map[string]any{cfg.JWT.Claims.Email: person.email}
 		if person.first != "" {
-			set[cfg.JWTClaims.FirstName] = person.first
+			set[cfg.JWT.Claims.FirstName] = person.first
 		}
 		if person.last != "" {
-			set[cfg.JWTClaims.LastName] = person.last
+			set[cfg.JWT.Claims.LastName] = person.last
 		}
 		if groups != nil {
-			set[cfg.JWTClaims.Groups] = []string(groups)
+			set[cfg.JWT.Claims.Groups] = []string(groups)
 		}
 		for name, value := range set {
 			if name != "" {
 				payload[name] = value
 			}
 		}
-		if s := cfg.JWTClaims.Subject; s != "" && payload[s] == nil {
+		if s := cfg.JWT.Claims.Subject; s != "" && payload[s] == nil {
 			payload[s] = person.email
 		}
 		for _, claim := range claims {
@@ -81,7 +81,7 @@ func tokensLogin(f *flags) runner {
 			}
 			payload[name] = value
 		}
-		signed, err := token.Mint(cfg.JWTSharedSecrets[0], payload)
+		signed, err := token.Mint(cfg.JWT.SharedSecrets[0], payload)
 		if err != nil {
 			return err
 		}
@@ -94,11 +94,11 @@ func tokensLogin(f *flags) runner {
 // loginClaims are the claims about the token, as complete as the strictest profile wants them.
 func loginClaims(cfg *setting.Config, now time.Time, expires time.Duration) map[string]any {
 	claims := map[string]any{"iat": now.Unix(), "exp": now.Add(expires).Unix(), "jti": rand.Text()}
-	if cfg.JWTIssuer != "" {
-		claims["iss"] = cfg.JWTIssuer
+	if cfg.JWT.Issuer != "" {
+		claims["iss"] = cfg.JWT.Issuer
 	}
-	if cfg.JWTAudience != "" {
-		claims["aud"] = cfg.JWTAudience
+	if cfg.JWT.Audience != "" {
+		claims["aud"] = cfg.JWT.Audience
 	}
 	return claims
 }
@@ -114,17 +114,17 @@ func loginLink(cfg *setting.Config, signed, returnTo string) string {
 // tokenNotes says on stderr how long the link lives, or why it does not work as it is.
 func (p *program) tokenNotes(cfg *setting.Config, expires time.Duration) {
 	switch {
-	case !cfg.JWTEnabled:
+	case !cfg.JWT.Enabled:
 		fmt.Fprintln(p.stderr, "hint: sign-in is off until JWT_IDENTITY_PROVIDER_URI is set and JWT_ENABLED is not false")
-	case cfg.JWTBinding != sso.BindingOff:
-		fmt.Fprintf(p.stderr, "hint: JWT_BINDING is %s, so the bridge refuses a link that no browser began with; ssobridge explain still judges the token\n", cfg.JWTBinding)
+	case cfg.JWT.Binding != sso.BindingOff:
+		fmt.Fprintf(p.stderr, "hint: JWT_BINDING is %s, so the bridge refuses a link that no browser began with; ssobridge explain still judges the token\n", cfg.JWT.Binding)
 	default:
 		life, why := expires, "--expires"
-		if cfg.JWTMaxAge < life { // the token has iat
-			life, why = cfg.JWTMaxAge, "JWT_MAX_AGE"
+		if cfg.JWT.MaxAge < life { // the token has iat
+			life, why = cfg.JWT.MaxAge, "JWT_MAX_AGE"
 		}
 		often := "once"
-		if cfg.JWTProfile == sso.Metabase {
+		if cfg.JWT.Profile == sso.Metabase {
 			often = "as often as you like"
 		}
 		fmt.Fprintf(p.stderr, "the link lives %v (%s) and works %s\n", life, why, often)

@@ -29,7 +29,7 @@ type groupArea struct {
 
 // groupDomain is what may be done to groups.
 func (a groupArea) domain() admin.Groups {
-	return admin.Groups{Store: a.Store, Mappings: a.Host.Config().JWTGroupMappings}
+	return admin.Groups{Store: a.Store, Mappings: a.Host.Config().JWT.GroupMappings}
 }
 
 type memberStore interface {
@@ -211,7 +211,7 @@ func (a groupArea) renderGroups(c *call, status int, p templates.AdminGroups) er
 	if err != nil {
 		return err
 	}
-	p.Now, p.Synced = a.Now(), a.Host.Config().JWTGroupSync
+	p.Now, p.Synced = a.Now(), a.Host.Config().JWT.GroupSync
 	for _, g := range deleted.Groups {
 		p.Deleted = append(p.Deleted, templates.AdminGoneGroup{Undo: g.Undo, Name: g.Name, Members: g.Members, At: g.At, By: g.By})
 	}
@@ -294,7 +294,7 @@ func (a groupArea) groupShown(c *call, id int64) (templates.AdminGroup, error) {
 	}
 	p := templates.AdminGroup{
 		AdminLayout: c.layout(templates.AdminSectionGroups), ID: id, Name: g.Name, NewName: g.Name, Members: g.Members, BuiltIn: g.BuiltIn,
-		Everyone: id == sso.AllUsers, From: g.MappedFrom, Synced: a.Host.Config().JWTGroupSync, Now: a.Now(),
+		Everyone: id == sso.AllUsers, From: g.MappedFrom, Synced: a.Host.Config().JWT.GroupSync, Now: a.Now(),
 		Pager: pager(c.a.path(pagesPrefix+groupPath(id)), filter(), c.QueryParam("after"), members.Next),
 		Kept:  sentence(a.domain().Kept(sso.Group{ID: g.ID, Name: g.Name})),
 	}

@@ -28,7 +28,7 @@ func (a keyArea) domain() admin.Secrets {
 		if err != nil {
 			return nil, err
 		}
-		return cfg.JWTSharedSecrets, nil
+		return cfg.JWT.SharedSecrets, nil
 	}}
 }
 
@@ -71,8 +71,8 @@ func (a keyArea) signingKey(c *call, _ openapi.Nothing) (signingKey, error) {
 		return signingKey{}, err
 	}
 	source := cfg.Source(sharedSecret)
-	k := signingKey{version, len(cfg.JWTSharedSecrets), source.String(), source.Fixed(), []oneKey{}}
-	for _, secret := range cfg.JWTSharedSecrets {
+	k := signingKey{version, len(cfg.JWT.SharedSecrets), source.String(), source.Fixed(), []oneKey{}}
+	for _, secret := range cfg.JWT.SharedSecrets {
 		use, err := a.Store.KeyUse(ctx, sso.SecretID(secret), a.Now().Add(-admin.InUse))
 		if err != nil {
 			return signingKey{}, err

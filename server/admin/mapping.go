@@ -32,7 +32,7 @@ func (m mappingArea) domain() admin.Mapping {
 }
 
 func mappingOf(cfg *setting.Config) admin.GroupMapping {
-	return admin.NewGroupMapping(cfg.JWTGroupSync, cfg.JWTGroupMappings)
+	return admin.NewGroupMapping(cfg.JWT.GroupSync, cfg.JWT.GroupMappings)
 }
 
 func (m mappingArea) operations() []openapi.Operation[*call] {
@@ -95,7 +95,7 @@ func (m mappingArea) get(c *call, _ openapi.Nothing) (mappingState, error) {
 		return mappingState{}, err
 	}
 	s := mappingState{
-		Version: version, Mode: mappingOf(cfg).Mode, Mappings: mappings(cfg.JWTGroupMappings), ModeFixed: fixed(cfg, admin.GroupSync),
+		Version: version, Mode: mappingOf(cfg).Mode, Mappings: mappings(cfg.JWT.GroupMappings), ModeFixed: fixed(cfg, admin.GroupSync),
 		MappingsFixed: fixed(cfg, admin.GroupMappings), Seen: []seenGroup{}, Missing: []int64{},
 	}
 	if s.Mappings == nil {
@@ -105,7 +105,7 @@ func (m mappingArea) get(c *call, _ openapi.Nothing) (mappingState, error) {
 	if err != nil {
 		return mappingState{}, err
 	}
-	s.Missing = append(s.Missing, missing(cfg.JWTGroupMappings, groups)...)
+	s.Missing = append(s.Missing, missing(cfg.JWT.GroupMappings, groups)...)
 	if s.Last, err = m.last(ctx); err != nil {
 		return mappingState{}, err
 	}

@@ -46,7 +46,7 @@ func (m mappingArea) export(c *call) error {
 		return err
 	}
 	return openapi.File{Kind: "application/json", Name: "group-mappings.json", Write: func(w io.Writer) error {
-		_, err := w.Write([]byte(mappingJSON(cfg.JWTGroupMappings) + "\n"))
+		_, err := w.Write([]byte(mappingJSON(cfg.JWT.GroupMappings) + "\n"))
 		return err
 	}}.Answer(c)
 }
@@ -143,7 +143,7 @@ func (m mappingArea) editor(c *call) (*mappingEditor, error) {
 	}
 	e.page = templates.AdminMapping{
 		AdminLayout: c.layout(templates.AdminSectionMapping), Version: strconv.FormatInt(version, 10), Now: m.Now(),
-		ModeFixed: fixed(cfg, admin.GroupSync), MappingsFixed: fixed(cfg, admin.GroupMappings), JSON: mappingJSON(cfg.JWTGroupMappings),
+		ModeFixed: fixed(cfg, admin.GroupSync), MappingsFixed: fixed(cfg, admin.GroupMappings), JSON: mappingJSON(cfg.JWT.GroupMappings),
 	}
 	for _, g := range e.groups {
 		if g.ID != sso.AllUsers {
@@ -155,7 +155,7 @@ func (m mappingArea) editor(c *call) (*mappingEditor, error) {
 	}
 	seen, err := m.Store.GroupNamesSeen(ctx)
 	for _, g := range seen {
-		if _, mapped := cfg.JWTGroupMappings[g.Name]; !mapped && !slices.Contains(e.page.Seen, g.Name) {
+		if _, mapped := cfg.JWT.GroupMappings[g.Name]; !mapped && !slices.Contains(e.page.Seen, g.Name) {
 			e.page.Seen = append(e.page.Seen, g.Name)
 		}
 	}
@@ -178,7 +178,7 @@ func (e *mappingEditor) undo() error {
 // load fills the form with what is saved.
 func (e *mappingEditor) load() *mappingEditor {
 	e.page.Mode = string(mappingOf(e.cfg).Mode)
-	e.page.Rows = e.rows(e.cfg.JWTGroupMappings, true)
+	e.page.Rows = e.rows(e.cfg.JWT.GroupMappings, true)
 	return e
 }
 
@@ -192,7 +192,7 @@ func (e *mappingEditor) answer(status int) error {
 
 // targets puts the groups to which it leads beside each saved mapping: what becomes of them is asked when it is removed.
 func (e *mappingEditor) targets() error {
-	targets := admin.Targets(e.cfg.JWTGroupMappings, e.groups)
+	targets := admin.Targets(e.cfg.JWT.GroupMappings, e.groups)
 	var ids []int64
 	for _, list := range targets {
 		for _, g := range list {
@@ -334,8 +334,8 @@ func (e *mappingEditor) read(form url.Values) error {
 	}
 	e.page.Version, e.page.Mode = form.Get("version"), form.Get("mode")
 	if e.page.MappingsFixed != "" {
-		e.change.Mappings = mappings(e.cfg.JWTGroupMappings)
-		e.page.Rows = e.rows(e.cfg.JWTGroupMappings, true)
+		e.change.Mappings = mappings(e.cfg.JWT.GroupMappings)
+		e.page.Rows = e.rows(e.cfg.JWT.GroupMappings, true)
 		return nil
 	}
 	for i := range maxRows {
@@ -382,7 +382,7 @@ func (e *mappingEditor) row(row *templates.AdminMappingRow) {
 	case e.change.Mappings[row.IDP] != nil:
 		row.IDPError = "This group is mapped twice: write its groups in one row."
 	}
-	list, err := readGroups(row.Groups, e.groups, e.cfg.JWTGroupMappings[row.Was])
+	list, err := readGroups(row.Groups, e.groups, e.cfg.JWT.GroupMappings[row.Was])
 	if err != nil {
 		row.GroupsError = err.Error()
 	}
@@ -509,7 +509,7 @@ func (e *mappingEditor) conflict(cause error, version int64) (alert, theirs stri
 		return "Nothing was saved: " + sso.Reason(cause) + ".", ""
 	}
 	return "Somebody else has saved settings meanwhile. What you typed is still here; saving it again replaces what they saved:",
-		mappingJSON(e.cfg.JWTGroupMappings)
+		mappingJSON(e.cfg.JWT.GroupMappings)
 }
 
 // sentence makes a reason a sentence for people.

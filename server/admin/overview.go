@@ -40,7 +40,7 @@ func (a *Admin) overview(c *call, _ openapi.Nothing) (overview, error) {
 	}
 	cfg := a.Host.Config()
 	return overview{
-		SignIn: cfg.JWTEnabled, PasswordLogin: cfg.EnablePasswordLogin, People: sizes[sso.AllUsers],
+		SignIn: len(cfg.EnabledProviders()) > 0, PasswordLogin: cfg.EnablePasswordLogin, People: sizes[sso.AllUsers],
 		Administrators: sizes[sso.Administrators], Callback: cfg.URL("/auth/sso"),
 		Warnings: append([]string{}, cfg.Warnings...),
 	}, nil
@@ -54,7 +54,7 @@ func (a *Admin) overviewPage(c *call) error {
 	cfg := a.Host.Config()
 	return c.render(http.StatusOK, templates.AdminOverview{
 		AdminLayout: c.layout(templates.AdminSectionOverview), SignIn: o.SignIn,
-		KeyMissing: cfg.JWTIdentityProviderURI != nil && len(cfg.JWTSharedSecrets) == 0, PasswordLogin: o.PasswordLogin, People: o.People,
+		KeyMissing: cfg.JWT.IdentityProviderURI != nil && len(cfg.JWT.SharedSecrets) == 0, PasswordLogin: o.PasswordLogin, People: o.People,
 		Administrators: o.Administrators, Callback: o.Callback, Warnings: o.Warnings,
 	})
 }

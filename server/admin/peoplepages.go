@@ -265,7 +265,7 @@ func (a peopleArea) personShown(c *call, id int64) (templates.AdminPerson, error
 	p := templates.AdminPerson{
 		AdminLayout: c.layout(templates.AdminSectionPeople), ID: id, Person: row.Person, Active: d.Active, HasPassword: d.HasPassword,
 		Self: id == c.who.Account.ID, Source: d.Source, CreatedAt: d.CreatedAt, LastLogin: row.LastLogin, Now: a.Now(),
-		Offers: offers(groups, d.Groups), Synced: a.Host.Config().JWTGroupSync, SessionsFurther: sessions.Next != "",
+		Offers: offers(groups, d.Groups), Synced: a.Host.Config().JWT.GroupSync, SessionsFurther: sessions.Next != "",
 		Events: shownEvents(events.Events), Refused: shownEvents(refused.Events),
 	}
 	if d.IDPGroups != nil {

@@ -70,10 +70,10 @@ func (c *call) about(a action, email, format string, args ...any) (sso.Event, er
 }
 
 // needsProof reports whether these settings include one that must not be changed, nor unset, without a recent proof. What
-// is no setting is refused later, with words.
+// is not known here is a setting of some provider, or none, which is refused later with words.
 func needsProof(values map[string]*string) bool {
 	for name := range values {
-		if s := setting.Find(name); s != nil && !s.WithoutProof {
+		if s := setting.Find(name); s == nil || !s.WithoutProof {
 			return true
 		}
 	}

@@ -112,7 +112,7 @@ func (a settingArea) secretsUnused(c *call, in settingChanges) error {
 	if err != nil {
 		return nil //nolint:nilerr // saving says it
 	}
-	return keyArea(a).domain().MayDrop(ctx, c.actor(), cfg.JWTSharedSecrets, next.JWTSharedSecrets, in.SignIns)
+	return keyArea(a).domain().MayDrop(ctx, c.actor(), cfg.JWT.SharedSecrets, next.JWT.SharedSecrets, in.SignIns)
 }
 
 // save saves settings for this administrator.
@@ -136,7 +136,7 @@ func sectionLabel(s *setting.Setting) string {
 }
 
 // onPage reports whether a setting stands on the page of settings.
-func onPage(s *setting.Setting) bool { return s.Changeable && s.Page == "" }
+func onPage(s *setting.Setting) bool { return s.Changeable && s.Page == "" && !s.Secret }
 
 func (a settingArea) settingsPage(c *call) error {
 	cfg, version, err := a.Settings.Current(c.Request().Context())
@@ -150,7 +150,7 @@ func (a settingArea) settingsPage(c *call) error {
 // about what somebody else saved meanwhile.
 func (a settingArea) settingsForm(c *call, cfg *setting.Config, version int64, typed url.Values, wrong, notes map[string]string) templates.AdminSettings {
 	p := templates.AdminSettings{AdminLayout: c.layout(templates.AdminSectionSignIn), Version: strconv.FormatInt(version, 10)}
-	for _, s := range setting.Table() {
+	for _, s := range cfg.Table() {
 		if !onPage(s) {
 			continue
 		}
@@ -167,7 +167,7 @@ func (a settingArea) settingsForm(c *call, cfg *setting.Config, version int64, t
 		section.Settings = append(section.Settings, f)
 	}
 	for _, name := range sortedKeys(wrong) {
-		if s := setting.Find(name); s == nil || !onPage(s) {
+		if s := cfg.Find(name); s == nil || !onPage(s) {
 			p.Alerts = append(p.Alerts, name+" "+wrong[name])
 		}
 	}
@@ -210,7 +210,7 @@ func (a settingArea) saveSettingsForm(c *call) error {
 		return fmt.Errorf("the form has no version: %w", sso.RequestMalformed)
 	}
 	values := map[string]*string{}
-	for _, s := range setting.Table() {
+	for _, s := range a.Host.Config().Table() {
 		if !onPage(s) || !form.Has(s.Name) || !form.Has("was."+s.Name) {
 			continue
 		}
@@ -251,7 +251,7 @@ func (a settingArea) settingsAgain(c *call, form url.Values, values map[string]*
 		return err
 	}
 	notes := map[string]string{}
-	for _, s := range setting.Table() {
+	for _, s := range cfg.Table() {
 		now := cfg.Text(s.Name)
 		_, touched := values[s.Name]
 		switch {

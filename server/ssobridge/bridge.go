@@ -5,6 +5,7 @@
 package ssobridge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -35,89 +36,113 @@ func Bridge(ctx context.Context, cfg *setting.Config, st Store, now func() time.
 		Now:      now,
 		Log:      log,
 	}
-	p, warnings, err := provider(cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	if p != nil {
-		b.Providers = sso.Providers{p}
+	for _, p := range cfg.EnabledProviders() {
+		made, of, err := provider(cfg, p)
+		if err != nil {
+			return nil, nil, err
+		}
+		b.Providers, warnings = append(b.Providers, made), append(warnings, of...)
 	}
 	warnings = append(warnings, ownPaths(cfg)...)
-	if names := cfg.JWTGroupMappings.Names(); len(names) > 0 {
-		made, err := st.EnsureGroups(ctx, names, sso.Event{At: now(), Kind: sso.EventGroup, Actor: "JWT_GROUP_MAPPINGS"})
-		if err != nil {
-			return nil, nil, fmt.Errorf("groups of JWT_GROUP_MAPPINGS: %w", err)
-		}
-		for _, g := range made {
-			log.InfoContext(ctx, "group created, since JWT_GROUP_MAPPINGS names it", "group", g.Name, "id", g.ID)
+	for _, p := range cfg.Providers {
+		if err := ensureGroups(ctx, p, st, now, log); err != nil {
+			return nil, nil, err
 		}
 	}
 	return b, warnings, nil
 }
 
+// ensureGroups makes the groups that the mappings of a provider name.
+func ensureGroups(ctx context.Context, p *setting.Provider, st Store, now func() time.Time, log *slog.Logger) error {
+	names, mappings := p.GroupMappings.Names(), p.Setting("GROUP_MAPPINGS")
+	if len(names) == 0 {
+		return nil
+	}
+	made, err := st.EnsureGroups(ctx, names, sso.Event{At: now(), Kind: sso.EventGroup, Actor: mappings})
+	if err != nil {
+		return fmt.Errorf("groups of %s: %w", mappings, err)
+	}
+	for _, g := range made {
+		log.InfoContext(ctx, "group created, since "+mappings+" names it", "group", g.Name, "id", g.ID)
+	}
+	return nil
+}
+
 // FaultOf is an error of [Bridge] as the fault of the setting that it names; ok is false when it names none.
 func FaultOf(cfg *setting.Config, err error) (f setting.Fault, ok bool) {
 	name, problem, ok := strings.Cut(err.Error(), ": ")
-	if !ok || sso.CodeOf(err) != sso.Invalid || setting.Find(name) == nil {
+	if !ok || sso.CodeOf(err) != sso.Invalid || cfg.Find(name) == nil {
 		return setting.Fault{}, false
 	}
 	return setting.Fault{Name: name, Source: cfg.Source(name).String(), Problem: strings.TrimSuffix(problem, ": "+string(sso.Invalid))}, true
 }
 
-func policy(cfg *setting.Config) sso.Policy {
+func policy(cfg *setting.Config, p *setting.Provider) sso.Policy {
 	return sso.Policy{
-		SingleUse: cfg.JWTProfile != sso.Metabase,
+		SingleUse: p.Profile != sso.Metabase,
 		Admission: sso.Admission{
 			SiteName:             cfg.SiteName,
-			Settings:             "JWT_",
-			Provision:            cfg.JWTUserProvisioningEnabled,
-			Reactivate:           cfg.JWTProfile == sso.Metabase,
+			Settings:             p.Settings(),
+			Provision:            p.UserProvisioningEnabled,
+			Reactivate:           p.Profile == sso.Metabase,
 			LinkPasswordAccounts: cfg.LinkPasswordAccounts,
+			LinkAccounts:         p.LinkAccounts,
 		},
-		GroupSync: sso.GroupSync{SyncGroups: cfg.JWTGroupSync, Mappings: cfg.JWTGroupMappings},
+		GroupSync: sso.GroupSync{SyncGroups: p.GroupSync, Mappings: p.GroupMappings},
 	}
 }
 
-// provider is nil when sign-in through an identity provider is off.
-func provider(cfg *setting.Config) (*sso.Provider, []string, error) {
-	if !cfg.JWTEnabled {
-		return nil, nil, nil
-	}
-	keys, warnings, err := token.NewSecrets(cfg.JWTSharedSecrets, cfg.JWTProfile)
+// provider makes the parts of a provider that is on.
+func provider(cfg *setting.Config, p *setting.Provider) (*sso.Provider, []string, error) {
+	name := p.Setting("SHARED_SECRET")
+	keys, warnings, err := token.NewSecrets(p.SharedSecrets, p.Profile)
 	if err != nil {
-		return nil, nil, fmt.Errorf("JWT_SHARED_SECRET: %w", err)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
 	for i := range warnings {
-		warnings[i] = "JWT_SHARED_SECRET: " + warnings[i]
+		warnings[i] = name + ": " + warnings[i]
 	}
 	return &sso.Provider{
-		Name:     setting.DefaultProvider,
-		Issuer:   cfg.JWTIssuer,
-		Binding:  cfg.JWTBinding,
-		Policy:   policy(cfg),
-		Beginner: sso.Redirect{URI: cfg.JWTIdentityProviderURI, ClientID: cfg.JWTClientID, RedirectURI: callback(cfg)},
-		Redeemer: redeemer(cfg),
+		Name:      p.Name,
+		Label:     cmp.Or(p.Label, p.Name),
+		Settings:  p.Settings(),
+		Issuer:    p.Issuer,
+		Binding:   p.Binding,
+		Policy:    policy(cfg, p),
+		Beginner:  sso.Redirect{URI: p.IdentityProviderURI, ClientID: p.ClientID, RedirectURI: callback(cfg)},
+		Redeemer:  redeemer(cfg, p),
+		LogoutURI: p.LogoutURI,
 		Login: &token.Verifier{
-			Provider:    setting.DefaultProvider,
-			Profile:     cfg.JWTProfile,
+			Provider:    p.Name,
+			Scope:       scope(p),
+			Settings:    p.Settings(),
+			Profile:     p.Profile,
 			Keys:        keys,
-			Names:       cfg.JWTClaims,
-			Issuer:      cfg.JWTIssuer,
-			Audience:    cfg.JWTAudience,
-			MaxAge:      cfg.JWTMaxAge,
-			Leeway:      cfg.JWTLeeway,
-			MaxLifetime: cfg.JWTMaxLifetime,
+			Names:       p.Claims,
+			Issuer:      p.Issuer,
+			Audience:    p.Audience,
+			MaxAge:      p.MaxAge,
+			Leeway:      p.Leeway,
+			MaxLifetime: p.MaxLifetime,
 		},
 	}, warnings, nil
 }
 
+// scope keeps the spent tokens of providers apart. What the default provider spent before there were others stays spent.
+func scope(p *setting.Provider) string {
+	if p.Name == setting.DefaultProvider {
+		return ""
+	}
+	return p.Name
+}
+
 func callback(cfg *setting.Config) string { return cfg.URL("/auth/sso") }
 
-// redeemer is nil when tokens come in the request: without JWT_BINDING pkce, and for an identity provider that has no
-// token endpoint and returns the code_challenge as a claim.
-func redeemer(cfg *setting.Config) sso.Redeemer {
-	if cfg.JWTBinding != sso.BindingPKCE || cfg.JWTTokenURI == nil {
+// redeemer is nil when tokens come in the request: without the binding pkce, and for an identity provider that has no token
+// endpoint and returns the code_challenge as a claim.
+func redeemer(cfg *setting.Config, p *setting.Provider) sso.Redeemer {
+	if p.Binding != sso.BindingPKCE || p.TokenURI == nil {
 		return nil
 	}
-	return &oidc.Exchange{TokenURI: cfg.JWTTokenURI, ClientID: cfg.JWTClientID, RedirectURI: callback(cfg), Client: oidc.DefaultClient()}
+	return &oidc.Exchange{TokenURI: p.TokenURI, ClientID: p.ClientID, RedirectURI: callback(cfg), Client: oidc.DefaultClient()}
 }

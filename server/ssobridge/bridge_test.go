@@ -64,7 +64,7 @@ func TestBridge(t *testing.T) {
 	}
 	policy := sso.Policy{SingleUse: true,
 		Admission: sso.Admission{SiteName: "Example", Settings: "JWT_", Provision: true, LinkPasswordAccounts: true},
-		GroupSync: sso.GroupSync{SyncGroups: true, Mappings: cfg.JWTGroupMappings}}
+		GroupSync: sso.GroupSync{SyncGroups: true, Mappings: cfg.JWT.GroupMappings}}
 	p := b.Providers.Sole()
 	if diff := cmp.Diff(policy, p.Policy); diff != "" {
 		t.Errorf("policy (-want +got):\n%s", diff)
@@ -82,7 +82,7 @@ func TestBridge(t *testing.T) {
 	}
 	v := *p.Login.(*token.Verifier)
 	v.Keys = nil
-	want := token.Verifier{Provider: "jwt", Profile: sso.Standard, Names: cfg.JWTClaims, Issuer: "i", Audience: "a",
+	want := token.Verifier{Provider: "jwt", Settings: "JWT_", Profile: sso.Standard, Names: cfg.JWT.Claims, Issuer: "i", Audience: "a",
 		MaxAge: time.Minute, Leeway: 5 * time.Second, MaxLifetime: 2 * time.Minute}
 	if diff := cmp.Diff(want, v); diff != "" {
 		t.Errorf("verifier (-want +got):\n%s", diff)

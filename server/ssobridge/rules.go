@@ -25,25 +25,30 @@ func ownPaths(cfg *setting.Config) (warnings []string) {
 }
 
 // MissingGroups warns of groups that settings speak of and that are not among those of the database, nor will be made for
-// JWT_GROUP_MAPPINGS: names that ACCESS_RULES ask for, and ids that JWT_GROUP_MAPPINGS lead to. Nobody is in them.
+// the mappings: names that ACCESS_RULES ask for, and ids that mappings lead to. Nobody is in them.
 func MissingGroups(cfg *setting.Config, there []sso.Group) (warnings []string) {
-	mapped := cfg.JWTGroupMappings.Names()
+	var mapped []string
+	for _, p := range cfg.Providers {
+		mapped = append(mapped, p.GroupMappings.Names()...)
+	}
 	for _, name := range cfg.AccessRules.GroupNames() {
 		if !slices.Contains(mapped, name) && !slices.ContainsFunc(there, func(g sso.Group) bool { return g.Name == name }) {
 			warnings = append(warnings, fmt.Sprintf("ACCESS_RULES ask for the group %q, which does not exist: nobody is in it; ssobridge groups create %q makes it", name, name))
 		}
 	}
-	leading := map[int64][]string{}
-	for _, key := range slices.Sorted(maps.Keys(cfg.JWTGroupMappings)) {
-		for _, ref := range cfg.JWTGroupMappings[key] {
-			if ref.Name == "" && !slices.ContainsFunc(there, func(g sso.Group) bool { return g.ID == ref.ID }) {
-				leading[ref.ID] = append(leading[ref.ID], fmt.Sprintf("%q", key))
+	for _, p := range cfg.Providers {
+		leading := map[int64][]string{}
+		for _, key := range slices.Sorted(maps.Keys(p.GroupMappings)) {
+			for _, ref := range p.GroupMappings[key] {
+				if ref.Name == "" && !slices.ContainsFunc(there, func(g sso.Group) bool { return g.ID == ref.ID }) {
+					leading[ref.ID] = append(leading[ref.ID], fmt.Sprintf("%q", key))
+				}
 			}
 		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(leading)) {
-		warnings = append(warnings, fmt.Sprintf("JWT_GROUP_MAPPINGS lead from %s to the group %d, which does not exist: nobody gets into it; "+
-			"ssobridge groups list shows the ids", sso.Truncate(strings.Join(leading[id], ", "), 200), id))
+		for _, id := range slices.Sorted(maps.Keys(leading)) {
+			warnings = append(warnings, fmt.Sprintf("%s lead from %s to the group %d, which does not exist: nobody gets into it; "+
+				"ssobridge groups list shows the ids", p.Setting("GROUP_MAPPINGS"), sso.Truncate(strings.Join(leading[id], ", "), 200), id))
+		}
 	}
 	return warnings
 }
@@ -52,24 +57,28 @@ func MissingGroups(cfg *setting.Config, there []sso.Group) (warnings []string) {
 // misspelt name makes a new group. near are the warnings of those whose name is nearly that of another group; other, when
 // not "", is one about the rest.
 func GroupsToMake(cfg *setting.Config, there []sso.Group) (near []string, other string) {
-	var names, fresh []string
+	var names []string
 	for _, g := range there {
 		names = append(names, g.Name)
 	}
-	for _, name := range cfg.JWTGroupMappings.Names() {
-		if slices.Contains(names, name) {
-			continue
+	var others []string
+	for _, p := range cfg.Providers {
+		var fresh []string
+		for _, name := range p.GroupMappings.Names() {
+			if slices.Contains(names, name) {
+				continue
+			}
+			if meant := sso.Nearest(name, names); meant != "" {
+				near = append(near, fmt.Sprintf("%s will make the group %q, which does not exist; did you mean %q?", p.Setting("GROUP_MAPPINGS"), name, meant))
+			} else {
+				fresh = append(fresh, fmt.Sprintf("%q", name))
+			}
 		}
-		if meant := sso.Nearest(name, names); meant != "" {
-			near = append(near, fmt.Sprintf("JWT_GROUP_MAPPINGS will make the group %q, which does not exist; did you mean %q?", name, meant))
-		} else {
-			fresh = append(fresh, fmt.Sprintf("%q", name))
+		if len(fresh) > 0 {
+			others = append(others, p.Setting("GROUP_MAPPINGS")+" will make these groups, which do not exist: "+sso.Shorten(strings.Join(fresh, ", "), 200))
 		}
 	}
-	if len(fresh) > 0 {
-		other = "JWT_GROUP_MAPPINGS will make these groups, which do not exist: " + sso.Shorten(strings.Join(fresh, ", "), 200)
-	}
-	return near, other
+	return near, strings.Join(others, "; ")
 }
 
 // manyDoubtful is how many accounts the warnings name.

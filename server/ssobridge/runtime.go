@@ -1,6 +1,7 @@
 package ssobridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -109,8 +110,8 @@ func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*ser
 		return nil, err
 	}
 	cfg.Warnings = append(cfg.Warnings, warnings...)
-	if p := b.Providers.Named(setting.DefaultProvider); p != nil {
-		p.Digest = r.digester(cfg)
+	for _, p := range b.Providers {
+		p.Digest = r.digester(cfg, cfg.Provider(p.Name))
 	}
 	return &server.Live{Config: cfg, Bridge: b}, nil
 }
@@ -162,9 +163,6 @@ func (aside) EnsureGroups(context.Context, []string, sso.Event) ([]sso.Group, er
 
 // try makes what the changes would lead to, and refuses what must not be saved.
 func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes map[string]*string) (*server.Live, error) {
-	if err := r.changeable(changes); err != nil {
-		return nil, err
-	}
 	saved.Values = maps.Clone(saved.Values)
 	for name, value := range changes {
 		if value == nil {
@@ -172,6 +170,9 @@ func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes map[stri
 		} else {
 			saved.Values[name] = *value
 		}
+	}
+	if err := r.changeable(saved, changes); err != nil {
+		return nil, err
 	}
 	next, err := r.make(ctx, saved, aside{r.store})
 	if err != nil {
@@ -181,10 +182,14 @@ func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes map[stri
 }
 
 // changeable refuses settings that are fixed outside, or are none.
-func (r *Runtime) changeable(changes map[string]*string) error {
-	cfg, fields := r.Live().Config, map[string]string{}
-	for name := range changes {
-		s := setting.Find(name)
+func (r *Runtime) changeable(next setting.Saved, changes map[string]*string) error {
+	cfg, _ := r.Live().Config.WithSaved(next) // a provider that is new has settings that were none before
+	fields := map[string]string{}
+	for name, value := range changes {
+		s := cfg.Find(name)
+		if s == nil && value == nil { // of a provider that goes
+			continue
+		}
 		switch {
 		case s == nil:
 			fields[name] = "is not a setting"
@@ -215,7 +220,7 @@ func (r *Runtime) checkWayIn(ctx context.Context, cfg *setting.Config) error {
 	}
 	const turnOff = "with password sign-in off, the identity provider is the only way in for who has no passkey"
 	problem := ""
-	if !cfg.JWTEnabled {
+	if len(cfg.EnabledProviders()) == 0 {
 		problem = turnOff + ", and it is off"
 	} else {
 		proved, err := r.store.AdministratorSignedInBy(ctx, r.digests(cfg))
@@ -233,35 +238,36 @@ func (r *Runtime) checkWayIn(ctx context.Context, cfg *setting.Config) error {
 	return &admin.Refusal{Err: fmt.Errorf("%s: %w", problem, sso.Invalid), Fields: map[string]string{passwordLogin: problem}}
 }
 
-// digests are those that a login would leave, one for each secret.
-func (r *Runtime) digests(cfg *setting.Config) []string {
-	all := make([]string, len(cfg.JWTSharedSecrets))
-	for i, secret := range cfg.JWTSharedSecrets {
-		all[i] = r.digestOf(cfg, secret)
+// digests are those that logins would leave, one for each provider and secret.
+func (r *Runtime) digests(cfg *setting.Config) (all []string) {
+	for _, p := range cfg.EnabledProviders() {
+		for _, secret := range p.SharedSecrets {
+			all = append(all, r.digestOf(cfg, p, secret))
+		}
 	}
 	return all
 }
 
 // digester returns what says which digest a login by a key leaves. Logins are many: the digests are made once.
-func (r *Runtime) digester(cfg *setting.Config) func(keyID string) string {
-	byKey, all := map[string]string{}, r.digests(cfg)
-	for i, secret := range cfg.JWTSharedSecrets {
-		byKey[sso.SecretID(secret)] = all[i]
+func (r *Runtime) digester(cfg *setting.Config, p *setting.Provider) func(keyID string) string {
+	byKey := map[string]string{}
+	for _, secret := range p.SharedSecrets {
+		byKey[sso.SecretID(secret)] = r.digestOf(cfg, p, secret)
 	}
 	return func(keyID string) string {
 		if digest, ok := byKey[keyID]; ok {
 			return digest
 		}
-		return r.digestOf(cfg, "key "+keyID) // of another kind of key its id must do
+		return r.digestOf(cfg, p, "key "+keyID) // of another kind of key its id must do
 	}
 }
 
 // digestOf names what decides whether a person with a token of this key gets in. Keyed, so that a copy of the database does
 // not help to guess the secret.
-func (r *Runtime) digestOf(cfg *setting.Config, secret string) string {
+func (r *Runtime) digestOf(cfg *setting.Config, p *setting.Provider, secret string) string {
 	h := hmac.New(sha256.New, r.key)
-	for _, s := range setting.Table() {
-		if s.LetsIn {
+	for _, s := range cfg.Table() {
+		if s.LetsIn && (s.Provider == "" || s.Provider == p.Name) {
 			text := cfg.Text(s.Name)
 			fmt.Fprintf(h, "%s %d %s\n", s.Name, len(text), text)
 		}
@@ -294,21 +300,21 @@ func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
 	before, _ := r.Live().Config.WithSaved(saved)
 	save := sso.SettingsChange{Values: changes, Secrets: map[string]bool{}, Version: c.Version, Clear: c.Clear, Undo: c.Undo, Restore: c.Restore}
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
-		save.Secrets[name] = setting.Find(name).Secret
+		save.Secrets[name] = sealed(next.Config, before, name)
 		save.Events = append(save.Events, sso.Event{
 			At: r.now(), Kind: sso.EventSetting, Actor: c.Actor, Peer: c.Peer, Reference: c.Reference,
 			Detail: name + ": " + shown(before, name) + " → " + shown(next.Config, name),
 		})
 	}
-	for i, e := range save.Events { // by which it is known later who made a key, and when
-		for _, secret := range next.Config.JWTSharedSecrets {
-			if strings.HasPrefix(e.Detail, "JWT_SHARED_SECRET: ") && !slices.Contains(before.JWTSharedSecrets, secret) {
-				save.Events[i].KeyID = sso.SecretID(secret)
+	for _, p := range next.Config.Providers {
+		for i, e := range save.Events { // by which it is known later who made a key, and when
+			if made := newSecret(p, before.Provider(p.Name)); made != "" && strings.HasPrefix(e.Detail, p.Setting("SHARED_SECRET")+": ") {
+				save.Events[i].KeyID = sso.SecretID(made)
 			}
 		}
-	}
-	if _, mapped := changes["JWT_GROUP_MAPPINGS"]; mapped {
-		save.Groups = next.Config.JWTGroupMappings.Names()
+		if _, mapped := changes[p.Setting("GROUP_MAPPINGS")]; mapped {
+			save.Groups = append(save.Groups, p.GroupMappings.Names()...)
+		}
 	}
 	version, err := r.store.SaveSettings(ctx, save)
 	if err != nil {
@@ -320,13 +326,32 @@ func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
 	return version, nil
 }
 
+// newSecret is the last of the secrets that a provider had not before; "" for none. before is nil for a new provider.
+func newSecret(p, before *setting.Provider) (made string) {
+	for _, secret := range p.SharedSecrets {
+		if before == nil || !slices.Contains(before.SharedSecrets, secret) {
+			made = secret
+		}
+	}
+	return made
+}
+
+// sealed reports whether a setting is kept sealed. One of a provider that goes is known by the Config before.
+func sealed(next, before *setting.Config, name string) bool {
+	s := cmp.Or(next.Find(name), before.Find(name))
+	return s != nil && s.Secret
+}
+
 // shown is a setting as the audit trail shows it. Of secrets it says how many there are and nothing else.
 func shown(cfg *setting.Config, name string) string {
-	text := cfg.Text(name)
+	s, text := cfg.Find(name), cfg.Text(name)
 	switch {
-	case name == "JWT_SHARED_SECRET":
-		return map[int]string{0: "none", 1: "1 secret"}[min(len(cfg.JWTSharedSecrets), 2)] + several(len(cfg.JWTSharedSecrets))
-	case setting.Find(name).Secret:
+	case s == nil: // of a provider that is not there
+		return "not set"
+	case s.Provider != "" && name == cfg.Provider(s.Provider).Setting("SHARED_SECRET"):
+		n := len(cfg.Provider(s.Provider).SharedSecrets)
+		return map[int]string{0: "none", 1: "1 secret"}[min(n, 2)] + several(n)
+	case s.Secret:
 		return "********"
 	case text == "":
 		return "not set"

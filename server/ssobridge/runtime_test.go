@@ -126,7 +126,7 @@ func TestRuntimeTry(t *testing.T) {
 	r, st, _ := runtime(t, nil)
 	text := `{"ext":["Sales"]}`
 	cfg, err := r.Try(t.Context(), map[string]*string{"JWT_GROUP_MAPPINGS": &text})
-	if err != nil || len(cfg.JWTGroupMappings) != 1 {
+	if err != nil || len(cfg.JWT.GroupMappings) != 1 {
 		t.Fatalf("got %v", err)
 	}
 	if _, err := st.GroupByName(t.Context(), "Sales"); sso.CodeOf(err) != sso.NotFound {
@@ -195,7 +195,7 @@ func TestMark(t *testing.T) {
 	before := given("JWT_CLIENT_ID", "bridge")
 	other := map[string]string{
 		"JWT_IDENTITY_PROVIDER_URI": "https://other.example/", "JWT_SHARED_SECRET": "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM", "JWT_PROFILE": "metabase",
-		"JWT_BINDING": "state", "LINK_PASSWORD_ACCOUNTS": "true", "JWT_MAX_AGE": "10s", "JWT_LEEWAY": "1s", "JWT_MAX_LIFETIME": "60s",
+		"JWT_BINDING": "state", "LINK_PASSWORD_ACCOUNTS": "true", "JWT_LINK_ACCOUNTS": "true", "JWT_MAX_AGE": "10s", "JWT_LEEWAY": "1s", "JWT_MAX_LIFETIME": "60s",
 	}
 	for _, s := range setting.Table() {
 		if text := cmp.Or(other[s.Name], "https://idp.example/x"); s.LetsIn || s.Name == "JWT_SHARED_SECRET" {

@@ -3,7 +3,6 @@ package ssobridge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -129,9 +128,6 @@ func (s *Service) sweep(ctx context.Context) {
 func Open(ctx context.Context, settings map[string]string, log *slog.Logger) (*Service, error) {
 	var in setting.Inputs
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		if setting.Find(name) == nil {
-			return nil, fmt.Errorf("%s is not a setting", name)
-		}
 		in.Environ = append(in.Environ, "SSOBRIDGE_"+name+"="+settings[name])
 	}
 	cfg, faults := setting.Resolve(in)

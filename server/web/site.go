@@ -87,8 +87,10 @@ func contentSecurityPolicy(cfg *setting.Config, bridge *sso.Bridge) string {
 	for _, p := range bridge.Providers.Beginners() {
 		form = append(form, origin(p.Beginner.Site()))
 	}
-	if u := cfg.JWTLogoutURI; u != nil {
-		form = append(form, origin(u))
+	for _, p := range cfg.Providers {
+		if p.LogoutURI != nil {
+			form = append(form, origin(p.LogoutURI))
+		}
 	}
 	return "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
 		"form-action " + strings.Join(form, " ") + "; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"

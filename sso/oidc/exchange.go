@@ -82,7 +82,7 @@ func readAnswer(resp *http.Response, body []byte) (string, error) {
 	case resp.StatusCode >= 500:
 		return "", fmt.Errorf("answered %d: %w", resp.StatusCode, sso.ProviderUnavailable)
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return "", fmt.Errorf("answered with a redirect (%d), which is not followed: set JWT_TOKEN_URI to the address itself: %w",
+		return "", fmt.Errorf("answered with a redirect (%d), which is not followed: set TOKEN_URI to the address itself: %w",
 			resp.StatusCode, sso.CodeExchangeFailed)
 	case len(body) > maxAnswer:
 		return "", fmt.Errorf("answered more than %d bytes: %w", maxAnswer, sso.CodeExchangeFailed)

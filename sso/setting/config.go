@@ -1,10 +1,12 @@
 package setting
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,9 +19,6 @@ const (
 	LogAuto, LogText, LogJSON                 = "auto", "text", "json"
 	SameSiteLax, SameSiteStrict, SameSiteNone = "lax", "strict", "none"
 )
-
-// DefaultProvider is how the provider of the settings JWT_… is called in sessions, events and lists.
-const DefaultProvider = "jwt"
 
 // A Config is one consistent set of settings, with the names of the table in Go's spelling. It is never changed after
 // [Resolve] or [Config.WithSaved] made it. Optional URLs are nil, optional times 0 and optional texts "" when they are not set.
@@ -46,24 +45,12 @@ type Config struct {
 	BearerHeader    string // in canonical form
 	BearerParameter string
 
-	JWTEnabled             bool // implies that there are a URI and a secret
-	JWTIdentityProviderURI *url.URL
-	JWTSharedSecrets       []string // all verify, the first is current
+	// JWT is the provider of the settings JWT_…. It is never nil.
+	JWT *Provider
+	// Providers are all that are configured, whether they are on or not: JWT, then the others in the order of their names.
+	Providers []*Provider
 
-	JWTClaims                  sso.ClaimNames // JWT_ATTRIBUTE_…
-	JWTGroupSync               bool
-	JWTGroupMappings           sso.Mappings
-	JWTUserProvisioningEnabled bool
-	LinkPasswordAccounts       bool
-
-	JWTProfile                           sso.Profile
-	JWTMaxAge, JWTLeeway, JWTMaxLifetime time.Duration // whole seconds
-	JWTIssuer, JWTAudience               string
-
-	JWTBinding   sso.Binding
-	JWTTokenURI  *url.URL
-	JWTClientID  string
-	JWTLogoutURI *url.URL
+	LinkPasswordAccounts bool
 
 	EnablePasswordLogin   bool
 	SessionCookies        bool
@@ -75,9 +62,11 @@ type Config struct {
 	// Warnings are for an administrator: what works, but hardly as it was meant. They name no secret.
 	Warnings []string
 
-	given  *given
-	port   uint16           // see WithListener
-	values map[string]value // by name; the default where it is missing
+	declared []string // PROVIDERS
+	table    *table   // nil: all
+	given    *given
+	port     uint16           // see WithListener
+	values   map[string]value // by name; the default where it is missing
 }
 
 // A value is one setting as it was given.
@@ -129,11 +118,19 @@ func (c *Config) Text(name string) string {
 	if v, ok := c.values[name]; ok {
 		return v.text
 	}
-	if s := Find(name); s != nil {
+	if s := c.Find(name); s != nil {
 		return s.Default
 	}
 	return ""
 }
+
+// Find returns the setting of that name, or nil.
+func (c *Config) Find(name string) *Setting { return c.rows().byName[name] }
+
+// Table returns every setting, section by section.
+func (c *Config) Table() []*Setting { return slices.Clone(c.rows().rows) }
+
+func (c *Config) rows() *table { return cmp.Or(c.table, all) }
 
 // An Effective is one setting as it is shown to people: secrets are masked.
 type Effective struct {
@@ -142,10 +139,10 @@ type Effective struct {
 	Source  Source
 }
 
-// Effective returns every setting with its value in force and where that comes from, in the order of [Table].
+// Effective returns every setting with its value in force and where that comes from, in the order of [Config.Table].
 func (c *Config) Effective() []Effective {
 	var shown []Effective
-	for _, s := range all.rows {
+	for _, s := range c.rows().rows {
 		shown = append(shown, Effective{s, c.shown(s), c.Source(s.Name)})
 	}
 	return shown

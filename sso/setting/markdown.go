@@ -19,6 +19,22 @@ func Markdown() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", markdownName(s), cell(s.Type), markdownDefault(s), cell(s.Help))
 	}
+	fmt.Fprintf(&b, "\n**Other providers**\n\n| setting | value | default | what it does |\n| --- | --- | --- | --- |\n")
+	const name = "name"
+	own := providerSettings(DefaultProvider)
+	for _, s := range providerSettings(name) {
+		help := s.Help
+		for _, d := range own {
+			if d.elsewhereName(name) == s.Name && d.Help == s.Help {
+				help = "as `" + d.Name + "`"
+			}
+		}
+		if s.Choices != nil {
+			s.Type = inWords(s.Choices)
+		}
+		s.Name = strings.Replace(s.Name, settingsOf(name), "PROVIDER_<NAME>_", 1)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", markdownName(&s), cell(s.Type), markdownDefault(&s), cell(help))
+	}
 	return b.String()
 }
 

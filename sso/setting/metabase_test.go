@@ -24,7 +24,7 @@ func TestMetabaseNamesThatOnlyLookLikeSettings(t *testing.T) {
 	} {
 		c, faults := Resolve(Inputs{Environ: metabase(name + "=x")})
 		wantFault(t, faults, name, want)
-		if len(faults) != 1 || !c.JWTEnabled {
+		if len(faults) != 1 || !c.JWT.Enabled {
 			t.Errorf("%s: got faults %v, want one", name, faults)
 		}
 	}

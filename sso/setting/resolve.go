@@ -61,7 +61,8 @@ func Resolve(in Inputs) (*Config, []Fault) {
 		in.ReadFile = os.ReadFile
 	}
 	r := &resolver{in: in, env: environ(in.Environ), given: given{values: map[string]value{}, faults: map[string][]Fault{}}}
-	for _, s := range all.rows {
+	r.declare()
+	for _, s := range r.given.table.rows {
 		if v, ok := r.find(s); ok {
 			r.given.values[s.Name] = v
 		}
@@ -74,15 +75,18 @@ func Resolve(in Inputs) (*Config, []Fault) {
 type given struct {
 	values   map[string]value
 	faults   map[string][]Fault // by the name of the setting
-	unknown  []Fault            // names that are no settings
+	table    *table             // with the providers that are declared outside
+	declared []string
+	unknown  []Fault // names that are no settings
 	warnings []string
 }
 
 // with makes the Config of what is given and, below it, of what is saved.
 func (g *given) with(saved Saved, port uint16) (*Config, []Fault) {
 	c := &Config{given: g, port: port, values: map[string]value{}, Warnings: slices.Clone(g.warnings)}
+	c.addProviders(g, saved)
 	var faults []Fault
-	for _, s := range all.rows {
+	for _, s := range c.rows().rows {
 		_ = s.set(s, c, s.Default) // a test holds that every default parses
 		faults = append(faults, g.faults[s.Name]...)
 		v, ok := g.values[s.Name]
@@ -102,7 +106,7 @@ func (g *given) with(saved Saved, port uint16) (*Config, []Fault) {
 	}
 	faults = append(faults, g.unknown...)
 	for _, name := range sorted(saved.Values) {
-		if Find(name) == nil {
+		if c.Find(name) == nil {
 			faults = append(faults, Fault{Name: name, Source: "saved", Problem: "is not a setting of this version"})
 		}
 	}
@@ -114,9 +118,11 @@ func (g *given) with(saved Saved, port uint16) (*Config, []Fault) {
 }
 
 type resolver struct {
-	in    Inputs
-	env   map[string]string
-	given given
+	in     Inputs
+	env    map[string]string
+	object document // the JSON object in SSOBRIDGE_PROVIDERS
+	file   document
+	given  given
 }
 
 // fault notes what is wrong with how a setting is given.
@@ -127,7 +133,11 @@ func (r *resolver) fault(s *Setting, source, problem, hint string) {
 // find looks at every source, also below the one that wins, so that all faults are seen at once.
 func (r *resolver) find(s *Setting) (value, bool) {
 	found := []value{}
-	for _, look := range []func(*Setting) (value, bool){r.fromFlag, r.fromEnviron, r.fromFile} {
+	for _, look := range []func(*Setting) (value, bool){
+		r.fromFlag, r.fromEnviron,
+		func(s *Setting) (value, bool) { return r.from(r.object, s) },
+		func(s *Setting) (value, bool) { return r.from(r.file, s) },
+	} {
 		if v, ok := look(s); ok {
 			found = append(found, v)
 		}
@@ -187,30 +197,32 @@ func (r *resolver) fromEnviron(s *Setting) (value, bool) {
 	return first, true
 }
 
-func (r *resolver) fromFile(s *Setting) (value, bool) {
-	raw, given := r.in.File[s.Key()]
-	given = given && raw != nil // a key with nothing behind it
-	src := Source{FromFile, r.in.FileName + ": " + s.Key()}
+// from reads a value of a document: the configuration file, or the JSON object in SSOBRIDGE_PROVIDERS.
+func (r *resolver) from(d document, s *Setting) (value, bool) {
+	b, given := d.keys[s.Key()]
+	given = given && b.raw != nil // a key with nothing behind it
 	if s.Secret {
-		key := s.Key() + strings.ToLower(fileSuffix)
-		if name, ok := r.in.File[key].(string); ok {
-			if given {
-				r.fault(s, src.String(), "is given twice, as "+s.Key()+" and as "+key, "leave one out")
-			}
-			return r.secretFile(s, Source{FromFile, r.in.FileName + ": " + key}, name)
-		} else if r.in.File[key] != nil {
-			r.fault(s, r.in.FileName+": "+key, "is not the name of a file", "write it in quotes")
+		file, named := d.keys[s.Key()+strings.ToLower(fileSuffix)]
+		name, text := file.raw.(string)
+		if text && given {
+			r.fault(s, d.at(b), "is given twice, as "+b.path+" and as "+file.path, "leave one out")
+		}
+		if text {
+			return r.secretFile(s, Source{d.kind, d.at(file)}, name)
+		}
+		if named && file.raw != nil {
+			r.fault(s, d.at(file), "is not the name of a file", "write it in quotes")
 		}
 	}
 	if !given {
 		return value{}, false
 	}
-	text, err := fileText(s, raw)
+	text, err := fileText(s, b.raw)
 	if err != nil {
-		r.fault(s, src.String(), err.Error(), "")
+		r.fault(s, d.at(b), err.Error(), "")
 		return value{}, false
 	}
-	return value{text, src}, true
+	return value{text, Source{d.kind, d.at(b)}}, true
 }
 
 // secretFile reads a secret's file. One line end at its end is not part of the secret: editors and echo add it.
@@ -315,9 +327,11 @@ func (r *resolver) unknown() {
 		}
 	}
 	r.metabase()
-	for _, key := range sorted(r.in.File) {
-		if !slices.Contains(keys, key) {
-			r.strange(key, r.in.FileName, "is not a setting", meant(normalKey(key), keys))
+	for _, d := range []document{r.object, r.file} {
+		for _, key := range sorted(d.keys) {
+			if !slices.Contains(keys, key) {
+				r.strange(d.keys[key].path, d.name, "is not a setting", meant(normalKey(key), keys))
+			}
 		}
 	}
 	for _, flag := range sorted(r.in.Flags) {
@@ -334,7 +348,7 @@ func (r *resolver) strange(name, source, problem, hint string) {
 
 func (r *resolver) names() (envs, keys, flags []string) {
 	envs = []string{ConfigEnv}
-	for _, s := range all.rows {
+	for _, s := range r.given.table.rows {
 		envs, keys, flags = append(envs, s.Env()), append(keys, s.Key()), append(flags, s.Flag())
 		if s.Secret {
 			envs = append(envs, s.Env()+fileSuffix)

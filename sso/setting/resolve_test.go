@@ -58,23 +58,23 @@ func withSaved(in Inputs, saved ...string) (*Config, []Fault) {
 func TestMetabaseVariablesAreEnough(t *testing.T) {
 	c := mustResolve(t, Inputs{Environ: metabase(`MB_JWT_GROUP_MAPPINGS={"extHR":[7],"extSales":["Sales",4]}`, "MB_JWT_GROUP_SYNC=true",
 		`MB_SESSION_TIMEOUT={"amount":120,"unit":"minutes"}`, "MAX_SESSION_AGE=60", "MB_SESSION_COOKIE_SAMESITE=Strict")})
-	if !c.JWTEnabled || c.JWTIdentityProviderURI.String() != testURI || !slices.Equal(c.JWTSharedSecrets, []string{testSecret}) {
-		t.Errorf("got enabled %v, %v, %q", c.JWTEnabled, c.JWTIdentityProviderURI, c.JWTSharedSecrets)
+	if !c.JWT.Enabled || c.JWT.IdentityProviderURI.String() != testURI || !slices.Equal(c.JWT.SharedSecrets, []string{testSecret}) {
+		t.Errorf("got enabled %v, %v, %q", c.JWT.Enabled, c.JWT.IdentityProviderURI, c.JWT.SharedSecrets)
 	}
-	if want := (sso.Mappings{"extHR": {{ID: 7}}, "extSales": {{Name: "Sales"}, {ID: 4}}}); !cmp.Equal(c.JWTGroupMappings, want) {
-		t.Errorf("mappings: got %v, want %v", c.JWTGroupMappings, want)
+	if want := (sso.Mappings{"extHR": {{ID: 7}}, "extSales": {{Name: "Sales"}, {ID: 4}}}); !cmp.Equal(c.JWT.GroupMappings, want) {
+		t.Errorf("mappings: got %v, want %v", c.JWT.GroupMappings, want)
 	}
 	if c.SessionTimeout != 2*time.Hour || c.MaxSessionAge != time.Hour || c.SessionCookieSameSite != SameSiteStrict {
 		t.Errorf("got %v, %v, %s", c.SessionTimeout, c.MaxSessionAge, c.SessionCookieSameSite)
 	}
-	if c.JWTProfile != sso.Standard || c.JWTMaxAge != 180*time.Second || c.JWTLeeway != 30*time.Second || c.JWTMaxLifetime != 10*time.Minute {
-		t.Errorf("got %s, %v, %v, %v", c.JWTProfile, c.JWTMaxAge, c.JWTLeeway, c.JWTMaxLifetime)
+	if c.JWT.Profile != sso.Standard || c.JWT.MaxAge != 180*time.Second || c.JWT.Leeway != 30*time.Second || c.JWT.MaxLifetime != 10*time.Minute {
+		t.Errorf("got %s, %v, %v, %v", c.JWT.Profile, c.JWT.MaxAge, c.JWT.Leeway, c.JWT.MaxLifetime)
 	}
-	if c.Listen != "127.0.0.1:3000" || c.SiteURL != "http://localhost:3000" || !c.JWTUserProvisioningEnabled || !c.EnablePasswordLogin {
+	if c.Listen != "127.0.0.1:3000" || c.SiteURL != "http://localhost:3000" || !c.JWT.UserProvisioningEnabled || !c.EnablePasswordLogin {
 		t.Errorf("defaults: got %+v", c)
 	}
-	if want := (sso.ClaimNames{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"}); c.JWTClaims != want {
-		t.Errorf("claims: got %v, want %v", c.JWTClaims, want)
+	if want := (sso.ClaimNames{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"}); c.JWT.Claims != want {
+		t.Errorf("claims: got %v, want %v", c.JWT.Claims, want)
 	}
 	if len(c.Warnings) > 0 {
 		t.Errorf("got warnings %v, want none", c.Warnings)
@@ -112,15 +112,15 @@ func TestPrecedence(t *testing.T) {
 			t.Errorf("%s: got source %q, fixed %v; want %q, %v", tt.name, src, src.Fixed(), tt.source, tt.fixed)
 		}
 	}
-	if c.JWTIssuer != "flag" || c.JWTLeeway != 7*time.Second || c.JWTMaxAge != time.Minute || !c.JWTGroupSync {
-		t.Errorf("got %q, %v, %v, %v", c.JWTIssuer, c.JWTLeeway, c.JWTMaxAge, c.JWTGroupSync)
+	if c.JWT.Issuer != "flag" || c.JWT.Leeway != 7*time.Second || c.JWT.MaxAge != time.Minute || !c.JWT.GroupSync {
+		t.Errorf("got %q, %v, %v, %v", c.JWT.Issuer, c.JWT.Leeway, c.JWT.MaxAge, c.JWT.GroupSync)
 	}
 
 	next, faults := c.WithSaved(Saved{Values: map[string]string{"JWT_MAX_AGE": "90"}})
-	if len(faults) > 0 || next.JWTMaxAge != 90*time.Second || next.JWTGroupSync || next.JWTIssuer != "flag" {
-		t.Errorf("WithSaved: got %v, %v, %v, %q", faults, next.JWTMaxAge, next.JWTGroupSync, next.JWTIssuer)
+	if len(faults) > 0 || next.JWT.MaxAge != 90*time.Second || next.JWT.GroupSync || next.JWT.Issuer != "flag" {
+		t.Errorf("WithSaved: got %v, %v, %v, %q", faults, next.JWT.MaxAge, next.JWT.GroupSync, next.JWT.Issuer)
 	}
-	if c.JWTMaxAge != time.Minute {
+	if c.JWT.MaxAge != time.Minute {
 		t.Errorf("WithSaved changed the Config it was called on")
 	}
 }
@@ -145,8 +145,8 @@ func TestSecretFiles(t *testing.T) {
 			{File: map[string]any{"jwt_shared_secret_file": name}},
 		} {
 			in.ReadFile = read
-			if c := mustResolve(t, in); !slices.Equal(c.JWTSharedSecrets, []string{testSecret}) {
-				t.Errorf("%s: got %q, want the secret without its line end", name, c.JWTSharedSecrets)
+			if c := mustResolve(t, in); !slices.Equal(c.JWT.SharedSecrets, []string{testSecret}) {
+				t.Errorf("%s: got %q, want the secret without its line end", name, c.JWT.SharedSecrets)
 			}
 		}
 	}
@@ -226,21 +226,21 @@ func TestFileForms(t *testing.T) {
 		"max_session_age":    60,
 		"jwt_binding":        "off",
 	}})
-	if want := (sso.Mappings{"extHR": {{ID: 7}}, "extSales": {{Name: "Sales"}, {ID: 4}}}); !cmp.Equal(c.JWTGroupMappings, want) {
-		t.Errorf("mappings: got %v, want %v", c.JWTGroupMappings, want)
+	if want := (sso.Mappings{"extHR": {{ID: 7}}, "extSales": {{Name: "Sales"}, {ID: 4}}}); !cmp.Equal(c.JWT.GroupMappings, want) {
+		t.Errorf("mappings: got %v, want %v", c.JWT.GroupMappings, want)
 	}
-	if !slices.Equal(c.JWTSharedSecrets, []string{"first", "second"}) {
-		t.Errorf("secrets: got %q", c.JWTSharedSecrets)
+	if !slices.Equal(c.JWT.SharedSecrets, []string{"first", "second"}) {
+		t.Errorf("secrets: got %q", c.JWT.SharedSecrets)
 	}
 	if want := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}; !slices.Equal(c.TrustedProxies, want) {
 		t.Errorf("proxies: got %v, want %v", c.TrustedProxies, want)
 	}
-	if c.SessionTimeout != 2*time.Hour || c.MaxSessionAge != time.Hour || !c.JWTGroupSync {
-		t.Errorf("got %v, %v, %v", c.SessionTimeout, c.MaxSessionAge, c.JWTGroupSync)
+	if c.SessionTimeout != 2*time.Hour || c.MaxSessionAge != time.Hour || !c.JWT.GroupSync {
+		t.Errorf("got %v, %v, %v", c.SessionTimeout, c.MaxSessionAge, c.JWT.GroupSync)
 	}
 	c = mustResolve(t, Inputs{File: map[string]any{"jwt_group_mappings": map[any]any{2024: []any{map[string]any{}, 3}[1:]}}})
-	if want := (sso.Mappings{"2024": {{ID: 3}}}); !cmp.Equal(c.JWTGroupMappings, want) {
-		t.Errorf("a number as key: got %v, want %v", c.JWTGroupMappings, want)
+	if want := (sso.Mappings{"2024": {{ID: 3}}}); !cmp.Equal(c.JWT.GroupMappings, want) {
+		t.Errorf("a number as key: got %v, want %v", c.JWT.GroupMappings, want)
 	}
 	for key, raw := range map[string]any{"jwt_shared_secret": 12345678901234567, "jwt_issuer": time.Now(), "listen": []any{"a"},
 		"jwt_group_sync": "maybe", "jwt_group_mappings": map[string]any{"a": 3}} {
@@ -259,8 +259,8 @@ func TestSecretFilesAreReadOnce(t *testing.T) {
 		return []byte(testSecret), nil
 	}})
 	next, faults := c.WithSaved(Saved{Values: map[string]string{"SITE_NAME": "Acme"}, Version: 1})
-	if times != 1 || len(faults) > 0 || !slices.Equal(next.JWTSharedSecrets, c.JWTSharedSecrets) {
-		t.Errorf("got it read %d times, and %q, %v", times, next.JWTSharedSecrets, faults)
+	if times != 1 || len(faults) > 0 || !slices.Equal(next.JWT.SharedSecrets, c.JWT.SharedSecrets) {
+		t.Errorf("got it read %d times, and %q, %v", times, next.JWT.SharedSecrets, faults)
 	}
 }
 
@@ -426,8 +426,8 @@ func TestEveryFaultAtOnce(t *testing.T) {
 	if src := c.Source("JWT_MAX_AGE").String(); src != "SSOBRIDGE_JWT_MAX_AGE" {
 		t.Errorf("source of a broken value: got %q", src)
 	}
-	if c.JWTMaxAge != 180*time.Second {
-		t.Errorf("a broken value: got %v in force, want the default", c.JWTMaxAge)
+	if c.JWT.MaxAge != 180*time.Second {
+		t.Errorf("a broken value: got %v in force, want the default", c.JWT.MaxAge)
 	}
 	for _, e := range c.Effective() { // check shows the settings beside the faults
 		_ = e.Value
@@ -593,11 +593,11 @@ func keepsPromises(t *testing.T, c *Config) {
 	if scheme, host := splitOrigin(c.SiteURL); scheme == "http" && !loopback(host) {
 		t.Errorf("SiteURL: got plain http for %s", host)
 	}
-	if c.JWTEnabled && (c.JWTIdentityProviderURI == nil || len(c.JWTSharedSecrets) == 0) {
+	if c.JWT.Enabled && (c.JWT.IdentityProviderURI == nil || len(c.JWT.SharedSecrets) == 0) {
 		t.Error("JWTEnabled without URI or secret")
 	}
-	if c.JWTLeeway < 0 || c.JWTLeeway > time.Minute || c.JWTMaxAge < time.Second || c.MaxSessionAge < time.Minute {
-		t.Errorf("times: got %v, %v, %v", c.JWTLeeway, c.JWTMaxAge, c.MaxSessionAge)
+	if c.JWT.Leeway < 0 || c.JWT.Leeway > time.Minute || c.JWT.MaxAge < time.Second || c.MaxSessionAge < time.Minute {
+		t.Errorf("times: got %v, %v, %v", c.JWT.Leeway, c.JWT.MaxAge, c.MaxSessionAge)
 	}
 	if c.SessionTimeout != 0 && c.SessionTimeout < time.Minute {
 		t.Errorf("SessionTimeout: got %v", c.SessionTimeout)
@@ -605,7 +605,7 @@ func keepsPromises(t *testing.T, c *Config) {
 	if n := len(c.SecretKey); n != 0 && n < 32 {
 		t.Errorf("SecretKey: got %d bytes", n)
 	}
-	if c.JWTClaims.Email == "" {
+	if c.JWT.Claims.Email == "" {
 		t.Error("JWTClaims.Email is empty")
 	}
 	// PATH_PREFIX is one path to everyone, and no part of the host.

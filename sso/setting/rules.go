@@ -31,8 +31,7 @@ func (c *Config) derive(broken map[string]bool) []Fault {
 	j := &judge{c: c, broken: broken}
 	j.process()
 	j.app()
-	j.provider()
-	j.binding()
+	j.providers()
 	j.cookies()
 	return j.faults
 }
@@ -52,13 +51,6 @@ func (c *Config) listenPort() uint16 {
 		return c.port
 	}
 	return uint16(n)
-}
-
-// deriveEnabled: on once there are a URI and a secret, unless JWT_ENABLED says otherwise.
-func (c *Config) deriveEnabled() {
-	if c.Text("JWT_ENABLED") == "" {
-		c.JWTEnabled = c.JWTIdentityProviderURI != nil && len(c.JWTSharedSecrets) > 0
-	}
 }
 
 type judge struct {
@@ -181,62 +173,6 @@ func (c *Config) RuleHosts() []string {
 func (j *judge) listensHereOnly() bool {
 	host, _, _ := net.SplitHostPort(j.c.Listen)
 	return loopback(strings.ToLower(host))
-}
-
-func (j *judge) provider() {
-	c := j.c
-	uri, secret := c.JWTIdentityProviderURI != nil, len(c.JWTSharedSecrets) > 0
-	if c.JWTEnabled {
-		if !uri {
-			j.fault("JWT_IDENTITY_PROVIDER_URI", "is not set, but JWT_ENABLED is true", "set it to the sign-in page of your product", "JWT_ENABLED")
-		}
-		if !secret {
-			j.fault("JWT_SHARED_SECRET", "is not set, but JWT_ENABLED is true", `set it to what "openssl rand -hex 32" prints, here and at the identity provider`, "JWT_ENABLED")
-		}
-	} else if c.Text("JWT_ENABLED") == "" && !j.broken["JWT_SHARED_SECRET"] && !j.broken["JWT_IDENTITY_PROVIDER_URI"] {
-		const off, page, key = "sign-in through the identity provider is off", "JWT_IDENTITY_PROVIDER_URI, or as administrator at /admin/sign-in", "JWT_SHARED_SECRET, or as administrator at /admin/key"
-		switch {
-		case !uri && !secret:
-			j.warn("%s: set %s; and %s", off, page, key)
-		case !uri:
-			j.warn("JWT_SHARED_SECRET is set and JWT_IDENTITY_PROVIDER_URI is not: %s; set %s", off, page)
-		default:
-			j.warn("JWT_IDENTITY_PROVIDER_URI is set and JWT_SHARED_SECRET is not: %s; set %s", off, key)
-		}
-	}
-	if c.JWTProfile == sso.Strict {
-		const because = "is not set, and JWT_PROFILE strict needs it"
-		if c.JWTIssuer == "" {
-			j.fault("JWT_ISSUER", because, "set it to the iss of the tokens", "JWT_PROFILE")
-		}
-		if c.JWTAudience == "" {
-			j.fault("JWT_AUDIENCE", because, "set it to the aud of the tokens", "JWT_PROFILE")
-		}
-		if c.JWTBinding == sso.BindingOff {
-			j.fault("JWT_BINDING", "is off, and JWT_PROFILE strict needs state or pkce", "set it to pkce if the identity provider can, else to state", "JWT_PROFILE")
-		}
-	}
-	if len(c.JWTGroupMappings) > 0 && !c.JWTGroupSync {
-		j.warn("JWT_GROUP_MAPPINGS is set, but JWT_GROUP_SYNC is off: groups are not synced")
-	}
-	if !c.JWTEnabled && !c.EnablePasswordLogin {
-		j.warn("no one can sign in without a passkey: sign-in through the identity provider is off, and so is ENABLE_PASSWORD_LOGIN")
-	}
-}
-
-func (j *judge) binding() {
-	c := j.c
-	if c.JWTBinding == sso.BindingPKCE {
-		if c.JWTClientID == "" {
-			j.fault("JWT_CLIENT_ID", "is not set, and JWT_BINDING pkce needs it", "set it to the name under which the identity provider knows the bridge", "JWT_BINDING")
-		}
-		return
-	}
-	for _, name := range []string{"JWT_TOKEN_URI", "JWT_CLIENT_ID"} {
-		if c.Text(name) != "" && !j.broken["JWT_BINDING"] {
-			j.warn("%s has no effect: JWT_BINDING is %s, not pkce", name, c.JWTBinding)
-		}
-	}
 }
 
 func (j *judge) cookies() {

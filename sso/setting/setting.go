@@ -18,6 +18,7 @@ import (
 type Setting struct {
 	Name       string   // such as JWT_SHARED_SECRET
 	Alias      string   // the environment name under which Metabase knows it; "" where it has none
+	Provider   string   // whose it is; "" for a setting of the bridge itself
 	Section    string   // heading in the README and the admin pages
 	Label      string   // what it is called on the admin pages, for people who know no environment variables
 	Type       string   // what may be written, in words
@@ -70,7 +71,9 @@ func (s *Setting) Key() string { return strings.ToLower(s.Name) }
 func (s *Setting) Boolean() bool { return slices.Equal(s.Choices, onOff()) }
 
 // Parse reports what is wrong with a value, looked at alone. The error never contains the value of a secret.
-func (s *Setting) Parse(text string) error { return s.parse(&Config{}, text) }
+func (s *Setting) Parse(text string) error {
+	return s.parse(&Config{Providers: []*Provider{{Name: s.Provider}}}, text)
+}
 
 // parse puts a value that was given into c.
 func (s *Setting) parse(c *Config, text string) error {
@@ -92,8 +95,8 @@ func CheckQuotes(text string) error {
 	return nil
 }
 
-// Find returns the setting of that name, or nil.
+// Find returns the setting of that name, or nil; those of providers besides the default one are found by [Config.Find].
 func Find(name string) *Setting { return all.byName[name] }
 
-// Table returns every setting, section by section.
+// Table returns every setting, section by section, but for those of providers besides the default one.
 func Table() []*Setting { return slices.Clone(all.rows) }

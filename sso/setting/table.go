@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// all is the table: made once, the same for ever.
-var all = newTable()
+// all is the table of the default provider alone: made once, the same for ever.
+var all = newTable(nil)
 
 // A table has the settings in the order in which they are shown, and by name.
 type table struct {
@@ -16,9 +16,14 @@ type table struct {
 	byName map[string]*Setting
 }
 
-func newTable() table {
-	t := table{byName: map[string]*Setting{}}
-	for _, s := range slices.Concat(processSettings(), appSettings(), providerSettings(), sessionSettings()) {
+// newTable makes the table with the settings of these providers besides the default one.
+func newTable(providers []string) *table {
+	t := &table{byName: map[string]*Setting{}}
+	rows := slices.Concat(processSettings(), appSettings(), defaultProviderSettings(), sessionSettings())
+	for _, name := range providers {
+		rows = append(rows, providerSettings(name)...)
+	}
+	for _, s := range rows {
 		if s.Choices != nil {
 			s.Type = inWords(s.Choices)
 		}
@@ -31,6 +36,9 @@ func newTable() table {
 // inWords writes choices as `a`, `b` or `c`.
 func inWords(choices []string) string {
 	last := len(choices) - 1
+	if last == 0 {
+		return "`" + choices[0] + "`"
+	}
 	return "`" + strings.Join(choices[:last], "`, `") + "` or `" + choices[last] + "`"
 }
 
@@ -112,98 +120,150 @@ func appSettings() []Setting {
 	}
 }
 
-func providerSettings() []Setting {
-	return []Setting{
-		{Name: "JWT_ENABLED", Alias: "MB_JWT_ENABLED", Section: SectionProvider, Choices: onOff(), Changeable: true,
+// providerSettings are the fields of a provider, as the settings of one of them. The default provider has the names that
+// Metabase knows.
+func providerSettings(provider string) []Setting {
+	of := func(name string) string { return settingsOf(provider) + name }
+	fields := []Setting{
+		{Name: of("LABEL"), Section: SectionProvider, Type: "text", Changeable: true,
+			Label: "Name on the sign-in page",
+			Help:  "how the sign-in page calls the provider, where there are several; unset: its name",
+			set:   providerPlace(func(p *Provider) *string { return &p.Label }, plainText)},
+		{Name: of("ENABLED"), Alias: "MB_JWT_ENABLED", Section: SectionProvider, Choices: onOff(), Changeable: true,
 			Label: "Sign-in through the identity provider",
 			Help:  "sign-in through the identity provider; unset: on once JWT_IDENTITY_PROVIDER_URI and JWT_SHARED_SECRET are set",
-			show:  func(c *Config, text string) string { return cmp.Or(text, strconv.FormatBool(c.JWTEnabled)) },
-			set:   field(func(c *Config) *bool { return &c.JWTEnabled }, optional(boolean))},
-		{Name: "JWT_IDENTITY_PROVIDER_URI", Alias: "MB_JWT_IDENTITY_PROVIDER_URI", Section: SectionProvider, Type: "URL", Changeable: true, LetsIn: true,
+			show:  enabledText(provider),
+			set:   providerPlace(func(p *Provider) *bool { return &p.Enabled }, optional(boolean))},
+		{Name: of("IDENTITY_PROVIDER_URI"), Alias: "MB_JWT_IDENTITY_PROVIDER_URI", Section: SectionProvider, Type: "URL", Changeable: true, LetsIn: true,
 			Label: "Sign-in page of your product",
 			Help:  "the page of your product where people sign in",
-			set:   field(func(c *Config) *urlPtr { return &c.JWTIdentityProviderURI }, optional(providerURL))},
-		{Name: "JWT_SHARED_SECRET", Alias: "MB_JWT_SHARED_SECRET", Section: SectionProvider, Type: "text, or a JSON list of texts", Secret: true, Changeable: true, Page: PageKey,
+			set:   providerPlace(func(p *Provider) *urlPtr { return &p.IdentityProviderURI }, optional(providerURL))},
+		{Name: of("SHARED_SECRET"), Alias: "MB_JWT_SHARED_SECRET", Section: SectionProvider, Type: "text, or a JSON list of texts", Secret: true, Changeable: true, Page: PageKey,
 			Label: "Shared secret",
 			Help:  "signs the tokens; the bytes of its text are the key (hexadecimal is not decoded). Of a list all verify, for a change of secret, and the first is current",
-			set:   field(func(c *Config) *[]string { return &c.JWTSharedSecrets }, sharedSecrets)},
-		{Name: "JWT_ATTRIBUTE_EMAIL", Alias: "MB_JWT_ATTRIBUTE_EMAIL", Section: SectionPeople, Type: "claim", Default: "email", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *[]string { return &p.SharedSecrets }, sharedSecrets)},
+		{Name: of("ATTRIBUTE_EMAIL"), Alias: "MB_JWT_ATTRIBUTE_EMAIL", Section: SectionPeople, Type: "claim", Default: "email", Changeable: true, LetsIn: true,
 			Label: "Claim with the e-mail",
 			Help:  "the claim with the e-mail address",
-			set:   field(func(c *Config) *string { return &c.JWTClaims.Email }, nonEmpty(plainText))},
-		{Name: "JWT_ATTRIBUTE_FIRSTNAME", Alias: "MB_JWT_ATTRIBUTE_FIRSTNAME", Section: SectionPeople, Type: "claim", Default: "first_name", Changeable: true,
+			set:   providerPlace(func(p *Provider) *string { return &p.Claims.Email }, nonEmpty(plainText))},
+		{Name: of("ATTRIBUTE_FIRSTNAME"), Alias: "MB_JWT_ATTRIBUTE_FIRSTNAME", Section: SectionPeople, Type: "claim", Default: "first_name", Changeable: true,
 			Label: "Claim with the first name",
 			Help:  "the claim with the first name",
-			set:   field(func(c *Config) *string { return &c.JWTClaims.FirstName }, plainText)},
-		{Name: "JWT_ATTRIBUTE_LASTNAME", Alias: "MB_JWT_ATTRIBUTE_LASTNAME", Section: SectionPeople, Type: "claim", Default: "last_name", Changeable: true,
+			set:   providerPlace(func(p *Provider) *string { return &p.Claims.FirstName }, plainText)},
+		{Name: of("ATTRIBUTE_LASTNAME"), Alias: "MB_JWT_ATTRIBUTE_LASTNAME", Section: SectionPeople, Type: "claim", Default: "last_name", Changeable: true,
 			Label: "Claim with the last name",
 			Help:  "the claim with the last name",
-			set:   field(func(c *Config) *string { return &c.JWTClaims.LastName }, plainText)},
-		{Name: "JWT_ATTRIBUTE_GROUPS", Alias: "MB_JWT_ATTRIBUTE_GROUPS", Section: SectionPeople, Type: "claim", Default: "groups", Changeable: true,
+			set:   providerPlace(func(p *Provider) *string { return &p.Claims.LastName }, plainText)},
+		{Name: of("ATTRIBUTE_GROUPS"), Alias: "MB_JWT_ATTRIBUTE_GROUPS", Section: SectionPeople, Type: "claim", Default: "groups", Changeable: true,
 			Label: "Claim with the groups",
 			Help:  "the claim with the groups: a list of names, or one name",
-			set:   field(func(c *Config) *string { return &c.JWTClaims.Groups }, plainText)},
-		{Name: "JWT_ATTRIBUTE_SUBJECT", Section: SectionPeople, Type: "claim", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *string { return &p.Claims.Groups }, plainText)},
+		{Name: of("ATTRIBUTE_SUBJECT"), Section: SectionPeople, Type: "claim", Changeable: true, LetsIn: true,
 			Label: "Claim that identifies a person for ever",
 			Help:  "the claim that identifies a person for ever, such as `sub`; unset: the e-mail address does",
-			set:   field(func(c *Config) *string { return &c.JWTClaims.Subject }, plainText)},
-		{Name: "JWT_GROUP_SYNC", Alias: "MB_JWT_GROUP_SYNC", Section: SectionPeople, Choices: onOff(), Default: "false", Changeable: true, Page: PageMapping,
+			set:   providerPlace(func(p *Provider) *string { return &p.Claims.Subject }, plainText)},
+		{Name: of("GROUP_SYNC"), Alias: "MB_JWT_GROUP_SYNC", Section: SectionPeople, Choices: onOff(), Default: "false", Changeable: true, Page: PageMapping,
 			Label: "Groups from the identity provider",
 			Help:  "each sign-in sets the person's groups from the token",
-			set:   field(func(c *Config) *bool { return &c.JWTGroupSync }, boolean)},
-		{Name: "JWT_GROUP_MAPPINGS", Alias: "MB_JWT_GROUP_MAPPINGS", Section: SectionPeople, Type: "JSON object", Default: "{}", Changeable: true, Page: PageMapping,
+			set:   providerPlace(func(p *Provider) *bool { return &p.GroupSync }, boolean)},
+		{Name: of("GROUP_MAPPINGS"), Alias: "MB_JWT_GROUP_MAPPINGS", Section: SectionPeople, Type: "JSON object", Default: "{}", Changeable: true, Page: PageMapping,
 			Label: "Mapping of groups",
 			Help:  "group of the identity provider → groups of the bridge, by id or name: `{\"extHR\":[7],\"extSales\":[\"Sales\",4]}`; empty: groups are matched by name",
-			set:   field(func(c *Config) *mappings { return &c.JWTGroupMappings }, parseMappings)},
-		{Name: "JWT_USER_PROVISIONING_ENABLED", Alias: "MB_JWT_USER_PROVISIONING_ENABLED", Section: SectionPeople, Choices: onOff(), Default: "true", Changeable: true,
+			set:   providerPlace(func(p *Provider) *mappings { return &p.GroupMappings }, parseMappings)},
+		{Name: of("USER_PROVISIONING_ENABLED"), Alias: "MB_JWT_USER_PROVISIONING_ENABLED", Section: SectionPeople, Choices: onOff(), Default: "true", Changeable: true,
 			Label: "Make accounts at the first sign-in",
 			Help:  "a first sign-in makes an account",
-			set:   field(func(c *Config) *bool { return &c.JWTUserProvisioningEnabled }, boolean)},
-		{Name: "LINK_PASSWORD_ACCOUNTS", Section: SectionPeople, Choices: onOff(), Default: "false", Changeable: true, LetsIn: true,
-			Label: "Tokens may sign in to accounts with a password",
-			Help:  "a token may sign in to an account that has a password: only if the identity provider has verified every e-mail address",
-			set:   field(func(c *Config) *bool { return &c.LinkPasswordAccounts }, boolean)},
-		{Name: "JWT_PROFILE", Section: SectionToken, Choices: []string{"metabase", "standard", "strict"}, Default: "standard", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *bool { return &p.UserProvisioningEnabled }, boolean)},
+		{Name: of("LINK_ACCOUNTS"), Section: SectionPeople, Choices: onOff(), Default: "false", Changeable: true, LetsIn: true,
+			Label: "Tokens may sign in to accounts of other providers",
+			Help:  "a token may sign in to an account of another provider that has the same e-mail: only if this provider has verified every e-mail address",
+			set:   providerPlace(func(p *Provider) *bool { return &p.LinkAccounts }, boolean)},
+		{Name: of("PROFILE"), Section: SectionToken, Choices: []string{"metabase", "standard", "strict"}, Default: "standard", Changeable: true, LetsIn: true,
 			Label: "How strictly tokens are judged",
 			Help:  "how strictly tokens are judged",
-			set:   field(func(c *Config) *profile { return &c.JWTProfile }, parseProfile)},
-		{Name: "JWT_MAX_AGE", Section: SectionToken, Type: "time", Default: "180s", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *profile { return &p.Profile }, parseProfile)},
+		{Name: of("MAX_AGE"), Section: SectionToken, Type: "time", Default: "180s", Changeable: true, LetsIn: true,
 			Label: "Greatest age of a token",
 			Help:  "how old a token's `iat` may be",
-			set:   field(func(c *Config) *duration { return &c.JWTMaxAge }, seconds(secondsMin, day))},
-		{Name: "JWT_LEEWAY", Section: SectionToken, Type: "time", Default: "30s", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *duration { return &p.MaxAge }, seconds(secondsMin, day))},
+		{Name: of("LEEWAY"), Section: SectionToken, Type: "time", Default: "30s", Changeable: true, LetsIn: true,
 			Label: "Difference of clocks that is forgiven",
 			Help:  "how far clocks may differ, at most 60s; the profile `metabase` has none",
-			set:   field(func(c *Config) *duration { return &c.JWTLeeway }, seconds(0, maxLeeway))},
-		{Name: "JWT_MAX_LIFETIME", Section: SectionToken, Type: "time", Default: "10m", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *duration { return &p.Leeway }, seconds(0, maxLeeway))},
+		{Name: of("MAX_LIFETIME"), Section: SectionToken, Type: "time", Default: "10m", Changeable: true, LetsIn: true,
 			Label: "Longest life of a token",
 			Help:  "how far ahead `exp` may be in a token without `iat`",
-			set:   field(func(c *Config) *duration { return &c.JWTMaxLifetime }, seconds(secondsMin, day))},
-		{Name: "JWT_ISSUER", Section: SectionToken, Type: "text", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *duration { return &p.MaxLifetime }, seconds(secondsMin, day))},
+		{Name: of("ISSUER"), Section: SectionToken, Type: "text", Changeable: true, LetsIn: true,
 			Label: "Issuer (iss)",
 			Help:  "what `iss` must be; unset: not checked",
-			set:   field(func(c *Config) *string { return &c.JWTIssuer }, plainText)},
-		{Name: "JWT_AUDIENCE", Section: SectionToken, Type: "text", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *string { return &p.Issuer }, plainText)},
+		{Name: of("AUDIENCE"), Section: SectionToken, Type: "text", Changeable: true, LetsIn: true,
 			Label: "Audience (aud)",
 			Help:  "what `aud` must contain; unset: not checked",
-			set:   field(func(c *Config) *string { return &c.JWTAudience }, plainText)},
-		{Name: "JWT_BINDING", Section: SectionBinding, Choices: []string{"off", "state", "pkce"}, Default: "off", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *string { return &p.Audience }, plainText)},
+		{Name: of("BINDING"), Section: SectionBinding, Choices: []string{"off", "state", "pkce"}, Default: "off", Changeable: true, LetsIn: true,
 			Label: "Tie sign-ins to the browser that began them",
 			Help:  "how a sign-in is tied to the browser that began it",
-			set:   field(func(c *Config) *binding { return &c.JWTBinding }, parseBinding)},
-		{Name: "JWT_TOKEN_URI", Section: SectionBinding, Type: "URL", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *binding { return &p.Binding }, parseBinding)},
+		{Name: of("TOKEN_URI"), Section: SectionBinding, Type: "URL", Changeable: true, LetsIn: true,
 			Label: "Token endpoint",
 			Help:  "where the bridge exchanges a code for a token (binding `pkce`); https except on this machine",
-			set:   field(func(c *Config) *urlPtr { return &c.JWTTokenURI }, optional(tokenURL))},
-		{Name: "JWT_CLIENT_ID", Section: SectionBinding, Type: "text", Changeable: true, LetsIn: true,
+			set:   providerPlace(func(p *Provider) *urlPtr { return &p.TokenURI }, optional(tokenURL))},
+		{Name: of("CLIENT_ID"), Section: SectionBinding, Type: "text", Changeable: true, LetsIn: true,
 			Label: "Client id",
 			Help:  "how the identity provider knows the bridge (binding `pkce`)",
-			set:   field(func(c *Config) *string { return &c.JWTClientID }, plainText)},
-		{Name: "JWT_LOGOUT_URI", Section: SectionBinding, Type: "URL", Changeable: true,
+			set:   providerPlace(func(p *Provider) *string { return &p.ClientID }, plainText)},
+		{Name: of("LOGOUT_URI"), Section: SectionBinding, Type: "URL", Changeable: true,
 			Label: "Page after signing out",
 			Help:  "where a browser goes after signing out, to sign out of your product too",
-			set:   field(func(c *Config) *urlPtr { return &c.JWTLogoutURI }, optional(webURL))},
+			set:   providerPlace(func(p *Provider) *urlPtr { return &p.LogoutURI }, optional(webURL))},
 	}
+	if provider != DefaultProvider {
+		fields = slices.Insert(fields, 0, Setting{Name: of("KIND"), Section: SectionProvider, Choices: []string{string(KindJWT)}, Default: string(KindJWT), Changeable: true,
+			Label: "Kind",
+			Help:  "what the provider speaks: `jwt` is a redirect with a token, or with a code",
+			set:   providerChoice(func(p *Provider) *Kind { return &p.Kind })})
+	}
+	for i := range fields {
+		fields[i].Provider = provider
+		if provider != DefaultProvider {
+			fields[i] = fields[i].elsewhere()
+		}
+	}
+	return fields
+}
+
+// elsewhere is a field of the default provider as that of another one.
+func (s Setting) elsewhere() Setting {
+	s.Name = s.elsewhereName(s.Provider)
+	s.Alias, s.Section, s.Page = "", "Provider "+s.Provider, ""
+	if strings.HasSuffix(s.Name, "_ENABLED") && s.Default == "" {
+		s.Default, s.Help = "true", "sign-in through this provider"
+	}
+	return s
+}
+
+// elsewhereName is what a field is called as that of another provider. Only Metabase's names are otherwise.
+func (s Setting) elsewhereName(provider string) string {
+	field := strings.TrimPrefix(s.Name, settingsOf(s.Provider))
+	field = strings.NewReplacer("ATTRIBUTE_FIRSTNAME", "CLAIM_FIRST_NAME", "ATTRIBUTE_LASTNAME", "CLAIM_LAST_NAME", "ATTRIBUTE_", "CLAIM_").Replace(field)
+	return settingsOf(provider) + field
+}
+
+// defaultProviderSettings are those of the default provider, with what is about all providers beside them.
+func defaultProviderSettings() []Setting {
+	fields := providerSettings(DefaultProvider)
+	i := slices.IndexFunc(fields, func(s Setting) bool { return s.Section == SectionToken })
+	fields = slices.Insert(fields, i, Setting{Name: "LINK_PASSWORD_ACCOUNTS", Section: SectionPeople, Choices: onOff(), Default: "false", Changeable: true, LetsIn: true,
+		Label: "Tokens may sign in to accounts with a password",
+		Help:  "a token may sign in to an account that has a password: only if the identity provider has verified every e-mail address",
+		set:   field(func(c *Config) *bool { return &c.LinkPasswordAccounts }, boolean)})
+	return append([]Setting{
+		{Name: "PROVIDERS", Section: SectionProvider, Type: "list of names, or a JSON object",
+			Help: "the identity providers besides that of the settings `JWT_…`; each has settings of its own, see below",
+			set:  field(func(c *Config) *[]string { return &c.declared }, providerNames)},
+	}, fields...)
 }
 
 func sessionSettings() []Setting {

@@ -105,9 +105,9 @@ func (e *exam) issuedAt(x *sso.Exam) error {
 		return fmt.Errorf("the token's iat is %s in the future (leeway %v): check the clock of the identity provider: %w",
 			ago(e.now, iat.at), e.leeway, sso.TokenFromFuture)
 	case e.now.After(iat.at.Add(e.MaxAge + e.leeway)):
-		return sso.TokenTooOld.About(int64(e.MaxAge/time.Second), "the token's iat is %s old; JWT_MAX_AGE allows %d s (leeway %v): "+
+		return sso.TokenTooOld.About(int64(e.MaxAge/time.Second), "the token's iat is %s old; %sMAX_AGE allows %d s (leeway %v): "+
 			"sign it freshly at each redirect, and check the clock of the identity provider",
-			ago(iat.at, e.now), int64(e.MaxAge/time.Second), e.leeway)
+			ago(iat.at, e.now), e.Settings, int64(e.MaxAge/time.Second), e.leeway)
 	default:
 		x.Note("%s old, at most %d s", ago(iat.at, e.now), int64(e.MaxAge/time.Second))
 	}
@@ -128,8 +128,8 @@ func (e *exam) lifetime(x *sso.Exam) error {
 	case e.Profile == sso.Metabase || iat.sent:
 		x.Note("bounded")
 	case exp.at.After(e.now.Add(e.MaxLifetime + e.leeway)):
-		return fmt.Errorf("the token has no iat and its exp is %s ahead; JWT_MAX_LIFETIME allows %d s: add iat: %w",
-			ago(e.now, exp.at), int64(e.MaxLifetime/time.Second), sso.TokenUnbounded)
+		return fmt.Errorf("the token has no iat and its exp is %s ahead; %sMAX_LIFETIME allows %d s: add iat: %w",
+			ago(e.now, exp.at), e.Settings, int64(e.MaxLifetime/time.Second), sso.TokenUnbounded)
 	default:
 		x.Note("bounded by exp")
 	}

@@ -15,6 +15,7 @@ import (
 // Verifier refuses every token with [sso.Disabled].
 type Verifier struct {
 	Provider string // the provider's name; goes into the identity
+	Settings string // how the names of its settings begin, such as "JWT_"; for messages
 	Scope    string // keeps its used tokens apart from those of providers with another; without NUL
 	Profile  sso.Profile
 	Keys     KeySet
@@ -258,24 +259,24 @@ func checkType(typ string) error {
 
 // issuer is RFC 7519 §4.1.1.
 func (e *exam) issuer(x *sso.Exam) error {
-	if !e.judges(x, e.Issuer, "JWT_ISSUER") {
+	if !e.judges(x, e.Issuer, e.Settings+"ISSUER") {
 		return nil
 	}
 	if iss, ok := e.claims.String("iss"); e.Issuer == "" || !ok || iss != e.Issuer {
-		return fmt.Errorf("the token's iss is %s; JWT_ISSUER is %s: %w", describe(e.claims["iss"]), quote(e.Issuer), sso.TokenIssuer)
+		return fmt.Errorf("the token's iss is %s; %sISSUER is %s: %w", describe(e.claims["iss"]), e.Settings, quote(e.Issuer), sso.TokenIssuer)
 	}
 	return nil
 }
 
 // audience is RFC 7519 §4.1.3: a string, or a list of which one is ours.
 func (e *exam) audience(x *sso.Exam) error {
-	if !e.judges(x, e.Audience, "JWT_AUDIENCE") {
+	if !e.judges(x, e.Audience, e.Settings+"AUDIENCE") {
 		return nil
 	}
 	if e.Audience != "" && isFor(e.claims["aud"], e.Audience) {
 		return nil
 	}
-	return fmt.Errorf("the token's aud is %s; JWT_AUDIENCE is %s: %w", describe(e.claims["aud"]), quote(e.Audience), sso.TokenAudience)
+	return fmt.Errorf("the token's aud is %s; %sAUDIENCE is %s: %w", describe(e.claims["aud"]), e.Settings, quote(e.Audience), sso.TokenAudience)
 }
 
 // judges reports whether the profile checks a claim that setting configures.

@@ -94,7 +94,7 @@ var secrets = sync.OnceValue(func() token.KeySet {
 func verifier(t testing.TB, p sso.Profile) *token.Verifier {
 	t.Helper()
 	v := &token.Verifier{
-		Provider: "jwt", Profile: p, Keys: secrets(),
+		Provider: "jwt", Settings: "JWT_", Profile: p, Keys: secrets(),
 		Names:  sso.ClaimNames{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"},
 		MaxAge: 180 * time.Second, Leeway: 30 * time.Second, MaxLifetime: 10 * time.Minute,
 	}

@@ -305,7 +305,7 @@ func (w *world) welcome(out io.Writer) {
 
 Stop with Ctrl-C; nothing is kept.
 
-`, w.site, deepLink, w.idpURL, bindingInWords(w.cfg.JWTBinding), w.site, adminEmail, w.password)
+`, w.site, deepLink, w.idpURL, bindingInWords(w.cfg.JWT.Binding), w.site, adminEmail, w.password)
 }
 
 func port(l net.Listener) string {

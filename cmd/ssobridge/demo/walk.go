@@ -65,7 +65,7 @@ func (w *walk) course() []func(context.Context) error {
 	return append(all, w.callback, w.arrive, w.whoAmI, w.replay, w.signOut)
 }
 
-func (w *walk) binding() sso.Binding { return w.world.cfg.JWTBinding }
+func (w *walk) binding() sso.Binding { return w.world.cfg.JWT.Binding }
 
 func (w *walk) openPage(ctx context.Context) error {
 	w.title("A browser that is not signed in opens a page of the app.")
@@ -274,7 +274,7 @@ func (w *walk) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	resp, err = thief.post(ctx, w.world.cfg.JWTTokenURI.String(), url.Values{"grant_type": {"authorization_code"},
+	resp, err = thief.post(ctx, w.world.cfg.JWT.TokenURI.String(), url.Values{"grant_type": {"authorization_code"},
 		"code": {brought.Query().Get("code")}, "client_id": {clientID}, "redirect_uri": {w.world.site + "/auth/sso"},
 		"code_verifier": {strings.Repeat("guess", 10)}})
 	if err != nil {

@@ -1,0 +1,431 @@
+package setting
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// DefaultProvider is the name of the provider whose settings are called JWT_….
+const DefaultProvider = "jwt"
+
+// A Kind says what a provider speaks.
+type Kind string
+
+// The kinds.
+const (
+	KindJWT Kind = "jwt" // the redirect protocol: a token, or a code at a token endpoint
+)
+
+// A Provider is what the settings say of one identity provider. It is never changed. Optional URLs are nil, and optional texts
+// "", when they are not set.
+type Provider struct {
+	Name    string // see CheckProviderName
+	Kind    Kind
+	Label   string // for people; "": the name
+	Enabled bool   // implies that there are a URI and a secret
+
+	IdentityProviderURI *url.URL
+	SharedSecrets       []string // all verify, the first is current
+
+	Claims                  sso.ClaimNames
+	GroupSync               bool
+	GroupMappings           sso.Mappings
+	UserProvisioningEnabled bool
+	LinkAccounts            bool
+
+	Profile                     sso.Profile
+	MaxAge, Leeway, MaxLifetime time.Duration // whole seconds
+	Issuer, Audience            string
+
+	Binding   sso.Binding
+	TokenURI  *url.URL
+	ClientID  string
+	LogoutURI *url.URL
+}
+
+// Setting is the setting that holds a field of the provider, such as ISSUER.
+func (p *Provider) Setting(field string) string { return p.Settings() + field }
+
+// Settings is how the names of the provider's settings begin, such as "JWT_".
+func (p *Provider) Settings() string { return settingsOf(p.Name) }
+
+// providerPrefix begins the names of the settings of every provider but the default one.
+const providerPrefix = "PROVIDER_"
+
+func settingsOf(provider string) string {
+	if provider == DefaultProvider {
+		return "JWT_"
+	}
+	return providerPrefix + strings.ToUpper(strings.ReplaceAll(provider, "-", "_")) + "_"
+}
+
+var providerName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+// Bounds of providers.
+const (
+	maxProviders    = 20
+	maxProviderName = 32
+)
+
+// CheckProviderName refuses what cannot name a provider: other than small letters, digits and single hyphens, what is too
+// long, and what has a meaning of its own in addresses and commands.
+func CheckProviderName(name string) error {
+	switch {
+	case !providerName.MatchString(name) || len(name) > maxProviderName:
+		return fmt.Errorf("%q names no provider: a name has small letters, digits and hyphens, begins with a letter, and has at most %d bytes",
+			sso.Truncate(sso.CleanText(name), 2*maxProviderName), maxProviderName)
+	case slices.Contains([]string{"password", "service", "new"}, name):
+		return fmt.Errorf("%q is reserved and names no provider", name)
+	}
+	return nil
+}
+
+// providerNames reads PROVIDERS: the default provider is always there, and is named only for the sake of completeness.
+func providerNames(text string) (names []string, err error) {
+	if names, err = list(text); err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := CheckProviderName(name); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == DefaultProvider })
+	if len(names) > maxProviders {
+		return nil, fmt.Errorf("names more than %d providers", maxProviders)
+	}
+	return names, nil
+}
+
+// savedProviders are the providers that an administrator made: each has a saved kind.
+func savedProviders(saved map[string]string) (names []string) {
+	for name := range saved {
+		middle, ok := strings.CutPrefix(name, providerPrefix)
+		middle, kind := strings.CutSuffix(middle, "_KIND")
+		if of := strings.ToLower(strings.ReplaceAll(middle, "_", "-")); ok && kind && CheckProviderName(of) == nil && of != DefaultProvider {
+			names = append(names, of)
+		}
+	}
+	return names
+}
+
+// Provider is the provider of that name, or nil.
+func (c *Config) Provider(name string) *Provider {
+	for _, p := range c.Providers {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// providerPlace ties a parser to the place in a provider that it fills.
+func providerPlace[T any](place func(*Provider) *T, parse func(string) (T, error)) func(*Setting, *Config, string) error {
+	return func(s *Setting, c *Config, text string) error {
+		return field(func(c *Config) *T { return place(c.Provider(s.Provider)) }, parse)(s, c, text)
+	}
+}
+
+func providerChoice(place func(*Provider) *Kind) func(*Setting, *Config, string) error {
+	return func(s *Setting, c *Config, text string) error {
+		word, err := oneOf(s.Choices...)(text)
+		if err == nil {
+			*place(c.Provider(s.Provider)) = Kind(word)
+		}
+		return err
+	}
+}
+
+// deriveEnabled: the default provider is on once there are a URI and a secret, unless JWT_ENABLED says otherwise. Another one
+// is on since it is named.
+func (c *Config) deriveEnabled() {
+	if c.Text("JWT_ENABLED") == "" {
+		c.JWT.Enabled = c.JWT.IdentityProviderURI != nil && len(c.JWT.SharedSecrets) > 0
+	}
+}
+
+func (j *judge) providers() {
+	c := j.c
+	for _, p := range c.Providers {
+		if p.Name == DefaultProvider {
+			j.defaultProvider()
+		}
+		j.provider(p)
+		j.binding(p)
+	}
+	j.apart()
+	if len(c.EnabledProviders()) == 0 && !c.EnablePasswordLogin {
+		j.warn("no one can sign in without a passkey: sign-in through the identity provider is off, and so is ENABLE_PASSWORD_LOGIN")
+	}
+}
+
+// EnabledProviders are those that are on.
+func (c *Config) EnabledProviders() (on []*Provider) {
+	for _, p := range c.Providers {
+		if p.Enabled {
+			on = append(on, p)
+		}
+	}
+	return on
+}
+
+// defaultProvider says what is missing for the default provider to be on, while nobody has said whether it should be.
+func (j *judge) defaultProvider() {
+	c, p := j.c, j.c.JWT
+	uri, secret := p.IdentityProviderURI != nil, len(p.SharedSecrets) > 0
+	if p.Enabled || c.Text("JWT_ENABLED") != "" || j.broken["JWT_SHARED_SECRET"] || j.broken["JWT_IDENTITY_PROVIDER_URI"] {
+		return
+	}
+	const off, page, key = "sign-in through the identity provider is off", "JWT_IDENTITY_PROVIDER_URI, or as administrator at /admin/sign-in", "JWT_SHARED_SECRET, or as administrator at /admin/key"
+	switch {
+	case !uri && !secret && len(c.Providers) > 1: // another one is meant
+	case !uri && !secret:
+		j.warn("%s: set %s; and %s", off, page, key)
+	case !uri:
+		j.warn("JWT_SHARED_SECRET is set and JWT_IDENTITY_PROVIDER_URI is not: %s; set %s", off, page)
+	default:
+		j.warn("JWT_IDENTITY_PROVIDER_URI is set and JWT_SHARED_SECRET is not: %s; set %s", off, key)
+	}
+}
+
+func (j *judge) provider(p *Provider) {
+	of := p.Setting
+	if p.Enabled {
+		because := "is not set, but " + of("ENABLED") + " is true"
+		if j.c.Source(of("ENABLED")).Kind == FromDefault {
+			because = "is not set, and the provider " + p.Name + " needs it"
+		}
+		if p.IdentityProviderURI == nil {
+			j.fault(of("IDENTITY_PROVIDER_URI"), because, "set it to the sign-in page of your product", of("ENABLED"))
+		}
+		if len(p.SharedSecrets) == 0 {
+			j.fault(of("SHARED_SECRET"), because, `set it to what "openssl rand -hex 32" prints, here and at the identity provider`, of("ENABLED"))
+		}
+	}
+	if p.Profile == sso.Strict {
+		because := "is not set, and " + of("PROFILE") + " strict needs it"
+		if p.Issuer == "" {
+			j.fault(of("ISSUER"), because, "set it to the iss of the tokens", of("PROFILE"))
+		}
+		if p.Audience == "" {
+			j.fault(of("AUDIENCE"), because, "set it to the aud of the tokens", of("PROFILE"))
+		}
+		if p.Binding == sso.BindingOff {
+			j.fault(of("BINDING"), "is off, and "+of("PROFILE")+" strict needs state or pkce", "set it to pkce if the identity provider can, else to state", of("PROFILE"))
+		}
+	}
+	if len(p.GroupMappings) > 0 && !p.GroupSync {
+		j.warn("%s is set, but %s is off: groups are not synced", of("GROUP_MAPPINGS"), of("GROUP_SYNC"))
+	}
+}
+
+func (j *judge) binding(p *Provider) {
+	of := p.Setting
+	if p.Binding == sso.BindingPKCE {
+		if p.ClientID == "" {
+			j.fault(of("CLIENT_ID"), "is not set, and "+of("BINDING")+" pkce needs it", "set it to the name under which the identity provider knows the bridge", of("BINDING"))
+		}
+		return
+	}
+	for _, name := range []string{of("TOKEN_URI"), of("CLIENT_ID")} {
+		if j.c.Text(name) != "" && !j.broken[of("BINDING")] {
+			j.warn("%s has no effect: %s is %s, not pkce", name, of("BINDING"), p.Binding)
+		}
+	}
+}
+
+// apart holds the providers against one another: what belongs to two of them says nothing about whose a token is.
+func (j *judge) apart() {
+	on := j.c.EnabledProviders()
+	for i, p := range on {
+		if len(on) > 1 && p.Issuer == "" && p.Binding == sso.BindingOff {
+			j.warn("%s is not set, and there are several providers: the page of the provider %s must add provider=%s to what it sends to /auth/sso",
+				p.Setting("ISSUER"), p.Name, p.Name)
+		}
+		for _, q := range on[:i] {
+			if p.Issuer != "" && p.Issuer == q.Issuer {
+				j.fault(p.Setting("ISSUER"), "is that of the provider "+q.Name+", too", "each provider has an issuer of its own", q.Setting("ISSUER"))
+			}
+			shared := slices.ContainsFunc(p.SharedSecrets, func(secret string) bool { return slices.Contains(q.SharedSecrets, secret) })
+			if shared && (p.Audience == "" || p.Audience == q.Audience) {
+				j.fault(p.Setting("SHARED_SECRET"), "is that of the provider "+q.Name+", too: each could sign for the other",
+					"make another one", q.Setting("SHARED_SECRET"))
+			}
+		}
+	}
+}
+
+// A document holds settings by their keys: the configuration file, or the JSON object in SSOBRIDGE_PROVIDERS.
+type document struct {
+	kind SourceKind
+	name string // of the file, or of the variable
+	keys map[string]branch
+}
+
+// A branch is one value of a document.
+type branch struct {
+	raw  any
+	path string // as people read it: listen, or providers.dex.issuer
+}
+
+// at is where a value stands.
+func (d document) at(b branch) string { return d.name + ": " + b.path }
+
+// declare finds out which providers there are. Each source may name some, and each may write their settings in the nested form.
+func (r *resolver) declare() {
+	setting := Find("PROVIDERS")
+	r.file = document{FromFile, r.in.FileName, map[string]branch{}}
+	for key, raw := range r.in.File {
+		if tree, ok := jsonable(raw).(map[string]any); ok && key == setting.Key() {
+			raw = r.nested(setting, &r.file, tree)
+		}
+		r.file.keys[key] = branch{raw, key}
+	}
+	r.object = document{FromEnviron, setting.Env(), map[string]branch{}}
+	if text := r.env[setting.Env()]; strings.HasPrefix(strings.TrimSpace(text), "{") {
+		tree, err := jsonObject(text)
+		if err != nil {
+			r.fault(setting, setting.Env(), "is no JSON object of providers: "+err.Error(), "")
+		}
+		r.env[setting.Env()] = r.nested(setting, &r.object, tree)
+	}
+	faults := maps.Clone(r.given.faults)
+	for _, look := range []func(*Setting) (value, bool){
+		r.fromFlag, r.fromEnviron, func(s *Setting) (value, bool) { return r.from(r.file, s) },
+	} {
+		if v, ok := look(setting); ok {
+			names, _ := providerNames(v.text) // a fault of the setting is told where it is parsed
+			r.given.declared = append(r.given.declared, names...)
+		}
+	}
+	slices.Sort(r.given.declared)
+	r.given.declared = slices.Compact(r.given.declared)
+	r.given.faults = faults // the others are found again
+	r.given.table = newTable(r.given.declared)
+}
+
+// nested takes in the nested form of providers, and returns their names as a list.
+func (r *resolver) nested(s *Setting, d *document, tree map[string]any) string {
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		fields, ok := tree[name].(map[string]any)
+		if !ok && tree[name] != nil {
+			r.strange("providers."+name, d.name, "is not a mapping of settings to values", "")
+			delete(tree, name)
+		}
+		for field, raw := range fields {
+			path := "providers." + name + "." + field
+			claims, isMap := raw.(map[string]any)
+			if field != "claims" || !isMap {
+				r.put(s, d, settingKey(name, field), branch{raw, path})
+				continue
+			}
+			for claim, raw := range claims {
+				r.put(s, d, settingKey(name, "claim_"+claim), branch{raw, path + "." + claim})
+			}
+		}
+	}
+	return strings.Join(slices.Sorted(maps.Keys(tree)), ",")
+}
+
+// jsonObject reads a JSON object. It refuses a name that stands there twice, as [encoding/json] does not.
+func jsonObject(text string) (map[string]any, error) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
+		return nil, cmp.Or(err, errors.New("it does not begin with {"))
+	}
+	object, err := jsonMembers(dec)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is text after the closing brace")
+	}
+	return object, nil
+}
+
+func jsonMembers(dec *json.Decoder) (map[string]any, error) {
+	object := map[string]any{}
+	for dec.More() {
+		tok, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		name, _ := tok.(string) // else the decoder has refused it
+		if _, twice := object[name]; twice {
+			return nil, fmt.Errorf("%q stands there twice", sso.Truncate(name, 40))
+		}
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return nil, err
+		}
+		if object[name], err = jsonValue(raw); err != nil {
+			return nil, err
+		}
+	}
+	_, err := dec.Token()
+	return object, err
+}
+
+func jsonValue(raw json.RawMessage) (value any, err error) {
+	if raw[0] == '{' {
+		return jsonObject(string(raw))
+	}
+	err = json.Unmarshal(raw, &value)
+	return value, err
+}
+
+// put keeps a value of the nested form. The flat form may say the same.
+func (r *resolver) put(s *Setting, d *document, key string, b branch) {
+	if flat, ok := r.in.File[key]; ok && d.kind == FromFile && !reflect.DeepEqual(jsonable(flat), b.raw) {
+		r.strange(b.path, d.name, "differs from "+key+", which is the same setting", "leave one out")
+		return
+	}
+	d.keys[key] = b
+}
+
+// settingKey is the key that a field of the nested form has in the flat one.
+func settingKey(provider, field string) string {
+	key := strings.ToLower(settingsOf(provider) + field)
+	if provider == DefaultProvider {
+		key = strings.NewReplacer("jwt_claim_first_name", "jwt_attribute_firstname", "jwt_claim_last_name", "jwt_attribute_lastname",
+			"jwt_claim_", "jwt_attribute_").Replace(key)
+	}
+	return key
+}
+
+// addProviders gives a Config the providers that are declared outside or saved.
+func (c *Config) addProviders(g *given, saved Saved) {
+	names := g.declared
+	c.table = g.table
+	if more := savedProviders(saved.Values); len(more) > 0 {
+		names = slices.Concat(names, more)
+		slices.Sort(names)
+		names = slices.Compact(names)
+		c.table = newTable(names)
+	}
+	c.JWT = &Provider{Name: DefaultProvider, Kind: KindJWT}
+	c.Providers = []*Provider{c.JWT}
+	for _, name := range names {
+		c.Providers = append(c.Providers, &Provider{Name: name})
+	}
+}
+
+func enabledText(provider string) func(c *Config, text string) string {
+	return func(c *Config, text string) string {
+		return cmp.Or(text, strconv.FormatBool(c.Provider(provider).Enabled))
+	}
+}

@@ -1,0 +1,185 @@
+package setting
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+const otherSecret = "Tq4Wm8Zc1Xv6Bn2Lk9Pj3Hg7Fd5Sa0Ry"
+
+func TestCheckProviderName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"dex": true, "keycloak-api": true, "a1": true, "a-1": true, "jwt": true, strings.Repeat("a", 32): true,
+		"": false, "Dex": false, "1a": false, "-a": false, "a-": false, "a--b": false, "a_b": false, "a.b": false, "é": false, "a b": false,
+		"password": false, "service": false, "new": false, strings.Repeat("a", 33): false,
+	} {
+		if err := CheckProviderName(name); (err == nil) != want {
+			t.Errorf("%q: got %v, want accepted %v", name, err, want)
+		}
+	}
+}
+
+// However a provider is written, it is the same provider.
+func TestProviderSources(t *testing.T) {
+	env := func(prefix string, more ...string) []string {
+		return append([]string{prefix + "IDENTITY_PROVIDER_URI=" + testURI, prefix + "SHARED_SECRET=" + otherSecret, prefix + "CLAIM_EMAIL=mail",
+			prefix + `GROUP_MAPPINGS={"a":[2]}`, prefix + "GROUP_SYNC=true"}, more...)
+	}
+	fields := map[string]any{"identity_provider_uri": testURI, "shared_secret": otherSecret, "claims": map[string]any{"email": "mail"},
+		"group_mappings": map[string]any{"a": []any{2}}, "group_sync": true}
+	for name, in := range map[string]Inputs{
+		"environment": {Environ: env("SSOBRIDGE_PROVIDER_MY_DEX_", "SSOBRIDGE_PROVIDERS=my-dex")},
+		"JSON object": {Environ: []string{`SSOBRIDGE_PROVIDERS={"my-dex":{"identity_provider_uri":"` + testURI + `","shared_secret":"` + otherSecret +
+			`","claims":{"email":"mail"},"group_mappings":{"a":[2]},"group_sync":true}}`}},
+		"nested": {FileName: "b.yaml", File: map[string]any{"providers": map[string]any{"my-dex": fields}}},
+		"nested, of YAML": {FileName: "b.yaml", File: map[string]any{"providers": map[any]any{"my-dex": map[any]any{"identity_provider_uri": testURI,
+			"shared_secret": otherSecret, "claims": map[any]any{"email": "mail"}, "group_mappings": map[any]any{"a": []any{2}}, "group_sync": true}}}},
+		"flat": {FileName: "b.yaml", File: map[string]any{"providers": []any{"my-dex"}, "provider_my_dex_identity_provider_uri": testURI,
+			"provider_my_dex_shared_secret": otherSecret, "provider_my_dex_claim_email": "mail", "provider_my_dex_group_mappings": `{"a":[2]}`,
+			"provider_my_dex_group_sync": true}},
+		"file and environment": {FileName: "b.yaml", File: map[string]any{"providers": map[string]any{"my-dex": map[string]any{"claims": map[string]any{"email": "x"}}}},
+			Environ: env("SSOBRIDGE_PROVIDER_MY_DEX_")},
+		"flags": {Flags: map[string]string{"providers": "my-dex", "provider-my-dex-identity-provider-uri": testURI, "provider-my-dex-shared-secret": otherSecret,
+			"provider-my-dex-claim-email": "mail", "provider-my-dex-group-mappings": `{"a":[2]}`, "provider-my-dex-group-sync": "true"}},
+	} {
+		c := mustResolve(t, in)
+		p := c.Provider("my-dex")
+		if p == nil || len(c.Providers) != 2 || c.Providers[0] != c.JWT || !p.Enabled || p.Kind != KindJWT || p.IdentityProviderURI.String() != testURI ||
+			!slices.Equal(p.SharedSecrets, []string{otherSecret}) || p.Claims.Email != "mail" || p.Claims.Groups != "groups" || !p.GroupSync || len(p.GroupMappings["a"]) != 1 {
+			t.Errorf("%s: got %+v", name, p)
+		}
+		if c.JWT.Enabled || len(c.JWT.SharedSecrets) > 0 {
+			t.Errorf("%s: the default provider has it, too: %+v", name, c.JWT)
+		}
+		for _, e := range c.Effective() {
+			if strings.Contains(e.Value, otherSecret) {
+				t.Errorf("%s: %s shows the secret", name, e.Setting.Name) // SECURITY F3
+			}
+		}
+	}
+	c := mustResolve(t, Inputs{FileName: "b.yaml", File: map[string]any{"providers": map[string]any{"jwt": map[string]any{
+		"identity_provider_uri": testURI, "shared_secret": otherSecret, "claims": map[string]any{"first_name": "f"}}}}})
+	if !c.JWT.Enabled || len(c.Providers) != 1 || c.JWT.Claims.FirstName != "f" || c.Source("JWT_SHARED_SECRET").String() != "b.yaml: providers.jwt.shared_secret" {
+		t.Errorf("the default provider in the nested form: got %+v from %s", c.JWT, c.Source("JWT_SHARED_SECRET"))
+	}
+}
+
+// What an administrator saved is below what is given outside, field by field; a provider may be saved as a whole.
+func TestSavedProvider(t *testing.T) {
+	saved := []string{"PROVIDER_MY_DEX_KIND=jwt", "PROVIDER_MY_DEX_IDENTITY_PROVIDER_URI=" + testURI, "PROVIDER_MY_DEX_SHARED_SECRET=" + otherSecret,
+		"PROVIDER_MY_DEX_CLAIM_EMAIL=mail"}
+	c, faults := withSaved(Inputs{}, saved...)
+	if p := c.Provider("my-dex"); len(faults) > 0 || p == nil || p.Claims.Email != "mail" || !p.Enabled {
+		t.Errorf("saved: got %v, %+v", faults, p)
+	}
+	c, faults = withSaved(Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=my-dex,other", "SSOBRIDGE_PROVIDER_MY_DEX_CLAIM_EMAIL=upn", "SSOBRIDGE_PROVIDER_OTHER_ENABLED=false"}}, saved...)
+	if p := c.Provider("my-dex"); len(faults) > 0 || p.Claims.Email != "upn" || len(p.SharedSecrets) != 1 || c.Provider("other").Enabled {
+		t.Errorf("given and saved: got %v, %+v", faults, p)
+	}
+	if _, faults = withSaved(Inputs{}, saved[1:]...); len(faults) != 3 {
+		t.Errorf("saved without a kind: got faults %v, want one for each setting", faults)
+	}
+}
+
+func TestProviderFaults(t *testing.T) {
+	whole := func(name string, more ...string) []string {
+		prefix := "SSOBRIDGE_PROVIDER_" + name + "_"
+		return append([]string{prefix + "IDENTITY_PROVIDER_URI=" + testURI, prefix + "SHARED_SECRET=" + otherSecret + name}, more...)
+	}
+	nested := func(fields map[string]any) map[string]any {
+		return map[string]any{"providers": map[string]any{"dex": fields}}
+	}
+	for _, tt := range []struct {
+		name string
+		in   Inputs
+		want []string // in the faults, in this order
+	}{
+		{"not declared", Inputs{Environ: whole("DEX")}, []string{"SSOBRIDGE_PROVIDER_DEX_IDENTITY_PROVIDER_URI is not a setting", "SSOBRIDGE_PROVIDER_DEX_SHARED_SECRET is not a setting"}},
+		{"no such field", Inputs{Environ: whole("DEX", "SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_ISUER=x")}, []string{"did you mean SSOBRIDGE_PROVIDER_DEX_ISSUER?"}},
+		{"nothing but a name", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=dex"}}, []string{"PROVIDER_DEX_IDENTITY_PROVIDER_URI is not set, and the provider dex needs it", "PROVIDER_DEX_SHARED_SECRET"}},
+		{"a bad name", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=Dex"}}, []string{"PROVIDERS \"Dex\" names no provider"}},
+		{"a reserved name", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=password"}}, []string{"reserved"}},
+		{"no JSON", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS={\"dex\""}}, []string{"is no JSON object of providers"}},
+		{"a JSON member twice", Inputs{Environ: []string{`SSOBRIDGE_PROVIDERS={"dex":{"enabled":false},"dex":{"enabled":false}}`}}, []string{"is no JSON object of providers"}},
+		{"no mapping", Inputs{FileName: "b.yaml", File: map[string]any{"providers": map[string]any{"dex": "x"}}}, []string{"providers.dex is not a mapping"}},
+		{"nested, no such field", Inputs{FileName: "b.yaml", File: nested(map[string]any{"enabled": false, "isuer": "x"})}, []string{"providers.dex.isuer is not a setting"}},
+		{"nested, no such claim", Inputs{FileName: "b.yaml", File: nested(map[string]any{"enabled": false, "claims": map[string]any{"emial": "x"}})}, []string{"providers.dex.claims.emial is not a setting"}},
+		{"flat and nested differ", Inputs{FileName: "b.yaml", File: map[string]any{"jwt_issuer": "a", "providers": map[string]any{"jwt": map[string]any{"issuer": "b"}}}},
+			[]string{"providers.jwt.issuer differs from jwt_issuer"}},
+		{"one secret for two", Inputs{Environ: metabase("SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_IDENTITY_PROVIDER_URI="+testURI, "SSOBRIDGE_PROVIDER_DEX_SHARED_SECRET="+testSecret)},
+			[]string{"PROVIDER_DEX_SHARED_SECRET is that of the provider jwt, too"}},
+		{"one issuer for two", Inputs{Environ: append(whole("DEX", "SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_ISSUER=i", "SSOBRIDGE_JWT_ISSUER=i"), metabase()...)},
+			[]string{"PROVIDER_DEX_ISSUER is that of the provider jwt, too"}},
+		{"strict", Inputs{Environ: whole("DEX", "SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_PROFILE=strict")},
+			[]string{"PROVIDER_DEX_ISSUER is not set, and PROVIDER_DEX_PROFILE strict needs it", "PROVIDER_DEX_AUDIENCE", "PROVIDER_DEX_BINDING"}},
+		{"too many", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=" + strings.Repeat("a,", 3) + "b1,b2,b3,b4,b5,b6,b7,b8,b9,c1,c2,c3,c4,c5,c6,c7,c8,c9,d1,d2,d3"}}, []string{"more than 20 providers"}},
+	} {
+		_, faults := Resolve(tt.in)
+		if len(faults) != len(tt.want) {
+			t.Errorf("%s: got faults %v, want %d", tt.name, faults, len(tt.want))
+			continue
+		}
+		for i, f := range faults {
+			if !strings.Contains(f.String(), tt.want[i]) {
+				t.Errorf("%s: got %q, want %q in it", tt.name, f, tt.want[i])
+			}
+			if strings.Contains(f.String(), otherSecret) {
+				t.Errorf("%s: the fault shows the secret: %s", tt.name, f)
+			}
+		}
+	}
+	c := mustResolve(t, Inputs{Environ: append(whole("DEX", "SSOBRIDGE_PROVIDERS=dex"), metabase()...)})
+	if len(c.Warnings) != 2 || !strings.Contains(c.Warnings[1], "provider=dex") {
+		t.Errorf("two providers that nothing tells apart: got warnings %q", c.Warnings)
+	}
+}
+
+// Each setting of the default provider is one of every other provider, with the same bounds, and no two settings have one name.
+func TestProviderTable(t *testing.T) {
+	c := mustResolve(t, Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=a,a-claim,a-b", "SSOBRIDGE_PROVIDER_A_ENABLED=no", "SSOBRIDGE_PROVIDER_A_CLAIM_ENABLED=no", "SSOBRIDGE_PROVIDER_A_B_ENABLED=no"}})
+	seen := map[string]bool{}
+	for _, s := range c.Table() {
+		if seen[s.Name] || c.Find(s.Name) != s {
+			t.Errorf("%s: there twice", s.Name)
+		}
+		seen[s.Name] = true
+		if s.Provider != DefaultProvider {
+			continue
+		}
+		name := strings.NewReplacer("JWT_ATTRIBUTE_FIRSTNAME", "PROVIDER_A_CLAIM_FIRST_NAME", "JWT_ATTRIBUTE_LASTNAME", "PROVIDER_A_CLAIM_LAST_NAME",
+			"JWT_ATTRIBUTE_", "PROVIDER_A_CLAIM_", "JWT_", "PROVIDER_A_").Replace(s.Name)
+		other := c.Find(name)
+		if other == nil || other.LetsIn != s.LetsIn || other.WithoutProof != s.WithoutProof || other.Secret != s.Secret || other.Changeable != s.Changeable {
+			t.Errorf("%s: got %+v for the provider a", s.Name, other)
+			continue
+		}
+		for _, text := range []string{"", "true", "x", "1s", "https://a.example/", "{}", "pkce", "strict"} {
+			if (s.Parse(text) == nil) != (other.Parse(text) == nil) {
+				t.Errorf("%s=%q: got %v, and %v for %s", s.Name, text, s.Parse(text), other.Parse(text), name)
+			}
+		}
+	}
+	if got := c.Provider("a").Setting("ISSUER"); got != "PROVIDER_A_ISSUER" || c.JWT.Setting("ISSUER") != "JWT_ISSUER" || c.Provider("b") != nil {
+		t.Errorf("got %s", got)
+	}
+}
+
+func FuzzProviders(f *testing.F) {
+	f.Add(`{"dex":{"enabled":false,"claims":{"email":"mail"}}}`, "a")
+	f.Add(`{"jwt":{"shared_secret":null},"a":null}`, "a,b")
+	f.Add(`{"a":{"claims":[],"group_mappings":{"x":[2]}}}`, "a,a-b")
+	f.Fuzz(func(t *testing.T, object, names string) {
+		c, faults := Resolve(Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=" + object}, Flags: map[string]string{"providers": names}})
+		for _, p := range c.Providers {
+			if err := CheckProviderName(p.Name); err != nil {
+				t.Errorf("got a provider %q: %v", p.Name, err)
+			}
+			if p.Enabled && len(faults) == 0 && (p.IdentityProviderURI == nil || len(p.SharedSecrets) == 0 || p.Claims.Email == "" || p.Profile == sso.Profile("")) {
+				t.Errorf("a provider that is on, without a fault: %+v", p)
+			}
+		}
+	})
+}
