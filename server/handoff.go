@@ -62,7 +62,7 @@ func viaHandoff(site *web.Site, r *http.Request) bool {
 	if r.Method == http.MethodPost {
 		return site.CrossSite(r)
 	}
-	if site.Cookie.SameSite != http.SameSiteStrictMode || web.FormOf(r) != web.FormPage { // only browsers have cookies kept back
+	if site.Cookie.SameSite != http.SameSiteStrictMode || !web.ReaderOf(r).Page { // only browsers have cookies kept back
 		return false
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {

@@ -27,7 +27,7 @@ func checkLoad(site *web.Site, r *http.Request) error {
 			return nil
 		}
 	case mode == "cors", mode == "same-origin": // Node's fetch says cors, too
-		if web.JSONClient(r) && mayRead(site, r) {
+		if web.ReaderOf(r).Client && mayRead(site, r) {
 			return nil
 		}
 	}

@@ -197,7 +197,7 @@ func TestConfirm(t *testing.T) {
 	b := start(t)
 	b.root()
 	c := b.browser()
-	c.get("/auth/confirm?return_to=/a").want(t, 302, "/login?return_to=%2Fa")
+	c.get("/auth/confirm?return_to=/a", page).want(t, 302, "/login?return_to=%2Fa")
 	c.password("root@example.com", goodPassword)
 	c.get("/auth/confirm?return_to=/a").want(t, 302, "/a")
 	b.pass(10 * time.Minute)
@@ -330,7 +330,7 @@ func TestChangePassword(t *testing.T) {
 	b := start(t)
 	b.root()
 	c, other := b.browser(), b.browser()
-	c.get("/auth/password").want(t, 302, "/login?return_to=%2Fauth%2Fpassword")
+	c.get("/auth/password", page).want(t, 302, "/login?return_to=%2Fauth%2Fpassword")
 	c.password("root@example.com", goodPassword)
 	other.password("root@example.com", goodPassword)
 	const next = "seven quiet lamps argue with rain"

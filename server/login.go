@@ -30,10 +30,10 @@ func (s *relyingParty) handleSSO(c echo.Context) error {
 	if r.Method == http.MethodHead && !begins(in) {
 		return c.NoContent(http.StatusOK) // mail scanners and chat previews look at links; they sign no one in (SECURITY C7)
 	}
-	api := web.JSONClient(r)
+	reader := web.ReaderOf(r)
 	err = checkLoad(site, r)
 	switch {
-	case begins(in) && !web.ReadAsPage(r.Header) && (err != nil || web.ByScript(r.Header) && !api):
+	case begins(in) && !reader.Page && (err != nil || reader.JSON && !reader.Client):
 		// Some proxies redirect all who are not signed in, such as ingress-nginx. Nothing is begun, so no cookie is set.
 		s.web.RefuseProgram(c.Response(), r, fmt.Errorf("a script or an asset of a page was led to the sign-in: %w", sso.NotSignedIn))
 		return nil
@@ -48,11 +48,11 @@ func (s *relyingParty) handleSSO(c echo.Context) error {
 		}
 	}
 	switch {
-	case !in.Answers() && api:
+	case !in.Answers() && reader.Client:
 		return s.loginURLAsJSON(c, site, in)
 	case !in.Answers():
 		return s.begin(c, site, in)
-	case api:
+	case reader.Client:
 		return s.signInAPI(c, in)
 	case !taken && viaHandoff(site, r):
 		return s.keepHandoff(c, site, in)
@@ -181,7 +181,7 @@ func (s *relyingParty) signIn(c echo.Context, site *web.Site, in sso.Callback) e
 		return err
 	}
 	cb := s.callback(r, site, in)
-	cb.Current, cb.Navigation = current, web.Navigation(r)
+	cb.Current, cb.Navigation = current, web.ReaderOf(r).Page
 	if cb.Besides, err = s.gate.Besides(r); err != nil {
 		return err
 	}

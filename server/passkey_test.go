@@ -398,7 +398,7 @@ func TestWhoMayHavePasskeys(t *testing.T) {
 		t.Errorf("someone of the provider: got %d, want 404", resp.StatusCode)
 	}
 	nobody := b.browser()
-	nobody.get("/auth/passkeys").want(t, 302, "/login?return_to=%2Fauth%2Fpasskeys")
+	nobody.get("/auth/passkeys", page).want(t, 302, "/login?return_to=%2Fauth%2Fpasskeys")
 	for _, path := range []string{"/auth/passkeys", "/auth/passkeys/create", "/auth/passkeys/add", "/auth/confirm/passkey"} {
 		if resp, _ := nobody.json(path, map[string]any{}); resp.StatusCode != 401 {
 			t.Errorf("%s: nobody got %d, want 401", path, resp.StatusCode)

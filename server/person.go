@@ -195,7 +195,7 @@ func logoutURI(site *web.Site, p *sso.Principal) *string {
 // that Metabase's clients look for.
 func (s *Server) loggedOut(c echo.Context, site *web.Site, to string, logoutURI *string) error {
 	switch {
-	case web.FormOf(c.Request()) != web.FormPage:
+	case !web.ReaderOf(c.Request()).Page:
 		return c.JSON(http.StatusOK, map[string]any{"saml-logout-url": nil, "logout_url": logoutURI})
 	case logoutURI != nil:
 		return c.Redirect(http.StatusSeeOther, *logoutURI)

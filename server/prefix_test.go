@@ -56,7 +56,7 @@ func TestPasswordsBelowAPrefix(t *testing.T) {
 	}
 	b.root()
 	c := b.browser()
-	c.get("/_sso/auth/passkeys").want(t, 302, "/_sso/login?return_to=%2F_sso%2Fauth%2Fpasskeys")
+	c.get("/_sso/auth/passkeys", page).want(t, 302, "/_sso/login?return_to=%2F_sso%2Fauth%2Fpasskeys")
 	c.send("POST", "/_sso/login", form("email", "root@example.com", "password", goodPassword, "return_to", "/_sso/auth/password")).want(t, 303, "/_sso/auth/password")
 	b.pass(11 * time.Minute)
 	body := c.get("/_sso/auth/passkeys", page).body

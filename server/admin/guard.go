@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 )
@@ -27,7 +28,7 @@ func (a *Admin) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		switch {
 		case err != nil:
 			return err
-		case p == nil && forBrowser(r):
+		case p == nil && strings.HasPrefix(r.URL.Path, pagesPrefix) && web.ReaderOf(r).CanSignIn(r.Method):
 			return c.Redirect(http.StatusFound, a.path("/login?return_to="+url.QueryEscape(a.path(r.URL.RequestURI()))))
 		case p == nil:
 			return sso.NotSignedIn
@@ -70,12 +71,6 @@ func guarded(u *url.URL) bool {
 
 func letterOrDigit(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_'
-}
-
-// forBrowser reports whether a person looks at a page, who can be sent to sign in and back.
-func forBrowser(r *http.Request) bool {
-	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html") &&
-		strings.HasPrefix(r.URL.Path, pagesPrefix)
 }
 
 // checkKind wants forms for pages and JSON for the API, never the other way round: a form of another site cannot send JSON

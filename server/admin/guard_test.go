@@ -65,6 +65,9 @@ func TestGuard(t *testing.T) {
 	}
 	b.browser().get("/admin/mapping?x=1").want(t, http.StatusFound, "/login?return_to=%2Fadmin%2Fmapping%3Fx%3D1")
 	b.browser().get("/api/v1/overview", "Accept: text/html").want(t, http.StatusUnauthorized, "")
+	for _, script := range []string{"Sec-Fetch-Mode: cors", "X-Requested-With: XMLHttpRequest"} { // which would follow to a form
+		b.browser().get("/admin/mapping", script).want(t, http.StatusUnauthorized, "")
+	}
 }
 
 // SECURITY G1

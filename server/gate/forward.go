@@ -267,7 +267,7 @@ func (g *Gate) sendToSignIn(w http.ResponseWriter, r *http.Request, s *settings,
 
 // refuseForward answers a proxy's question with no.
 func (g *Gate) refuseForward(w http.ResponseWriter, r *http.Request, s *settings, want wanted, err error) {
-	if sso.CodeOf(err) == sso.NotSignedIn && web.WantsPage(want.method, r.Header) {
+	if sso.CodeOf(err) == sso.NotSignedIn && web.ReaderOf(r).CanSignIn(want.method) {
 		g.sendToSignIn(w, r, s, want)
 		return
 	}

@@ -40,7 +40,7 @@ func (g *Gate) RequireSignIn(groups ...string) func(next http.Handler) http.Hand
 				defer done()
 				web.SetPrivate(w.Header())
 				next.ServeHTTP(w, g.handOn(ctx, r, e, p))
-			case sso.CodeOf(err) == sso.NotSignedIn && web.WantsPage(r.Method, r.Header):
+			case sso.CodeOf(err) == sso.NotSignedIn && web.ReaderOf(r).CanSignIn(r.Method):
 				s := g.settings.Load()
 				s.Begin(w.Header(), r)
 				g.web.WarnStrayToken(r, r.URL.Path, r.URL.RawQuery)

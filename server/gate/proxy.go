@@ -87,7 +87,7 @@ func (g *Gate) ReverseProxy(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		g.pass(w, r, s, e, rule)
-	case sso.CodeOf(err) == sso.NotSignedIn && web.WantsPage(r.Method, r.Header):
+	case sso.CodeOf(err) == sso.NotSignedIn && web.ReaderOf(r).CanSignIn(r.Method):
 		g.web.WarnStrayToken(r, r.URL.Path, r.URL.RawQuery)
 		http.Redirect(w, r, s.signInPath(r), http.StatusFound)
 	default:

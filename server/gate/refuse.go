@@ -22,12 +22,11 @@ func (g *Gate) refuseApp(w http.ResponseWriter, r *http.Request, s *settings, wa
 	if u, parseErr := url.ParseRequestURI(want.uri); parseErr == nil {
 		shown.URL = u
 	}
-	if !web.ReadAsPage(r.Header) {
+	if !web.ReaderOf(r).Page {
 		g.web.RefuseProgram(w, shown, err)
 		return
 	}
 	web.SetChallenge(w.Header(), r, err)
-	shown.Header.Set("Accept", "text/html")
 	g.web.ServeRefusal(w, shown, g.explained(r, s, want, err))
 }
 

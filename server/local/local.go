@@ -104,7 +104,7 @@ func (s *Local) mustSignIn(c echo.Context, signIn string) (*sso.Principal, error
 	switch {
 	case err != nil || p != nil:
 		return p, err
-	case c.Request().Method == http.MethodGet, c.Request().Method == http.MethodHead:
+	case web.ReaderOf(c.Request()).CanSignIn(c.Request().Method):
 		return nil, c.Redirect(http.StatusFound, signIn)
 	}
 	return nil, sso.NotSignedIn

@@ -385,7 +385,7 @@ func newPasswordErrors(chosen, again string, account sso.Account) (first, second
 
 // refusedForm answers a form with what was wrong, as a page or as the error.
 func (s *Local) refusedForm(c echo.Context, page templates.Page, why string) error {
-	if web.FormOf(c.Request()) != web.FormPage {
+	if !web.ReaderOf(c.Request()).Page {
 		return fmt.Errorf("%s: %w", why, sso.Invalid)
 	}
 	return s.web.Page(c.Response(), http.StatusBadRequest, page)

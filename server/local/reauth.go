@@ -217,7 +217,7 @@ type shown struct {
 // for clients that want no page.
 func (s *Local) shownProblem(c echo.Context, err error) (shown, bool) {
 	r, code := c.Request(), sso.CodeOf(err)
-	if web.FormOf(r) != web.FormPage || code != sso.PasswordRefused && code != sso.Throttled {
+	if !web.ReaderOf(r).Page || code != sso.PasswordRefused && code != sso.Throttled {
 		return shown{}, false
 	}
 	s.web.LogRefusal(r, code.Status(), code, web.Reference(r), web.RequestID(r), err)

@@ -2,5 +2,5 @@
 // own paths stand. A [Web] has the settings in force; [Web.Site] is what follows from them.
 //
 // A handler returns an error that carries a [sso.Code]. [Web.ServeRefusal] alone makes status, words, page and log line of
-// it; [FormOf] decides between a page, JSON and plain text.
+// it; [ReaderOf] decides between a page, JSON and plain text.
 package web

@@ -64,6 +64,16 @@ var aboutBody = [...]string{"Content-Length", "Content-Encoding", "Content-Range
 
 // ServeRefusal answers an error: log line, status, and words in the form that the client reads.
 func (web *Web) ServeRefusal(w http.ResponseWriter, r *http.Request, err error) {
+	web.refuse(w, r, ReaderOf(r), err)
+}
+
+// RefuseProgram answers with application/problem+json, whatever the program says that it takes.
+func (web *Web) RefuseProgram(w http.ResponseWriter, r *http.Request, err error) {
+	SetChallenge(w.Header(), r, err)
+	web.refuse(w, r, Reader{JSON: true}, err)
+}
+
+func (web *Web) refuse(w http.ResponseWriter, r *http.Request, reader Reader, err error) {
 	code := sso.CodeOf(err)
 	status := code.Status()
 	ref := Reference(r)
@@ -84,10 +94,10 @@ func (web *Web) ServeRefusal(w http.ResponseWriter, r *http.Request, err error) 
 			h["Www-Authenticate"] = Challenge(r)
 		}
 	}
-	switch FormOf(r) {
-	case FormPage:
+	switch {
+	case reader.Page:
 		web.renderRefusal(w, r, code, ref, err)
-	case FormJSON:
+	case reader.JSON:
 		h.Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
 		p := problem{Status: status, Code: code, Message: sso.Message(err), Reference: ref}
@@ -103,14 +113,6 @@ func (web *Web) ServeRefusal(w http.ResponseWriter, r *http.Request, err error) 
 		w.WriteHeader(status)
 		fmt.Fprint(w, sso.Message(err))
 	}
-}
-
-// RefuseProgram answers with application/problem+json, whatever the program says that it takes.
-func (web *Web) RefuseProgram(w http.ResponseWriter, r *http.Request, err error) {
-	SetChallenge(w.Header(), r, err)
-	r = r.Clone(r.Context())
-	r.Header.Set("Accept", "application/json")
-	web.ServeRefusal(w, r, err)
 }
 
 func (web *Web) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.Code, ref string, err error) {
@@ -189,7 +191,7 @@ func (web *Web) LogRefusal(r *http.Request, status int, code sso.Code, ref, id s
 	switch {
 	case status >= 500:
 		level = web.Log.ErrorContext
-	case code == sso.NotSignedIn && FormOf(r) != FormPage: // each picture of a page, once a session is over
+	case code == sso.NotSignedIn && !ReaderOf(r).Page: // each picture of a page, once a session is over
 		level = web.Log.DebugContext
 	case code == sso.ProxyRefused: // someone has to set the proxy right, and need not hear of it at each request
 		level = web.Log.DebugContext
