@@ -520,3 +520,19 @@ func TestNoPasskeys(t *testing.T) {
 		}
 	}
 }
+
+// SECURITY G1: what our script does not send is refused, and no reader takes one of two members for the other.
+func TestPasskeyBodiesAreStrict(t *testing.T) {
+	_, owner := passkeyBridge(t)
+	for _, body := range []string{
+		`{"credential":{},"return_to":"/","returnTo":"/x"}`, `{"credential":{},"Return_To":"/"}`, `{"return_to":"/","return_to":"/x"}`,
+		`{"credential":{"id":"a","id":"b"}}`, `{"credential":{}} {}`, `[]`, `null`, ``, `{"name":"` + strings.Repeat("a", 64<<10) + `"}`,
+	} {
+		for _, path := range []string{"/auth/passkeys/sign-in", "/auth/passkeys/add", "/auth/confirm/passkey"} {
+			resp := owner.send("POST", path, "application/json\n"+body, "Accept: application/json")
+			if resp.StatusCode != 400 || !strings.Contains(resp.body, `"request_malformed"`) {
+				t.Errorf("%s with %.60s: got %d %s", path, body, resp.StatusCode, resp.body)
+			}
+		}
+	}
+}

@@ -91,6 +91,12 @@ func TestGroupsByAPI(t *testing.T) {
 		BuiltIn bool     `json:"built_in"`
 		From    []string `json:"mapped_from"`
 	}
+	for _, slip := range []string{`{"name":"A","name":"B"}`, `{"Name":"A"}`, `{"name":"A","nmae":"B"}`, `{"name":"A"}{}`} {
+		resp := c.send("POST", "/api/v1/groups", "application/json\n"+slip, "Sec-Fetch-Site: same-origin")
+		if resp.StatusCode != 400 || !strings.Contains(resp.body, `"code":"invalid"`) {
+			t.Errorf("%s: got %d %s", slip, resp.StatusCode, resp.body)
+		}
+	}
 	var made groupOut
 	c.call("POST", "/api/v1/groups", map[string]any{"name": "Sales"}, &made)
 	path := fmt.Sprint("/api/v1/groups/", made.ID)

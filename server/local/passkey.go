@@ -439,6 +439,8 @@ func (s *passkeys) endCeremony(c echo.Context, site *web.Site, account int64) (c
 
 // passkeyInput is what our script sends.
 type passkeyInput struct {
+	// Credential may have members that are not known here: browsers add them (WebAuthn Level 3 §5.1, §5.8.1). The library
+	// reads those that it knows.
 	Credential json.RawMessage `json:"credential"`
 	Name       string          `json:"name"`
 	ReturnTo   string          `json:"return_to"`
@@ -446,19 +448,9 @@ type passkeyInput struct {
 	Email      string          `json:"email"`
 }
 
-// readPasskey reads JSON alone: a form of another site cannot send that (SECURITY G1).
 func readPasskey(r *http.Request) (in passkeyInput, err error) {
-	if kind := web.BodyKind(r); kind != "application/json" {
-		return in, fmt.Errorf("the body is %q, not JSON: %w", kind, sso.RequestMalformed)
-	}
-	raw, err := web.ReadBody(r, web.MaxBody)
-	if err != nil {
-		return in, err
-	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return in, fmt.Errorf("the body is not the JSON of our script: %w", sso.RequestMalformed)
-	}
-	return in, nil
+	err = web.ReadJSON(r, web.MaxBody, &in)
+	return in, err
 }
 
 // readSignature reads a passkey's signature, and where its person goes on then.

@@ -6,7 +6,6 @@
 package openapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -128,17 +127,9 @@ func read(c echo.Context, in any) error {
 	return readJSON(raw, in)
 }
 
-// readJSON reads one JSON object into a struct. Members that the struct does not have are refused: a slip of the pen
-// should not look like success.
+// readJSON reads one JSON object into a struct, as strictly as [web.ParseJSON].
 func readJSON(raw []byte, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(into)
-	if err == nil {
-		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("there is text after the JSON object")
-		}
-	}
+	err := web.ParseJSON(raw, into)
 	if err == nil {
 		return nil
 	}
