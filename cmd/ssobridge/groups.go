@@ -141,18 +141,18 @@ func groupsDelete(f *flags) runner {
 }
 
 func groupsAddMember(f *flags) runner {
-	return f.member("put into", func(ctx context.Context, o *opened, a sso.Account, g sso.Group, e sso.Event) error {
-		return o.store.AddMember(ctx, a.ID, g.ID, sso.MemberByAdmin, e)
+	return f.member("put into", func(ctx context.Context, m admin.Members, by admin.Actor, a sso.Account, g sso.Group) error {
+		return m.Add(ctx, by, a.ID, g.ID)
 	})
 }
 
 func groupsRemoveMember(f *flags) runner {
-	return f.member("taken out of", func(ctx context.Context, o *opened, a sso.Account, g sso.Group, e sso.Event) error {
-		return o.store.RemoveMember(ctx, a.ID, g.ID, e)
+	return f.member("taken out of", func(ctx context.Context, m admin.Members, by admin.Actor, a sso.Account, g sso.Group) error {
+		return m.Remove(ctx, by, a.ID, g.ID)
 	})
 }
 
-func (f *flags) member(done string, change func(context.Context, *opened, sso.Account, sso.Group, sso.Event) error) runner {
+func (f *flags) member(done string, change func(context.Context, admin.Members, admin.Actor, sso.Account, sso.Group) error) runner {
 	p := f.p
 	return f.onGroups(func(ctx context.Context, o *opened, args []string) error {
 		g, err := o.group(ctx, args[0])
@@ -163,8 +163,8 @@ func (f *flags) member(done string, change func(context.Context, *opened, sso.Ac
 		if err != nil {
 			return err
 		}
-		if err := change(ctx, o, a, g, p.byShell(sso.EventGroup, a.ID, done+" "+g.Name)); err != nil {
-			return err
+		if err := change(ctx, admin.Members{Store: o.store}, p.actor(), a, g); err != nil {
+			return orAnotherAdministrator(err)
 		}
 		fmt.Fprintf(p.stdout, "%s %s %s\n", a.Email, done, g.Name)
 		if o.cfg.JWT.GroupSync {

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
 func sessionCommands() []*command {
@@ -114,12 +116,12 @@ func sessionsRevoke(f *flags) runner {
 			return withHint(hint, fmt.Errorf("several sessions begin with %q", args[0]))
 		}
 		s := found[0]
-		ended, err := o.store.EndSession(ctx, s.Hash, p.byShell(sso.EventSession, s.AccountID, "one session ended"))
+		err = admin.Sessions{Store: o.store}.End(ctx, p.actor(), s.Hash)
+		if errors.Is(err, admin.ErrSessionOver) {
+			return withHint(hint, plain(err))
+		}
 		if err != nil {
 			return err
-		}
-		if !ended {
-			return withHint(hint, fmt.Errorf("session %q has ended meanwhile", args[0]))
 		}
 		fmt.Fprintf(p.stdout, "ended session %s of account %d\n", sessionName(s.Hash), s.AccountID)
 		return nil
@@ -134,7 +136,7 @@ func sessionsRevokeAll(f *flags) runner {
 			return err
 		}
 		defer o.store.Close()
-		n, err := o.store.EndSessions(ctx, a.ID, p.byShell(sso.EventSession, a.ID, "all sessions ended"))
+		n, err := admin.Sessions{Store: o.store}.EndAll(ctx, p.actor(), a.ID)
 		if err != nil {
 			return err
 		}

@@ -18,8 +18,8 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/password"
-	"github.com/ssobridge/ssobridge/store"
 )
 
 func userCommands() []*command {
@@ -34,9 +34,9 @@ func userCommands() []*command {
 	}
 }
 
-// byShell is the event of what someone does in the shell.
-func (p *program) byShell(kind sso.EventKind, accountID int64, detail string) sso.Event {
-	return sso.Event{At: p.now(), Kind: kind, AccountID: accountID, Actor: "cli", Detail: detail}
+// people are the operations on people.
+func (o *opened) people() admin.People {
+	return admin.People{Store: o.store, Hash: (&password.Hasher{}).Hash}
 }
 
 // account finds an account by its e-mail address or id.
@@ -213,11 +213,8 @@ func (p *program) showAccount(a sso.Account, members []sso.Membership, sessions 
 }
 
 func usersCreate(f *flags) runner {
-	p := f.p
-	var a sso.Account
+	n := newPerson(f)
 	var groups repeated
-	f.StringVar(&a.FirstName, "first-name", "", "the person's first `name`")
-	f.StringVar(&a.LastName, "last-name", "", "the person's last `name`")
 	f.Var(&groups, "group", "a `group` of the bridge, by name or id; once for each")
 	return func(ctx context.Context, args []string) error {
 		o, err := f.open(ctx, false)
@@ -225,30 +222,45 @@ func usersCreate(f *flags) runner {
 			return err
 		}
 		defer o.store.Close()
-		var ids []int64
 		for _, name := range groups {
 			g, err := o.group(ctx, name)
 			if err != nil {
 				return err
 			}
-			ids = append(ids, g.ID)
+			n.Groups = append(n.Groups, g.ID)
 		}
-		a.Email, a.Active = args[0], true
-		return p.create(ctx, o.store, a, "", ids)
+		n.Email = args[0]
+		return f.p.create(ctx, o, *n)
 	}
 }
 
+// newPerson has the flags of a person's names.
+func newPerson(f *flags) *admin.NewPerson {
+	n := &admin.NewPerson{}
+	f.StringVar(&n.FirstName, "first-name", "", "the person's first `name`")
+	f.StringVar(&n.LastName, "last-name", "", "the person's last `name`")
+	return n
+}
+
 // create makes an account and says so.
-func (p *program) create(ctx context.Context, st *store.Store, a sso.Account, hash string, groups []int64) error {
-	made, err := st.CreateAccount(ctx, a, hash, groups, p.byShell(sso.EventAccount, 0, "account made"))
+func (p *program) create(ctx context.Context, o *opened, n admin.NewPerson) error {
+	made, err := o.people().Create(ctx, p.actor(), n)
 	if errors.Is(err, sso.Conflict) {
-		return withHint("ssobridge users show "+a.Email+" shows it", fmt.Errorf("there is an account %s already", a.Email))
+		return withHint("ssobridge users show "+n.Email+" shows it", fmt.Errorf("there is an account %s already", n.Email))
 	}
 	if err != nil {
-		return plain(err)
+		return aboutPassword(err)
 	}
 	fmt.Fprintf(p.stdout, "made account %d, %s\n", made.ID, made.Email)
 	return nil
+}
+
+// aboutPassword adds what to do about a password that will not do.
+func aboutPassword(err error) error {
+	if r, ok := errors.AsType[*admin.Refusal](err); ok && r.Fields["password"] != "" {
+		return withHint("take several words that have nothing to do with one another, or what a password manager makes", plain(err))
+	}
+	return plain(err)
 }
 
 // plain drops the code behind a reason that was written for whoever typed the command.
@@ -262,20 +274,18 @@ func plain(err error) error {
 }
 
 func usersCreateAdmin(f *flags) runner {
-	p := f.p
-	var a sso.Account
-	f.StringVar(&a.FirstName, "first-name", "", "the person's first `name`")
-	f.StringVar(&a.LastName, "last-name", "", "the person's last `name`")
+	p, n := f.p, newPerson(f)
 	file := passwordFlag(f)
 	return func(ctx context.Context, args []string) error {
-		a.Email, a.Active = args[0], true
-		if err := address.Check(a.Email); err != nil {
+		n.Email, n.Groups = args[0], []int64{sso.Administrators}
+		if err := address.Check(n.Email); err != nil { // before a password is asked for
 			return usageError("ssobridge users create-admin ada@example.com", "%s", err)
 		}
-		hash, err := p.newPassword(ctx, *file, a.Email)
+		chosen, err := p.readPassword(*file)
 		if err != nil {
 			return err
 		}
+		n.Password = &chosen
 		o, err := f.open(ctx, false)
 		if err != nil {
 			return err
@@ -284,7 +294,7 @@ func usersCreateAdmin(f *flags) runner {
 		if !o.cfg.EnablePasswordLogin {
 			fmt.Fprintln(p.stderr, "hint: ENABLE_PASSWORD_LOGIN is off, so the password cannot be used")
 		}
-		return p.create(ctx, o.store, a, hash, []int64{sso.Administrators})
+		return p.create(ctx, o, *n)
 	}
 }
 
@@ -297,14 +307,16 @@ func usersSetPassword(f *flags) runner {
 			return err
 		}
 		defer o.store.Close()
-		hash, err := p.newPassword(ctx, *file, a.Email)
+		chosen, err := p.readPassword(*file)
 		if err != nil {
 			return err
 		}
-		if err := o.store.SetPassword(ctx, a.ID, hash, p.byShell(sso.EventAccount, a.ID, "password set")); errors.Is(err, sso.PasswordRefused) {
+		err = o.people().SetPassword(ctx, p.actor(), a.ID, chosen)
+		if errors.Is(err, admin.ErrNoPassword) {
 			return withHint("the identity provider is the only way into this account; make another with ssobridge users create-admin", plain(err))
-		} else if err != nil {
-			return err
+		}
+		if err != nil {
+			return aboutPassword(err)
 		}
 		fmt.Fprintf(p.stdout, "set the password of %s, and ended the sessions\n", a.Email)
 		return nil
@@ -313,18 +325,6 @@ func usersSetPassword(f *flags) runner {
 
 func passwordFlag(f *flags) *string {
 	return f.String("password-file", "", "the `file` with the password, - for stdin; without it the password is asked for")
-}
-
-// newPassword gets a password that is good enough, and returns its hash.
-func (p *program) newPassword(ctx context.Context, file, email string) (string, error) {
-	plain, err := p.readPassword(file)
-	if err != nil {
-		return "", err
-	}
-	if err := password.Check(plain, email); err != nil {
-		return "", withHint("take several words that have nothing to do with one another, or what a password manager makes", errors.New(sso.Reason(err)))
-	}
-	return (&password.Hasher{}).Hash(ctx, plain)
 }
 
 // readPassword reads a file, stdin, or twice the terminal. Only one line end is taken off: the password is used unaltered.
@@ -376,14 +376,19 @@ func (f *flags) setActive(active bool, done string) runner {
 			return err
 		}
 		defer o.store.Close()
-		err = o.store.SetActive(ctx, a.ID, active, p.byShell(sso.EventAccount, a.ID, done))
-		if errors.Is(err, sso.Conflict) {
-			return withHint("make another administrator first: ssobridge groups add-member Administrators EMAIL", plain(err))
-		}
+		err = o.people().SetActive(ctx, p.actor(), a.ID, active)
 		if err != nil {
-			return plain(err)
+			return orAnotherAdministrator(err)
 		}
 		fmt.Fprintf(p.stdout, "%s %s\n", done, a.Email)
 		return nil
 	}
+}
+
+// orAnotherAdministrator says how another administrator is made when the only one would be lost.
+func orAnotherAdministrator(err error) error {
+	if errors.Is(err, sso.Conflict) {
+		return withHint("ssobridge groups add-member Administrators EMAIL makes one", plain(err))
+	}
+	return plain(err)
 }

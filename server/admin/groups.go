@@ -27,16 +27,15 @@ type groupArea struct {
 	Options
 }
 
-// groupDomain is what may be done to groups.
+// domain is what may be done to groups.
 func (a groupArea) domain() admin.Groups {
 	return admin.Groups{Store: a.Store, Mappings: a.Host.Config().JWT.GroupMappings}
 }
 
 type memberStore interface {
+	admin.MemberStore
 	Memberships(ctx context.Context, accountID int64) ([]sso.Membership, error)
 	MemberSources(ctx context.Context, groupID int64, accountIDs []int64) (map[int64]sso.MembershipSource, error)
-	AddMember(ctx context.Context, accountID, groupID int64, source sso.MembershipSource, e sso.Event) error
-	RemoveMember(ctx context.Context, accountID, groupID int64, e sso.Event) error
 }
 
 func (a groupArea) pages() []page {

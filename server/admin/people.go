@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,15 +10,13 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
 type peopleStore interface {
-	Account(ctx context.Context, id int64) (sso.Account, error)
+	admin.PersonStore
 	AccountByEmail(ctx context.Context, email string) (sso.Account, error)
 	Accounts(ctx context.Context, q sso.AccountQuery) ([]sso.Account, string, error)
-	CreateAccount(ctx context.Context, a sso.Account, passwordHash string, groups []int64, e sso.Event) (sso.Account, error)
-	SetActive(ctx context.Context, id int64, active bool, e sso.Event) error
-	ChangeOwnAttributes(ctx context.Context, id int64, changes map[string]*string, was map[string]string, e sso.Event) error
 	AccountSentGroups(ctx context.Context, accountID int64) (groups []string, sent bool, err error)
 }
 
@@ -99,30 +96,10 @@ type newPerson struct {
 }
 
 func (a peopleArea) createPerson(c *call, in newPerson) (person, error) {
-	for field, value := range map[string]string{"first_name": in.FirstName, "last_name": in.LastName} {
-		if err := sso.CheckName(value); err != nil {
-			return person{}, invalid(field, "%s", err)
-		}
-	}
-	e, err := c.about(makeAccount, in.Email, "account made")
-	if err != nil {
-		return person{}, err
-	}
-	made, err := a.Store.CreateAccount(c.Request().Context(), sso.Account{
-		Email: in.Email, FirstName: in.FirstName, LastName: in.LastName, Active: true,
-	}, "", in.Groups, e)
-	switch sso.CodeOf(err) {
-	case sso.Invalid, sso.Conflict:
-		return person{}, atField("email", err)
-	case sso.NotFound:
-		return person{}, atField("groups", err)
-	}
+	made, err := admin.People{Store: a.Store}.Create(c.Request().Context(), c.actor(), admin.NewPerson{
+		Email: in.Email, FirstName: in.FirstName, LastName: in.LastName, Groups: in.Groups,
+	})
 	return personOf(made), err
-}
-
-// atField makes an error the refusal of a field.
-func atField(field string, err error) error {
-	return &Refusal{Err: err, Fields: map[string]string{field: sso.Reason(err)}}
 }
 
 type byID struct {
@@ -207,23 +184,7 @@ type activeChange struct {
 }
 
 func (a peopleArea) changePerson(c *call, in activeChange) (openapi.Nothing, error) {
-	what, detail := deactivate, "deactivated"
-	if in.Active {
-		what, detail = reactivate, "reactivated"
-	}
-	e, err := c.event(what, "%s", detail)
-	if err != nil {
-		return openapi.Nothing{}, err
-	}
-	return openapi.Nothing{}, lastAdministrator(a.Store.SetActive(c.Request().Context(), in.ID, in.Active, e))
-}
-
-// lastAdministrator puts the one reason for which the store refuses to take an administrator away into words.
-func lastAdministrator(err error) error {
-	if sso.CodeOf(err) != sso.Conflict {
-		return err
-	}
-	return &Refusal{Err: fmt.Errorf("this is the only administrator who is active: make somebody else an administrator first, or nobody could administer this bridge: %w", sso.Conflict)}
+	return openapi.Nothing{}, admin.People{Store: a.Store}.SetActive(c.Request().Context(), c.actor(), in.ID, in.Active)
 }
 
 type attributeChanges struct {
@@ -233,38 +194,7 @@ type attributeChanges struct {
 }
 
 func (a peopleArea) changeAttributes(c *call, in attributeChanges) (openapi.Nothing, error) {
-	ctx := c.Request().Context()
-	account, err := a.Store.Account(ctx, in.ID)
-	if err != nil {
-		return openapi.Nothing{}, err
-	}
-	var changes []string
-	for _, name := range slices.Sorted(maps.Keys(in.Set)) {
-		changes = append(changes, fmt.Sprintf("attribute %q: %s → %s", name, valueOrNone(account.Own, name), quoted(in.Set[name])))
-	}
-	e, err := c.event(changeAttribute, "%s", strings.Join(changes, "; "))
-	if err != nil {
-		return openapi.Nothing{}, err
-	}
-	err = a.Store.ChangeOwnAttributes(ctx, in.ID, in.Set, in.Was, e)
-	if sso.CodeOf(err) == sso.Invalid {
-		err = atField("set", err)
-	}
-	return openapi.Nothing{}, err
-}
-
-func valueOrNone(set map[string]string, name string) string {
-	if value, ok := set[name]; ok {
-		return quoted(&value)
-	}
-	return quoted(nil)
-}
-
-func quoted(value *string) string {
-	if value == nil {
-		return "none"
-	}
-	return fmt.Sprintf("%q", *value)
+	return openapi.Nothing{}, admin.People{Store: a.Store}.ChangeAttributes(c.Request().Context(), c.actor(), in.ID, in.Set, in.Was)
 }
 
 type member struct {
@@ -273,28 +203,11 @@ type member struct {
 }
 
 func (a peopleArea) addMember(c *call, in member) (openapi.Nothing, error) {
-	return a.changeMember(c, in, addMember, "put into", func(ctx context.Context, e sso.Event) error {
-		return a.Store.AddMember(ctx, in.ID, in.Group, sso.MemberByAdmin, e)
-	})
+	return openapi.Nothing{}, admin.Members{Store: a.Store}.Add(c.Request().Context(), c.actor(), in.ID, in.Group)
 }
 
 func (a peopleArea) removeMember(c *call, in member) (openapi.Nothing, error) {
-	return a.changeMember(c, in, removeMember, "taken out of", func(ctx context.Context, e sso.Event) error {
-		return lastAdministrator(a.Store.RemoveMember(ctx, in.ID, in.Group, e))
-	})
-}
-
-func (a peopleArea) changeMember(c *call, in member, what action, done string, change func(context.Context, sso.Event) error) (openapi.Nothing, error) {
-	ctx := c.Request().Context()
-	group, err := a.Store.Group(ctx, in.Group)
-	if err != nil {
-		return openapi.Nothing{}, err
-	}
-	e, err := c.event(what, "%s %s", done, group.Name)
-	if err != nil {
-		return openapi.Nothing{}, err
-	}
-	return openapi.Nothing{}, change(ctx, e)
+	return openapi.Nothing{}, admin.Members{Store: a.Store}.Remove(c.Request().Context(), c.actor(), in.ID, in.Group)
 }
 
 // accountOf finds a person by what was typed: an e-mail. The refusal is about the field.

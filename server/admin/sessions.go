@@ -2,22 +2,20 @@ package admin
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
 type sessionStore interface {
+	admin.SessionStore
 	Sessions(ctx context.Context, q sso.SessionQuery) ([]sso.Session, string, error)
 	AccountsByID(ctx context.Context, ids []int64) (map[int64]sso.Account, error)
-	Principal(ctx context.Context, id sso.SessionHash) (*sso.Principal, error)
-	EndSession(ctx context.Context, id sso.SessionHash, e sso.Event) (bool, error)
-	EndSessions(ctx context.Context, accountID int64, e sso.Event) (int, error)
 }
 
 // sessionArea shows the running sessions, and ends them.
@@ -103,24 +101,11 @@ type sessionRef struct {
 }
 
 func (a sessionArea) endSession(c *call, in sessionRef) (openapi.Nothing, error) {
-	ctx := c.Request().Context()
-	over := fmt.Errorf("this session is over already: %w", sso.NotFound)
 	hash, ok := templates.ParseSessionRef(in.Ref)
 	if !ok {
-		return openapi.Nothing{}, over
+		return openapi.Nothing{}, admin.ErrSessionOver
 	}
-	e, err := c.event(endSession, "signed out by an administrator")
-	if err != nil {
-		return openapi.Nothing{}, err
-	}
-	if p, err := a.Store.Principal(ctx, hash); err == nil { // without it the event still has the account
-		e.Email = p.Account.Email
-	}
-	ended, err := a.Store.EndSession(ctx, hash, e)
-	if err == nil && !ended {
-		err = over
-	}
-	return openapi.Nothing{}, err
+	return openapi.Nothing{}, admin.Sessions{Store: a.Store}.End(c.Request().Context(), c.actor(), hash)
 }
 
 type endedSessions struct {
@@ -128,16 +113,7 @@ type endedSessions struct {
 }
 
 func (a sessionArea) endSessions(c *call, in byID) (endedSessions, error) {
-	ctx := c.Request().Context()
-	account, err := a.Store.Account(ctx, in.ID)
-	if err != nil {
-		return endedSessions{}, err
-	}
-	e, err := c.about(endSession, account.Email, "signed out everywhere by an administrator")
-	if err != nil {
-		return endedSessions{}, err
-	}
-	n, err := a.Store.EndSessions(ctx, in.ID, e)
+	n, err := admin.Sessions{Store: a.Store}.EndAll(c.Request().Context(), c.actor(), in.ID)
 	return endedSessions{n}, err
 }
 

@@ -1,8 +1,8 @@
 // Package admin is what an administrator may do. Each operation has a rule and leaves an event, and is the same for whoever
 // asks: a page, the API, or a command. It has no page, no SQL, and nothing of HTTP.
 //
-// [Mapping] says how sign-ins set groups, [Groups] are the groups themselves, [Secrets] what tokens
-// may be signed with.
+// [People], [Members], [Groups] and [Sessions] are what the bridge keeps of people. [Mapping] says how sign-ins set groups,
+// [Secrets] what tokens may be signed with.
 package admin
 
 import (
@@ -25,7 +25,15 @@ type Actor struct {
 type action int
 
 const (
-	makeGroup action = iota
+	makeAccount action = iota
+	deactivate
+	reactivate
+	setPassword
+	changeAttribute
+	addMember
+	removeMember
+	endSession
+	makeGroup
 	renameGroup
 	deleteGroup
 	emptyGroup
@@ -37,10 +45,20 @@ const (
 // needsProof says which actions need a recent proof of who the administrator is (SECURITY G6). What gives a person anything
 // does: a way in, a group, a name that a rule or a token speaks of, an attribute that the app trusts. So does what cannot be
 // undone. What shuts somebody out, and can be taken back, does not: it must be quick.
-func (action) needsProof() bool { return true }
+func (a action) needsProof() bool {
+	switch a {
+	case deactivate, endSession, removeMember:
+		return false
+	}
+	return true
+}
 
 func (a action) kind() sso.EventKind {
 	switch a {
+	case makeAccount, deactivate, reactivate, setPassword, changeAttribute:
+		return sso.EventAccount
+	case endSession:
+		return sso.EventSession
 	case saveMapping, changeSecrets:
 		return sso.EventSetting
 	}
@@ -65,4 +83,11 @@ func (by Actor) event(a action, format string, args ...any) (sso.Event, error) {
 	return sso.Event{
 		At: by.At, Kind: a.kind(), Actor: by.Name, Peer: by.Peer, Reference: by.Reference, Detail: fmt.Sprintf(format, args...),
 	}, nil
+}
+
+// about is the event of an action that is about a person whom the store does not name in it.
+func (by Actor) about(a action, email, format string, args ...any) (sso.Event, error) {
+	e, err := by.event(a, format, args...)
+	e.Email = email
+	return e, err
 }
