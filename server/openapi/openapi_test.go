@@ -70,7 +70,7 @@ func TestOperation(t *testing.T) {
 		{"no yes", "/things/7?yes=perhaps", `{}`, "yes", "is neither true nor false"},
 		{"a member of another kind", "/things/7", `{"name":7}`, "name", "is a JSON number"},
 		{"a member that refuses", "/things/7", `{"name":"x","even":3}`, "even", "is not even"},
-		{"no such member", "/things/7", `{"nam":"x"}`, "", "unknown field"},
+		{"no such member", "/things/7", `{"nam":"x"}`, "", "unknown member"},
 		{"two values", "/things/7", `{"name":"x"} {}`, "", "there is text after the JSON object"},
 		{"no JSON", "/things/7", `name=x`, "", "not the JSON object that is described"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"strings"
@@ -38,8 +39,12 @@ func ParseJSON(raw []byte, into any) error {
 		return errors.New("it is not UTF-8")
 	}
 	// First, as the checks below read token by token, and a Decoder's tokens are not all of the grammar.
-	if err := json.Unmarshal(raw, new(json.RawMessage)); err != nil {
+	whole := json.NewDecoder(bytes.NewReader(raw))
+	if err := whole.Decode(new(json.RawMessage)); err != nil {
 		return err
+	}
+	if _, err := whole.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is text after the JSON object")
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if first, err := dec.Token(); err != nil || first != json.Delim('{') {
