@@ -62,7 +62,7 @@ func CheckAttributes(own map[string]string) error {
 			return errors.New("an attribute's name is not empty and has no control characters or spaces around it")
 		case len(name) > MaxName:
 			return fmt.Errorf("an attribute's name has at most %d bytes", MaxName)
-		case strings.HasPrefix(name, "@") || registered[name]:
+		case strings.HasPrefix(name, "@") || registered(name):
 			return fmt.Errorf("%q is reserved: names that begin with @, and the claims about a token such as iat, are no attributes", name)
 		case len(value) > maxAttribute:
 			return fmt.Errorf("an attribute's value has at most %d bytes", maxAttribute)

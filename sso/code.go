@@ -28,6 +28,7 @@ const (
 	TokenUnbounded      Code = "token_unbounded"
 	TokenIssuer         Code = "token_issuer"
 	TokenAudience       Code = "token_audience"
+	TokenClaim          Code = "token_claim" // a claim that the configuration requires
 	TokenType           Code = "token_type"
 	TokenReplayed       Code = "token_replayed"
 	TokenIDMissing      Code = "token_id_missing" // strict: no jti

@@ -4,12 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/claim"
 )
 
 // Claims are the payload of a verified token. Numbers are [json.Number].
@@ -25,7 +25,8 @@ func (c Claims) String(name string) (string, bool) {
 type Identity struct {
 	Provider   string // the provider's name
 	Subject    Subject
-	Email      string            // as it was sent
+	Email      string            // as it was sent; "" only with [ClaimNames.EmailOptional]
+	Username   string            // the principal that is no e-mail; "" with an e-mail
 	FirstName  *string           // nil: not sent, keep what is known
 	LastName   *string           // nil: not sent
 	Attributes map[string]string // the whole set; replaces the synced attributes of the account
@@ -63,58 +64,130 @@ const (
 	maxGroups     = 1000
 )
 
-// ClaimNames say which claims carry what (the settings JWT_ATTRIBUTE_…).
+// ClaimNames say which claims carry what (the settings JWT_ATTRIBUTE_…). Each is a [claim.Path] as text: the exact name of a
+// claim, else names with dots between.
 type ClaimNames struct {
 	Email, FirstName, LastName, Groups string
 	Subject                            string // empty: the e-mail is the subject
+
+	Principal      string // in the place of Email: paths with commas between, of which the first that is there says who it is
+	Domain         string // what follows the @ of a principal that has none
+	Name           string // the whole name, of those who have neither FirstName nor LastName
+	GroupSeparator string // between the names in a groups claim that is one text; empty: it is one name
+	GroupPrefix    string // stands before each name of a group, so that two providers' groups are two
+	EmailOptional  bool   // with a Subject, the principal need not be an e-mail, nor be there
 }
 
-// registered claims are about the token, not about the person (RFC 7519 §4.1; nonce and code_challenge are section 5's).
-var registered = map[string]bool{
-	"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true, "jti": true,
-	"nonce": true, "code_challenge": true,
+// at returns the claim to which a path leads, or nil.
+func (c Claims) at(path string) any {
+	p, err := claim.ParsePath(path)
+	if err != nil { // no path
+		return nil
+	}
+	value, _ := p.In(c)
+	return value
+}
+
+// registered claims are about the token, not about the person (RFC 7519 §4.1, OpenID Connect Core §2, RFC 9068; nonce and
+// code_challenge are section 5's, the last line is OpenMetadata's and Dex's).
+func registered(name string) bool {
+	switch name {
+	case "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "nonce", "code_challenge",
+		"azp", "at_hash", "c_hash", "auth_time", "acr", "amr", "sid", "session_state", "scope", "client_id", "typ", "events", "email_verified",
+		"isBot", "tokenType", "federated_claims":
+		return true
+	}
+	return false
 }
 
 // Identify maps claims to an Identity. It returns [TokenEmailMissing], [TokenEmailInvalid] or [TokenSubjectMissing].
 //
 // Attributes are every claim but the registered ones, the mapped ones, null, objects and names that begin with "@";
 // numbers and booleans become strings, lists are joined with commas (as Metabase does).
-func (n ClaimNames) Identify(provider string, claims Claims) (Identity, error) {
-	id := Identity{Provider: provider}
-	switch email := claims[n.Email].(type) {
-	case nil:
-		return id, fmt.Errorf("the token has no claim %q: %w", n.Email, TokenEmailMissing)
-	case bool:
-		return id, fmt.Errorf("claim %q is %v: %w", n.Email, email, TokenEmailMissing)
-	case string:
-		if err := address.Check(email); err != nil {
-			return id, fmt.Errorf("claim %q: %w: %w", n.Email, err, TokenEmailInvalid)
-		}
-		id.Email = email
-	default:
-		return id, fmt.Errorf("claim %q is not a string: %w", n.Email, TokenEmailInvalid)
+func (n ClaimNames) Identify(provider string, claims Claims) (id Identity, err error) {
+	id.Provider = provider
+	if id.Email, id.Username, err = n.principal(claims); err != nil {
+		return id, err
 	}
 	id.Subject = Subject{SubjectEmail, address.Key(id.Email)}
 	if n.Subject != "" {
-		sub, _ := scalar(claims[n.Subject])
-		raw, isText := claims[n.Subject].(string)
-		_, isBool := claims[n.Subject].(bool)                                     // such as email_verified: everybody would be one person
+		value := claims.at(n.Subject)
+		sub, _ := scalar(value)
+		raw, isText := value.(string)
+		_, isBool := value.(bool)                                                 // such as email_verified: everybody would be one person
 		if sub == "" || len(sub) > maxSubject || isBool || isText && sub != raw { // cleaned, two subjects could become one
-			return id, fmt.Errorf("claim %q must identify the person: a string of 1 to %d characters: %w",
+			return id, fmt.Errorf("claim %q must identify the person: a string of 1 to %d characters, without spaces around it: %w",
 				n.Subject, maxSubject, TokenSubjectMissing)
 		}
 		id.Subject = Subject{SubjectClaim, sub}
 	}
-	id.FirstName = name(claims[n.FirstName])
-	id.LastName = name(claims[n.LastName])
-	id.Groups, id.GroupsSent, id.GroupsFault = groupNames(n.Groups, claims[n.Groups])
+	id.FirstName, id.LastName = n.names(claims)
+	id.Groups, id.GroupsSent, id.GroupsFault = n.groups(claims)
 	id.Attributes = n.attributes(claims)
 	return id, nil
 }
 
+// who returns the claim that says who it is, and its path. A claim of a list that is null or empty says nothing.
+func (n ClaimNames) who(claims Claims) (path string, value any) {
+	if n.Principal == "" {
+		return n.Email, claims.at(n.Email)
+	}
+	paths, _ := claim.ParsePaths(n.Principal)
+	for _, p := range paths {
+		if value, _ = p.In(claims); value != nil && value != "" {
+			return p.String(), value
+		}
+	}
+	return n.Principal, nil
+}
+
+// Claimed is whom claims name, proven or not; "" when they name nobody.
+func (n ClaimNames) Claimed(claims Claims) string {
+	_, value := n.who(claims)
+	text, _ := value.(string)
+	return text
+}
+
+// principal returns the e-mail, or with EmailOptional what stands in its place.
+func (n ClaimNames) principal(claims Claims) (email, username string, err error) {
+	optional := n.EmailOptional && n.Subject != ""
+	path, value := n.who(claims)
+	switch v := value.(type) {
+	case nil:
+		if optional {
+			return "", "", nil
+		}
+		return "", "", fmt.Errorf("the token has no claim %q: %w", path, TokenEmailMissing)
+	case bool:
+		return "", "", fmt.Errorf("claim %q is %v: %w", path, v, TokenEmailMissing)
+	case string:
+		if email = v; n.Domain != "" && v != "" && !strings.Contains(v, "@") {
+			email = v + "@" + n.Domain
+		}
+		err := address.Check(email)
+		if err != nil && optional && !strings.Contains(v, "@") && v != "" && v == Truncate(CleanText(v), MaxName) {
+			return "", v, nil
+		}
+		if err != nil {
+			return "", "", fmt.Errorf("claim %q: %w: %w", path, err, TokenEmailInvalid)
+		}
+		return email, "", nil
+	}
+	return "", "", fmt.Errorf("claim %q is not a string: %w", path, TokenEmailInvalid)
+}
+
+// names returns the first and the last name. A whole name is kept as the first, as nobody can tell where it parts.
+func (n ClaimNames) names(claims Claims) (first, last *string) {
+	first, last = name(claims.at(n.FirstName)), name(claims.at(n.LastName))
+	if whole := name(claims.at(n.Name)); whole != nil && first == nil && last == nil {
+		return whole, new("")
+	}
+	return first, last
+}
+
 // name is nil for what is absent, null, or no text: then the known name stays.
-func name(claim any) *string {
-	s, ok := claim.(string)
+func name(value any) *string {
+	s, ok := value.(string)
 	if !ok {
 		return nil
 	}
@@ -122,43 +195,57 @@ func name(claim any) *string {
 	return &s
 }
 
-// groupNames reads a groups claim. Absent and null: not sent. What is neither a text nor a list with texts is not sent
+// groups reads the groups claim. Absent and null: not sent. What is neither a text nor a list with texts is not sent
 // either, so that it changes nothing (SECURITY E6), and is a fault.
-func groupNames(name string, claim any) (names []string, sent bool, fault string) {
-	switch v := claim.(type) {
-	case nil:
+func (n ClaimNames) groups(claims Claims) (names []string, sent bool, fault string) {
+	value := claims.at(n.Groups)
+	if value == nil {
 		return nil, false, ""
-	case string:
-		return []string{v}, true, ""
-	case []any:
-		names = []string{}
-		for _, e := range v {
-			if s, ok := e.(string); ok && len(names) < maxGroups {
-				names = append(names, s)
-			}
-		}
-		if others := len(v) - len(names); others > 0 {
-			fault = fmt.Sprintf("of the list in the claim %q, %d of %d entries are no names or too many: %s", name, others, len(v), claimText(claim))
-		}
-		return names, len(names) > 0 || len(v) == 0, fault
 	}
-	return nil, false, fmt.Sprintf("the claim %q is no list of names: %s", name, claimText(claim))
+	names, others, ok := claim.Names(value, n.GroupSeparator)
+	if !ok {
+		return nil, false, fmt.Sprintf("the claim %q is no list of names: %s", n.Groups, claimText(value))
+	}
+	if more := len(names) - maxGroups; more > 0 {
+		names, others = names[:maxGroups], others+more
+	}
+	if others > 0 {
+		fault = fmt.Sprintf("of the list in the claim %q, %d of %d entries are no names or too many: %s", n.Groups, others, others+len(names), claimText(value))
+	}
+	for i := range names {
+		names[i] = n.GroupPrefix + names[i]
+	}
+	return names, len(names) > 0 || others == 0, fault
 }
 
 // claimText shows a claim in a message, short and on one line.
-func claimText(claim any) string {
-	text, err := json.Marshal(claim)
+func claimText(value any) string {
+	text, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Sprintf("a %T", claim)
+		return fmt.Sprintf("a %T", value)
 	}
 	return Shorten(string(text), maxQuoted)
 }
 
+// mapped are the claims at the top that the mapping reads.
+func (n ClaimNames) mapped() map[string]bool {
+	paths, _ := claim.ParsePaths(n.Principal)
+	for _, text := range []string{n.Email, n.FirstName, n.LastName, n.Name, n.Groups, n.Subject} {
+		p, _ := claim.ParsePath(text)
+		paths = append(paths, p)
+	}
+	mapped := map[string]bool{}
+	for _, p := range paths {
+		mapped[p.Name()] = true
+	}
+	return mapped
+}
+
 func (n ClaimNames) attributes(claims Claims) map[string]string {
-	mapped := map[string]bool{n.Email: true, n.FirstName: true, n.LastName: true, n.Groups: true, n.Subject: true}
+	mapped := n.mapped()
 	names := make([]string, 0, len(claims))
 	for name := range claims {
-		if !registered[name] && !mapped[name] && !strings.HasPrefix(name, "@") && name != "" {
+		if !registered(name) && !mapped[name] && !strings.HasPrefix(name, "@") && name != "" {
 			names = append(names, name)
 		}
 	}
@@ -174,10 +261,10 @@ func (n ClaimNames) attributes(claims Claims) map[string]string {
 	return set
 }
 
-func attribute(claim any) (string, bool) {
-	list, ok := claim.([]any)
+func attribute(value any) (string, bool) {
+	list, ok := value.([]any)
 	if !ok {
-		return scalar(claim)
+		return scalar(value)
 	}
 	parts := make([]string, 0, len(list))
 	for _, e := range list {
@@ -188,16 +275,9 @@ func attribute(claim any) (string, bool) {
 	return strings.Join(parts, ","), true
 }
 
-func scalar(claim any) (string, bool) {
-	switch v := claim.(type) {
-	case string:
-		return CleanText(v), true
-	case bool:
-		return strconv.FormatBool(v), true
-	case json.Number:
-		return v.String(), true
-	}
-	return "", false
+func scalar(value any) (string, bool) {
+	text, ok := claim.Text(value)
+	return CleanText(text), ok
 }
 
 // CleanText makes text fit to be kept and shown on one line: valid UTF-8; control characters (NUL, line ends) become

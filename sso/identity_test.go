@@ -112,3 +112,80 @@ func FuzzIdentify(f *testing.F) {
 		}
 	})
 }
+
+// PROVIDERS 1 "Claims", 5.1, 5.3: paths, the order of principals, separators and prefixes.
+func TestIdentifyByPaths(t *testing.T) {
+	order := sso.ClaimNames{Email: "email", Principal: "email, preferred_username,sub", Subject: "sub", Groups: "realm_access.roles"}
+	withDomain, optional := order, order
+	withDomain.Domain, optional.EmailOptional = "example.com", true
+	type row struct {
+		name   string
+		names  sso.ClaimNames
+		claims string
+		want   string // e-mail, user name, subject, names, groups, attributes; or the code
+	}
+	for _, test := range []row{
+		{"the first", order, `{"email":"a@b.c","preferred_username":"x@b.c","sub":"s"}`, `a@b.c||s||`},
+		{"the second", order, `{"preferred_username":"x@b.c","sub":"s"}`, `x@b.c||s||`},
+		{"null and empty say nothing", order, `{"email":null,"preferred_username":"","sub":"x@b.c"}`, `x@b.c||x@b.c||`},
+		{"a number is not skipped", order, `{"email":7,"preferred_username":"x@b.c","sub":"s"}`, "token_email_invalid"},
+		{"false is not skipped", order, `{"email":false,"preferred_username":"x@b.c","sub":"s"}`, "token_email_missing"},
+		{"a list is not skipped", order, `{"email":["a@b.c"],"preferred_username":"x@b.c","sub":"s"}`, "token_email_invalid"},
+		{"none", order, `{"sub":""}`, "token_email_missing"},
+		{"no address", order, `{"sub":"ada"}`, "token_email_invalid"},
+		{"letter by letter", order, `{"Email":"a@b.c","sub":"s"}`, "token_email_invalid"},
+		{"a domain", withDomain, `{"sub":"ada"}`, `ada@example.com||ada||`},
+		{"a domain, and an address", withDomain, `{"sub":"ada@b.c"}`, `ada@b.c||ada@b.c||`},
+		{"a domain, and two @", withDomain, `{"sub":"ada@b@c"}`, "token_email_invalid"},
+		{"a domain, and a space", withDomain, `{"sub":"ada "}`, "token_email_invalid"},
+		{"a user name", optional, `{"sub":"ada"}`, `|ada|ada||`},
+		{"an address all the same", optional, `{"sub":"s","email":"a@b.c"}`, `a@b.c||s||`},
+		{"a broken address", optional, `{"sub":"s","email":"a@b@c"}`, "token_email_invalid"},
+		{"a user name with spaces around it", optional, `{"sub":"s","email":" ada"}`, "token_email_invalid"},
+		{"nobody", optional, `{"sub":"","x":"y"}`, "token_subject_missing"},
+		{"a number as subject", optional, `{"sub":7,"preferred_username":"ada"}`, `|ada|7||`},
+		{"a subject with spaces around it", order, `{"email":"a@b.c","sub":" s"}`, "token_subject_missing"},
+		{"a list as subject", order, `{"email":"a@b.c","sub":["s"]}`, "token_subject_missing"},
+		{"nested", sso.ClaimNames{Email: "user.mail", Subject: "user.id", FirstName: "user.given", Groups: "realm_access.roles"},
+			`{"user":{"mail":"a@b.c","id":7,"given":"Ada"},"realm_access":{"roles":["x","y"]},"z":"1"}`, `a@b.c||7|Ada|x,y|z=1`},
+		{"a name with dots", sso.ClaimNames{Email: "https://example.com/email", Groups: "https://example.com/groups"},
+			`{"https://example.com/email":"a@b.c","https://example.com/groups":["x"],"https":{"x":1}}`, `a@b.c||a@b.c||x`},
+		{"the name at the top goes first", sso.ClaimNames{Email: "e.mail", Groups: "g.g"}, `{"e.mail":"a@b.c","e":{"mail":"x@b.c"},"g.g":null,"g":{"g":["x"]}}`, `a@b.c||a@b.c||`},
+		{"a whole name", sso.ClaimNames{Email: "email", FirstName: "given_name", LastName: "family_name", Name: "name"}, `{"email":"a@b.c","name":"Ada Lovelace"}`, `a@b.c||a@b.c|Ada Lovelace,|`},
+		{"names before a whole name", sso.ClaimNames{Email: "email", FirstName: "given_name", Name: "name"}, `{"email":"a@b.c","name":"Ada Lovelace","given_name":"Ada"}`, `a@b.c||a@b.c|Ada|`},
+		{"one text is one group", sso.ClaimNames{Email: "email", Groups: "g"}, `{"email":"a@b.c","g":"x, y"}`, `a@b.c||a@b.c||x, y`},
+		{"separated", sso.ClaimNames{Email: "email", Groups: "g", GroupSeparator: ","}, `{"email":"a@b.c","g":" x, y,,"}`, `a@b.c||a@b.c||x,y`},
+		{"separated, a list", sso.ClaimNames{Email: "email", Groups: "g", GroupSeparator: ","}, `{"email":"a@b.c","g":["x,y"," z"]}`, `a@b.c||a@b.c||x,y, z`},
+		{"prefixed", sso.ClaimNames{Email: "email", Groups: "g", GroupPrefix: "dex:"}, `{"email":"a@b.c","g":["Administrators","x"]}`, `a@b.c||a@b.c||dex:Administrators,dex:x`},
+		{"no attributes", sso.ClaimNames{Email: "email"}, `{"email":"a@b.c","azp":"1","at_hash":"1","c_hash":"1","auth_time":1,"acr":"1","amr":["1"],"sid":"1",
+			"session_state":"1","scope":"1","client_id":"1","typ":"1","events":"1","email_verified":true,"isBot":true,"tokenType":"BOT","federated_claims":"1","tenant":"x"}`,
+			`a@b.c||a@b.c|||tenant=x`},
+	} {
+		id, err := test.names.Identify("p", claimsOf(t, test.claims))
+		got := string(sso.CodeOf(err))
+		if err == nil {
+			got = shown(id)
+		}
+		if got != test.want {
+			t.Errorf("%s: got %s (%v), want %s", test.name, got, err, test.want)
+		}
+	}
+}
+
+// shown is an identity on one line.
+func shown(id sso.Identity) string {
+	var names, attributes []string
+	for _, n := range []*string{id.FirstName, id.LastName} {
+		if n != nil {
+			names = append(names, *n)
+		}
+	}
+	for k, v := range id.Attributes {
+		attributes = append(attributes, k+"="+v)
+	}
+	parts := []string{id.Email, id.Username, id.Subject.Value, strings.Join(names, ","), strings.Join(id.Groups, ",")}
+	if len(attributes) > 0 {
+		parts = append(parts, strings.Join(attributes, ","))
+	}
+	return strings.Join(parts, "|")
+}

@@ -128,6 +128,13 @@ func reasons(yield func(reason) bool) {
 			help:    helpAdmin,
 		},
 		{
+			code: TokenClaim, status: 401, label: "A claim is not as required",
+			advice:  "give the token the claim with one of the values that the configuration of the provider requires; the log names the claim",
+			message: "JWT token has a claim that is not accepted",
+			title:   "This sign-in is not meant for this site",
+			help:    helpAdmin,
+		},
+		{
 			code: TokenType, status: 401, label: "Wrong type of token",
 			advice:  `leave out the header's typ or make it "JWT": other types of tokens are no sign-in`,
 			message: "Token has the wrong type",

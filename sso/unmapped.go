@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/ssobridge/ssobridge/sso/nearest"
 )
 
 // maxCompared bounds the work of looking for the mapping that was meant.
@@ -45,7 +47,7 @@ func (p GroupSync) misspelt(id Identity) (warnings []string) {
 		alike[loose(key)] = key
 	}
 	for _, name := range unmapped[:min(len(unmapped), maxCompared)] {
-		meant := cmp.Or(alike[loose(name)], Nearest(name, known))
+		meant := cmp.Or(alike[loose(name)], nearest.Of(name, known))
 		if meant != "" && len(warnings) < maxNamesQuoted {
 			warnings = append(warnings, fmt.Sprintf("no mapping knows the group %s; did you mean %s? (names are compared letter by letter)",
 				quoteName(name), quoteName(meant)))

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/nearest"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -103,7 +104,7 @@ func (f *flags) wrong(err error) error {
 	name := unknown.GetSpecifiedName()
 	var known []string
 	f.VisitAll(func(fl *pflag.Flag) { known = append(known, fl.Name) })
-	if near := sso.Nearest(name, known); near != "" {
+	if near := nearest.Of(name, known); near != "" {
 		return usageError("did you mean --"+near+"?", "unknown flag --%s", name)
 	}
 	return usageError(f.helpCommand(), "unknown flag --%s", name)

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/nearest"
 )
 
 func main() {
@@ -161,7 +162,7 @@ func (p *program) unknown(words string) error {
 	for _, c := range commands() {
 		names = append(names, c.name)
 	}
-	if near := sso.Nearest(words, names); near != "" {
+	if near := nearest.Of(words, names); near != "" {
 		return usageError(fmt.Sprintf("did you mean ssobridge %s?", near), "unknown command %q", words)
 	}
 	return usageError("ssobridge help lists the commands", "unknown command %q", words)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/nearest"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -68,7 +69,7 @@ func GroupsToMake(cfg *setting.Config, there []sso.Group) (near []string, other 
 			if slices.Contains(names, name) {
 				continue
 			}
-			if meant := sso.Nearest(name, names); meant != "" {
+			if meant := nearest.Of(name, names); meant != "" {
 				near = append(near, fmt.Sprintf("%s will make the group %q, which does not exist; did you mean %q?", p.Setting("GROUP_MAPPINGS"), name, meant))
 			} else {
 				fresh = append(fresh, fmt.Sprintf("%q", name))

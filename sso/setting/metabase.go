@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/nearest"
 )
 
 // A foreign name is one of Metabase's environment that has no meaning here.
@@ -72,7 +72,7 @@ func (r *resolver) metabase() {
 
 // adviceOn says what to do about a name that means nothing. Two letters away from a setting it was meant to be that one.
 func adviceOn(name string, aliases []string) string {
-	i := slices.IndexFunc(aliases, func(alias string) bool { return sso.Distance(name, alias) <= 2 })
+	i := slices.IndexFunc(aliases, func(alias string) bool { return nearest.Distance(name, alias) <= 2 })
 	if i >= 0 {
 		return "did you mean " + aliases[i] + "?"
 	}

@@ -9,7 +9,7 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/nearest"
 )
 
 const (
@@ -379,7 +379,7 @@ func sorted[V any](m map[string]V) []string {
 
 // meant suggests what an unknown name was meant to be.
 func meant(name string, known []string) string {
-	if best := sso.Nearest(name, known); best != "" {
+	if best := nearest.Of(name, known); best != "" {
 		return "did you mean " + best + "?"
 	}
 	return "ssobridge serve --help lists all names"

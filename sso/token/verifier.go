@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/claim"
 )
 
 // A Verifier judges the login tokens of one provider. It is an [sso.Verifier] and safe for concurrent use. The zero
@@ -23,6 +24,8 @@ type Verifier struct {
 
 	// What iss and aud must be. "": not checked, but in [sso.Strict] then nothing passes. [sso.Metabase] looks at neither.
 	Issuer, Audience string
+
+	Require []claim.Requirement // what other claims must be, in every profile
 
 	MaxAge      time.Duration // how old iat may be; 0: nothing passes that has one
 	Leeway      time.Duration // how far the IdP's clock may be off, added to MaxAge too; [sso.Metabase] has none
@@ -81,6 +84,7 @@ func steps() []step {
 		{"lifetime", hasClaims, (*exam).lifetime},
 		{"issuer", hasClaims, (*exam).issuer},
 		{"audience", hasClaims, (*exam).audience},
+		{"require", hasClaims, (*exam).require},
 		{"token_id", hasClaims, (*exam).tokenID},
 		{"nonce", hasClaims, (*exam).nonce},
 		{"code_challenge", hasClaims, (*exam).challenge},
@@ -93,8 +97,8 @@ func steps() []step {
 //
 // Errors, besides those of [sso.ClaimNames.Identify]: [sso.TokenMalformed], [sso.TokenSignature], [sso.KeyUnknown],
 // [sso.ProviderUnavailable], [sso.TokenType], [sso.TokenExpired], [sso.TokenNotYetValid], [sso.TokenTooOld],
-// [sso.TokenFromFuture], [sso.TokenUnbounded], [sso.TokenIssuer], [sso.TokenAudience], [sso.TokenIDMissing],
-// [sso.FlowMismatch].
+// [sso.TokenFromFuture], [sso.TokenUnbounded], [sso.TokenIssuer], [sso.TokenAudience], [sso.TokenClaim],
+// [sso.TokenIDMissing], [sso.FlowMismatch].
 func (v *Verifier) Verify(ctx context.Context, token string, x *sso.Exam) {
 	if err := v.configured(); err != nil {
 		x.Check("settings", func(*sso.Exam) error { return err })
@@ -124,8 +128,7 @@ func (e *exam) noteClaimed(x *sso.Exam) {
 	if claims == nil { // a payload that cannot be read names nobody
 		claims, _ = parseObject(e.compact.payload)
 	}
-	email, _ := claims.String(e.Names.Email)
-	x.Claimed = sso.Truncate(sso.CleanText(email), maxClaimed)
+	x.Claimed = sso.Truncate(sso.CleanText(e.Names.Claimed(claims)), maxClaimed)
 }
 
 // maxClaimed is the length of an address (RFC 5321 §4.5.3.1.3).
@@ -277,6 +280,23 @@ func (e *exam) audience(x *sso.Exam) error {
 		return nil
 	}
 	return fmt.Errorf("the token's aud is %s; %sAUDIENCE is %s: %w", describe(e.claims["aud"]), e.Settings, quote(e.Audience), sso.TokenAudience)
+}
+
+// require holds the token to what the configuration asks of claims.
+func (e *exam) require(x *sso.Exam) error {
+	if len(e.Require) == 0 {
+		x.Note("no other claim is required")
+		return nil
+	}
+	x.Note("%d claims are as required", len(e.Require))
+	for _, r := range e.Require {
+		if !r.Met(e.claims) {
+			value, _ := r.Claim.In(e.claims)
+			return fmt.Errorf("the token's %s is %s; it must be %s: %w", quote(r.Claim.String()), describe(value),
+				quote(strings.Join(r.Values, " or ")), sso.TokenClaim)
+		}
+	}
+	return nil
 }
 
 // judges reports whether the profile checks a claim that setting configures.

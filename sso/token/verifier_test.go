@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/claim"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
@@ -613,7 +614,7 @@ func TestExplanationNamesEveryCheck(t *testing.T) {
 		}
 	}
 	want := []string{"size", "form", "header", "algorithm", "key", "signature", "claims", "type", "expiry", "not_before",
-		"issued_at", "lifetime", "issuer", "audience", "token_id", "nonce", "code_challenge", "identity"}
+		"issued_at", "lifetime", "issuer", "audience", "require", "token_id", "nonce", "code_challenge", "identity"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)
 	}
@@ -737,4 +738,30 @@ func respell(t *testing.T, tok string) string {
 		parts[i] = b64(b)
 	}
 	return strings.Join(parts, ".")
+}
+
+// PROVIDERS 1 "Claims": what the configuration requires of claims, in every profile and after the signature.
+func TestRequire(t *testing.T) {
+	for _, profile := range []sso.Profile{sso.Metabase, sso.Standard} {
+		v := verifier(t, profile)
+		v.Require = []claim.Requirement{
+			{Claim: claim.Path{"azp"}, Values: []string{"cli", "etl"}},
+			{Claim: claim.Path{"realm", "roles"}, Values: []string{"bi"}},
+		}
+		for claims, want := range map[string]sso.Code{
+			`{"email":"ada@example.com","exp":1790000060,"azp":"etl","realm":{"roles":["x","bi"]}}`:  "",
+			`{"email":"ada@example.com","exp":1790000060,"azp":"other","realm":{"roles":["bi"]}}`:    sso.TokenClaim,
+			`{"email":"ada@example.com","exp":1790000060,"realm":{"roles":["bi"]}}`:                  sso.TokenClaim,
+			`{"email":"ada@example.com","exp":1790000060,"azp":"cli","realm":{"roles":"bi,x"}}`:      sso.TokenClaim,
+			`{"email":"ada@example.com","exp":1790000060,"azp":["cli"],"realm":{"roles":["bi", 1]}}`: "",
+		} {
+			x := judge(t, v, raw(hs256, claims, secret))
+			if got := sso.CodeOf(x.Err); got != want {
+				t.Errorf("%s: %s: got %q (%v), want %q", profile, claims, got, x.Err, want)
+			}
+			if got := sso.CodeOf(judge(t, v, raw(hs256, claims, older+"x")).Err); got != sso.TokenSignature {
+				t.Errorf("%s: %s with another signature: got %q, want %q", profile, claims, got, sso.TokenSignature)
+			}
+		}
+	}
 }

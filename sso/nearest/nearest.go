@@ -1,7 +1,8 @@
-package sso
+// Package nearest finds what a misspelt name was meant to be.
+package nearest
 
-// Nearest returns the known name that an unknown one was probably meant to be, or "" when none is like it.
-func Nearest(name string, known []string) string {
+// Of returns the known name that an unknown one was probably meant to be, or "" when none is like it.
+func Of(name string, known []string) string {
 	best, least := "", len(name)/3+1
 	if len(name) > 100 {
 		return ""
