@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -19,8 +20,8 @@ func (a activityArea) pages() []page {
 }
 
 // typedFilter reads the form of the page: days instead of times, of which the last is included.
-func typedFilter(q url.Values) (f activityFilter, wrong map[string]string) {
-	f = activityFilter{
+func typedFilter(q url.Values) (f admin.ActivityFilter, wrong map[string]string) {
+	f = admin.ActivityFilter{
 		Person: strings.TrimSpace(q.Get("person")), Kind: q.Get("kind"), Code: q.Get("code"), Reference: strings.TrimSpace(q.Get("reference")),
 	}
 	wrong = map[string]string{}
@@ -89,21 +90,14 @@ func (a activityArea) activityPage(c *call) error {
 }
 
 func (a activityArea) charts(c *call, p *templates.AdminActivity) error {
-	list, err := a.days(c, daysQuery{})
-	if err != nil {
-		return err
-	}
+	days, err := a.domain().Days(c.Request().Context(), a.Now(), 0)
 	p.SignIns = templates.Chart{ID: "sign-ins", Label: "Sign-ins"}
 	p.Refusals = templates.Chart{ID: "refusals", Label: "Refusals"}
-	for _, d := range list.Days {
-		day, err := time.Parse(time.DateOnly, d.Day)
-		if err != nil {
-			return err
-		}
-		p.SignIns.Days = append(p.SignIns.Days, templates.ChartDay{Day: day, Count: d.SignIns})
-		p.Refusals.Days = append(p.Refusals.Days, templates.ChartDay{Day: day, Count: d.Refusals})
+	for _, d := range days {
+		p.SignIns.Days = append(p.SignIns.Days, templates.ChartDay{Day: d.Day, Count: d.SignIns})
+		p.Refusals.Days = append(p.Refusals.Days, templates.ChartDay{Day: d.Day, Count: d.Refusals})
 	}
-	return nil
+	return err
 }
 
 func kindOptions(chosen string) []templates.AdminOption {

@@ -46,7 +46,7 @@ type Store interface {
 	groupStore
 	memberStore
 	sessionStore
-	activityStore
+	admin.ActivityStore
 }
 
 // Settings are the saved settings and what follows from them; ssobridge.Runtime is it.

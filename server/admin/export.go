@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
 // The forms in which the audit trail is exported.
@@ -30,61 +30,30 @@ type exportQuery struct {
 }
 
 func (a activityArea) export(c *call, in exportQuery) (openapi.File, error) {
-	return a.exportAs(c, in.Format, activityFilter{in.Person, in.Kind, in.Code, in.Reference, in.Since, in.Until})
+	return a.exportAs(c, in.Format, admin.ActivityFilter{
+		Person: in.Person, Kind: in.Kind, Code: in.Code, Reference: in.Reference, Since: in.Since, Until: in.Until,
+	})
 }
 
-// exportAs writes events page by page, so that a million of them need no memory. What can be refused is refused before the
-// first byte.
-func (a activityArea) exportAs(c *call, format string, f activityFilter) (openapi.File, error) {
-	ctx := c.Request().Context()
-	q, err := a.eventQuery(ctx, f)
+func (a activityArea) exportAs(c *call, format string, f admin.ActivityFilter) (openapi.File, error) {
+	each, err := a.domain().Export(c.Request().Context(), f)
 	if err != nil {
 		return openapi.File{}, err
 	}
-	q.Limit = sso.MaxLimit
-	first, next, err := a.Store.Events(ctx, q)
-	if err != nil {
-		return openapi.File{}, err
-	}
-	d := openapi.File{Kind: "application/jsonl", Name: "activity.jsonl"}
-	var write func(io.Writer, []sso.Event) error = writeLines
 	switch format {
 	case formatCSV:
-		d.Kind, d.Name = "text/csv; charset=utf-8", "activity.csv"
-		write = writeCSV
-	case formatLines, "":
-	default:
-		return d, invalid("format", "is neither csv nor jsonl")
-	}
-	d.Write = func(w io.Writer) error {
-		if format == formatCSV {
+		return openapi.File{Kind: "text/csv; charset=utf-8", Name: "activity.csv", Write: func(w io.Writer) error {
 			if err := csvRows(w, [][]string{csvHead}); err != nil {
 				return err
 			}
-		}
-		return a.writeEvents(ctx, w, q, first, next, write)
+			return each(func(events []sso.Event) error { return writeCSV(w, events) })
+		}}, nil
+	case formatLines, "":
+		return openapi.File{Kind: "application/jsonl", Name: "activity.jsonl", Write: func(w io.Writer) error {
+			return each(func(events []sso.Event) error { return writeLines(w, events) })
+		}}, nil
 	}
-	return d, nil
-}
-
-// exportPageTime bounds the query for one part of an export. The request's own limit is for pages, and a long export takes
-// longer; it ends when the client goes, because then writing fails.
-const exportPageTime = 10 * time.Second
-
-func (a activityArea) writeEvents(ctx context.Context, w io.Writer, q sso.EventQuery, events []sso.Event, next string, write func(io.Writer, []sso.Event) error) error {
-	for {
-		if err := write(w, events); err != nil || next == "" {
-			return err
-		}
-		q.After = next
-		page, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportPageTime)
-		var err error
-		events, next, err = a.Store.Events(page, q)
-		cancel()
-		if err != nil {
-			return err
-		}
-	}
+	return openapi.File{}, invalid("format", "is neither csv nor jsonl")
 }
 
 func writeLines(w io.Writer, events []sso.Event) error {

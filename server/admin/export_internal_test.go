@@ -55,9 +55,6 @@ func FuzzTypedFilter(f *testing.F) {
 		if again != filter || len(wrong) != len(wrongAgain) {
 			t.Errorf("%q: got %+v from the page's own link %q, want %+v", query, again, kept.Encode(), filter)
 		}
-		if r := tidyReference(filter.Reference); strings.ContainsAny(r, " -") {
-			t.Errorf("tidyReference(%q): got %q", filter.Reference, r)
-		}
 	})
 }
 
