@@ -1,6 +1,8 @@
 package token_test
 
 import (
+	"compress/gzip"
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -89,4 +91,82 @@ func TestWycheproof(t *testing.T) {
 		}
 		t.Logf("%s: accepted %d, refused %d", name, accepted, refused)
 	}
+}
+
+// rawVectors are signatures of bytes that are no tokens.
+type rawVectors struct {
+	TestGroups []struct {
+		PublicKeyPem, PublicKeyDer string
+		Tests                      []struct {
+			TcID                      int
+			Comment, Msg, Sig, Result string
+		}
+	}
+}
+
+func readRaw(t *testing.T, name string) (v rawVectors) {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata", "wycheproof", name+"_test.json.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	plain, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewDecoder(plain).Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// SECURITY A1, A2: the signatures of each public algorithm, with keys as PEM and DER.
+func TestWycheproofSignatures(t *testing.T) {
+	for name, alg := range map[string]string{
+		"ecdsa_secp256r1_sha256_p1363": "ES256", "ecdsa_secp384r1_sha384_p1363": "ES384", "ecdsa_secp521r1_sha512_p1363": "ES512",
+		"ed25519": "EdDSA", "rsa_signature_2048_sha256": "RS256", "rsa_signature_2048_sha384": "RS384", "rsa_signature_2048_sha512": "RS512",
+		"rsa_pss_2048_sha256_mgf1_32": "PS256", "rsa_pss_2048_sha384_mgf1_48": "PS384", "rsa_pss_4096_sha512_mgf1_64": "PS512",
+	} {
+		accepted, refused := 0, 0
+		for _, g := range readRaw(t, name).TestGroups {
+			key := vectorKey(t, alg, []byte(g.PublicKeyPem))
+			if der := vectorKey(t, alg, unhex(t, g.PublicKeyDer)); der.Fingerprint() != key.Fingerprint() {
+				t.Errorf("%s: as PEM the key is %s, as DER %s", name, key.Fingerprint(), der.Fingerprint())
+			}
+			for _, test := range g.Tests {
+				got := token.Verifies(key, unhex(t, test.Msg), unhex(t, test.Sig))
+				if want := test.Result == "valid"; got != want && test.Result != "acceptable" {
+					t.Errorf("%s tcId %d (%s): accepted %v, want %v", name, test.TcID, test.Comment, got, want)
+				}
+				if got {
+					accepted++
+				} else {
+					refused++
+				}
+			}
+		}
+		if accepted == 0 || refused == 0 {
+			t.Errorf("%s: accepted %d, refused %d", name, accepted, refused)
+		}
+		t.Logf("%s: accepted %d, refused %d", name, accepted, refused)
+	}
+}
+
+func vectorKey(t *testing.T, alg string, data []byte) token.Key {
+	t.Helper()
+	keys, err := token.ParseKey(token.KeySpec{Name: alg, Data: data, Alg: alg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys[0]
+}
+
+func unhex(t *testing.T, text string) []byte {
+	t.Helper()
+	data, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
