@@ -57,7 +57,7 @@ func TestProxyAsksOddly(t *testing.T) {
 	} {
 		for route, want := range map[string]int{"/auth/verify": tt.verify, "/auth/forward": tt.forward} {
 			b.log.Reset()
-			b.pass(1e10) // between two of these lines
+			b.Pass(1e10) // between two of these lines
 			resp := ann.get(route+tt.query, asked(b, "GET", "/page")...)
 			if resp.StatusCode != want {
 				t.Errorf("%s%s: got %d, want %d", route, tt.query, resp.StatusCode, want)
@@ -81,7 +81,7 @@ func TestProxyAsksOddly(t *testing.T) {
 		t.Errorf("logged %s", b.log)
 	}
 	// A Caddyfile that says "uri /auth/forward" hands on what clients ask for.
-	b.pass(1e10)
+	b.Pass(1e10)
 	if ann.get("/auth/forward?tab=2", asked(b, "GET", "/page?tab=2")...); !strings.Contains(b.log.String(), "write uri /auth/forward? with the question mark") {
 		t.Errorf("logged %s", b.log)
 	}
@@ -103,7 +103,7 @@ func TestOutsiderIsLogged(t *testing.T) {
 	ann, anyone := b.browser(), b.browser()
 	ann.signIn(nil)
 	account := fmt.Sprintf("account=%v", ann.who()["id"])
-	ann.get("/auth/verify") // see TestVerifyIsDeafToRules
+	ann.get("/auth/verify") // see TestVerifyFollowsNoRules
 	for _, target := range []string{"/auth/verify?group=Sales&group=Support", "/auth/forward?group=Sales&group=Support", "/auth/forward", "/sales"} {
 		b.log.Reset()
 		resp := ann.get(target, asked(b, "GET", "/sales")...)
@@ -127,7 +127,7 @@ func TestOutsiderIsLogged(t *testing.T) {
 }
 
 // /auth/verify does not know which page is wanted: that rules have no effect there is said once.
-func TestVerifyIsDeafToRules(t *testing.T) {
+func TestVerifyFollowsNoRules(t *testing.T) {
 	const said = "ACCESS_RULES are not followed by /auth/verify"
 	b := start(t, "TRUSTED_PROXIES=127.0.0.1", `ACCESS_RULES=[{"path":"/sales","allow":["Sales"]}]`)
 	c := b.browser()

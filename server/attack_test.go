@@ -128,7 +128,7 @@ func TestHandoffsOfNobodyAreFew(t *testing.T) {
 	if resp := c.send("POST", "/auth/sso", form("jwt", b.token(nil)), crossPost...); resp.StatusCode != 303 {
 		t.Errorf("a signed one: got %d, want 303", resp.StatusCode)
 	}
-	b.pass(time.Second)
+	b.Pass(time.Second)
 	if resp := c.send("POST", "/auth/sso", form("jwt", forged), crossPost...); resp.StatusCode != 303 {
 		t.Errorf("a second later: got %d, want 303", resp.StatusCode)
 	}
@@ -167,7 +167,7 @@ func TestHandoffsOfOneAreFew(t *testing.T) {
 			if got := post("192.0.2.1", "jwt", b.token(claims{"n": name})); got != 303 {
 				t.Errorf("another token: got %d, want 303", got)
 			}
-			b.pass(2*time.Minute + time.Second)
+			b.Pass(2*time.Minute + time.Second)
 			if got := post("192.0.2.1", "jwt", tok); got != 303 {
 				t.Errorf("later: got %d, want 303", got)
 			}
@@ -182,11 +182,11 @@ func TestHandoffsOfOneAreFew(t *testing.T) {
 	if got := post("198.51.100.1", "code", "x", "state", "y"); got != 303 {
 		t.Errorf("another network: got %d, want 303", got)
 	}
-	b.pass(time.Minute + time.Second)
+	b.Pass(time.Minute + time.Second)
 	if got := post("192.0.2.1", "code", "x", "state", "y"); got != 429 {
 		t.Errorf("a minute later: got %d, want 429", got)
 	}
-	b.pass(time.Minute)
+	b.Pass(time.Minute)
 	if got := post("192.0.2.1", "code", "x", "state", "y"); got != 303 {
 		t.Errorf("two minutes later: got %d, want 303", got)
 	}

@@ -165,7 +165,7 @@ func TestCircle(t *testing.T) {
 			// Whoever presses the button begins anew, and so does everybody after half a minute.
 			c.get("/auth/sso?redirect=%2Fdeep", "Accept: text/html", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate").want(t, 302,
 				"https://idp.example/login?from=bridge&return_to=%2Fdeep")
-			b.pass(31 * time.Second)
+			b.Pass(31 * time.Second)
 			if resp := c.get(path, fromIdP...); resp.StatusCode != 302 {
 				t.Errorf("later: got %d", resp.StatusCode)
 			}
@@ -197,7 +197,7 @@ func TestSignedInMeetsNoDeadEnd(t *testing.T) {
 	b := start(t, "JWT_BINDING=state")
 	c := b.browser()
 	late := c.begin("/late")
-	b.pass(sso.FlowLifetime)
+	b.Pass(sso.FlowLifetime)
 	q := c.begin("/")
 	c.back("jwt", b.token(nil), "state", q.Get("state")).want(t, 302, "/")
 	c.back("jwt", b.token(claims{"n": 1}), "state", late.Get("state")).want(t, 302, "/late")

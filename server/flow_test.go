@@ -224,7 +224,7 @@ func TestFlowsThatGoWrong(t *testing.T) {
 		{"a state alone", state, func(s *scene) response { return s.c.back("state", s.q.Get("state")) },
 			sso.TokenMalformed, "neither a token nor a code", true},
 		{"expired", state, func(s *scene) response {
-			s.b.pass(sso.FlowLifetime)
+			s.b.Pass(sso.FlowLifetime)
 			return s.c.back("jwt", s.b.token(nil), "state", s.q.Get("state"))
 		}, sso.FlowMissing, "took longer than 10m0s", true},
 		{"of another tab", state, func(s *scene) response {
@@ -236,12 +236,12 @@ func TestFlowsThatGoWrong(t *testing.T) {
 			return s.c.back("jwt", s.tok, "state", other.begin("/").Get("state"))
 		}, sso.FlowMismatch, "wrong state", false},
 		{"of another provider", state, func(s *scene) response {
-			f := sso.NewFlow("other", sso.BindingState, deep, s.b.now())
+			f := sso.NewFlow("other", sso.BindingState, deep, s.b.Now())
 			s.plant(f, strings.Repeat("k", 31)+"!")
 			return s.c.back("jwt", s.tok, "state", f.State)
 		}, sso.FlowMismatch, `began with the provider "other"`, true},
 		{"a forged cookie", state, func(s *scene) response {
-			f := sso.NewFlow("jwt", sso.BindingState, deep, s.b.now())
+			f := sso.NewFlow("jwt", sso.BindingState, deep, s.b.Now())
 			s.plant(f, strings.Repeat("x", 32))
 			return s.c.back("jwt", s.tok, "state", f.State)
 		}, sso.FlowMissing, "SECRET_KEY", false},
@@ -497,7 +497,7 @@ func TestReloadOfABoundLogin(t *testing.T) {
 			}
 			c.back(callback...).want(t, 302, deep)
 			before, asked := c.cookie(), e.times()
-			b.pass(20 * time.Minute)
+			b.Pass(20 * time.Minute)
 			resp := c.back(callback...)
 			resp.want(t, 302, deep)
 			if c.cookie() != before || b.sessions() != 1 || e.times() != asked {
@@ -636,9 +636,9 @@ func TestHandoffIsBounded(t *testing.T) {
 	if resp.StatusCode != 401 || resp.Header.Get("Location") != "" {
 		t.Errorf("got %d to %q, want 401", resp.StatusCode, resp.Header.Get("Location"))
 	}
-	b.pass(time.Hour)
+	b.Pass(time.Hour)
 	resp = b.browser().send("POST", "/auth/sso", form("jwt", b.token(nil)), crossPost...)
-	b.pass(time.Minute + time.Second)
+	b.Pass(time.Minute + time.Second)
 	b.browser().get(resp.Header.Get("Location")).want(t, 401, "")
 }
 
@@ -708,7 +708,7 @@ func TestStrictProfile(t *testing.T) {
 			n := 0
 			tokenFor := func(q url.Values) string {
 				n++
-				with := claims{"iss": "https://idp.example", "aud": "bridge", "iat": b.now().Unix(), "jti": fmt.Sprint("id", n)}
+				with := claims{"iss": "https://idp.example", "aud": "bridge", "iat": b.Now().Unix(), "jti": fmt.Sprint("id", n)}
 				for _, name := range []string{"nonce", "code_challenge"} {
 					if q.Has(name) {
 						with[name] = q.Get(name)

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -43,6 +42,7 @@ func onEach(t *testing.T, test func(t *testing.T, database string)) {
 
 // bridge is a running server on a real port with a real database file. The test holds the clock.
 type bridge struct {
+	*ssotest.Clock
 	t     *testing.T
 	url   string
 	db    string // DATABASE_URL
@@ -55,22 +55,6 @@ type bridge struct {
 	meddler *meddler
 
 	change func(*server.Options)
-
-	mu    sync.Mutex
-	clock time.Time
-}
-
-func (b *bridge) now() time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.clock
-}
-
-// pass moves the clock on.
-func (b *bridge) pass(d time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.clock = b.clock.Add(d)
 }
 
 // start runs a bridge with these settings, "NAME=value", over a usable base; $PORT in a value is the port it listens on. A replica shares the database of another.
@@ -86,10 +70,10 @@ func startChanged(t *testing.T, other *bridge, change func(*server.Options), set
 	t.Helper()
 	l, address := bridgetest.Listen(t)
 	_, port, _ := net.SplitHostPort(address)
-	b := &bridge{t: t, url: "http://" + address, log: &ssotest.Buffer{}, clock: time.Now().Truncate(time.Second), change: change}
+	b := &bridge{t: t, url: "http://" + address, log: &ssotest.Buffer{}, Clock: ssotest.NewClock(time.Now().Truncate(time.Second)), change: change}
 	b.db = "sqlite:" + filepath.Join(t.TempDir(), "bridge.db")
 	if other != nil {
-		b.db, b.clock = other.db, other.now()
+		b.db, b.Clock = other.db, ssotest.NewClock(other.Now())
 	}
 	env := map[string]string{
 		"SITE_URL": b.url, "DATABASE_URL": b.db, "SECRET_KEY": strings.Repeat("k", 31) + "!",
@@ -112,14 +96,14 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	t := b.t
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	ctx, st := bridgetest.Open(t, cfg, b.now, log)
+	ctx, st := bridgetest.Open(t, cfg, b.Now, log)
 	b.store, b.meddler = st, &meddler{Store: st}
-	runtime, err := ssobridge.NewRuntime(ctx, cfg, b.meddler, cfg.SecretKey, b.now, log)
+	runtime, err := ssobridge.NewRuntime(ctx, cfg, b.meddler, cfg.SecretKey, b.Now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.sso, b.cfg = runtime.Live().Bridge, runtime.Live().Config
-	o := server.Options{Store: b.meddler, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test",
+	o := server.Options{Store: b.meddler, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.Now, Log: log, Version: "test",
 		SettingsChanged: runtime.Reload}
 	b.change(&o)
 	b.srv, err = server.New(o, runtime.Live())
@@ -135,7 +119,7 @@ type claims map[string]any
 // token signs claims; exp in ten minutes unless they say otherwise. A nil value removes a claim.
 func (b *bridge) token(with claims) string {
 	b.t.Helper()
-	all := claims{"email": "ann@example.com", "first_name": "Ann", "last_name": "Lee", "exp": b.now().Add(10 * time.Minute).Unix()}
+	all := claims{"email": "ann@example.com", "first_name": "Ann", "last_name": "Lee", "exp": b.Now().Add(10 * time.Minute).Unix()}
 	for k, v := range with {
 		all[k] = v
 		if v == nil {

@@ -237,7 +237,7 @@ func TestProofInFlight(t *testing.T) {
 				s := newStage(t, another(t, database))
 				c := s.browser()
 				c.password("root@example.com", goodPassword).want(t, 303, "/")
-				s.pass(11 * time.Minute)
+				s.Pass(11 * time.Minute)
 				s.owner.password("root@example.com", goodPassword).want(t, 303, "/")
 				act := func() { changes()[row.change](t, s) }
 				s.meddler.once.Store(&act)
@@ -307,7 +307,7 @@ func TestNineSignInWhileThePasswordChanges(t *testing.T) {
 				t.Errorf("round %d: the owner is signed out", round)
 			}
 			old = current
-			s.pass(throttled)
+			s.Pass(throttled)
 		}
 	})
 }

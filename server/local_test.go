@@ -27,7 +27,7 @@ func (b *bridge) root() sso.Account {
 		b.t.Fatal(err)
 	}
 	a, err := b.store.CreateAccount(b.t.Context(), sso.Account{Email: "root@example.com", FirstName: "Rose", Active: true}, hash,
-		[]int64{sso.Administrators}, sso.Event{At: b.now(), Kind: sso.EventAccount, Actor: "cli"})
+		[]int64{sso.Administrators}, sso.Event{At: b.Now(), Kind: sso.EventAccount, Actor: "cli"})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestConfirm(t *testing.T) {
 	c.get("/auth/confirm?return_to=/a", page).want(t, 302, "/login?return_to=%2Fa")
 	c.password("root@example.com", goodPassword)
 	c.get("/auth/confirm?return_to=/a").want(t, 302, "/a")
-	b.pass(10 * time.Minute)
+	b.Pass(10 * time.Minute)
 	resp := c.get("/auth/confirm?return_to=/a")
 	if resp.StatusCode != 200 || !strings.Contains(resp.body, `name="return_to" value="/a"`) || strings.Contains(resp.body, "/auth/sso") {
 		t.Errorf("page: got %d %s", resp.StatusCode, resp.body)
@@ -240,7 +240,7 @@ func TestConfirmIsThrottled(t *testing.T) {
 	b.root()
 	c := b.browser()
 	c.password("root@example.com", goodPassword)
-	b.pass(20 * time.Minute)
+	b.Pass(20 * time.Minute)
 	thief := b.browser()
 	got := ""
 	for range 12 {
@@ -257,7 +257,7 @@ func TestConfirmThroughTheProvider(t *testing.T) {
 	b := start(t)
 	c := b.browser()
 	c.signIn(nil)
-	b.pass(11 * time.Minute)
+	b.Pass(11 * time.Minute)
 	resp := c.get("/auth/confirm?return_to=/admin")
 	const again = "/auth/sso?provider=jwt&redirect=%2Fauth%2Fconfirm%3Freturn_to%3D%252Fadmin"
 	if resp.StatusCode != 200 || !strings.Contains(resp.body, `href="`+strings.ReplaceAll(again, "&", "&amp;")+`"`) || strings.Contains(resp.body, `name="password"`) {
@@ -281,7 +281,7 @@ func TestKeptForm(t *testing.T) {
 	b.root()
 	c := b.browser()
 	c.password("root@example.com", goodPassword)
-	b.pass(11 * time.Minute)
+	b.Pass(11 * time.Minute)
 	r, _ := http.NewRequest("POST", b.url+"/admin/sign-in?x=1", nil)
 	r.AddCookie(&http.Cookie{Name: "ssobridge", Value: c.cookie()})
 	r.RemoteAddr = "127.0.0.1:1"
@@ -313,7 +313,7 @@ func TestKeptForm(t *testing.T) {
 	if resp := c.get(resume, page); resp.StatusCode != 200 {
 		t.Errorf("after another's look: got %d, want it still there", resp.StatusCode)
 	}
-	b.pass(15 * time.Minute)
+	b.Pass(15 * time.Minute)
 	c.get(resume).want(t, 404, "")
 	if _, err := b.srv.KeepForm(httpRequest(b, "POST", "/admin"), typed); sso.CodeOf(err) != sso.NotSignedIn {
 		t.Errorf("nobody's form: got %v, want not_signed_in", err)
@@ -407,7 +407,7 @@ func TestEqualAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cli := sso.Event{At: b.now(), Kind: sso.EventAccount, Actor: "cli"}
+	cli := sso.Event{At: b.Now(), Kind: sso.EventAccount, Actor: "cli"}
 	gone, err := b.store.CreateAccount(t.Context(), sso.Account{Email: "gone@example.com", Active: true}, hash, nil, cli)
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ func TestLogNamesTheMistake(t *testing.T) {
 		"signs with an empty secret": "",
 		"signs with another secret":  "another",
 	} {
-		login := jwt.MapClaims{"email": "ann@example.com", "exp": b.now().Add(time.Minute).Unix()}
+		login := jwt.MapClaims{"email": "ann@example.com", "exp": b.Now().Add(time.Minute).Unix()}
 		signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, login).SignedString([]byte(key))
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +76,7 @@ func TestProxyRefusedIsAWarning(t *testing.T) {
 	if got := warnings(); got != 1 {
 		t.Errorf("of one cause: got %d warnings, want 1", got)
 	}
-	b.pass(3 * time.Minute)
+	b.Pass(3 * time.Minute)
 	b.browser().get("/auth/forward")
 	if got := warnings(); got != 2 {
 		t.Errorf("three minutes later: got %d warnings, want 2", got)

@@ -92,7 +92,7 @@ func TestWaysIn(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := b.browser()
 			email := fmt.Sprintf("p%d@example.com", i)
-			resp := tt.send(c, b.token(claims{"email": email, "iat": b.now().Unix()}))
+			resp := tt.send(c, b.token(claims{"email": email, "iat": b.Now().Unix()}))
 			resp.want(t, tt.status, tt.to)
 			if !strings.Contains(resp.body, tt.body) {
 				t.Errorf("body: got %q, want %q in it", resp.body, tt.body)
@@ -115,7 +115,7 @@ func TestWaysIn(t *testing.T) {
 			if err := json.Unmarshal([]byte(resp.body), &answer); err != nil {
 				t.Fatal(err)
 			}
-			if answer.Token == "" && (answer.Exp == nil || *answer.Iat != b.now().Unix()) {
+			if answer.Token == "" && (answer.Exp == nil || *answer.Iat != b.Now().Unix()) {
 				t.Errorf("exp and iat: got %s", resp.body)
 			}
 			for _, h := range []string{"X-Metabase-Session: ", "Authorization: Bearer "} {
@@ -153,7 +153,7 @@ func TestEmbeddingClientWithoutToken(t *testing.T) {
 // The table of refusals: status and words, in the form that the client reads.
 func TestRefusals(t *testing.T) {
 	b := start(t)
-	past := b.now().Add(-time.Hour).Unix()
+	past := b.Now().Add(-time.Hour).Unix()
 	tests := []struct {
 		code    sso.Code
 		path    string
@@ -169,8 +169,8 @@ func TestRefusals(t *testing.T) {
 		{sso.TokenSignature, "/auth/sso?jwt=" + forged(b.token(nil)), 401, "Message seems corrupt or manipulated"},
 		{sso.TokenExpired, "/auth/sso?jwt=" + b.token(claims{"exp": past}), 401, fmt.Sprintf("Token is expired (%d)", past)},
 		{sso.TokenNotYetValid, "/auth/sso?jwt=" + b.token(claims{"nbf": past + 7200}), 401, fmt.Sprintf("Token is not yet valid (%d)", past+7200)},
-		{sso.TokenTooOld, "/auth/sso?jwt=" + b.token(claims{"iat": b.now().Unix() - 211}), 401, "Token is older than max-age (180)"},
-		{sso.TokenFromFuture, "/auth/sso?jwt=" + b.token(claims{"iat": b.now().Unix() + 31}), 401, "Token is from the future"},
+		{sso.TokenTooOld, "/auth/sso?jwt=" + b.token(claims{"iat": b.Now().Unix() - 211}), 401, "Token is older than max-age (180)"},
+		{sso.TokenFromFuture, "/auth/sso?jwt=" + b.token(claims{"iat": b.Now().Unix() + 31}), 401, "Token is from the future"},
 		{sso.TokenUnbounded, "/auth/sso?jwt=" + b.token(claims{"exp": nil}), 401, "Token has no acceptable time limit"},
 		{sso.TokenEmailMissing, "/auth/sso?jwt=" + b.token(claims{"email": nil}), 401, "JWT token missing email claim"},
 		{sso.TokenEmailInvalid, "/auth/sso?jwt=" + b.token(claims{"email": "a@evil.example@good.example"}), 401, "JWT token has an invalid email claim"},
@@ -289,7 +289,7 @@ func TestReloadGoesOn(t *testing.T) {
 	b := start(t)
 	c, path := b.browser(), "/auth/sso?return_to=/a&jwt="+b.token(nil)
 	c.get(path).want(t, 302, "/a")
-	b.pass(20 * time.Minute)
+	b.Pass(20 * time.Minute)
 	resp := c.get(path)
 	resp.want(t, 302, "/a")
 	if len(resp.Cookies()) != 0 || b.sessions() != 1 {
@@ -480,7 +480,7 @@ func TestPostFromAnotherSite(t *testing.T) {
 func TestWhoMaySignIn(t *testing.T) {
 	b := start(t)
 	ctx := t.Context()
-	cli := sso.Event{At: b.now(), Kind: sso.EventAccount, Actor: "cli"}
+	cli := sso.Event{At: b.Now(), Kind: sso.EventAccount, Actor: "cli"}
 	if _, err := b.store.CreateAccount(ctx, sso.Account{Email: "root@example.com", Active: true}, "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", []int64{sso.Administrators}, cli); err != nil {
 		t.Fatal(err)
 	}
@@ -519,15 +519,15 @@ func TestTimesAsMetabaseTakesThem(t *testing.T) {
 	b := start(t)
 	lenient := startOn(t, b, "JWT_PROFILE=metabase")
 	for name, with := range map[string]claims{
-		"nbf null": {"nbf": json.RawMessage("null")}, "exp in milliseconds": {"exp": b.now().Add(time.Hour).UnixMilli()},
-		"iat in milliseconds": {"iat": b.now().UnixMilli()}, "all null": {"nbf": json.RawMessage("null"), "exp": json.RawMessage("null"), "iat": json.RawMessage("null")},
+		"nbf null": {"nbf": json.RawMessage("null")}, "exp in milliseconds": {"exp": b.Now().Add(time.Hour).UnixMilli()},
+		"iat in milliseconds": {"iat": b.Now().UnixMilli()}, "all null": {"nbf": json.RawMessage("null"), "exp": json.RawMessage("null"), "iat": json.RawMessage("null")},
 	} {
 		lenient.browser().signIn(with).want(t, 302, "/")
 		if resp := b.browser().signIn(with); resp.StatusCode != 401 || b.lastEvent().Code != sso.TokenMalformed {
 			t.Errorf("%s, standard: got %d and %+v", name, resp.StatusCode, b.lastEvent())
 		}
 	}
-	lenient.browser().signIn(claims{"nbf": b.now().UnixMilli()}).want(t, 401, "")
+	lenient.browser().signIn(claims{"nbf": b.Now().UnixMilli()}).want(t, 401, "")
 	if e := b.lastEvent(); e.Code != sso.TokenNotYetValid {
 		t.Errorf("nbf in milliseconds: got %+v", e)
 	}
@@ -550,7 +550,7 @@ func TestRefusalsNameThePerson(t *testing.T) {
 		b := start(t, database)
 		b.browser().signIn(claims{"email": "root@example.com"}).want(t, 302, "/")
 		for _, email := range []string{"root@example.com", "nobody@example.com"} {
-			old := b.token(claims{"email": email, "exp": b.now().Add(-time.Hour).Unix()})
+			old := b.token(claims{"email": email, "exp": b.Now().Add(-time.Hour).Unix()})
 			header, rest, _ := strings.Cut(b.token(claims{"email": email}), ".")
 			payload, _, _ := strings.Cut(rest, ".")
 			for tok, proven := range map[string]bool{old: true, header + "." + payload + "." + strings.Repeat("A", 43): false} {

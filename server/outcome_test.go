@@ -24,7 +24,7 @@ func TestOutcomes(t *testing.T) {
 		}
 		return all
 	}
-	now := a.now()
+	now := a.Now()
 	for name, tt := range map[string]struct {
 		token string
 		code  sso.Code

@@ -100,7 +100,7 @@ func TestPasskeyInABrowser(t *testing.T) {
 	step(t, ctx, "sign out and in", chromedp.Navigate(b.url+"/auth/logout"), chromedp.Click("main form button", chromedp.ByQuery), hasText("signed out"),
 		chromedp.Navigate(b.url+"/login?return_to=/auth/passkeys"), chromedp.Click("details summary", chromedp.ByQuery),
 		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Your passkeys"), hasText("last used just now"))
-	b.pass(11 * time.Minute)
+	b.Pass(11 * time.Minute)
 	step(t, ctx, "confirm", chromedp.Navigate(b.url+"/auth/passkeys"), hasText("confirm first that it is you"), chromedp.Click("main a.button", chromedp.ByQuery),
 		hasText("Confirm that it is you"), chromedp.WaitVisible("[data-passkey] button", chromedp.ByQuery), chromedp.Click("[data-passkey] button", chromedp.ByQuery),
 		hasText("Name of the new passkey"))

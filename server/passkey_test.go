@@ -222,7 +222,7 @@ func TestPasskeySignsIn(t *testing.T) {
 		t.Errorf("page: got %s", body)
 	}
 	// The proof of who it is.
-	b.pass(11 * time.Minute)
+	b.Pass(11 * time.Minute)
 	before := c.cookie()
 	if resp := c.usePasskey(k, "/auth/confirm/passkey", spoil{}); resp.StatusCode != 200 || c.cookie() == before || c.email() != "root@example.com" {
 		t.Errorf("confirm: got %d, same id %v", resp.StatusCode, c.cookie() == before)
@@ -294,7 +294,7 @@ func TestPasskeyChallenge(t *testing.T) {
 	}
 	late := b.browser()
 	options = late.options("/auth/passkeys/ask")
-	b.pass(5 * time.Minute)
+	b.Pass(5 * time.Minute)
 	k.count++
 	if resp, _ := late.json(signInPath, map[string]any{"credential": k.sign(t, options, b.url, spoil{})}); resp.StatusCode != 401 {
 		t.Errorf("after five minutes: got %d, want 401", resp.StatusCode)
@@ -341,7 +341,7 @@ func TestPasskeyFlood(t *testing.T) {
 	if got[401] != 120 || got[429] != 10 {
 		t.Errorf("130 signatures of no one: got %v, want 120 times 401 and 10 times 429", got)
 	}
-	b.pass(3 * time.Minute)
+	b.Pass(3 * time.Minute)
 	if resp := b.browser().usePasskey(k, signInPath, spoil{}); resp.StatusCode != 200 {
 		t.Errorf("later: got %d %s, want 200", resp.StatusCode, resp.body)
 	}
@@ -382,7 +382,7 @@ func TestPasskeyClone(t *testing.T) {
 // SECURITY G3, E3: making a passkey needs a fresh proof, and an account that may have one.
 func TestWhoMayHavePasskeys(t *testing.T) {
 	b, owner := passkeyBridge(t)
-	b.pass(10 * time.Minute)
+	b.Pass(10 * time.Minute)
 	if resp, out := owner.json("/auth/passkeys/create", map[string]any{}); resp.StatusCode != 403 || out["code"] != "proof_needed" {
 		t.Errorf("without a fresh proof: got %d %s", resp.StatusCode, resp.body)
 	}
@@ -407,7 +407,7 @@ func TestWhoMayHavePasskeys(t *testing.T) {
 
 	// An administrator of the provider may, until the right is gone; a deactivated account may nothing.
 	id := int64(ann.who()["id"].(float64))
-	cli := sso.Event{At: b.now(), Kind: sso.EventGroup, Actor: "cli"}
+	cli := sso.Event{At: b.Now(), Kind: sso.EventGroup, Actor: "cli"}
 	if err := b.store.AddMember(t.Context(), id, sso.Administrators, sso.MemberByAdmin, cli); err != nil {
 		t.Fatal(err)
 	}
@@ -455,7 +455,7 @@ func TestChangePasskeys(t *testing.T) {
 			t.Errorf("%q: got %d, want 400 or 404", bad, resp.StatusCode)
 		}
 	}
-	b.pass(11 * time.Minute)
+	b.Pass(11 * time.Minute)
 	resp := owner.send("POST", "/auth/passkeys", form("id", id, "name", "Phone", "do", "remove"), page)
 	u, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || resp.StatusCode != 303 || u.Path != "/auth/confirm" {

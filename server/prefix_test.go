@@ -58,7 +58,7 @@ func TestPasswordsBelowAPrefix(t *testing.T) {
 	c := b.browser()
 	c.get("/_sso/auth/passkeys", page).want(t, 302, "/_sso/login?return_to=%2F_sso%2Fauth%2Fpasskeys")
 	c.send("POST", "/_sso/login", form("email", "root@example.com", "password", goodPassword, "return_to", "/_sso/auth/password")).want(t, 303, "/_sso/auth/password")
-	b.pass(11 * time.Minute)
+	b.Pass(11 * time.Minute)
 	body := c.get("/_sso/auth/passkeys", page).body
 	if want := "/_sso/auth/confirm?return_to=" + url.QueryEscape("/_sso/auth/passkeys"); !strings.Contains(html.UnescapeString(body), want) {
 		t.Errorf("passkeys without a proof: got %s, want %s in it", body, want)

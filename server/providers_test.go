@@ -25,7 +25,7 @@ func TestTwoProviders(t *testing.T) {
 		"PROVIDER_OTHER_LOGOUT_URI=https://other.example/bye", "JWT_LOGOUT_URI=https://idp.example/bye")...)
 	of := func(secret string, with claims) string {
 		t.Helper()
-		all := claims{"email": "ann@example.com", "exp": b.now().Add(10 * time.Minute).Unix(), "jti": "1"} // each counts from 1
+		all := claims{"email": "ann@example.com", "exp": b.Now().Add(10 * time.Minute).Unix(), "jti": "1"} // each counts from 1
 		for k, v := range with {
 			all[k] = v
 		}
@@ -64,7 +64,7 @@ func TestTwoProviders(t *testing.T) {
 		if err != nil || list[0].Provider != tt.provider {
 			t.Errorf("%s: got sessions %+v, %v", tt.provider, list, err)
 		}
-		b.pass(time.Second)
+		b.Pass(time.Second)
 	}
 	for _, tt := range []struct {
 		name, begun, host, token, provider string
@@ -95,7 +95,7 @@ func TestAccountOfAnotherProvider(t *testing.T) {
 	const otherSecret = "Tq4Wm8Zc1Xv6Bn2Lk9Pj3Hg7Fd5Sa0Ry"
 	b := start(t, otherProvider(otherSecret)...)
 	b.browser().get("/auth/sso?provider=jwt&jwt="+b.token(nil)).want(t, http.StatusFound, "/")
-	tok, err := token.Mint(otherSecret, claims{"email": "ann@example.com", "iss": "https://other.example", "exp": b.now().Add(time.Minute).Unix()})
+	tok, err := token.Mint(otherSecret, claims{"email": "ann@example.com", "iss": "https://other.example", "exp": b.Now().Add(time.Minute).Unix()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestSignOutOfTwoProviders(t *testing.T) {
 	b := start(t, otherProvider(otherSecret, "PROVIDER_OTHER_LOGOUT_URI=https://other.example/bye", "JWT_LOGOUT_URI=https://idp.example/bye")...)
 	ann := b.browser()
 	ann.get("/auth/sso?provider=jwt&jwt="+b.token(nil)).want(t, http.StatusFound, "/")
-	tok, err := token.Mint(otherSecret, claims{"email": "bob@example.com", "iss": "https://other.example", "exp": b.now().Add(time.Minute).Unix()})
+	tok, err := token.Mint(otherSecret, claims{"email": "bob@example.com", "iss": "https://other.example", "exp": b.Now().Add(time.Minute).Unix()})
 	if err != nil {
 		t.Fatal(err)
 	}

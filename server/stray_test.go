@@ -49,7 +49,7 @@ func TestStrayTokenIsLogged(t *testing.T) {
 				!strings.Contains(got[0], "/auth/sso") || strings.Contains(b.log.String(), tok) { // SECURITY K1
 				t.Errorf("got %q in %s", got, b.log.String())
 			}
-			b.pass(3 * time.Minute)
+			b.Pass(3 * time.Minute)
 			ask(tt.path)
 			if got := lines(); len(got) != 2 {
 				t.Errorf("minutes later: got %d lines, want 2", len(got))

@@ -136,7 +136,7 @@ func TestExpiredFormInABrowser(t *testing.T) {
 	ctx := chromium.Open(t, 90*time.Second)
 	step(t, ctx, "sign in", chromedp.Navigate(b.url+"/form"), until(`document.title === "GET /form ann@example.com"`),
 		chromedp.SendKeys("input", "typed", chromedp.ByQuery))
-	b.pass(2 * time.Hour)
+	b.Pass(2 * time.Hour)
 	step(t, ctx, "save", chromedp.Click("button", chromedp.ByQuery), hasText("Nothing was saved"))
 	step(t, ctx, "sign in in a new tab", chromedp.Click("main a.button", chromedp.ByQuery), chromedp.ActionFunc(func(ctx context.Context) error {
 		for ctx.Err() == nil {

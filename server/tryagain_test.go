@@ -21,7 +21,7 @@ func TestTryAgain(t *testing.T) {
 		"/auth/sso?redirect=%2Fdeep&error=no":                                             "/auth/sso?redirect=%2Fdeep",
 		"/auth/sso?redirect=%2Fdeep&provider=saml":                                        "/auth/sso?redirect=%2Fdeep",
 		"/auth/sso?redirect=%2Fdeep&jwt=" + b.token(claims{"email": "root@example.com"}):  "/login?return_to=%2Fdeep", // sign in with the password
-		"/auth/sso?jwt=" + b.token(claims{"exp": b.now().Unix() - 600}) + "&return_to=/a": "/auth/sso?redirect=%2Fa",
+		"/auth/sso?jwt=" + b.token(claims{"exp": b.Now().Unix() - 600}) + "&return_to=/a": "/auth/sso?redirect=%2Fa",
 		"/auth/sso?redirect=//evil.example":                                               "/",
 		"/auth/none":                                                                      "/",
 	} {

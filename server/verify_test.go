@@ -134,17 +134,17 @@ func TestSessionsEnd(t *testing.T) {
 	c.signIn(nil)
 	status := func() int { return c.get("/auth/verify").StatusCode }
 	for range 6 { // used every nine minutes: stays
-		b.pass(9 * time.Minute)
+		b.Pass(9 * time.Minute)
 		if got := status(); got != 200 {
 			t.Fatalf("in use: got %d", got)
 		}
 	}
-	b.pass(6*time.Minute + time.Second) // 60 minutes and a second in all
+	b.Pass(6*time.Minute + time.Second) // 60 minutes and a second in all
 	if got := status(); got != 401 {
 		t.Errorf("after MAX_SESSION_AGE: got %d", got)
 	}
 	c.signIn(claims{"n": 2})
-	b.pass(10*time.Minute + 16*time.Second) // one batch of last uses may be under way
+	b.Pass(10*time.Minute + 16*time.Second) // one batch of last uses may be under way
 	if got := status(); got != 401 {
 		t.Errorf("idle: got %d", got)
 	}
@@ -155,9 +155,9 @@ func TestShorterSessionAge(t *testing.T) {
 	b := start(t)
 	old, young := b.browser(), b.browser()
 	old.signIn(nil)
-	b.pass(50 * time.Minute)
+	b.Pass(50 * time.Minute)
 	young.signIn(claims{"n": 2})
-	b.pass(20 * time.Minute)
+	b.Pass(20 * time.Minute)
 	b.save("MAX_SESSION_AGE=60")
 	if err := eventually(func() bool { return old.get("/auth/verify").StatusCode == 401 }); err != nil {
 		t.Error("a session of 70 minutes lives on where 60 are the most")
@@ -304,7 +304,7 @@ func TestPasswordSignIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cli := sso.Event{At: b.now(), Kind: sso.EventAccount, Actor: "cli"}
+	cli := sso.Event{At: b.Now(), Kind: sso.EventAccount, Actor: "cli"}
 	if _, err := b.store.CreateAccount(t.Context(), sso.Account{Email: "Root@example.com", Active: true}, hash, []int64{sso.Administrators}, cli); err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +339,7 @@ func TestPasswordSignIn(t *testing.T) {
 		t.Errorf("got %s, want %s", statuses, want)
 	}
 	login("root@example.com", goodPassword).want(t, 429, "")
-	b.pass(16 * time.Minute)
+	b.Pass(16 * time.Minute)
 	login("root@example.com", goodPassword).want(t, 303, "/a")
 
 	off := startOn(t, b, "ENABLE_PASSWORD_LOGIN=false")

@@ -69,7 +69,7 @@ func (a activityArea) activityPage(c *call) error {
 		list, err = a.activity(c, activityQuery{f.Person, f.Kind, f.Code, f.Reference, f.Since, f.Until, q.Get("after"), 0})
 	}
 	if err != nil {
-		fields, rest, refused, ok := told(err)
+		fields, rest, refused, ok := readableParts(err)
 		if !ok {
 			return err
 		}

@@ -232,7 +232,7 @@ func (a groupArea) newGroupForm(c *call) error {
 	if sso.CodeOf(err) == sso.ProofNeeded {
 		return c.proveFirst(form)
 	}
-	fields, rest, status, ok := told(err)
+	fields, rest, status, ok := readableParts(err)
 	if !ok {
 		return err
 	}
@@ -252,7 +252,7 @@ func (a groupArea) restoreForm(c *call) error {
 	case sso.CodeOf(err) == sso.ProofNeeded:
 		return c.proveFirst(form)
 	}
-	_, rest, status, ok := told(err)
+	_, rest, status, ok := readableParts(err)
 	if !ok {
 		return err
 	}

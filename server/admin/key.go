@@ -222,9 +222,9 @@ func confirmedSignIns(form url.Values) int {
 
 // keyAgain shows the page with what was wrong. A key that was typed is not sent back.
 func (a keyArea) keyAgain(c *call, action string, cause error) error {
-	fields, told := fieldsOf(cause)
+	fields, readable := fieldsOf(cause)
 	conflict := errors.Is(cause, sso.Conflict)
-	if !told && !conflict {
+	if !readable && !conflict {
 		return cause
 	}
 	p, err := a.keyTemplate(c)

@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
@@ -10,8 +9,4 @@ import (
 // chrome is the browser of the tests.
 var chrome chromium.Shared
 
-func TestMain(m *testing.M) {
-	status := m.Run()
-	chrome.Close()
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { chrome.Main(m) }

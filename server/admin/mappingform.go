@@ -64,7 +64,7 @@ func (m mappingArea) undoForm(c *call) error {
 	case sso.CodeOf(err) == sso.ProofNeeded:
 		return c.proveFirst(form)
 	}
-	_, alert, status, ok := told(err)
+	_, alert, status, ok := readableParts(err)
 	if !ok {
 		return err
 	}
@@ -469,9 +469,9 @@ func shownForecast(f admin.Forecast) templates.AdminForecast {
 
 // again shows the form once more, with the reason.
 func (e *mappingEditor) again(cause error) error {
-	fields, told := fieldsOf(cause)
+	fields, readable := fieldsOf(cause)
 	conflict := errors.Is(cause, sso.Conflict)
-	if !told && !conflict {
+	if !readable && !conflict {
 		return cause
 	}
 	status := http.StatusBadRequest

@@ -27,9 +27,9 @@ func (a peopleArea) pages() []page {
 	}
 }
 
-// told says what of an error an administrator may read: at which field, and what else; and with which status. ok is false
+// readableParts is what of an error an administrator may read: at which field, and what else; and with which status. ok is false
 // for an error that is the bridge's own.
-func told(err error) (fields map[string]string, rest string, status int, ok bool) {
+func readableParts(err error) (fields map[string]string, rest string, status int, ok bool) {
 	err = readable(err)
 	fields, ok = fieldsOf(err)
 	if !ok {
@@ -182,7 +182,7 @@ func (a peopleArea) newPersonForm(c *call) error {
 	if sso.CodeOf(err) == sso.ProofNeeded {
 		return c.proveFirst(form)
 	}
-	fields, rest, status, ok := told(err)
+	fields, rest, status, ok := readableParts(err)
 	if !ok {
 		return err
 	}
@@ -335,7 +335,7 @@ func (c *call) rowForm(do func(id int64, form url.Values) (path, notice string, 
 	if sso.CodeOf(err) == sso.ProofNeeded {
 		return c.proveFirst(form)
 	}
-	fields, alert, status, ok := told(err)
+	fields, alert, status, ok := readableParts(err)
 	if !ok {
 		return err
 	}

@@ -125,7 +125,7 @@ func (a sessionArea) renderSessions(c *call, status int, p templates.AdminSessio
 	q := sessionQuery{After: after}
 	if p.Person != "" {
 		account, err := a.accountOf(c.Request().Context(), "person", p.Person)
-		fields, rest, _, ok := told(err)
+		fields, rest, _, ok := readableParts(err)
 		switch {
 		case err == nil:
 			q.Person = account.ID
@@ -166,7 +166,7 @@ func (a sessionArea) sessionsForm(c *call) error {
 		}
 		return c.done(path, "session-ended")
 	}
-	_, rest, status, ok := told(err)
+	_, rest, status, ok := readableParts(err)
 	if !ok {
 		return err
 	}

@@ -241,9 +241,9 @@ func typedText(text string) string {
 
 // settingsAgain shows the form once more, with what was typed.
 func (a settingArea) settingsAgain(c *call, form url.Values, values map[string]*string, cause error) error {
-	wrong, told := fieldsOf(cause)
+	wrong, readable := fieldsOf(cause)
 	conflict := errors.Is(cause, sso.Conflict)
-	if !conflict && !told {
+	if !conflict && !readable {
 		return cause
 	}
 	cfg, version, err := a.Settings.Current(c.Request().Context())

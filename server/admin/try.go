@@ -119,7 +119,7 @@ func (a tryArea) tryForm(c *call) error {
 	p := a.tryTemplate(c)
 	p.Token = strings.TrimSpace(form.Get("token"))
 	e, err := a.explain(c, tokenToExplain{p.Token})
-	if fields, told := fieldsOf(err); told {
+	if fields, ok := fieldsOf(err); ok {
 		p.TokenError = "This " + fields["token"] + "."
 		return c.render(http.StatusBadRequest, p)
 	}

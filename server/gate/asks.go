@@ -68,9 +68,9 @@ func (g *Gate) logAsks(r *http.Request, s *settings, err error) {
 	}
 }
 
-// logDeaf says once, until the settings change, that rules are not followed where somebody may think they are.
-func (g *Gate) logDeaf(r *http.Request, s *settings) {
-	if s.deaf.CompareAndSwap(false, true) {
+// warnOfRules says once, until the settings change, that rules are not followed where somebody may think they are.
+func (g *Gate) warnOfRules(r *http.Request, s *settings) {
+	if s.warnedOfRules.CompareAndSwap(false, true) {
 		g.web.Log.Error("ACCESS_RULES are not followed by /auth/verify, which is not told the page: have the proxy ask /auth/forward", "peer", s.Peer(r))
 	}
 }

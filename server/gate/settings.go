@@ -15,8 +15,8 @@ type settings struct {
 	bearer string                 // BEARER_HEADER, plain
 	proxy  *httputil.ReverseProxy // nil: no UPSTREAM
 	hosts  []string               // those under which ACCESS_RULES know the app; nil: any
-	// deaf: it was said that /auth/verify is asked, which does not follow the rules.
-	deaf atomic.Bool
+	// warnedOfRules: the log says that /auth/verify is asked, which does not follow the rules.
+	warnedOfRules atomic.Bool
 }
 
 func newSettings(site *web.Site, transport http.RoundTripper, errorLog *log.Logger) *settings {

@@ -205,8 +205,8 @@ func (g *Gate) Verify(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := g.settings.Load()
-	if len(s.Config.AccessRules) > 0 && !s.deaf.Load() {
-		g.logDeaf(r, s)
+	if len(s.Config.AccessRules) > 0 && !s.warnedOfRules.Load() {
+		g.warnOfRules(r, s)
 	}
 	var asked asks
 	if r.URL.RawQuery != "" {

@@ -18,22 +18,21 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/store"
 )
 
 // A keyroom is a store with replicas that sign with its keys, and a clock that all of them share.
 type keyroom struct {
+	*ssotest.Clock
 	t     *testing.T
 	file  string
 	store *store.Store
-
-	mu    sync.Mutex
-	clock time.Time
 }
 
 func newKeyroom(t *testing.T) *keyroom {
-	k := &keyroom{t: t, file: filepath.Join(t.TempDir(), "a.db"), clock: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+	k := &keyroom{t: t, file: filepath.Join(t.TempDir(), "a.db"), Clock: ssotest.NewClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))}
 	k.store = k.open(secret)
 	t.Cleanup(func() { k.store.Close() })
 	if _, err := k.store.Migrate(t.Context()); err != nil {
@@ -44,28 +43,16 @@ func newKeyroom(t *testing.T) *keyroom {
 
 func (k *keyroom) open(secretKey string) *store.Store {
 	k.t.Helper()
-	st, err := store.Open(k.t.Context(), "sqlite:"+k.file, store.Options{Secret: []byte(secretKey), Now: k.now})
+	st, err := store.Open(k.t.Context(), "sqlite:"+k.file, store.Options{Secret: []byte(secretKey), Now: k.Now})
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	return st
 }
 
-func (k *keyroom) now() time.Time {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.clock
-}
-
-func (k *keyroom) pass(d time.Duration) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.clock = k.clock.Add(d)
-}
-
 func (k *keyroom) signer() *Signer {
 	k.t.Helper()
-	s, err := NewSigner(k.t.Context(), k.store, k.now, slog.New(slog.DiscardHandler))
+	s, err := NewSigner(k.t.Context(), k.store, k.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -106,7 +93,7 @@ func TestSignersOfReplicasAgree(t *testing.T) {
 	var first sync.WaitGroup
 	for range 4 {
 		first.Go(func() {
-			if _, err := NewSigner(t.Context(), k.store, k.now, slog.New(slog.DiscardHandler)); err != nil {
+			if _, err := NewSigner(t.Context(), k.store, k.Now, slog.New(slog.DiscardHandler)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -141,23 +128,23 @@ func TestNoAppMeetsAnUnknownKey(t *testing.T) {
 	const cached, lifetime, step = 5 * time.Minute, 5 * time.Minute, 20 * time.Minute
 	signers := map[string]bool{}
 	most := 0
-	for end := k.now().Add(370 * 24 * time.Hour); k.now().Before(end); k.pass(step) {
+	for end := k.Now().Add(370 * 24 * time.Hour); k.Now().Before(end); k.Pass(step) {
 		if err := errors.Join(a.Tend(t.Context()), b.Reload(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		keys := a.Keys()
 		most = max(most, len(keys))
-		if len(keys) == 1 && k.now().Before(keys[0].Changes.Add(-KeyLead-step)) {
-			k.pass(keys[0].Changes.Add(-KeyLead - step).Sub(k.now())) // nothing happens until then
+		if len(keys) == 1 && k.Now().Before(keys[0].Changes.Add(-KeyLead-step)) {
+			k.Pass(keys[0].Changes.Add(-KeyLead - step).Sub(k.Now())) // nothing happens until then
 			continue
 		}
 		old := jwks(t, a)
-		k.pass(cached)
+		k.Pass(cached)
 		signed := sign(t, b)
-		k.pass(lifetime)
+		k.Pass(lifetime)
 		for name, set := range map[string][]byte{"kept before": old, "read after": jwks(t, a)} {
 			if err := verifies(t, signed, set); err != nil {
-				t.Fatalf("at %v, with a key set %s: got %v, want no error", k.now(), name, err)
+				t.Fatalf("at %v, with a key set %s: got %v, want no error", k.Now(), name, err)
 			}
 		}
 		signers[strings.Split(signed, ".")[0]] = true
@@ -175,7 +162,7 @@ func TestRotateByHand(t *testing.T) {
 	k := newKeyroom(t)
 	a, b := k.signer(), k.signer()
 	before := sign(t, a)
-	k.pass(time.Hour)
+	k.Pass(time.Hour)
 	if err := errors.Join(a.Rotate(t.Context(), false, "cli"), b.Reload(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +182,7 @@ func TestRotateByHand(t *testing.T) {
 		{KeyOverlap - time.Second, []string{"last", "current"}},
 		{time.Second, []string{"current"}},
 	} {
-		k.pass(tt.after)
+		k.Pass(tt.after)
 		if diff := cmp.Diff(tt.want, states(b)); diff != "" {
 			t.Errorf("%v later (-want +got):\n%s", tt.after, diff)
 		}
@@ -206,7 +193,7 @@ func TestRotateByHand(t *testing.T) {
 
 	// A key that leaked is gone at once, on each replica that has heard of it.
 	leaked := sign(t, a)
-	k.pass(time.Hour)
+	k.Pass(time.Hour)
 	if err := errors.Join(a.Rotate(t.Context(), true, "cli"), b.Reload(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +227,7 @@ func TestSigningKeysAreSealed(t *testing.T) {
 	}
 	copied := k.open("another secret key of enough bytes!!")
 	defer copied.Close()
-	if _, err := NewSigner(t.Context(), copied, k.now, slog.New(slog.DiscardHandler)); !errors.Is(err, seal.ErrOtherKey) {
+	if _, err := NewSigner(t.Context(), copied, k.Now, slog.New(slog.DiscardHandler)); !errors.Is(err, seal.ErrOtherKey) {
 		t.Errorf("with another SECRET_KEY: got %v, want %v", err, seal.ErrOtherKey)
 	}
 }

@@ -101,8 +101,8 @@ func (web *Web) refuse(w http.ResponseWriter, r *http.Request, reader Reader, er
 		h.Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
 		p := problem{Status: status, Code: code, Message: sso.Message(err), Reference: ref}
-		if told, ok := errors.AsType[*admin.Refusal](err); ok {
-			p.Detail, p.Errors = told.Detail(), told.Fields
+		if refusal, ok := errors.AsType[*admin.Refusal](err); ok {
+			p.Detail, p.Errors = refusal.Detail(), refusal.Fields
 		}
 		if site := web.Site(); code == sso.NotSignedIn && site.SignInURL() != "" {
 			p.SignIn = string(site.Config.SiteURL) + site.SignInURL()
@@ -120,8 +120,8 @@ func (web *Web) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.C
 		Layout: web.Layout(web.Site()), Status: code.Status(), Title: code.Title(), Advice: []string{code.Help()}, Reference: ref,
 		TryAgain: web.tryAgain(r, code),
 	}
-	if told, ok := errors.AsType[*admin.Refusal](err); ok {
-		page.Message, page.TryAgain = told.Detail(), web.Site().Path("/admin")
+	if refusal, ok := errors.AsType[*admin.Refusal](err); ok {
+		page.Message, page.TryAgain = refusal.Detail(), web.Site().Path("/admin")
 	}
 	pages := web.pages
 	if e, ok := errors.AsType[*Explained](err); ok {

@@ -51,8 +51,8 @@ func start(ctx context.Context, path string, more ...chromedp.ExecAllocatorOptio
 	return ctx, func() { cancel(); stop() }, nil
 }
 
-// A Shared is one Chromium for many tests of a package: its start takes longer than most of them. TestMain calls Close
-// after the last test.
+// A Shared is one Chromium for many tests of a package: its start takes longer than most of them. TestMain calls
+// [Shared.Main], or Close after the last test.
 type Shared struct {
 	mu    sync.Mutex
 	ctx   context.Context // nil: not started yet
@@ -121,4 +121,11 @@ func (s *Shared) Close() {
 	if s.close != nil {
 		s.close()
 	}
+}
+
+// Main is what TestMain does in a package that shares nothing else.
+func (s *Shared) Main(m *testing.M) {
+	status := m.Run()
+	s.Close()
+	os.Exit(status)
 }
