@@ -1,7 +1,6 @@
 package token
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -92,27 +91,27 @@ func newClient(target *url.URL, o RemoteOptions) *http.Client {
 	}
 }
 
-// dialer looks at the address that a name has at this moment. What it is asked for beside the target is a proxy, which
-// somebody set up for this machine.
+// dialer looks at the address that a name has at this moment. Behind a proxy that somebody set up for this machine, it is
+// the proxy that looks names up.
 func dialer(target *url.URL, inner bool) func(ctx context.Context, network, address string) (net.Conn, error) {
-	plain := &net.Dialer{Timeout: 5 * time.Second}
-	if inner || isLoopback(target.Hostname()) {
-		return plain.DialContext
+	dial := &net.Dialer{Timeout: fetchTimeout}
+	local := isLoopback(target.Hostname())
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: target}); proxy != nil || err != nil {
+		return dial.DialContext
 	}
-	checking := &net.Dialer{Timeout: 5 * time.Second, ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
+	dial.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
-		if err == nil && isInner(to.Addr()) {
+		switch {
+		case err != nil:
+			return err
+		case local && !to.Addr().Unmap().IsLoopback(): // where http is good enough, nothing may leave the machine
+			return fmt.Errorf("%s is called this machine, and has the address %s", target.Hostname(), to.Addr())
+		case !local && !inner && isInner(to.Addr()):
 			return errInner(to.Addr())
 		}
-		return err
-	}}
-	port := cmp.Or(target.Port(), "443")
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if address == net.JoinHostPort(target.Hostname(), port) {
-			return checking.DialContext(ctx, network, address)
-		}
-		return plain.DialContext(ctx, network, address)
+		return nil
 	}
+	return dial.DialContext
 }
 
 // An answer is a key set as it was fetched.

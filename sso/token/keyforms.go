@@ -22,7 +22,7 @@ func parseForms(data []byte) ([]Key, error) {
 	if material, err := parseDER(data); !errors.Is(err, errNoKey) {
 		return oneKey(material, err)
 	}
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+	if bytes.Contains(data, []byte("-\x00B\x00E\x00G\x00I\x00N\x00 ")) { // in either order of bytes
 		return nil, errors.New("it is written in UTF-16: save it as UTF-8")
 	}
 	text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // a byte order mark

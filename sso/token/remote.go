@@ -30,7 +30,7 @@ type RemoteOptions struct {
 	Inner   bool           // names may lead to this machine, its link or the metadata of a cloud
 	Timeout time.Duration  // of one fetch; 0: five seconds
 	Now     func() time.Time
-	Log     *slog.Logger
+	Log     *slog.Logger // nil: nothing is logged
 }
 
 // Remote is the key set that an identity provider publishes (RFC 7517 §5). It is fetched when a token needs it: at first,
@@ -77,6 +77,12 @@ func NewRemote(address string, o RemoteOptions) (*Remote, error) {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = fetchTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Remote{address: u.String(), client: newClient(u, o), options: o, status: Status{Origin: u.String()}}, nil
 }
@@ -164,16 +170,11 @@ func (r *Remote) begin(now time.Time, etag string) {
 	f := &fetching{begun: now, done: make(chan struct{}), beside: r.status.Fault != "" && now.Sub(r.tried) < tryBeside}
 	r.running, r.tried = f, now
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), r.options.Timeout)
-		defer cancel()
-		a, err := ask(ctx, r.client, r.address, etag)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("it did not answer within %v", r.options.Timeout)
-		}
+		a, keys, left, err := r.fetch(etag)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if err == nil {
-			err = r.take(a)
+			r.take(a, keys, left)
 		}
 		r.note(err)
 		f.err, r.running = err, nil
@@ -181,30 +182,46 @@ func (r *Remote) begin(now time.Time, etag string) {
 	}()
 }
 
+// fetch asks the server and reads its answer. A panic is an error like others: it is in nobody's request.
+func (r *Remote) fetch(etag string) (a *answer, keys keyList, left []string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("its answer cannot be read: %v", p)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), r.options.Timeout)
+	defer cancel()
+	a, err = ask(ctx, r.client, r.address, etag)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("it did not answer within %v", r.options.Timeout)
+	}
+	if err != nil || a.unchanged {
+		return a, nil, nil, err
+	}
+	keys, err = reading{leave: func(reason error) { left = append(left, reason.Error()) }}.keys(a.body)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("its answer is refused: %w", err)
+	}
+	for i := range keys {
+		keys[i].origin = r.address
+		keys[i].ID = cmp.Or(keys[i].kid, keys[i].Fingerprint())
+	}
+	return a, keys, left, nil
+}
+
 // take makes the keys of an answer those in force.
-func (r *Remote) take(a *answer) error {
+func (r *Remote) take(a *answer, keys keyList, left []string) {
 	if !a.unchanged {
-		var left []string
-		keys, err := reading{leave: func(reason error) { left = append(left, reason.Error()) }}.keys(a.body)
-		if err != nil {
-			return fmt.Errorf("its answer is refused: %w", err)
-		}
-		for i := range keys {
-			keys[i].origin = r.address
-			keys[i].ID = cmp.Or(keys[i].kid, keys[i].Fingerprint())
-		}
 		r.report(keys, left)
 		if !keys.same(r.keys) {
 			r.changes++
 		}
 		r.keys, r.status.LeftOut = keys.since(r.keys), left
 	}
-	r.etag = a.etag
-	if len(r.etag) > 256 {
+	if r.etag = a.etag; len(r.etag) > 256 {
 		r.etag = ""
 	}
 	r.due = r.options.Now().Add(a.fresh)
-	return nil
 }
 
 func (r *Remote) report(keys keyList, left []string) {

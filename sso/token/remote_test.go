@@ -547,7 +547,7 @@ func TestRemoteNameOfInnerAddress(t *testing.T) {
 			c.Close()
 		}
 	}()
-	fakeDNS(t, [4]byte{127, 0, 0, 1})
+	answers := fakeDNS(t, [4]byte{127, 0, 0, 1})
 	_, port, _ := net.SplitHostPort(inner.Addr().String())
 	for _, allowed := range []bool{false, true} {
 		r, err := token.NewRemote("https://idp.example.com:"+port+"/jwks", token.RemoteOptions{Inner: allowed, Now: newClock().now, Log: slog.New(slog.DiscardHandler)})
@@ -562,11 +562,21 @@ func TestRemoteNameOfInnerAddress(t *testing.T) {
 			t.Errorf("allowed %v: the inner server was called: %v", allowed, got)
 		}
 	}
+	answers.Store([4]byte{192, 0, 2, 1}) // of no machine (RFC 5737)
+	r, err := token.NewRemote("http://idp.localhost:"+port+"/jwks", token.RemoteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Keys(t.Context(), "a"); !strings.Contains(fmt.Sprint(err), "is called this machine, and has the address 192.0.2.1") {
+		t.Errorf("a name of this machine that leads elsewhere: got %v", err)
+	}
 }
 
 // fakeDNS makes every name lead to one address.
-func fakeDNS(t *testing.T, address [4]byte) {
+func fakeDNS(t *testing.T, first [4]byte) (address *atomic.Value) {
 	t.Helper()
+	address = new(atomic.Value)
+	address.Store(first)
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -586,7 +596,7 @@ func fakeDNS(t *testing.T, address [4]byte) {
 			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
 				m.Answers = []dnsmessage.Resource{{
 					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
-					Body:   &dnsmessage.AResource{A: address},
+					Body:   &dnsmessage.AResource{A: address.Load().([4]byte)},
 				}}
 			}
 			if answer, err := m.Pack(); err == nil {
@@ -602,4 +612,5 @@ func fakeDNS(t *testing.T, address [4]byte) {
 		net.DefaultResolver = before
 		conn.Close()
 	})
+	return address
 }

@@ -59,6 +59,20 @@ func TestRandomSecretsPass(t *testing.T) {
 	}
 }
 
+// Random bytes that begin as a key may, or as a text in UTF-16, are no key.
+func TestRandomBytesAreNoKey(t *testing.T) {
+	for _, begin := range []string{"\xff\xfe", "\xfe\xff", "\x30\x2e", "\x30\x82\x01", "\xef\xbb\xbf{", "\x30\x30\x06\x03"} {
+		b := make([]byte, 48)
+		rand.Read(b)
+		copy(b, begin)
+		for _, s := range []string{base64.StdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b), hex.EncodeToString(b), string(b)} {
+			if err := token.CheckSecret(s); err != nil {
+				t.Errorf("%q: got %v, want no error", s, err)
+			}
+		}
+	}
+}
+
 func TestNewSecrets(t *testing.T) {
 	for _, test := range []struct {
 		name     string
