@@ -8,6 +8,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/admin"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	rules "github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -15,7 +16,7 @@ import (
 // Administration is what the administrator's place works with.
 type Administration struct {
 	Store    admin.Store
-	Settings admin.Settings
+	Settings rules.SettingStore
 }
 
 // mountAdmin adds /admin and /api/v1.

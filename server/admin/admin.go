@@ -11,7 +11,6 @@
 package admin
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,7 +29,7 @@ import (
 // Options are what the pages need. All fields are required, but for Recent and KeepForm, which come together.
 type Options struct {
 	Store    Store
-	Settings Settings
+	Settings admin.SettingStore
 	Now      func() time.Time
 	Host     Host
 }
@@ -48,22 +47,6 @@ type Store interface {
 	sessionStore
 	admin.ActivityStore
 }
-
-// Settings are the saved settings and what follows from them; ssobridge.Runtime is it.
-type Settings interface {
-	// Current returns the settings as they are saved at this moment, which may be newer than [Host.Config], and the version
-	// to save with.
-	Current(ctx context.Context) (*setting.Config, int64, error)
-	// Try resolves the settings with changes (nil deletes a saved one) and saves nothing. It makes the same checks as Save;
-	// what is wrong comes back as a [*Refusal] with a text for each setting that must change.
-	Try(ctx context.Context, changes map[string]*string) (*setting.Config, error)
-	// Save checks, saves, leaves an event for each change, and puts the result in force here before it returns. Errors: a
-	// [*Refusal] that wraps [sso.Invalid], or [sso.Conflict] when someone has saved since c.Version.
-	Save(ctx context.Context, c Change) (version int64, err error)
-}
-
-// A Change is what one administrator saves at once.
-type Change = admin.Change
 
 // Host is what the server that mounts the pages lends them.
 type Host struct {

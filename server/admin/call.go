@@ -36,7 +36,8 @@ func (a *Admin) handler(run func(*call) error) echo.HandlerFunc {
 func (c *call) actor() admin.Actor {
 	r := c.Request()
 	return admin.Actor{
-		Name: c.who.Account.Email, Peer: c.a.Host.Peer(r), Reference: c.a.Host.Reference(r), At: c.a.Now(), Proved: c.notRecent() == nil,
+		Name: c.who.Account.Email, Peer: c.a.Host.Peer(r), Reference: c.a.Host.Reference(r), At: c.a.Now(),
+		Proved: c.a.Host.Recent == nil || c.a.Host.Recent(r),
 	}
 }
 

@@ -70,7 +70,7 @@ func (a keyArea) signingKey(c *call, _ openapi.Nothing) (signingKey, error) {
 	if err != nil {
 		return signingKey{}, err
 	}
-	source := cfg.Source(sharedSecret)
+	source := cfg.Source(admin.SharedSecret)
 	k := signingKey{version, len(cfg.JWT.SharedSecrets), source.String(), source.Fixed(), []oneKey{}}
 	for _, secret := range cfg.JWT.SharedSecrets {
 		use, err := a.Store.KeyUse(ctx, sso.SecretID(secret), a.Now().Add(-admin.InUse))
@@ -174,7 +174,7 @@ func (a keyArea) keyForm(c *call) error {
 	case action == "generate":
 		added, err = a.addKey(c, newKey{Version: version})
 	case action == "paste" && typed == "":
-		err = invalid(sharedSecret, "is empty")
+		err = invalid(admin.SharedSecret, "is empty")
 	case action == "paste":
 		added, err = a.addKey(c, newKey{Version: version, Secret: typed})
 	case action == "retire":
@@ -235,7 +235,7 @@ func (a keyArea) keyAgain(c *call, action string, cause error) error {
 		p.Alert = "Somebody else has saved settings meanwhile, so nothing was done. Look at the secrets again."
 		return c.render(http.StatusConflict, p)
 	}
-	if problem := fields[sharedSecret]; problem != "" && action == "paste" {
+	if problem := fields[admin.SharedSecret]; problem != "" && action == "paste" {
 		p.SecretError = problem
 	} else {
 		p.Alert = sentence(sso.Reason(cause))

@@ -13,21 +13,18 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
-)
-
-// The settings that have a place of their own.
-const (
-	sharedSecret  = "JWT_SHARED_SECRET"
-	groupSync     = "JWT_GROUP_SYNC"
-	groupMappings = "JWT_GROUP_MAPPINGS"
 )
 
 // settingArea shows and changes the settings that have no place of their own.
 type settingArea struct {
 	Options
 }
+
+// domain is what may be done.
+func (a settingArea) domain() admin.Settings { return admin.Settings{Store: a.Settings, Use: a.Store} }
 
 func (a settingArea) pages() []page {
 	return []page{
@@ -79,9 +76,10 @@ func (a settingArea) settings(c *call, _ openapi.Nothing) (settingsList, error) 
 }
 
 type settingChanges struct {
-	Version int64              `json:"version" doc:"of the settings that were looked at"`
-	Values  map[string]*string `json:"values" doc:"by name; null goes back to the default"`
-	SignIns int                `json:"sign_ins,omitempty" doc:"when shared secrets are dropped: how many sign-ins of the last 24 hours may have used them; more are refused"`
+	Version        int64              `json:"version" doc:"of the settings that were looked at"`
+	Values         map[string]*string `json:"values" doc:"by name; null goes back to the default"`
+	SignIns        int                `json:"sign_ins,omitempty" doc:"when shared secrets are dropped: how many sign-ins of the last 24 hours may have used them; more are refused"`
+	Administrators bool               `json:"administrators,omitempty" doc:"as in setMapping: needed when a mapping to Administrators is new"`
 }
 
 type savedVersion struct {
@@ -89,42 +87,10 @@ type savedVersion struct {
 }
 
 func (a settingArea) changeSettings(c *call, in settingChanges) (savedVersion, error) {
-	if _, changed := in.Values[sharedSecret]; changed {
-		if err := a.secretsUnused(c, in); err != nil {
-			return savedVersion{}, err
-		}
-	}
-	version, err := a.save(c, in.Values, in.Version)
-	return savedVersion{version}, err
-}
-
-// secretsUnused refuses to drop shared secrets that are in use. What is wrong with the new ones is said by whoever saves.
-func (a settingArea) secretsUnused(c *call, in settingChanges) error {
-	ctx := c.Request().Context()
-	if err := c.notRecent(); err != nil {
-		return err
-	}
-	cfg, _, err := a.Settings.Current(ctx)
-	if err != nil {
-		return err
-	}
-	next, err := a.Settings.Try(ctx, in.Values)
-	if err != nil {
-		return nil //nolint:nilerr // saving says it
-	}
-	return keyArea(a).domain().MayDrop(ctx, c.actor(), cfg.JWT.SharedSecrets, next.JWT.SharedSecrets, in.SignIns)
-}
-
-// save saves settings for this administrator.
-func (a settingArea) save(c *call, values map[string]*string, version int64) (int64, error) {
-	if needsProof(values) {
-		if err := c.notRecent(); err != nil {
-			return 0, err
-		}
-	}
-	return a.Settings.Save(c.Request().Context(), Change{
-		Values: values, Version: version, Actor: c.who.Account.Email, Peer: a.Host.Peer(c.Request()), Reference: a.Host.Reference(c.Request()),
+	version, err := a.domain().Edit(c.Request().Context(), c.actor(), admin.SettingsEdit{
+		Values: in.Values, Version: in.Version, SignIns: in.SignIns, Administrators: in.Administrators,
 	})
+	return savedVersion{version}, err
 }
 
 // sectionLabel is the heading over a setting. Of the process itself, only what people see of it can change while it runs.
@@ -224,7 +190,7 @@ func (a settingArea) saveSettingsForm(c *call) error {
 			values[s.Name] = &text
 		}
 	}
-	_, err = a.save(c, values, version)
+	_, err = a.changeSettings(c, settingChanges{Version: version, Values: values})
 	if err == nil {
 		return c.done("/sign-in", "saved")
 	}

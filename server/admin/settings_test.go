@@ -42,7 +42,7 @@ func (c *browser) save(settings ...string) (response, problem) {
 		values[name] = value
 	}
 	var p problem
-	resp := c.call("PATCH", "/api/v1/settings", map[string]any{"version": c.version(), "values": values, "sign_ins": 1000}, &p)
+	resp := c.call("PATCH", "/api/v1/settings", map[string]any{"version": c.version(), "values": values, "sign_ins": 1000, "administrators": true}, &p)
 	return resp, p
 }
 
@@ -50,6 +50,35 @@ func (c *browser) mustSave(settings ...string) {
 	c.b.t.Helper()
 	if resp, p := c.save(settings...); resp.StatusCode != http.StatusOK {
 		c.b.t.Fatalf("save %q: %d %+v", settings, resp.StatusCode, p)
+	}
+}
+
+// Whoever names the setting is asked the same as whoever edits the mapping: may these people administer the bridge?
+//
+// SECURITY G8
+func TestAdministratorsAreConfirmedBySettingsToo(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	for name, values := range map[string]map[string]string{
+		"the mapping":                     {"JWT_GROUP_MAPPINGS": `{"everyone":["Administrators"]}`},
+		"a mapping among others":          {"SITE_NAME": "x", "JWT_GROUP_SYNC": "true", "JWT_GROUP_MAPPINGS": `{"everyone":[2,"Sales"]}`},
+		"the mapping of another provider": {"PROVIDER_DEX_KIND": "jwt", "PROVIDER_DEX_IDENTITY_PROVIDER_URI": "https://dex.example/", "PROVIDER_DEX_SHARED_SECRET": "d" + secret[:40] + "9", "PROVIDER_DEX_GROUP_MAPPINGS": `{"everyone":[2]}`},
+	} {
+		in := map[string]any{"version": c.version(), "values": values}
+		var p problem
+		resp := c.call("PATCH", "/api/v1/settings", in, &p)
+		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(p.Errors["administrators"], `["everyone"]`) {
+			t.Errorf("%s: got %d %+v, want it to be confirmed", name, resp.StatusCode, p)
+		}
+		if v := c.version(); v != in["version"] {
+			t.Fatalf("%s: saved as version %d", name, v)
+		}
+	}
+	for _, mapping := range []string{`{"everyone":["Administrators"]}`, `{"everyone":[2],"ext":["Sales"]}`} { // the second has nothing new
+		in := map[string]any{"version": c.version(), "values": map[string]string{"JWT_GROUP_MAPPINGS": mapping}, "administrators": mapping[13] == '"'}
+		if resp := c.call("PATCH", "/api/v1/settings", in, nil); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s, confirmed: got %d %s", mapping, resp.StatusCode, resp.body)
+		}
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/server"
-	"github.com/ssobridge/ssobridge/server/admin"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -33,7 +33,7 @@ type RuntimeStore interface {
 }
 
 // A Runtime holds what the settings are made of and keeps what follows from them in force: an administrator saves, and
-// the next login is judged by it, here and on every replica. It is an admin.Settings.
+// the next login is judged by it, here and on every replica. It is an [admin.SettingStore].
 type Runtime struct {
 	store  RuntimeStore
 	key    []byte // for digests
@@ -133,7 +133,7 @@ func refusal(faults []setting.Fault) error {
 	return &admin.Refusal{Err: fmt.Errorf("%s: %w", strings.Join(all, ". "), sso.Invalid), Fields: fields}
 }
 
-// Current implements admin.Settings: the settings as they are saved at this moment, read anew.
+// Current implements admin.SettingStore: the settings as they are saved at this moment, read anew.
 func (r *Runtime) Current(ctx context.Context) (*setting.Config, int64, error) {
 	saved, err := setting.ReadSaved(ctx, r.store)
 	if err != nil {
@@ -143,7 +143,7 @@ func (r *Runtime) Current(ctx context.Context) (*setting.Config, int64, error) {
 	return cfg, saved.Version, nil
 }
 
-// Try implements admin.Settings.
+// Try implements admin.SettingStore.
 func (r *Runtime) Try(ctx context.Context, changes map[string]*string) (*setting.Config, error) {
 	saved, err := setting.ReadSaved(ctx, r.store)
 	if err != nil {
@@ -276,7 +276,7 @@ func (r *Runtime) digestOf(cfg *setting.Config, p *setting.Provider, secret stri
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// Save implements admin.Settings.
+// Save implements admin.SettingStore.
 func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
 	saved, err := setting.ReadSaved(ctx, r.store)
 	switch {

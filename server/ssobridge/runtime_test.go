@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/server"
-	"github.com/ssobridge/ssobridge/server/admin"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/store"
 )

@@ -81,7 +81,7 @@ func (g Groups) Delete(ctx context.Context, by Actor, id int64, members *int) (s
 	switch {
 	case members == nil && n > 0:
 		problem := fmt.Sprintf("%s; to end them all, confirm members %d", count(n, "person is in this group", "people are in this group"), n)
-		return group, &Refusal{Err: fmt.Errorf("%s: %w: %w", problem, ErrNotConfirmed, sso.Invalid), Fields: map[string]string{"members": problem}}
+		return group, notConfirmed(map[string]string{"members": problem})
 	case members != nil && *members != n:
 		return group, conflict("%s now, not %d as you were told", count(n, "person is in this group", "people are in this group"), *members)
 	}

@@ -195,10 +195,8 @@ func (m Mapping) Edit(ctx context.Context, by Actor, edit MappingEdit) (Plan, in
 	if len(values) == 0 {
 		return plan, version, nil
 	}
-	c := Change{
-		Values: values, Version: version, Actor: by.Name, Peer: by.Peer, Reference: by.Reference,
-		Undo: &sso.Undo{ID: rand.Text(), Kind: sso.UndoMapping, People: plan.Next.People},
-	}
+	c := by.change(values, version)
+	c.Undo = &sso.Undo{ID: rand.Text(), Kind: sso.UndoMapping, People: plan.Next.People}
 	if err := by.may(saveMapping); err != nil {
 		return plan, 0, err
 	}
@@ -239,9 +237,9 @@ func (m Mapping) TakeBack(ctx context.Context, by Actor, id string) error {
 	case i > 0 || undos[i].Stale:
 		return conflict("the mapping was changed again since, so this change cannot be taken back")
 	}
-	_, err = m.Save(ctx, Change{
-		Values: undos[i].Values, Version: version, Actor: by.Name, Peer: by.Peer, Reference: by.Reference, Restore: id,
-	})
+	c := by.change(undos[i].Values, version)
+	c.Restore = id
+	_, err = m.Save(ctx, c)
 	return err
 }
 

@@ -201,9 +201,8 @@ func (p Plan) Losses() Losses {
 // confirmed refuses an edit whose consequences the administrator has not confirmed (SECURITY G8).
 func (p Plan) confirmed(edit MappingEdit) error {
 	fields := map[string]string{}
-	if len(p.NewAdministrators) > 0 && !edit.Administrators {
-		fields["administrators"] = fmt.Sprintf("everyone whom the identity provider puts into %q would administer this bridge, "+
-			"with every right that you have; say that this is meant", p.NewAdministrators)
+	if problem := mayAdminister(p.NewAdministrators); problem != "" && !edit.Administrators {
+		fields["administrators"] = problem
 	}
 	if l := p.Losses(); l != edit.Confirmed {
 		fields["confirm"] = fmt.Sprintf("%s; to do so, confirm members %d and groups %d", l, l.Members, l.Groups)
@@ -214,11 +213,7 @@ func (p Plan) confirmed(edit MappingEdit) error {
 	if len(fields) == 0 {
 		return nil
 	}
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		all = append(all, fields[name])
-	}
-	return &Refusal{Err: fmt.Errorf("%s: %w: %w", strings.Join(all, "; "), ErrNotConfirmed, sso.Invalid), Fields: fields}
+	return notConfirmed(fields)
 }
 
 // clearings are the clearings of a plan for the store, each with its event.

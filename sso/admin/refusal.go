@@ -3,6 +3,9 @@ package admin
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -43,3 +46,12 @@ var ErrProofNeeded error = &Refusal{Err: fmt.Errorf(
 
 // ErrNotConfirmed refuses what cannot be taken back by itself, or gives rights, until it is confirmed.
 var ErrNotConfirmed = errors.New("not confirmed")
+
+// notConfirmed refuses what is not confirmed, with what is to be confirmed by field.
+func notConfirmed(fields map[string]string) error {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		all = append(all, fields[name])
+	}
+	return &Refusal{Err: fmt.Errorf("%s: %w: %w", strings.Join(all, "; "), ErrNotConfirmed, sso.Invalid), Fields: fields}
+}

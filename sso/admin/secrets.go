@@ -13,6 +13,9 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
+// SharedSecret is the setting that holds the secrets.
+const SharedSecret = "JWT_SHARED_SECRET"
+
 // InUse is how far back a sign-in says that a shared secret is in use.
 const InUse = 24 * time.Hour
 
@@ -94,9 +97,7 @@ func (s Secrets) save(ctx context.Context, by Actor, before, next []string, edit
 		return 0, err
 	}
 	text := string(raw)
-	return s.Save(ctx, Change{
-		Values: map[string]*string{"JWT_SHARED_SECRET": &text}, Version: edit.Version, Actor: by.Name, Peer: by.Peer, Reference: by.Reference,
-	})
+	return s.Save(ctx, by.change(map[string]*string{SharedSecret: &text}, edit.Version))
 }
 
 // MayDrop refuses to drop secrets by which more people signed in within [InUse] than was confirmed: they would fail from now
@@ -120,7 +121,7 @@ func (s Secrets) MayDrop(ctx context.Context, by Actor, before, next []string, c
 		return nil
 	}
 	problem := fmt.Sprintf("%d sign-ins of the last 24 hours used what would be refused from now on; if your product has changed its secret since, confirm sign_ins %d", n, n)
-	return &Refusal{Err: fmt.Errorf("%s: %w: %w", problem, ErrNotConfirmed, sso.Invalid), Fields: map[string]string{"sign_ins": problem}}
+	return notConfirmed(map[string]string{"sign_ins": problem})
 }
 
 // SecretName is the fingerprint of a secret alone, by which people name it.

@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 var within = map[string][]string{
 	"server":           {"server/admin", "server/gate", "server/local", "server/metrics", "server/web"},
 	"server/admin":     {"server/openapi", "server/web"},
-	"server/ssobridge": {"server", "server/admin", "server/gate", "server/metrics", "server/web"},
+	"server/ssobridge": {"server", "server/gate", "server/metrics", "server/web"},
 	"server/gate":      {"server/web"},
 	"server/local":     {"server/web"},
 	"server/openapi":   {"server/web"},
