@@ -105,7 +105,9 @@ func (m mappingArea) get(c *call, _ openapi.Nothing) (mappingState, error) {
 	if err != nil {
 		return mappingState{}, err
 	}
-	s.Missing = append(s.Missing, missing(cfg.JWT.GroupMappings, groups)...)
+	for _, ref := range admin.MissingGroups(cfg.JWT.GroupMappings, groups) {
+		s.Missing = append(s.Missing, ref.ID)
+	}
 	if s.Last, err = m.last(ctx); err != nil {
 		return mappingState{}, err
 	}
@@ -134,22 +136,6 @@ func fixed(cfg *setting.Config, name string) string {
 		return source.String()
 	}
 	return ""
-}
-
-// missing are the ids that mappings name and no group has, sorted.
-func missing(m sso.Mappings, groups []sso.Group) []int64 {
-	there, gone := map[int64]bool{}, map[int64]bool{}
-	for _, g := range groups {
-		there[g.ID] = true
-	}
-	for _, refs := range m {
-		for _, ref := range refs {
-			if ref.Name == "" && !there[ref.ID] {
-				gone[ref.ID] = true
-			}
-		}
-	}
-	return sortedKeys(gone)
 }
 
 type mappingChange struct {

@@ -147,7 +147,7 @@ func (m mappingArea) editor(c *call) (*mappingEditor, error) {
 	}
 	for _, g := range e.groups {
 		if g.ID != sso.AllUsers {
-			e.page.Groups = append(e.page.Groups, groupsText([]sso.GroupRef{{ID: g.ID}}, e.groups))
+			e.page.Groups = append(e.page.Groups, admin.WriteGroups([]sso.GroupRef{{ID: g.ID}}, e.groups))
 		}
 	}
 	if err := e.undo(); err != nil {
@@ -224,99 +224,16 @@ func mappingJSON(m sso.Mappings) string {
 func (e *mappingEditor) rows(m sso.Mappings, saved bool) []templates.AdminMappingRow {
 	var rows []templates.AdminMappingRow
 	for _, key := range sortedKeys(m) {
-		row := templates.AdminMappingRow{IDP: key, Groups: groupsText(m[key], e.groups)}
+		row := templates.AdminMappingRow{IDP: key, Groups: admin.WriteGroups(m[key], e.groups)}
 		if saved {
 			row.Was = key
 		}
-		if gone := missing(sso.Mappings{key: m[key]}, e.groups); len(gone) > 0 {
-			row.Gone = fmt.Sprintf("%s: no group has this id any more. Nobody gets into it; take it out, or choose another.", groupsText(refs(gone), e.groups))
+		if gone := admin.MissingGroups(sso.Mappings{key: m[key]}, e.groups); len(gone) > 0 {
+			row.Gone = fmt.Sprintf("%s: no group has this id any more. Nobody gets into it; take it out, or choose another.", admin.WriteGroups(gone, e.groups))
 		}
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-func refs(ids []int64) []sso.GroupRef {
-	var all []sso.GroupRef
-	for _, id := range ids {
-		all = append(all, sso.GroupRef{ID: id})
-	}
-	return all
-}
-
-// groupsText writes groups as the form takes them: names separated by commas, which no name contains, and #7 for an id
-// that no group has. A name that would be read as such an id gets one more #: ##7.
-func groupsText(list []sso.GroupRef, groups []sso.Group) string {
-	var all []string
-	for _, ref := range list {
-		name := ref.Name
-		for _, g := range groups {
-			if ref.Name == "" && g.ID == ref.ID {
-				name = g.Name
-			}
-		}
-		if name == "" {
-			name = "#" + strconv.FormatInt(ref.ID, 10)
-		} else if _, ok := groupID(name); ok || strings.HasPrefix(name, "##") {
-			name = "#" + name
-		}
-		all = append(all, name)
-	}
-	return strings.Join(all, ", ")
-}
-
-// groupID reads #7. All Users, which nobody maps, has no such form.
-func groupID(text string) (int64, bool) {
-	digits, ok := strings.CutPrefix(text, "#")
-	if !ok {
-		return 0, false
-	}
-	id, err := strconv.ParseInt(digits, 10, 64)
-	return id, err == nil && id > sso.AllUsers
-}
-
-// readGroups reads what groupsText writes. A group that exists is meant by its id, so that it may be renamed, unless the
-// mapping before named it by name; what does not exist is meant by name, and made.
-func readGroups(text string, groups []sso.Group, before []sso.GroupRef) ([]sso.GroupRef, error) {
-	all := []sso.GroupRef{}
-	for _, name := range strings.Split(text, ",") {
-		name = strings.TrimSpace(name)
-		if name == "" {
-			continue
-		}
-		ref, err := readGroup(name, groups, before)
-		if err != nil {
-			return nil, err
-		}
-		if !slices.Contains(all, ref) {
-			all = append(all, ref)
-		}
-	}
-	return all, nil
-}
-
-func readGroup(name string, groups []sso.Group, before []sso.GroupRef) (sso.GroupRef, error) {
-	if id, ok := groupID(name); ok {
-		return sso.GroupRef{ID: id}, nil
-	}
-	if strings.HasPrefix(name, "##") {
-		name = name[1:]
-	}
-	if name == sso.AllUsersName {
-		return sso.GroupRef{}, fmt.Errorf("everyone is in %s; it cannot be mapped", name)
-	}
-	if byName := (sso.GroupRef{Name: name}); slices.Contains(before, byName) {
-		return byName, nil
-	}
-	for _, g := range groups {
-		if g.Name == name {
-			return sso.GroupRef{ID: g.ID}, nil
-		}
-	}
-	if err := sso.CheckGroupName(name); err != nil {
-		return sso.GroupRef{}, fmt.Errorf("%q: %w", name, err)
-	}
-	return sso.GroupRef{Name: name}, nil
 }
 
 const maxRows = 10_000
@@ -382,7 +299,7 @@ func (e *mappingEditor) row(row *templates.AdminMappingRow) {
 	case e.change.Mappings[row.IDP] != nil:
 		row.IDPError = "This group is mapped twice: write its groups in one row."
 	}
-	list, err := readGroups(row.Groups, e.groups, e.cfg.JWT.GroupMappings[row.Was])
+	list, err := admin.ReadGroups(row.Groups, e.groups, e.cfg.JWT.GroupMappings[row.Was])
 	if err != nil {
 		row.GroupsError = err.Error()
 	}
