@@ -48,6 +48,7 @@ type bridge struct {
 	db    string // DATABASE_URL
 	store *store.Store
 	srv   *server.Server
+	rules *ssobridge.Runtime
 	sso   *sso.Bridge
 	cfg   *setting.Config
 	log   *ssotest.Buffer
@@ -102,7 +103,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.sso, b.cfg = runtime.Live().Bridge, runtime.Live().Config
+	b.rules, b.sso, b.cfg = runtime, runtime.Live().Bridge, runtime.Live().Config
 	o := server.Options{Store: b.meddler, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.Now, Log: log, Version: "test",
 		SettingsChanged: runtime.Reload}
 	b.change(&o)

@@ -15,7 +15,8 @@ func (s *Server) handleHealth(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "version": s.options.Version})
 }
 
-// handleReady is /readyz: the database answers.
+// handleReady is /readyz: the database answers. That keys of a provider cannot be read anew makes nobody unready: sign-ins go
+// on with the keys of before, and another replica would do no better. It is said beside it.
 func (s *Server) handleReady(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 3*time.Second)
 	defer cancel()
@@ -24,5 +25,9 @@ func (s *Server) handleReady(c echo.Context) error {
 		c.Response().Header().Set("Retry-After", web.RetryAfter)
 		return c.JSON(http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "database": "unavailable"})
 	}
-	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "database": "ok"})
+	keys := "ok"
+	if len(s.web.Site().Bridge.Providers.KeyFaults()) > 0 {
+		keys = "degraded"
+	}
+	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "database": "ok", "keys": keys})
 }

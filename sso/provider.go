@@ -25,6 +25,9 @@ type Provider struct {
 	Redeemer Redeemer // takes the code of a callback; nil: the token is in the request
 	Login    Verifier // judges the token of a login; nil: none is accepted
 
+	// KeyFaults says which of its keys could not be read lately; the keys of before are in force. nil: nothing can go wrong.
+	KeyFaults func() []string
+
 	// Digest is one of the settings that a login depends on, with the key that verified it, and does not reveal them. It is
 	// kept with the account, and tells later whether these very settings have let somebody in. nil: nothing is kept.
 	Digest func(keyID string) string
@@ -130,6 +133,19 @@ func (ps Providers) Beginners() (all Providers) {
 		}
 	}
 	return all
+}
+
+// KeyFaults says which keys of which provider could not be read lately.
+func (ps Providers) KeyFaults() (faults []string) {
+	for _, p := range ps {
+		if p.KeyFaults == nil {
+			continue
+		}
+		for _, fault := range p.KeyFaults() {
+			faults = append(faults, "provider "+p.Name+": "+fault)
+		}
+	}
+	return faults
 }
 
 // issued returns the only provider with that issuer, or nil.

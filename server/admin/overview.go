@@ -42,7 +42,7 @@ func (a *Admin) overview(c *call, _ openapi.Nothing) (overview, error) {
 	return overview{
 		SignIn: len(cfg.EnabledProviders()) > 0, PasswordLogin: cfg.EnablePasswordLogin, People: sizes[sso.AllUsers],
 		Administrators: sizes[sso.Administrators], Callback: cfg.URL("/auth/sso"),
-		Warnings: append([]string{}, cfg.Warnings...),
+		Warnings: append(append([]string{}, cfg.Warnings...), a.Host.Bridge().Providers.KeyFaults()...),
 	}, nil
 }
 

@@ -29,15 +29,19 @@ type Store interface {
 // whoever operates the bridge; they name no secret. The error says which setting to change.
 func Bridge(ctx context.Context, cfg *setting.Config, st Store, now func() time.Time, log *slog.Logger) (
 	b *sso.Bridge, warnings []string, err error) {
+	return (&maker{keyring: &keyring{}, now: now, log: log}).bridge(ctx, cfg, st)
+}
+
+func (m *maker) bridge(ctx context.Context, cfg *setting.Config, st Store) (b *sso.Bridge, warnings []string, err error) {
 	b = &sso.Bridge{
 		Return:   sso.ReturnRules{Site: cfg.SiteURL, Allowed: cfg.AllowedOrigins},
 		Sessions: sso.SessionPolicy{MaxAge: cfg.MaxSessionAge, Idle: cfg.SessionTimeout},
 		Store:    st,
-		Now:      now,
-		Log:      log,
+		Now:      m.now,
+		Log:      m.log,
 	}
 	for _, p := range cfg.EnabledProviders() {
-		made, of, err := provider(cfg, p)
+		made, of, err := m.provider(cfg, p)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -45,7 +49,7 @@ func Bridge(ctx context.Context, cfg *setting.Config, st Store, now func() time.
 	}
 	warnings = append(warnings, ownPaths(cfg)...)
 	for _, p := range cfg.Providers {
-		if err := ensureGroups(ctx, p, st, now, log); err != nil {
+		if err := ensureGroups(ctx, p, st, m.now, m.log); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -93,14 +97,10 @@ func policy(cfg *setting.Config, p *setting.Provider) sso.Policy {
 }
 
 // provider makes the parts of a provider that is on.
-func provider(cfg *setting.Config, p *setting.Provider) (*sso.Provider, []string, error) {
-	name := p.Setting("SHARED_SECRET")
-	keys, warnings, err := token.NewSecrets(p.SharedSecrets, p.Profile)
+func (m *maker) provider(cfg *setting.Config, p *setting.Provider) (*sso.Provider, []string, error) {
+	keys, warnings, err := m.keysOf(p)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
-	}
-	for i := range warnings {
-		warnings[i] = name + ": " + warnings[i]
+		return nil, nil, err
 	}
 	return &sso.Provider{
 		Name:      p.Name,
@@ -112,6 +112,7 @@ func provider(cfg *setting.Config, p *setting.Provider) (*sso.Provider, []string
 		Beginner:  sso.Redirect{URI: p.IdentityProviderURI, ClientID: p.ClientID, RedirectURI: callback(cfg)},
 		Redeemer:  redeemer(cfg, p),
 		LogoutURI: p.LogoutURI,
+		KeyFaults: faults(keys),
 		Login: &token.Verifier{
 			Provider:    p.Name,
 			Scope:       scope(p),

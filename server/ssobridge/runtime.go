@@ -35,12 +35,13 @@ type RuntimeStore interface {
 // A Runtime holds what the settings are made of and keeps what follows from them in force: an administrator saves, and
 // the next login is judged by it, here and on every replica. It is an [admin.SettingStore].
 type Runtime struct {
-	store  RuntimeStore
-	key    []byte // for digests
-	now    func() time.Time
-	log    *slog.Logger
-	listen func(server.Live)
-	live   atomic.Pointer[server.Live]
+	store   RuntimeStore
+	key     []byte // for digests
+	now     func() time.Time
+	log     *slog.Logger
+	listen  func(server.Live)
+	live    atomic.Pointer[server.Live]
+	keyring keyring
 
 	mu      sync.Mutex // held while settings are loaded
 	loaded  bool
@@ -102,7 +103,7 @@ func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*ser
 	if len(faults) > 0 {
 		return nil, refusal(faults)
 	}
-	b, warnings, err := Bridge(ctx, cfg, st, r.now, r.log)
+	b, warnings, err := (&maker{&r.keyring, r.now, r.log}).bridge(ctx, cfg, st)
 	if err != nil {
 		if f, ok := FaultOf(cfg, err); ok {
 			return nil, &admin.Refusal{Err: err, Fields: map[string]string{f.Name: f.Problem}}
@@ -178,7 +179,7 @@ func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes map[stri
 	if err != nil {
 		return nil, err
 	}
-	return next, r.checkWayIn(ctx, next.Config)
+	return next, r.checkWayIn(ctx, next)
 }
 
 // changeable refuses settings that are fixed outside, or are none.
@@ -214,7 +215,8 @@ const passwordLogin = "ENABLE_PASSWORD_LOGIN"
 // checkWayIn refuses settings by which no administrator could come back: password sign-in off, and sign-in through the
 // identity provider, exactly as it would be then, has let no administrator in (SECURITY G4). Where the environment turns
 // passwords off, the environment is also the way back.
-func (r *Runtime) checkWayIn(ctx context.Context, cfg *setting.Config) error {
+func (r *Runtime) checkWayIn(ctx context.Context, next *server.Live) error {
+	cfg := next.Config
 	if cfg.EnablePasswordLogin || cfg.Source(passwordLogin).Fixed() {
 		return nil
 	}
@@ -223,7 +225,7 @@ func (r *Runtime) checkWayIn(ctx context.Context, cfg *setting.Config) error {
 	if len(cfg.EnabledProviders()) == 0 {
 		problem = turnOff + ", and it is off"
 	} else {
-		proved, err := r.store.AdministratorSignedInBy(ctx, r.digests(cfg))
+		proved, err := r.store.AdministratorSignedInBy(ctx, r.digests(next))
 		switch {
 		case err != nil:
 			return err
@@ -238,11 +240,15 @@ func (r *Runtime) checkWayIn(ctx context.Context, cfg *setting.Config) error {
 	return &admin.Refusal{Err: fmt.Errorf("%s: %w", problem, sso.Invalid), Fields: map[string]string{passwordLogin: problem}}
 }
 
-// digests are those that logins would leave, one for each provider and secret.
-func (r *Runtime) digests(cfg *setting.Config) (all []string) {
-	for _, p := range cfg.EnabledProviders() {
+// digests are those that logins would leave, one for each provider and key.
+func (r *Runtime) digests(next *server.Live) (all []string) {
+	for _, made := range next.Bridge.Providers {
+		p := next.Config.Provider(made.Name)
 		for _, secret := range p.SharedSecrets {
-			all = append(all, r.digestOf(cfg, p, secret))
+			all = append(all, made.Digest(sso.SecretID(secret)))
+		}
+		for _, id := range keyIDs(made) {
+			all = append(all, made.Digest(id))
 		}
 	}
 	return all

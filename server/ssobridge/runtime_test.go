@@ -178,6 +178,9 @@ func TestSweepForgets(t *testing.T) {
 	}
 }
 
+// testKey is a public key of nobody.
+const testKey = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+
 // A login leaves the mark of what let it in: of each setting that does, and of the key; of nothing else.
 //
 // SECURITY G4
@@ -195,7 +198,7 @@ func TestMark(t *testing.T) {
 	before := given("JWT_CLIENT_ID", "bridge")
 	other := map[string]string{
 		"JWT_IDENTITY_PROVIDER_URI": "https://other.example/", "JWT_SHARED_SECRET": "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM", "JWT_PROFILE": "metabase",
-		"JWT_BINDING": "state", "LINK_PASSWORD_ACCOUNTS": "true", "JWT_LINK_ACCOUNTS": "true", "JWT_MAX_AGE": "10s", "JWT_LEEWAY": "1s", "JWT_MAX_LIFETIME": "60s",
+		"JWT_BINDING": "state", "LINK_PASSWORD_ACCOUNTS": "true", "JWT_LINK_ACCOUNTS": "true", "JWT_KEYS": testKey, "JWT_MAX_AGE": "10s", "JWT_LEEWAY": "1s", "JWT_MAX_LIFETIME": "60s",
 	}
 	for _, s := range setting.Table() {
 		if text := cmp.Or(other[s.Name], "https://idp.example/x"); s.LetsIn || s.Name == "JWT_SHARED_SECRET" {

@@ -35,10 +35,16 @@ type Provider struct {
 	Name    string // see CheckProviderName
 	Kind    Kind
 	Label   string // for people; "": the name
-	Enabled bool   // implies that there are a URI and a secret
+	Enabled bool   // implies that there are a URI and a key
 
 	IdentityProviderURI *url.URL
 	SharedSecrets       []string // all verify, the first is current
+	Keys                []Key
+	JWKSURLs            []string
+	JWKSFiles           []string // whole paths
+	PublicKeyFiles      []string // whole paths
+	Algorithms          []string // none, or one for each of PublicKeyFiles
+	CAFile              string   // "": the authorities that the system trusts
 
 	Claims                  sso.ClaimNames
 	GroupSync               bool
@@ -154,7 +160,7 @@ func providerChoice(place func(*Provider) *Kind) func(*Setting, *Config, string)
 // is on since it is named.
 func (c *Config) deriveEnabled() {
 	if c.Text("JWT_ENABLED") == "" {
-		c.JWT.Enabled = c.JWT.IdentityProviderURI != nil && len(c.JWT.SharedSecrets) > 0
+		c.JWT.Enabled = c.JWT.IdentityProviderURI != nil && c.JWT.HasKeys()
 	}
 }
 
@@ -186,7 +192,7 @@ func (c *Config) EnabledProviders() (on []*Provider) {
 // defaultProvider says what is missing for the default provider to be on, while nobody has said whether it should be.
 func (j *judge) defaultProvider() {
 	c, p := j.c, j.c.JWT
-	uri, secret := p.IdentityProviderURI != nil, len(p.SharedSecrets) > 0
+	uri, secret := p.IdentityProviderURI != nil, p.HasKeys()
 	if p.Enabled || c.Text("JWT_ENABLED") != "" || j.broken["JWT_SHARED_SECRET"] || j.broken["JWT_IDENTITY_PROVIDER_URI"] {
 		return
 	}
@@ -196,7 +202,11 @@ func (j *judge) defaultProvider() {
 	case !uri && !secret:
 		j.warn("%s: set %s; and %s", off, page, key)
 	case !uri:
-		j.warn("JWT_SHARED_SECRET is set and JWT_IDENTITY_PROVIDER_URI is not: %s; set %s", off, page)
+		what := "JWT_SHARED_SECRET"
+		if len(p.SharedSecrets) == 0 {
+			what = "a key"
+		}
+		j.warn("%s is set and JWT_IDENTITY_PROVIDER_URI is not: %s; set %s", what, off, page)
 	default:
 		j.warn("JWT_IDENTITY_PROVIDER_URI is set and JWT_SHARED_SECRET is not: %s; set %s", off, key)
 	}
@@ -212,10 +222,11 @@ func (j *judge) provider(p *Provider) {
 		if p.IdentityProviderURI == nil {
 			j.fault(of("IDENTITY_PROVIDER_URI"), because, "set it to the sign-in page of your product", of("ENABLED"))
 		}
-		if len(p.SharedSecrets) == 0 {
-			j.fault(of("SHARED_SECRET"), because, `set it to what "openssl rand -hex 32" prints, here and at the identity provider`, of("ENABLED"))
+		if !p.HasKeys() {
+			j.fault(of("SHARED_SECRET"), because, `set it to what "openssl rand -hex 32" prints, here and at the identity provider`, of("ENABLED"), of("KEYS"), of("JWKS_URL"), of("JWKS_FILE"), of("PUBLIC_KEY"))
 		}
 	}
+	j.keys(p)
 	if p.Profile == sso.Strict {
 		because := "is not set, and " + of("PROFILE") + " strict needs it"
 		if p.Issuer == "" {

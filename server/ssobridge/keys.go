@@ -1,0 +1,179 @@
+package ssobridge
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/token"
+)
+
+// keyring keeps the key sets that have a life of their own, files and addresses, from one Bridge to the next: what was fetched
+// is not fetched anew because somebody has changed the name of the site. The zero keyring is empty.
+type keyring struct {
+	mu   sync.Mutex
+	sets map[string]token.KeySet
+}
+
+// maxKept is how many sets a keyring keeps. Beyond it, it begins anew.
+const maxKept = 100
+
+// kept returns the set that was made of the same description before, or makes it.
+func (k *keyring) kept(description any, make func() (token.KeySet, error)) (token.KeySet, error) {
+	text, err := json.Marshal(description)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if set, ok := k.sets[string(text)]; ok {
+		return set, nil
+	}
+	set, err := make()
+	if err != nil {
+		return nil, err
+	}
+	if k.sets == nil || len(k.sets) >= maxKept {
+		k.sets = map[string]token.KeySet{}
+	}
+	k.sets[string(text)] = set
+	return set, nil
+}
+
+// keysOf makes the keys with which a provider may sign. The error begins with the setting that is to be changed.
+func (m *maker) keysOf(p *setting.Provider) (keys token.KeySet, warnings []string, err error) {
+	var sets []token.KeySet
+	if len(p.SharedSecrets) > 0 {
+		name := p.Setting("SHARED_SECRET")
+		secrets, weak, err := token.NewSecrets(p.SharedSecrets, p.Profile)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for _, w := range weak {
+			warnings = append(warnings, name+": "+w)
+		}
+		sets = append(sets, secrets)
+	}
+	var written []token.Key
+	for _, k := range p.Keys {
+		if k.File != "" {
+			continue
+		}
+		some, err := token.ParseKey(spec(k, p.Setting("KEYS")))
+		if err != nil {
+			return nil, nil, err
+		}
+		written = append(written, some...)
+	}
+	if len(written) > 0 {
+		set, err := token.NewKeys(written)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", p.Setting("KEYS"), err)
+		}
+		sets = append(sets, set)
+	}
+	files, err := m.files(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	published, err := m.published(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	sets = append(append(sets, files...), published...)
+	if len(sets) == 1 {
+		return sets[0], warnings, nil
+	}
+	return token.Union(sets...), warnings, nil
+}
+
+func spec(k setting.Key, name string) token.KeySpec {
+	return token.KeySpec{Name: name, Data: []byte(k.Data), Alg: k.Alg, Kid: k.Kid, Encoding: k.Encoding, NotAfter: k.NotAfter}
+}
+
+// files is the set of the keys that are in files, if there are any.
+func (m *maker) files(p *setting.Provider) ([]token.KeySet, error) {
+	var files []token.KeyFile
+	var names []setting.Key
+	for i, k := range p.AllKeys() {
+		if k.File == "" {
+			continue
+		}
+		name := p.Setting("KEYS")
+		switch {
+		case i >= len(p.Keys)+len(p.PublicKeyFiles):
+			name = p.Setting("JWKS_FILE")
+		case i >= len(p.Keys):
+			name = p.Setting("PUBLIC_KEY")
+		}
+		files, names = append(files, token.KeyFile{Path: k.File, Spec: spec(k, name+": "+k.File)}), append(names, k)
+	}
+	if len(files) == 0 {
+		return nil, nil
+	}
+	set, err := m.keyring.kept([]any{p.Name, names}, func() (token.KeySet, error) { return token.NewFiles(files, m.now, m.log) })
+	return []token.KeySet{set}, err
+}
+
+// published are the sets that the provider publishes.
+func (m *maker) published(p *setting.Provider) (sets []token.KeySet, err error) {
+	options := token.RemoteOptions{Name: p.Setting("JWKS_URL"), Now: m.now, Log: m.log}
+	var authorities []byte
+	if p.CAFile != "" && len(p.JWKSURLs) > 0 {
+		name := p.Setting("CA_FILE")
+		if authorities, err = os.ReadFile(p.CAFile); err != nil {
+			return nil, fmt.Errorf("%s: cannot be read: %w: %w", name, err, sso.Invalid)
+		}
+		if options.CAs, err = token.ParseCAs(name, authorities); err != nil {
+			return nil, err
+		}
+	}
+	for _, address := range p.JWKSURLs {
+		set, err := m.keyring.kept([]any{p.Name, address, sha256.Sum256(authorities)}, func() (token.KeySet, error) {
+			return token.NewRemote(address, options)
+		})
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, set)
+	}
+	return sets, nil
+}
+
+// keyIDs are what logins by the keys that are there now would be noted with.
+func keyIDs(p *sso.Provider) (ids []string) {
+	if v, ok := p.Login.(*token.Verifier); ok {
+		for _, s := range token.StatusOf(v.Keys) {
+			for _, k := range s.Keys {
+				ids = append(ids, k.ID)
+			}
+		}
+	}
+	return ids
+}
+
+// faults says which keys of a set could not be read lately. The keys of before are in force.
+func faults(keys token.KeySet) func() []string {
+	return func() (all []string) {
+		for _, s := range token.StatusOf(keys) {
+			if s.Fault != "" {
+				all = append(all, fmt.Sprintf("%s, since %s", strings.TrimSuffix(s.Fault, "."), s.FaultSince.UTC().Format(time.RFC3339)))
+			}
+		}
+		return all
+	}
+}
+
+// A maker makes bridges.
+type maker struct {
+	keyring *keyring
+	now     func() time.Time
+	log     *slog.Logger
+}
