@@ -63,8 +63,8 @@ func reasons(yield func(reason) bool) {
 		},
 		{
 			code: TokenSignature, status: 401, label: "The signature is wrong",
-			advice: "sign with HS256 and with the very text of JWT_SHARED_SECRET as key: do not decode it from hexadecimal or " +
-				"base64, and look for a space or a line end in one of the two copies",
+			advice: "sign with the key that the bridge has for you; with JWT_SHARED_SECRET that is HS256 and its very text as key: do not decode " +
+				"it from hexadecimal or base64, and look for a space or a line end in one of the two copies",
 			message: "Message seems corrupt or manipulated",
 			title:   "This sign-in could not be checked",
 			help:    helpAgain,

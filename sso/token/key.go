@@ -160,7 +160,8 @@ func checkAlgorithm(alg string) error {
 	if strings.EqualFold(alg, "none") {
 		return fmt.Errorf("the token is not signed (alg %s): %w", quote(alg), sso.TokenSignature)
 	}
-	return fmt.Errorf("the token's alg %s is not supported: sign with HS256: %w", quote(alg), sso.TokenSignature)
+	return fmt.Errorf("the token's alg %s is not supported: sign with one of %s: %w",
+		quote(alg), strings.Join(allAlgorithms(), ", "), sso.TokenSignature)
 }
 
 // candidates returns the keys to try on a token: those of its kid whose one algorithm is the token's (SECURITY A2), and

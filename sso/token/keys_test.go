@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -357,6 +358,13 @@ func FuzzParseKeys(f *testing.F) {
 			if err != nil && sso.CodeOf(err) != sso.KeyUnknown {
 				t.Errorf("got %v, want %q", err, sso.KeyUnknown)
 			}
+		}
+		fetched, left, fetchedErr := token.ParseFetched(data)
+		if publicErr == nil && (fetchedErr != nil || left > 0) {
+			t.Errorf("good as published keys, but fetched: %v, %d left out", fetchedErr, left)
+		}
+		if fetchedErr == nil && (len(fetched) == 0 || slices.ContainsFunc(fetched, func(k token.Key) bool { return strings.HasPrefix(k.Algorithm(), "HS") })) {
+			t.Errorf("fetched: %v", fetched)
 		}
 		for _, s := range []token.KeySet{keys, public} {
 			if s == nil {
