@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 var fromIdP = []string{"Accept: text/html", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"}
@@ -79,7 +80,7 @@ func TestSpentTokenWithoutCookies(t *testing.T) {
 	if e := b.lastEvent(); e.Code != sso.FlowMissing || !strings.Contains(e.Detail, "keeps no cookies") {
 		t.Errorf("event: got %+v", e)
 	}
-	if !strings.Contains(resp.body, `href="/auth/sso?redirect=%2Fdeep"`) {
+	if !dom.Has(resp.body, `[href="/auth/sso?redirect=%2Fdeep"]`) {
 		t.Error("the way to the page that was wanted is lost")
 	}
 }

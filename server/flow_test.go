@@ -16,13 +16,14 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 // deep is the page that people want in these tests.
 const deep = "/deep?x=1&y=%2F#f"
 
 // tryAgain is the button of a refusal's page that begins anew and leads to deep.
-const tryAgain = `href="/auth/sso?redirect=%2Fdeep%3Fx%3D1%26y%3D%252F%23f"`
+const tryAgain = `[href="/auth/sso?redirect=%2Fdeep%3Fx%3D1%26y%3D%252F%23f"]`
 
 // begin begins a login that ends at to, and returns what the IdP is told.
 func (c *browser) begin(to string) url.Values {
@@ -392,7 +393,7 @@ func TestFlowsThatGoWrong(t *testing.T) {
 				}
 			}
 			page := html.UnescapeString(resp.body)
-			if tt.knows && !strings.Contains(page, tryAgain) || !strings.Contains(page, `href="/auth/sso`) {
+			if tt.knows && !dom.Has(resp.body, tryAgain) || !dom.Has(resp.body, `[href^="/auth/sso"]`) {
 				t.Errorf("the page does not offer to start again (%q): %s", tryAgain, page)
 			}
 			for _, secret := range []string{s.tok, s.q.Get("state"), s.q.Get("nonce"), s.code} {
@@ -642,8 +643,13 @@ func TestHandoffIsBounded(t *testing.T) {
 	b.browser().get(resp.Header.Get("Location")).want(t, 401, "")
 }
 
-// refresh is where a page goes on to by itself.
-var refresh = regexp.MustCompile(`<meta http-equiv="refresh" content="0; url=([^"]*)">`)
+// refresh is where a page goes on to by itself; "" for one that does not.
+func refresh(page string) string {
+	for _, content := range dom.Attr(page, `meta[http-equiv="refresh"]`, "content") {
+		return strings.TrimPrefix(content, "0; url=")
+	}
+	return ""
+}
 
 // With strict cookies a request that another site caused looks signed out. A step of our own shows who is there.
 func TestStrictCookies(t *testing.T) {
@@ -656,12 +662,12 @@ func TestStrictCookies(t *testing.T) {
 			// arrive is what a browser does: without the session first, then from our own page with all cookies.
 			arrive := func(query string) response {
 				first := b.browser().get("/auth/sso?"+query, headers...)
-				m := refresh.FindStringSubmatch(first.body)
-				if first.StatusCode != 200 || m == nil || strings.Contains(first.body, "eyJ") {
+				on := refresh(first.body)
+				if first.StatusCode != 200 || on == "" || strings.Contains(first.body, "eyJ") {
 					t.Fatalf("got %d %s, want a page that goes on", first.StatusCode, first.body)
 				}
 				c.Jar.SetCookies(u, first.Cookies())
-				return c.get(html.UnescapeString(m[1]), "Accept: text/html", "Sec-Fetch-Site: same-origin")
+				return c.get(on, "Accept: text/html", "Sec-Fetch-Site: same-origin")
 			}
 			arrive("jwt="+b.token(nil)+"&return_to=/a").want(t, 302, "/a")
 			if c.email() != "ann@example.com" {
@@ -674,12 +680,12 @@ func TestStrictCookies(t *testing.T) {
 			}
 			// Nobody else can send a browser past the step.
 			planted := b.browser().send("POST", "/auth/sso", form("jwt", b.token(claims{"email": "mallory@example.com", "n": 1})), crossPost...)
-			m := refresh.FindStringSubmatch(planted.body)
-			if m == nil {
+			on := refresh(planted.body)
+			if on == "" {
 				t.Fatalf("got %d %s", planted.StatusCode, planted.body)
 			}
 			before := b.sessions()
-			if resp := b.browser().get(html.UnescapeString(m[1]), headers...); resp.StatusCode != 401 || b.sessions() != before {
+			if resp := b.browser().get(on, headers...); resp.StatusCode != 401 || b.sessions() != before {
 				t.Errorf("a planted link: got %d, %d sessions more", resp.StatusCode, b.sessions()-before)
 			}
 			if e := b.lastEvent(); e.Code != sso.FlowMissing || !strings.Contains(e.Detail, "not begun by a page of ours") {
@@ -691,11 +697,11 @@ func TestStrictCookies(t *testing.T) {
 	c := b.browser()
 	q := c.begin(deep)
 	first := c.back("jwt", b.token(nil), "state", q.Get("state"))
-	m := refresh.FindStringSubmatch(first.body)
-	if m == nil {
+	on := refresh(first.body)
+	if on == "" {
 		t.Fatalf("got %d %s", first.StatusCode, first.body)
 	}
-	c.get(html.UnescapeString(m[1]), "Accept: text/html", "Sec-Fetch-Site: same-origin").want(t, 302, deep)
+	c.get(on, "Accept: text/html", "Sec-Fetch-Site: same-origin").want(t, 302, deep)
 }
 
 // The strict profile refuses every login that this browser did not begin, by whatever way it comes.

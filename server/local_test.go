@@ -15,6 +15,7 @@ import (
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 const page = "Accept: text/html"
@@ -84,7 +85,7 @@ func TestFirstStart(t *testing.T) {
 		if resp.StatusCode != 400 || !strings.Contains(resp.body, row.want) || strings.Contains(resp.body, v.Get("password")) && row.field != "password" {
 			t.Errorf("%s %q: got %d, want 400 and %q; body %s", row.field, row.value, resp.StatusCode, row.want, resp.body)
 		}
-		if row.field != "email" && !strings.Contains(resp.body, `value="root@example.com"`) {
+		if row.field != "email" && !dom.Has(resp.body, `[value="root@example.com"]`) {
 			t.Errorf("%s %q: the e-mail is lost", row.field, row.value)
 		}
 	}
@@ -169,7 +170,7 @@ func TestSetUpWithoutPasswords(t *testing.T) {
 	secret := b.setupSecret()
 	c, k := b.browser(), &softKey{}
 	resp := c.get("/auth/setup", page)
-	if !strings.Contains(resp.body, `data-passkey="setup"`) || strings.Contains(resp.body, `type="password"`) || strings.Contains(resp.body, `action="/auth/setup"`) {
+	if !dom.Has(resp.body, `[data-passkey="setup"]`) || dom.Has(resp.body, `[type="password"]`) || dom.Has(resp.body, `[action="/auth/setup"]`) {
 		t.Errorf("got %d %s, want a passkey's button alone", resp.StatusCode, resp.body)
 	}
 	c.send("POST", "/auth/setup", form("secret", secret, "email", "root@example.com", "password", goodPassword, "again", goodPassword)).want(t, 404, "")
@@ -184,7 +185,7 @@ func TestSetUpWithoutPasswords(t *testing.T) {
 	}
 
 	b = start(t, "ENABLE_PASSWORD_LOGIN=false", "SITE_URL=http://127.0.0.1:$PORT")
-	if resp := b.browser().get("/auth/setup", page); !strings.Contains(resp.body, "ssobridge users create") || strings.Contains(resp.body, "<form") {
+	if resp := b.browser().get("/auth/setup", page); !strings.Contains(resp.body, "ssobridge users create") || dom.Has(resp.body, "form") {
 		t.Errorf("without either: got %d %s", resp.StatusCode, resp.body)
 	}
 	if link, err := b.srv.SetupLink(t.Context()); link != "" || err != nil {
@@ -202,7 +203,7 @@ func TestConfirm(t *testing.T) {
 	c.get("/auth/confirm?return_to=/a").want(t, 302, "/a")
 	b.Pass(10 * time.Minute)
 	resp := c.get("/auth/confirm?return_to=/a")
-	if resp.StatusCode != 200 || !strings.Contains(resp.body, `name="return_to" value="/a"`) || strings.Contains(resp.body, "/auth/sso") {
+	if resp.StatusCode != 200 || !dom.Has(resp.body, `[name="return_to"][value="/a"]`) || strings.Contains(resp.body, "/auth/sso") {
 		t.Errorf("page: got %d %s", resp.StatusCode, resp.body)
 	}
 	c.get("/auth/confirm?return_to=https://evil.example/").want(t, 400, "")
@@ -260,7 +261,7 @@ func TestConfirmThroughTheProvider(t *testing.T) {
 	b.Pass(11 * time.Minute)
 	resp := c.get("/auth/confirm?return_to=/admin")
 	const again = "/auth/sso?provider=jwt&redirect=%2Fauth%2Fconfirm%3Freturn_to%3D%252Fadmin"
-	if resp.StatusCode != 200 || !strings.Contains(resp.body, `href="`+strings.ReplaceAll(again, "&", "&amp;")+`"`) || strings.Contains(resp.body, `name="password"`) {
+	if resp.StatusCode != 200 || !dom.Has(resp.body, `[href="`+again+`"]`) || dom.Has(resp.body, `[name="password"]`) {
 		t.Errorf("page: got %d %s", resp.StatusCode, resp.body)
 	}
 	back := "/auth/sso?return_to=" + url.QueryEscape("/auth/confirm?return_to=%2Fadmin") + "&jwt="
@@ -301,8 +302,8 @@ func TestKeptForm(t *testing.T) {
 	c.send("POST", "/auth/confirm", form("password", goodPassword, "return_to", resume), page).want(t, 303, resume)
 	for range 2 { // a reload
 		body := c.get(resume, page).body
-		for _, want := range []string{`action="/admin/sign-in?x=1"`, `name="JWT_MAX_AGE" value="77s"`, `name="key" value="&lt;&#34;paste&#34;&gt;"`, `name="twice" value="a"`, `name="twice" value="b"`} {
-			if !strings.Contains(body, want) {
+		for _, want := range []string{`[action="/admin/sign-in?x=1"]`, `[name="JWT_MAX_AGE"][value="77s"]`, `[name="key"][value='<"paste">']`, `[name="twice"][value="a"]`, `[name="twice"][value="b"]`} {
+			if !dom.Has(body, want) {
 				t.Errorf("form: got %s, want %s", body, want)
 			}
 		}

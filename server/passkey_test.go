@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 // A softKey is an authenticator in software: one passkey, whose answers a test can spoil.
@@ -463,7 +464,7 @@ func TestChangePasskeys(t *testing.T) {
 	}
 	resume := u.Query().Get("return_to")
 	owner.send("POST", "/auth/confirm", form("password", goodPassword, "return_to", resume), page).want(t, 303, resume)
-	if body := owner.get(resume, page).body; !strings.Contains(body, `name="do" value="remove"`) || !strings.Contains(body, `value="`+id+`"`) {
+	if body := owner.get(resume, page).body; !dom.Has(body, `[name="do"][value="remove"]`) || !dom.Has(body, `[value="`+id+`"]`) {
 		t.Errorf("resumed: got %s", body)
 	}
 	owner.send("POST", "/auth/passkeys", form("id", id, "do", "remove"), page).want(t, 303, "/auth/passkeys")
@@ -491,8 +492,8 @@ func TestPasskeysWithoutPasswords(t *testing.T) {
 		t.Fatalf("add: got %d %s", resp.StatusCode, resp.body)
 	}
 	login := off.browser().get("/login?return_to=/x", page)
-	if login.StatusCode != 200 || !strings.Contains(login.body, `data-passkey="sign-in"`) || !strings.Contains(login.body, "/auth/static/passkey.") ||
-		!strings.Contains(login.body, "/auth/sso") || strings.Contains(login.body, `name="password"`) {
+	if login.StatusCode != 200 || !dom.Has(login.body, `[data-passkey="sign-in"]`) || !strings.Contains(login.body, "/auth/static/passkey.") ||
+		!strings.Contains(login.body, "/auth/sso") || dom.Has(login.body, `[name="password"]`) {
 		t.Errorf("/login: got %d %s, want the product and a passkey, and no password", login.StatusCode, login.body)
 	}
 	if body := off.browser().get("/", page).body; !strings.Contains(body, "Sign in with a passkey") {

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -33,17 +34,17 @@ func TestSignInBelowAPrefix(t *testing.T) {
 	if forged.StatusCode != 303 || !strings.HasPrefix(forged.Header.Get("Location"), "/_sso/auth/sso?handoff=") {
 		t.Errorf("a form of another site: got %d to %q", forged.StatusCode, forged.Header.Get("Location"))
 	}
-	if body := c.get(forged.Header.Get("Location"), page).body; !strings.Contains(body, `action="/_sso/auth/sso"`) {
+	if body := c.get(forged.Header.Get("Location"), page).body; !dom.Has(body, `[action="/_sso/auth/sso"]`) {
 		t.Errorf("another person: got %.300s", body)
 	}
-	if body := c.get("/_sso/auth/logout", page).body; !strings.Contains(body, `action="/_sso/auth/logout"`) {
+	if body := c.get("/_sso/auth/logout", page).body; !dom.Has(body, `[action="/_sso/auth/logout"]`) {
 		t.Errorf("sign out: got %.300s", body)
 	}
 	c.send("POST", "/_sso/auth/logout", form("scope", "others"), page).want(t, 303, "/_sso/")
-	if body := c.send("POST", "/_sso/auth/logout", "", page).body; !strings.Contains(body, `href="/_sso/auth/sso"`) {
+	if body := c.send("POST", "/_sso/auth/logout", "", page).body; !dom.Has(body, `[href="/_sso/auth/sso"]`) {
 		t.Errorf("signed out: got %.300s", body)
 	}
-	if body := c.get("/_sso/auth/sso?jwt=x&return_to=/deep", page).body; !strings.Contains(body, `href="/_sso/auth/sso?redirect=%2Fdeep"`) {
+	if body := c.get("/_sso/auth/sso?jwt=x&return_to=/deep", page).body; !dom.Has(body, `[href="/_sso/auth/sso?redirect=%2Fdeep"]`) {
 		t.Errorf("a refusal: got %s, want it to begin anew below the prefix", body)
 	}
 }

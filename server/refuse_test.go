@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 // A way to the app: through a proxy that asks, through UPSTREAM, in front of a Go handler.
@@ -81,7 +82,7 @@ func TestSignedOutAtTheApp(t *testing.T) {
 					p.SignIn == at.b.url+"/auth/sso" && strings.HasPrefix(resp.Header.Get("Www-Authenticate"), "Bearer")
 			case "form":
 				ok = resp.StatusCode == 401 && strings.HasPrefix(kind, "text/html") && strings.Contains(resp.body, "Nothing was saved") &&
-					strings.Contains(resp.body, `href="/auth/sso" target="_blank"`) && !strings.Contains(resp.body, "Try again")
+					dom.Has(resp.body, `[href="/auth/sso"][target="_blank"]`) && !strings.Contains(resp.body, "Try again")
 			}
 			if !ok || !strings.Contains(resp.Header.Get("Cache-Control"), "no-store") {
 				t.Errorf("%s: %s: got %d %q to %q, %.200s; want a %s", name, tt.what, resp.StatusCode, kind, resp.Header.Get("Location"), resp.body, tt.want)
@@ -96,7 +97,7 @@ func TestForbiddenAtTheApp(t *testing.T) {
 		c := at.b.browser()
 		c.signIn(nil)
 		resp := at.ask(c, "GET", "/sales?x=1", acceptPage)
-		if resp.StatusCode != 403 || !strings.Contains(resp.body, "ann@example.com") || !strings.Contains(resp.body, `href="/auth/logout?return_to=%2Fsales%3Fx%3D1"`) {
+		if resp.StatusCode != 403 || !strings.Contains(resp.body, "ann@example.com") || !dom.Has(resp.body, `[href="/auth/logout?return_to=%2Fsales%3Fx%3D1"]`) {
 			t.Errorf("%s: got %d %s", name, resp.StatusCode, resp.body)
 		}
 		if resp := at.ask(c, "GET", "/sales", "Accept: */*"); resp.StatusCode != 403 || !strings.Contains(resp.body, `"code":"forbidden"`) || strings.Contains(resp.body, "sign_in") {
@@ -107,13 +108,13 @@ func TestForbiddenAtTheApp(t *testing.T) {
 			t.Errorf("%s: an odd address: got %d %s", name, resp.StatusCode, resp.body)
 		}
 		out := c.get("/auth/logout?return_to=%2Fsales%3Fx%3D1", page)
-		if !strings.Contains(out.body, `name="return_to" value="/sales?x=1"`) {
+		if !dom.Has(out.body, `[name="return_to"][value="/sales?x=1"]`) {
 			t.Errorf("%s: sign out: got %s", name, out.body)
 		}
 		if evil := c.get("/auth/logout?return_to=https%3A%2F%2Fevil.example", page); evil.StatusCode != 200 || strings.Contains(evil.body, "evil") { // SECURITY B1
 			t.Errorf("%s: sign out to elsewhere: got %d %s", name, evil.StatusCode, evil.body)
 		}
-		if done := c.send("POST", "/auth/logout", form("return_to", "/sales?x=1"), page); !strings.Contains(done.body, `href="/auth/sso?return_to=%2Fsales%3Fx%3D1"`) {
+		if done := c.send("POST", "/auth/logout", form("return_to", "/sales?x=1"), page); !dom.Has(done.body, `[href="/auth/sso?return_to=%2Fsales%3Fx%3D1"]`) {
 			t.Errorf("%s: signed out: got %s", name, done.body)
 		}
 	}
@@ -143,8 +144,8 @@ func TestRefusalUnderAnotherHost(t *testing.T) {
 	c := b.browser()
 	headers := replaced(replaced(asked(b, "POST", "/x", acceptPage), "X-Forwarded-Host", "app.example.com"), "X-Forwarded-Proto", "https")
 	resp := c.get("/_sso/auth/forward", headers...)
-	for _, want := range []string{`href="https://auth.example.com/_sso/auth/static/app.`, `href="https://auth.example.com/_sso/auth/sso" target="_blank"`, `href="https://auth.example.com/_sso/"`} {
-		if resp.StatusCode != 401 || !strings.Contains(resp.body, want) {
+	for _, want := range []string{`[href^="https://auth.example.com/_sso/auth/static/app."]`, `[href="https://auth.example.com/_sso/auth/sso"][target="_blank"]`, `[href="https://auth.example.com/_sso/"]`} {
+		if resp.StatusCode != 401 || !dom.Has(resp.body, want) {
 			t.Errorf("got %d %s, want %s in it", resp.StatusCode, resp.body, want)
 		}
 	}
@@ -154,7 +155,7 @@ func TestRefusalUnderAnotherHost(t *testing.T) {
 	if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "style-src 'self' https://auth.example.com;") || !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("Content-Security-Policy: got %q", csp)
 	}
-	asset := strings.Split(strings.Split(resp.body, `stylesheet" href="https://auth.example.com`)[1], `"`)[0]
+	asset := strings.TrimPrefix(dom.Attr(resp.body, `link[rel="stylesheet"]`, "href")[0], "https://auth.example.com")
 	if got := c.get(asset).Header.Get("Cross-Origin-Resource-Policy"); got != "cross-origin" {
 		t.Errorf("%s: Cross-Origin-Resource-Policy %q, want one with which the app's page may load it", asset, got)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 var identityHeaders = []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id", "Remote-Assertion"}
@@ -321,7 +322,7 @@ func TestPasswordSignIn(t *testing.T) {
 		}
 	}
 	page := login("root@example.com", "wrong", "Accept: text/html")
-	if page.StatusCode != 401 || !strings.Contains(page.body, `value="root@example.com"`) || !strings.Contains(page.body, `value="/a"`) || strings.Contains(page.body, `value="wrong"`) {
+	if page.StatusCode != 401 || !dom.Has(page.body, `[value="root@example.com"]`) || !dom.Has(page.body, `[value="/a"]`) || dom.Has(page.body, `[value="wrong"]`) {
 		t.Errorf("page: got %d %s", page.StatusCode, page.body)
 	}
 	login("root@example.com", goodPassword, "Sec-Fetch-Site: cross-site").want(t, 403, "")

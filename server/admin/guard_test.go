@@ -3,10 +3,12 @@ package admin_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 // Whoever is no administrator sees nothing of any path, however it is written and asked for.
@@ -60,7 +62,7 @@ func TestGuard(t *testing.T) {
 	if resp := b.browser().get("/api/v1/overview", "Authorization: Bearer "+admin.Jar.Cookies(at)[0].Value); resp.StatusCode != http.StatusOK {
 		t.Errorf("with an administrator's session as bearer: got %d, want 200", resp.StatusCode)
 	}
-	if resp := admin.get("/admin"); resp.StatusCode != http.StatusOK || !strings.Contains(resp.body, "<h1>Overview</h1>") {
+	if resp := admin.get("/admin"); resp.StatusCode != http.StatusOK || !slices.Equal(dom.Text(resp.body, "h1"), []string{"Overview"}) {
 		t.Errorf("/admin as an administrator: got %d %q", resp.StatusCode, resp.body)
 	}
 	b.browser().get("/admin/mapping?x=1").want(t, http.StatusFound, "/login?return_to=%2Fadmin%2Fmapping%3Fx%3D1")

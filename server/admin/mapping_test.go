@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 func (b *bridge) group(name string) int64 {
@@ -63,7 +64,7 @@ func TestMappingEditor(t *testing.T) {
 	b.signIn(secret, claims{"email": "bob@example.com", "groups": []string{}})
 
 	page := c.get("/admin/mapping").body
-	if !strings.Contains(page, `<option value="extSales">`) || !strings.Contains(page, `<option value="Sales">`) {
+	if !dom.Has(page, `option[value="extSales"]`) || !dom.Has(page, `option[value="Sales"]`) {
 		t.Error("groups that were seen and groups that there are: want both offered")
 	}
 	fill := func(f url.Values) {
@@ -120,7 +121,7 @@ func TestMappingEditor(t *testing.T) {
 			}
 		}
 	})
-	contains(t, asked, 400, "Delete <bdi>Night shift</bdi></strong>: 1 person leaves it: <bdi>ann@example.com</bdi>.", `name="confirm" value="1 1"`)
+	contains(t, asked, 400, "Delete <bdi>Night shift</bdi></strong>: 1 person leaves it: <bdi>ann@example.com</bdi>.", `[name="confirm"][value="1 1"]`)
 	c.press(asked.body, "save", func(f url.Values) { f.Set("confirm", "1 1") }).want(t, 303, "/admin/mapping?done=saved")
 	if got := b.groupsOf("ann@example.com"); !slices.Equal(got, []string{"Sales"}) {
 		t.Errorf("groups after a mapping was deleted with its groups: got %q, want Sales, to which another mapping leads", got)
@@ -168,7 +169,7 @@ func TestMappingRefused(t *testing.T) {
 	c := b.admin()
 	c.mustSave("JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"ext":[77]}`)
 	page := c.get("/admin/mapping").body
-	if !strings.Contains(page, "no group has this id any more") || !strings.Contains(page, `value="#77"`) {
+	if !strings.Contains(page, "no group has this id any more") || !dom.Has(page, `[value="#77"]`) {
 		t.Error("a mapping to a group that is gone: want it shown as such")
 	}
 	for _, tt := range []struct {
@@ -176,23 +177,23 @@ func TestMappingRefused(t *testing.T) {
 		change       func(url.Values)
 		want         string
 	}{
-		{"everyone", "save", func(f url.Values) { f.Set("groups.1", sso.AllUsersName); f.Set("idp.1", "x") }, `id="groups-error.1"`},
-		{"no group at the identity provider", "save", func(f url.Values) { f.Set("groups.1", "Sales") }, `id="idp-error.1"`},
-		{"mapped twice", "save", func(f url.Values) { f.Set("idp.1", "ext"); f.Set("groups.1", "Sales") }, `id="idp-error.1"`},
-		{"a name too like a built-in one", "save", func(f url.Values) { f.Set("idp.1", "x"); f.Set("groups.1", "administrators") }, `id="groups-error.1"`},
-		{"automatic with mappings", "save", func(f url.Values) { f.Set("mode", "automatic") }, `id="mode-error"`},
-		{"manual without", "save", func(f url.Values) { f.Set("remove.0", "yes") }, `id="mode-error"`},
-		{"no such mode", "save", func(f url.Values) { f.Set("mode", "x") }, `id="mode-error"`},
-		{"administrators that were not confirmed", "save", func(f url.Values) { f.Set("idp.1", "<b>boss"); f.Set("groups.1", "Administrators") }, `name="administrators" value="yes"`},
-		{"broken JSON", "import", func(f url.Values) { f.Set("json", `{"a":[3}`) }, `id="json-error"`},
-		{"JSON with text behind it", "import", func(f url.Values) { f.Set("json", `{"a":[3]} x`) }, `id="json-error"`},
-		{"a wrong row in a preview", "preview", func(f url.Values) { f.Set("groups.1", "Sales") }, `id="idp-error.1"`},
+		{"everyone", "save", func(f url.Values) { f.Set("groups.1", sso.AllUsersName); f.Set("idp.1", "x") }, `[id="groups-error.1"]`},
+		{"no group at the identity provider", "save", func(f url.Values) { f.Set("groups.1", "Sales") }, `[id="idp-error.1"]`},
+		{"mapped twice", "save", func(f url.Values) { f.Set("idp.1", "ext"); f.Set("groups.1", "Sales") }, `[id="idp-error.1"]`},
+		{"a name too like a built-in one", "save", func(f url.Values) { f.Set("idp.1", "x"); f.Set("groups.1", "administrators") }, `[id="groups-error.1"]`},
+		{"automatic with mappings", "save", func(f url.Values) { f.Set("mode", "automatic") }, `[id="mode-error"]`},
+		{"manual without", "save", func(f url.Values) { f.Set("remove.0", "yes") }, `[id="mode-error"]`},
+		{"no such mode", "save", func(f url.Values) { f.Set("mode", "x") }, `[id="mode-error"]`},
+		{"administrators that were not confirmed", "save", func(f url.Values) { f.Set("idp.1", "<b>boss"); f.Set("groups.1", "Administrators") }, `[name="administrators"][value="yes"]`},
+		{"broken JSON", "import", func(f url.Values) { f.Set("json", `{"a":[3}`) }, `[id="json-error"]`},
+		{"JSON with text behind it", "import", func(f url.Values) { f.Set("json", `{"a":[3]} x`) }, `[id="json-error"]`},
+		{"a wrong row in a preview", "preview", func(f url.Values) { f.Set("groups.1", "Sales") }, `[id="idp-error.1"]`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := c.version()
 			var sent url.Values
 			resp := c.press(page, tt.action, func(f url.Values) { tt.change(f); sent = f })
-			if resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.body, tt.want) {
+			if resp.StatusCode != http.StatusBadRequest || !dom.Has(resp.body, tt.want) {
 				t.Fatalf("got %d, want 400 with %s: %s", resp.StatusCode, tt.want, resp.body)
 			}
 			again := formTo(t, resp.body, "/admin/mapping")
@@ -241,7 +242,7 @@ func TestMappingFixed(t *testing.T) {
 	b := start(t, "JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"ext":["Sales"]}`)
 	c := b.admin()
 	page := c.get("/admin/mapping").body
-	if !strings.Contains(page, "Using <code>SSOBRIDGE_JWT_GROUP_MAPPINGS</code>") || strings.Contains(page, `name="idp.0"`) || strings.Contains(page, `value="save"`) {
+	if !strings.Contains(page, "Using <code>SSOBRIDGE_JWT_GROUP_MAPPINGS</code>") || dom.Has(page, `[name="idp.0"]`) || dom.Has(page, `[value="save"]`) {
 		t.Error("mappings that are fixed: want them read only, with their source")
 	}
 	var p problem

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 // account makes a person and returns the id.
@@ -69,17 +70,26 @@ func (b *bridge) person(c *browser, id int64) personOut {
 	return p
 }
 
-func contains(t *testing.T, r response, status int, texts ...string) {
+// contains wants an answer with these words. What ends with ] is a CSS selector, which an element of the page matches.
+func contains(t *testing.T, r response, status int, wants ...string) {
 	t.Helper()
 	if r.StatusCode != status {
 		t.Errorf("%s %s: got %d, want %d; %s", r.Request.Method, r.Request.URL, r.StatusCode, status, sso.Truncate(r.body, 300))
 	}
-	for _, text := range texts {
-		if !strings.Contains(r.body, text) {
+	for _, want := range wants {
+		if !shows(r.body, want) {
 			_, main, _ := strings.Cut(r.body, "<main")
-			t.Errorf("%s %s: got no %q in %s", r.Request.Method, r.Request.URL, text, sso.Truncate(main, 3000))
+			t.Errorf("%s %s: got no %q in %s", r.Request.Method, r.Request.URL, want, sso.Truncate(main, 3000))
 		}
 	}
+}
+
+// shows reports whether a page has words, or an element that a CSS selector in brackets matches.
+func shows(page, want string) bool {
+	if strings.HasSuffix(want, "]") {
+		return dom.Has(page, want)
+	}
+	return strings.Contains(page, want)
 }
 
 func TestPeopleListAndSearch(t *testing.T) {
@@ -91,7 +101,7 @@ func TestPeopleListAndSearch(t *testing.T) {
 	gone := b.account("gone@example.com")
 	c.form(fmt.Sprintf("/people/%d/state", gone), "active", "no").want(t, 303, fmt.Sprintf("/admin/people/%d?done=deactivated", gone))
 	page := c.get("/admin/people?search=person")
-	contains(t, page, 200, "person00@example.com", "person49@example.com", `rel="next"`)
+	contains(t, page, 200, "person00@example.com", "person49@example.com", `[rel="next"]`)
 	if strings.Contains(page.body, "person50@") || strings.Contains(page.body, "gone@") {
 		t.Errorf("got more than 50 people, or others than searched for")
 	}
@@ -127,7 +137,7 @@ func TestMakeAPerson(t *testing.T) {
 	b := start(t)
 	c := b.admin()
 	b.group("Sales")
-	contains(t, c.get("/admin/people/new"), 200, `<option value="Sales">`)
+	contains(t, c.get("/admin/people/new"), 200, `option[value="Sales"]`)
 	resp := c.form("/people/new", "email", " ada@example.com ", "first_name", "Ada", "last_name", "Lovelace", "group", "Sales")
 	ada := b.find("ada@example.com")
 	resp.want(t, 303, fmt.Sprintf("/admin/people/%d?done=person-made", ada.ID))
@@ -144,9 +154,9 @@ func TestMakeAPerson(t *testing.T) {
 		status int
 		want   []string // on the page: the error, and what was typed
 	}{
-		{"no e-mail", []string{"email", "ada", "first_name", "Augusta"}, 400, []string{"Not an e-mail address", `value="ada"`, `value="Augusta"`, `aria-invalid`}},
-		{"taken", []string{"email", "ADA@example.com"}, 409, []string{"is there already", `value="ADA@example.com"`}},
-		{"no such group", []string{"email", "b@example.com", "group", "Sale"}, 400, []string{"There is no group of this name", `value="Sale"`, `value="b@example.com"`}},
+		{"no e-mail", []string{"email", "ada", "first_name", "Augusta"}, 400, []string{"Not an e-mail address", `[value="ada"]`, `[value="Augusta"]`, `[aria-invalid]`}},
+		{"taken", []string{"email", "ADA@example.com"}, 409, []string{"is there already", `[value="ADA@example.com"]`}},
+		{"no such group", []string{"email", "b@example.com", "group", "Sale"}, 400, []string{"There is no group of this name", `[value="Sale"]`, `[value="b@example.com"]`}},
 		{"everyone is no group to choose", []string{"email", "b@example.com", "first_name", strings.Repeat("x", 300)}, 400, []string{"at most 254"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) { contains(t, c.form("/people/new", tt.fields...), tt.status, tt.want...) })
@@ -193,8 +203,8 @@ func TestPersonAttributes(t *testing.T) {
 		t.Errorf("event: got %q", e)
 	}
 	form := c.get(fmt.Sprintf("/admin/people/%d?attribute=department", id))
-	contains(t, form, 200, `name="was" value="R&amp;D"`, `name="value" type="text" value="R&amp;D"`)
-	contains(t, c.get(fmt.Sprintf("/admin/people/%d?attribute=floor", id)), 200, `name="name" type="text" value="floor"`, `name="value" type="text" value="3"`)
+	contains(t, form, 200, `[name="was"][value="R&D"]`, `[name="value"][type="text"][value="R&D"]`)
+	contains(t, c.get(fmt.Sprintf("/admin/people/%d?attribute=floor", id)), 200, `[name="name"][type="text"][value="floor"]`, `[name="value"][type="text"][value="3"]`)
 
 	c.form(path, "name", "department", "was", "R&D", "known", "yes", "do", "remove").want(t, 303, fmt.Sprintf("/admin/people/%d?done=attribute-removed", id))
 	if a := b.find("ann@example.com"); a.Attributes()["department"] != "Support" {
@@ -210,7 +220,7 @@ func TestPersonAttributes(t *testing.T) {
 		{"too long", "a", strings.Repeat("y", 5000), "at most 4096"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			contains(t, c.form(path, "name", tt.attribute, "value", tt.value, "do", "save"), 400, tt.want, `value="`+tt.value+`"`)
+			contains(t, c.form(path, "name", tt.attribute, "value", tt.value, "do", "save"), 400, tt.want, `[value="`+tt.value+`"]`)
 		})
 	}
 }
@@ -223,12 +233,12 @@ func TestConcurrentAttributes(t *testing.T) {
 	path := fmt.Sprintf("/people/%d/attributes", id)
 	c.form(path, "name", "team", "value", "red", "do", "save")
 	first, second := c.get(fmt.Sprintf("/admin/people/%d?attribute=team", id)), b.as("other@example.com", sso.Administrators)
-	if !strings.Contains(first.body, `name="was" value="red"`) {
+	if !dom.Has(first.body, `[name="was"][value="red"]`) {
 		t.Fatal("the form does not say what it was made of")
 	}
 	c.form(path, "name", "team", "value", "green", "was", "red", "known", "yes", "do", "save")
 	contains(t, second.form(path, "name", "team", "value", "blue", "was", "red", "known", "yes", "do", "save"), 409,
-		"an administrator has set", "green", `value="blue"`, `name="was" value="green"`)
+		"an administrator has set", "green", `[value="blue"]`, `[name="was"][value="green"]`)
 	contains(t, second.form(path, "name", "team", "value", "blue", "do", "save"), 409, "green") // a new attribute that is not new
 	if got := b.find("ann@example.com").Own["team"]; got != "green" {
 		t.Errorf("got %q, want what the first has saved", got)
@@ -302,7 +312,7 @@ func TestMemberships(t *testing.T) {
 	if diff := cmp.Diff([]string{"All Users everyone", "Sales sync", "Support admin"}, why); diff != "" || !slices.Equal(*p.IDPGroups, []string{"ext", "extOther"}) {
 		t.Errorf("groups %v (-want +got):\n%s", p.IDPGroups, diff)
 	}
-	contains(t, c.form(path, "do", "add", "group", "Nothing"), 400, "There is no group of this name", `value="Nothing"`)
+	contains(t, c.form(path, "do", "add", "group", "Nothing"), 400, "There is no group of this name", `[value="Nothing"]`)
 	contains(t, c.form(path, "do", "add", "group", "All Users"), 403, "Everyone is in All Users")
 	contains(t, c.form(path, "do", "remove", "group", "x"), 404, "There is no such group")
 

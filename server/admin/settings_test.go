@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 const otherSecret = "vX9qLk2nRz7pTb4mYc8wHs3dJf6gKa1eUo5iQrWxNyE"
@@ -211,7 +212,7 @@ func TestRotation(t *testing.T) {
 	}
 	page = c.get("/admin/key")
 	bad := c.post("/admin/key", url.Values{"version": {value(t, page.body, "version")}, "action": {"paste"}, "secret": {"short"}})
-	if bad.StatusCode != http.StatusBadRequest || !strings.Contains(bad.body, `id="secret-error"`) || strings.Contains(bad.body, `value="short"`) {
+	if bad.StatusCode != http.StatusBadRequest || !dom.Has(bad.body, `[id="secret-error"]`) || dom.Has(bad.body, `[value="short"]`) {
 		t.Errorf("a short key: got %d, want an error at the field, and not the key back: %s", bad.StatusCode, bad.body)
 	}
 }
@@ -219,11 +220,11 @@ func TestRotation(t *testing.T) {
 // value is the value of an input of a page.
 func value(t *testing.T, body, name string) string {
 	t.Helper()
-	m := regexp.MustCompile(`name="` + regexp.QuoteMeta(name) + `" value="([^"]*)"`).FindStringSubmatch(body)
-	if m == nil {
+	values := dom.Attr(body, `[name="`+name+`"]`, "value")
+	if values == nil {
 		t.Fatalf("no input %s in %s", name, sso.Truncate(body, 2000))
 	}
-	return m[1]
+	return values[0]
 }
 
 // Nobody can lock everybody out by the settings.
@@ -301,7 +302,7 @@ func TestSettingsForm(t *testing.T) {
 	b := start(t, "JWT_PROFILE=standard")
 	c := b.admin()
 	page := c.get("/admin/sign-in").body
-	if !strings.Contains(page, "Using <code>SSOBRIDGE_JWT_PROFILE</code>") || strings.Contains(page, `name="JWT_PROFILE"`) {
+	if !strings.Contains(page, "Using <code>SSOBRIDGE_JWT_PROFILE</code>") || dom.Has(page, `[name="JWT_PROFILE"]`) {
 		t.Error("a setting that is fixed: want it read only, with its source")
 	}
 	form := formOf(t, page)
@@ -311,7 +312,7 @@ func TestSettingsForm(t *testing.T) {
 	form.Set("was.JWT_PROFILE", "standard")
 	resp := c.post("/admin/sign-in", form)
 	again := formOf(t, resp.body)
-	if resp.StatusCode != http.StatusBadRequest || strings.Contains(resp.body, "<script>alert") || !strings.Contains(resp.body, `id="JWT_PROFILE-error"`) {
+	if resp.StatusCode != http.StatusBadRequest || strings.Contains(resp.body, "<script>alert") || !dom.Has(resp.body, `[id="JWT_PROFILE-error"]`) {
 		t.Errorf("got %d, want 400 with errors: %s", resp.StatusCode, sso.Truncate(resp.body, 500))
 	}
 	for name, want := range map[string]string{"JWT_LOGOUT_URI": `"><script>alert(1)</script>`, "JWT_MAX_AGE": "soon"} {

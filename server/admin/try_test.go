@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 func TestExplain(t *testing.T) {
@@ -52,7 +53,7 @@ func TestExplain(t *testing.T) {
 	}
 	for _, text := range []string{"", "  ", b.url + "/auth/sso?handoff=abc"} {
 		resp := c.post("/admin/try", url.Values{"token": {text}})
-		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.body, `id="token-error"`) {
+		if resp.StatusCode != http.StatusBadRequest || !dom.Has(resp.body, `[id="token-error"]`) {
 			t.Errorf("%q: got %d, want 400 with an error at the field", text, resp.StatusCode)
 		}
 	}
