@@ -35,7 +35,7 @@ func (o *opened) group(ctx context.Context, which string) (sso.Group, error) {
 
 // groups are the operations on groups.
 func (o *opened) groups() admin.Groups {
-	return admin.Groups{Store: o.store, Mappings: o.cfg.JWT.GroupMappings}
+	return admin.NewGroups(o.store, o.cfg)
 }
 
 // actor is whoever has this shell.

@@ -29,7 +29,7 @@ type groupArea struct {
 
 // domain is what may be done to groups.
 func (a groupArea) domain() admin.Groups {
-	return admin.Groups{Store: a.Store, Mappings: a.Host.Config().JWT.GroupMappings}
+	return admin.NewGroups(a.Store, a.Host.Config())
 }
 
 type memberStore interface {

@@ -203,6 +203,34 @@ func TestSessionPages(t *testing.T) {
 	}
 }
 
+// What another provider's mapping leads to stays, too.
+//
+// SECURITY G8
+func TestGroupsOfAnotherProviderStay(t *testing.T) {
+	b := start(t, "PROVIDERS=dex", "PROVIDER_DEX_IDENTITY_PROVIDER_URI=https://dex.example/", "PROVIDER_DEX_SHARED_SECRET=d"+secret[:40]+"9",
+		`PROVIDER_DEX_GROUP_MAPPINGS={"verkauf":["Sales"]}`)
+	c := b.admin()
+	c.mustSave("JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"ext":["Sales"]}`)
+	sales := b.group("Sales")
+	b.account("ann@example.com", sales)
+	resp := c.call("PUT", "/api/v1/mapping", map[string]any{"version": c.version(), "mode": "off", "mappings": map[string]any{}, "unmapped": map[string]string{"ext": "delete"}}, nil)
+	if resp.StatusCode != 200 || !strings.Contains(resp.body, `"removed":0,"deleted":[]`) {
+		t.Errorf("without the first mapping: got %d %s", resp.StatusCode, resp.body)
+	}
+	for method, path := range map[string]string{"PATCH": "", "DELETE": "?members=1"} {
+		in := map[string]any{"name": "Selling"}
+		if method == "DELETE" {
+			in = nil
+		}
+		if resp := c.call(method, fmt.Sprintf("/api/v1/groups/%d%s", sales, path), in, nil); resp.StatusCode != 409 || !strings.Contains(resp.body, "the mapping of verkauf names this group") {
+			t.Errorf("%s: got %d %s", method, resp.StatusCode, resp.body)
+		}
+	}
+	if got := b.groupsOf("ann@example.com"); len(got) != 1 || got[0] != "Sales" {
+		t.Errorf("got ann in %q", got)
+	}
+}
+
 // Deleting a group tells how many leave it, and asks; told another number, it asks anew. It can be brought back once, whole.
 //
 // SECURITY G8

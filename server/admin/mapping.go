@@ -27,12 +27,8 @@ func (m mappingArea) domain() admin.Mapping {
 		if err != nil {
 			return admin.GroupMapping{}, 0, err
 		}
-		return mappingOf(cfg), version, nil
+		return admin.MappingOf(cfg), version, nil
 	}}
-}
-
-func mappingOf(cfg *setting.Config) admin.GroupMapping {
-	return admin.NewGroupMapping(cfg.JWT.GroupSync, cfg.JWT.GroupMappings)
 }
 
 func (m mappingArea) operations() []openapi.Operation[*call] {
@@ -95,7 +91,7 @@ func (m mappingArea) get(c *call, _ openapi.Nothing) (mappingState, error) {
 		return mappingState{}, err
 	}
 	s := mappingState{
-		Version: version, Mode: mappingOf(cfg).Mode, Mappings: mappings(cfg.JWT.GroupMappings), ModeFixed: fixed(cfg, admin.GroupSync),
+		Version: version, Mode: admin.MappingOf(cfg).Mode, Mappings: mappings(cfg.JWT.GroupMappings), ModeFixed: fixed(cfg, admin.GroupSync),
 		MappingsFixed: fixed(cfg, admin.GroupMappings), Seen: []seenGroup{}, Missing: []int64{},
 	}
 	if s.Mappings == nil {

@@ -177,7 +177,7 @@ func (e *mappingEditor) undo() error {
 
 // load fills the form with what is saved.
 func (e *mappingEditor) load() *mappingEditor {
-	e.page.Mode = string(mappingOf(e.cfg).Mode)
+	e.page.Mode = string(admin.MappingOf(e.cfg).Mode)
 	e.page.Rows = e.rows(e.cfg.JWT.GroupMappings, true)
 	return e
 }
@@ -192,7 +192,7 @@ func (e *mappingEditor) answer(status int) error {
 
 // targets puts the groups to which it leads beside each saved mapping: what becomes of them is asked when it is removed.
 func (e *mappingEditor) targets() error {
-	targets := admin.Targets(e.cfg.JWT.GroupMappings, e.groups)
+	targets := admin.Targets(admin.MappingOf(e.cfg), e.groups)
 	var ids []int64
 	for _, list := range targets {
 		for _, g := range list {

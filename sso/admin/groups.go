@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 // A GroupStore is what groups need of package store.
@@ -25,7 +25,16 @@ type GroupStore interface {
 // Groups are the groups of the bridge. All fields are required.
 type Groups struct {
 	Store    GroupStore
-	Mappings sso.Mappings // in force
+	Mappings []sso.Mappings // in force, of each provider
+}
+
+// NewGroups are the groups of a bridge with these settings.
+func NewGroups(store GroupStore, cfg *setting.Config) Groups {
+	g := Groups{Store: store}
+	for _, p := range cfg.Providers {
+		g.Mappings = append(g.Mappings, p.GroupMappings)
+	}
+	return g
 }
 
 // Create makes a group. What is wrong with the name is a [*Refusal] of the field "name".
@@ -143,15 +152,19 @@ func (g Groups) Kept(group sso.Group) string {
 // names it by its name.
 func (g Groups) MappedFrom(group sso.Group) (all, byName []string) {
 	all = []string{}
-	for _, key := range slices.Sorted(maps.Keys(g.Mappings)) {
-		for _, ref := range g.Mappings[key] {
-			switch {
-			case ref.Name != "" && ref.Name == group.Name:
-				all, byName = append(all, key), append(byName, key)
-			case ref.Name == "" && ref.ID == group.ID:
-				all = append(all, key)
+	for _, m := range g.Mappings {
+		for key, list := range m {
+			for _, ref := range list {
+				switch {
+				case ref.Name != "" && ref.Name == group.Name:
+					all, byName = append(all, key), append(byName, key)
+				case ref.Name == "" && ref.ID == group.ID:
+					all = append(all, key)
+				}
 			}
 		}
 	}
-	return slices.Compact(all), byName
+	slices.Sort(all)
+	slices.Sort(byName)
+	return slices.Compact(all), slices.Compact(byName)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 // A Mode says how sign-ins set groups.
@@ -27,17 +28,29 @@ const (
 type GroupMapping struct {
 	Mode     Mode
 	Mappings sso.Mappings
+	Others   []sso.Mappings // of other providers, as they are saved: a group to which one of them leads is not left without any
 }
 
-// NewGroupMapping is what the settings JWT_GROUP_SYNC and JWT_GROUP_MAPPINGS mean together.
-func NewGroupMapping(sync bool, m sso.Mappings) GroupMapping {
+// MappingOf is the mapping that settings hold.
+func MappingOf(cfg *setting.Config) GroupMapping {
+	g := newGroupMapping(cfg.JWT.GroupSync, cfg.JWT.GroupMappings)
+	for _, p := range cfg.Providers {
+		if p != cfg.JWT {
+			g.Others = append(g.Others, p.GroupMappings)
+		}
+	}
+	return g
+}
+
+// newGroupMapping is what the settings JWT_GROUP_SYNC and JWT_GROUP_MAPPINGS mean together.
+func newGroupMapping(sync bool, m sso.Mappings) GroupMapping {
 	switch {
 	case !sync:
-		return GroupMapping{ModeOff, m}
+		return GroupMapping{Mode: ModeOff, Mappings: m}
 	case len(m) == 0:
-		return GroupMapping{ModeAutomatic, m}
+		return GroupMapping{Mode: ModeAutomatic, Mappings: m}
 	}
-	return GroupMapping{ModeManual, m}
+	return GroupMapping{Mode: ModeManual, Mappings: m}
 }
 
 // sync is how a sign-in judges groups by it.

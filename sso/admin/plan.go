@@ -85,7 +85,7 @@ func (m Mapping) plan(ctx context.Context, saved GroupMapping, edit MappingEdit)
 	}
 	p := Plan{NewAdministrators: NewAdministrators(saved.Mappings, edit.Mappings)}
 	ids := index(groups)
-	p.Now, p.Kept = clearings(ids, saved.Mappings, edit, groups)
+	p.Now, p.Kept = clearings(ids, saved, edit, groups)
 	for _, all := range [][]Clearing{p.Now, p.Kept} {
 		if err := m.count(ctx, all); err != nil {
 			return Plan{}, err
@@ -106,21 +106,21 @@ func (m Mapping) plan(ctx context.Context, saved GroupMapping, edit MappingEdit)
 
 // clearings are the groups to which mappings led that are gone and no other leads, sorted by id: those that the edit clears,
 // and those whose members stay. Built-in groups are left alone. Where two mappings are gone, deletion wins over emptying.
-func clearings(ids refs, before sso.Mappings, edit MappingEdit, groups []sso.Group) (now, kept []Clearing) {
-	still := ids.targets(edit.Mappings)
+func clearings(ids refs, before GroupMapping, edit MappingEdit, groups []sso.Group) (now, kept []Clearing) {
+	still := ids.targets(append([]sso.Mappings{edit.Mappings}, before.Others...)...)
 	fates := map[int64]Clearing{}
 	for _, key := range slices.Sorted(maps.Keys(edit.Unmapped)) {
 		fate := edit.Unmapped[key]
 		if _, mapped := edit.Mappings[key]; mapped || fate != FateDelete && fate != FateRemove {
 			continue
 		}
-		for id := range ids.targets(sso.Mappings{key: before[key]}) {
+		for id := range ids.targets(sso.Mappings{key: before.Mappings[key]}) {
 			if !fates[id].Delete {
 				fates[id] = Clearing{Delete: fate == FateDelete, why: fmt.Sprintf("the mapping of %q was removed", key)}
 			}
 		}
 	}
-	led := ids.targets(before)
+	led := ids.targets(before.Mappings)
 	for _, g := range groups {
 		if g.ID < sso.FirstGroup || still[g.ID] || !led[g.ID] {
 			continue
@@ -148,12 +148,14 @@ func index(groups []sso.Group) refs {
 }
 
 // targets are the ids of the groups that mappings lead to.
-func (r refs) targets(m sso.Mappings) map[int64]bool {
+func (r refs) targets(all ...sso.Mappings) map[int64]bool {
 	set := map[int64]bool{}
-	for _, list := range m {
-		for _, ref := range list {
-			if id, there := r[ref]; there {
-				set[id] = true
+	for _, m := range all {
+		for _, list := range m {
+			for _, ref := range list {
+				if id, there := r[ref]; there {
+					set[id] = true
+				}
 			}
 		}
 	}
@@ -378,13 +380,16 @@ type Target struct {
 
 // Targets are the groups to which each mapping leads, by the mapping's group of the identity provider: those of which an
 // edit that removes it can ask what becomes. Built-in groups are not among them.
-func Targets(m sso.Mappings, groups []sso.Group) map[string][]Target {
+func Targets(saved GroupMapping, groups []sso.Group) map[string][]Target {
 	ids, leads, byID := index(groups), map[int64]int{}, map[int64]sso.Group{}
+	for id := range ids.targets(saved.Others...) {
+		leads[id]++
+	}
 	for _, g := range groups {
 		byID[g.ID] = g
 	}
 	all := map[string][]Target{}
-	for key, list := range m {
+	for key, list := range saved.Mappings {
 		for _, id := range slices.Sorted(maps.Keys(ids.targets(sso.Mappings{key: list}))) {
 			if id >= sso.FirstGroup {
 				leads[id]++

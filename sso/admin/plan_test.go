@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 // people is a MappingStore of a few people: by e-mail, the groups that the product named and those they are in.
@@ -68,7 +69,7 @@ func office() people {
 	}
 }
 
-func manual(m sso.Mappings) GroupMapping { return NewGroupMapping(true, m) }
+func manual(m sso.Mappings) GroupMapping { return newGroupMapping(true, m) }
 
 func id(ids ...int64) (refs []sso.GroupRef) {
 	for _, g := range ids {
@@ -89,7 +90,7 @@ func TestPlan(t *testing.T) {
 		{"nothing", MappingEdit{GroupMapping: saved}, Plan{
 			Due: Forecast{2, []GroupForecast{{"Sales", 1, 1, 0, 0}}, []PersonForecast{{AccountID: 2, Email: "bob", Gain: []string{"Sales"}}, {AccountID: 3, Email: "cid", Lose: []string{"Sales"}}}},
 		}},
-		{"off", MappingEdit{GroupMapping: GroupMapping{ModeOff, saved.Mappings}}, Plan{
+		{"off", MappingEdit{GroupMapping: GroupMapping{Mode: ModeOff, Mappings: saved.Mappings}}, Plan{
 			Next: Forecast{2, []GroupForecast{{"Sales", 0, 0, 1, 1}}, []PersonForecast{{AccountID: 2, Email: "bob", Miss: []string{"Sales"}}, {AccountID: 3, Email: "cid", Keep: []string{"Sales"}}}},
 		}},
 		{"a row is gone, its members stay", MappingEdit{GroupMapping: manual(sso.Mappings{"h": id(hr)})}, Plan{
@@ -125,6 +126,32 @@ func TestPlan(t *testing.T) {
 				t.Errorf("(-want +got):\n%s%v", diff, err)
 			}
 		})
+	}
+}
+
+// A group to which another provider's mapping leads is neither emptied nor deleted, and says so where it is asked about.
+//
+// SECURITY G8
+func TestOtherProvidersKeepTheirGroups(t *testing.T) {
+	cfg := &setting.Config{JWT: &setting.Provider{Name: "jwt", GroupSync: true, GroupMappings: sso.Mappings{"s": id(sales), "h": id(hr)}}}
+	cfg.Providers = []*setting.Provider{cfg.JWT, {Name: "dex", GroupMappings: sso.Mappings{"verkauf": {{Name: "Sales"}}}}}
+	saved := MappingOf(cfg)
+	plan, err := domain(office(), saved).Plan(t.Context(), MappingEdit{
+		GroupMapping: GroupMapping{Mode: ModeOff}, Unmapped: map[string]Fate{"s": FateDelete, "h": FateDelete},
+	})
+	if err != nil || len(plan.Now) != 1 || plan.Now[0].ID != hr || len(plan.Kept) != 0 {
+		t.Errorf("got %+v and %+v, %v, want HR deleted alone", plan.Now, plan.Kept, err)
+	}
+	targets := Targets(saved, office().groups)
+	if !targets["s"][0].Shared || targets["h"][0].Shared {
+		t.Errorf("got targets %+v, want Sales shared", targets)
+	}
+	g := NewGroups(nil, cfg)
+	if from, byName := g.MappedFrom(sso.Group{ID: sales, Name: "Sales"}); !slices.Equal(from, []string{"s", "verkauf"}) || !slices.Equal(byName, []string{"verkauf"}) {
+		t.Errorf("got Sales mapped from %q, by name from %q", from, byName)
+	}
+	if g.Kept(sso.Group{ID: sales, Name: "Sales"}) == "" || g.Kept(sso.Group{ID: hr, Name: "HR"}) != "" {
+		t.Error("got another group kept than the one that is made again")
 	}
 }
 
