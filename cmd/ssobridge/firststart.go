@@ -7,7 +7,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/password"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
 // firstStart sees to it that someone can administer the bridge: the administrator of ADMIN_EMAIL, else whoever follows the
@@ -55,17 +55,14 @@ func (o *opened) makeAdministrator(ctx context.Context) error {
 	if !errors.Is(err, sso.NotFound) {
 		return databaseError(err)
 	}
-	hash, err := (&password.Hasher{}).Hash(ctx, o.cfg.AdminPassword)
-	if err != nil {
-		return err
-	}
-	a, err = o.store.CreateAccount(ctx, sso.Account{Email: o.cfg.AdminEmail, Active: true}, hash, []int64{sso.Administrators},
-		sso.Event{Kind: sso.EventAccount, Actor: "ADMIN_EMAIL", Email: o.cfg.AdminEmail, Detail: "administrator made at the start"})
+	a, err = o.people().Create(ctx, admin.Actor{Name: "ADMIN_EMAIL", Proved: true}, admin.NewPerson{
+		Email: o.cfg.AdminEmail, Password: &o.cfg.AdminPassword, Groups: []int64{sso.Administrators},
+	})
 	switch {
 	case errors.Is(err, sso.Conflict): // another replica was quicker
 		return nil
 	case err != nil:
-		return databaseError(err)
+		return databaseError(plain(err))
 	}
 	o.log.InfoContext(ctx, "administrator made, since ADMIN_EMAIL names it", "account", a.ID)
 	return nil
