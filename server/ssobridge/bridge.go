@@ -14,6 +14,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/oidc"
+	"github.com/ssobridge/ssobridge/sso/outbound"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -145,5 +146,5 @@ func redeemer(cfg *setting.Config, p *setting.Provider) sso.Redeemer {
 	if p.Binding != sso.BindingPKCE || p.TokenURI == nil {
 		return nil
 	}
-	return &oidc.Exchange{TokenURI: p.TokenURI, ClientID: p.ClientID, RedirectURI: callback(cfg), Client: oidc.DefaultClient()}
+	return &oidc.Exchange{TokenURI: p.TokenURI, ClientID: p.ClientID, RedirectURI: callback(cfg), Client: outbound.Client(p.TokenURI, nil)}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/outbound"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -131,7 +132,7 @@ func (m *maker) published(p *setting.Provider) (sets []token.KeySet, err error) 
 		if authorities, err = os.ReadFile(p.CAFile); err != nil {
 			return nil, fmt.Errorf("%s: cannot be read: %w: %w", name, err, sso.Invalid)
 		}
-		if options.CAs, err = token.ParseCAs(name, authorities); err != nil {
+		if options.CAs, err = outbound.ParseCAs(name, authorities); err != nil {
 			return nil, err
 		}
 	}

@@ -5,23 +5,19 @@ package oidc
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/outbound"
 )
 
-// Bounds of a token endpoint's answer (SECURITY A14).
-const (
-	exchangeTimeout = 5 * time.Second
-	maxAnswer       = 64 << 10
-)
+// maxAnswer bounds a token endpoint's answer (SECURITY A14), in bytes.
+const maxAnswer = 64 << 10
 
 // Exchange redeems codes at one token endpoint, as a public client: what proves us is the code verifier. The zero
 // Exchange redeems nothing.
@@ -29,7 +25,7 @@ type Exchange struct {
 	TokenURI    *url.URL
 	ClientID    string
 	RedirectURI string
-	Client      *http.Client // required; see [DefaultClient]
+	Client      *http.Client // required; see [outbound.Client]
 }
 
 // Redeem implements [sso.Redeemer]: it returns the token for a code. Errors wrap [sso.CodeExchangeFailed] when the provider refused the code or
@@ -42,7 +38,7 @@ func (e *Exchange) Redeem(ctx context.Context, code, verifier string) (string, e
 	if !validVerifier(verifier) {
 		return "", fmt.Errorf("the code verifier is not 43 to 128 unreserved characters: %w", sso.CodeExchangeFailed)
 	}
-	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, outbound.Timeout)
 	defer cancel()
 
 	form := url.Values{
@@ -61,7 +57,7 @@ func (e *Exchange) Redeem(ctx context.Context, code, verifier string) (string, e
 
 	resp, err := e.Client.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("token endpoint %s: %w: %w", e.TokenURI.Redacted(), withoutURL(err), sso.ProviderUnavailable)
+		return "", fmt.Errorf("token endpoint %s: %w: %w", e.TokenURI.Redacted(), outbound.WithoutURL(err), sso.ProviderUnavailable)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -123,25 +119,4 @@ func validVerifier(v string) bool {
 		}
 	}
 	return true
-}
-
-// DefaultClient is how the bridge asks an identity provider: TLS checked, no redirect followed (what a code is worth must
-// not be sent on), no cookies.
-func DefaultClient() *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxResponseHeaderBytes = 32 << 10
-	transport.ResponseHeaderTimeout = exchangeTimeout
-	return &http.Client{
-		Transport:     transport,
-		Timeout:       exchangeTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// withoutURL drops the URL that net/http puts in front of its errors; the caller names the endpoint itself.
-func withoutURL(err error) error {
-	if ue, ok := errors.AsType[*url.Error](err); ok {
-		return ue.Err
-	}
-	return err
 }

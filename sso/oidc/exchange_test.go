@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/outbound"
 )
 
 const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636 Appendix B
@@ -26,7 +27,7 @@ func exchange(t *testing.T, endpoint string) *Exchange {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Exchange{TokenURI: u, ClientID: "bridge", RedirectURI: "https://sso.example.com/auth/sso", Client: DefaultClient()}
+	return &Exchange{TokenURI: u, ClientID: "bridge", RedirectURI: "https://sso.example.com/auth/sso", Client: outbound.Client(u, nil)}
 }
 
 // endpoint is a token endpoint that gives one answer.
@@ -255,9 +256,6 @@ func TestHangs(t *testing.T) {
 			}
 		})
 	}
-	if c := DefaultClient(); c.Timeout != exchangeTimeout || c.Jar != nil {
-		t.Errorf("the default client waits %v, jar %v", c.Timeout, c.Jar)
-	}
 }
 
 func TestUnreachable(t *testing.T) {
@@ -283,7 +281,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 func TestZero(t *testing.T) {
-	for _, e := range []*Exchange{{}, {Client: DefaultClient()}, {TokenURI: &url.URL{Scheme: "http", Host: "127.0.0.1"}}} {
+	for _, e := range []*Exchange{{}, {Client: http.DefaultClient}, {TokenURI: &url.URL{Scheme: "http", Host: "127.0.0.1"}}} {
 		if token, err := e.Redeem(t.Context(), "code", verifier); token != "" || !errors.Is(err, sso.CodeExchangeFailed) {
 			t.Errorf("%+v: got %q, %v", e, token, err)
 		}

@@ -1,10 +1,5 @@
 package token
 
-import "net/netip"
-
-// IsInner is for the test of it.
-func IsInner(a netip.Addr) bool { return isInner(a) }
-
 // ParseFetched reads a key set as [Remote] does.
 func ParseFetched(data []byte) (keys []Key, left int, err error) {
 	keys, err = reading{leave: func(error) { left++ }}.keys(data)

@@ -204,7 +204,8 @@ func carriesKey(data []byte) bool {
 		if hasKey(data) {
 			return true
 		}
-		if plain, err := hex.DecodeString(string(bytes.TrimSpace(data))); err == nil {
+		digits := bytes.ReplaceAll(bytes.Join(bytes.Fields(data), nil), []byte(":"), nil)
+		if plain, err := hex.DecodeString(string(digits)); err == nil {
 			data = plain
 		} else {
 			data = fromBase64(data)

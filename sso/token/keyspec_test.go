@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -224,7 +225,8 @@ func TestPublicKeysAreNoSecrets(t *testing.T) {
 		for name, form := range map[string]string{
 			"itself": string(data), "base64": base64.StdEncoding.EncodeToString(data), "base64url": base64.RawURLEncoding.EncodeToString(data),
 			"hex": hex.EncodeToString(data), "base64 twice": base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString(data))),
-			"with spaces": "\n " + string(data) + "\n",
+			"hex in lines": strings.TrimSpace(regexp.MustCompile(`.{60}`).ReplaceAllString(strings.ToUpper(hex.EncodeToString(data)), "$0\n")),
+			"with spaces":  "\n " + string(data) + "\n",
 		} {
 			for _, profile := range []sso.Profile{sso.Metabase, sso.Standard} {
 				if name == "with spaces" && !utf8.Valid(data) { // DER is no text

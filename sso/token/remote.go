@@ -13,22 +13,21 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/outbound"
 )
 
 // Bounds of a key set that is fetched.
 const (
-	retryAfter   = 10 * time.Second // at the soonest, whatever tokens say
-	fetchTimeout = 5 * time.Second
-	keptFor      = 24 * time.Hour // how long keys are good while their server does not answer
-	tryBeside    = time.Minute    // so long after a failure nobody waits for the next try who has a key
+	retryAfter = 10 * time.Second // at the soonest, whatever tokens say
+	keptFor    = 24 * time.Hour   // how long keys are good while their server does not answer
+	tryBeside  = time.Minute      // so long after a failure nobody waits for the next try who has a key
 )
 
 // RemoteOptions are those of [NewRemote].
 type RemoteOptions struct {
 	Name    string         // how messages call the address where it is configured
-	CAs     *x509.CertPool // nil: those of the system; see [ParseCAs]
-	Inner   bool           // names may lead to this machine, its link or the metadata of a cloud
-	Timeout time.Duration  // of one fetch; 0: five seconds
+	CAs     *x509.CertPool // nil: those of the system; see [outbound.ParseCAs]
+	Timeout time.Duration  // of one fetch; 0: [outbound.Timeout], which is the most
 	Now     func() time.Time
 	Log     *slog.Logger // nil: nothing is logged
 }
@@ -71,12 +70,12 @@ type fetching struct {
 // NewRemote makes a key set of the address where it is published: https, or http on this machine. It fetches nothing yet.
 // Errors wrap [sso.Invalid].
 func NewRemote(address string, o RemoteOptions) (*Remote, error) {
-	u, err := parseKeyURL(address, o.Inner)
+	u, err := outbound.ParseURL(address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", o.Name, err, sso.Invalid)
 	}
 	if o.Timeout == 0 {
-		o.Timeout = fetchTimeout
+		o.Timeout = outbound.Timeout
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -84,7 +83,9 @@ func NewRemote(address string, o RemoteOptions) (*Remote, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Remote{address: u.String(), client: newClient(u, o), options: o, status: Status{Origin: u.String()}}, nil
+	client := outbound.Client(u, o.CAs)
+	client.Transport.(*http.Transport).DisableKeepAlives = true // a set is fetched every few minutes
+	return &Remote{address: u.String(), client: client, options: o, status: Status{Origin: u.String()}}, nil
 }
 
 // Keys implements [KeySet].
