@@ -63,11 +63,11 @@ func (m *maker) keysOf(p *setting.Provider) (keys token.KeySet, warnings []strin
 		sets = append(sets, secrets)
 	}
 	var written []token.Key
-	for _, k := range p.Keys {
+	for i, k := range p.Keys {
 		if k.File != "" {
 			continue
 		}
-		some, err := token.ParseKey(spec(k, p.Setting("KEYS")))
+		some, err := token.ParseKey(spec(k, fmt.Sprintf("%s: key %d", p.Setting("KEYS"), i+1)))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -125,7 +125,7 @@ func (m *maker) files(p *setting.Provider) ([]token.KeySet, error) {
 
 // published are the sets that the provider publishes.
 func (m *maker) published(p *setting.Provider) (sets []token.KeySet, err error) {
-	options := token.RemoteOptions{Name: p.Setting("JWKS_URL"), Now: m.now, Log: m.log}
+	options := token.RemoteOptions{Now: m.now, Log: m.log}
 	var authorities []byte
 	if p.CAFile != "" && len(p.JWKSURLs) > 0 {
 		name := p.Setting("CA_FILE")
@@ -137,6 +137,7 @@ func (m *maker) published(p *setting.Provider) (sets []token.KeySet, err error) 
 		}
 	}
 	for _, address := range p.JWKSURLs {
+		options.Name = p.Setting("JWKS_URL") + ": " + address
 		set, err := m.keyring.kept([]any{p.Name, address, sha256.Sum256(authorities)}, func() (token.KeySet, error) {
 			return token.NewRemote(address, options)
 		})

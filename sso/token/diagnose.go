@@ -31,20 +31,37 @@ func diagnose(keys []Key, c compact) string {
 	return ""
 }
 
-// compare says which shared secrets the bridge has, and how to see whether the product has one of them; "" for other keys.
+// compare says which keys the bridge has that could have made the signature, and how to see whether the product has one of
+// them.
 func compare(keys []Key) string {
-	var ids []string
+	var ids, public []string
 	for _, k := range keys {
-		if secret, ok := k.material.(hidden); ok && k.ID == sso.SecretID(string(secret())) { // and not a JWK, whose bytes are no text
+		secret, isSecret := k.material.(hidden)
+		switch {
+		case isSecret && k.ID == sso.SecretID(string(secret())): // and not a JWK, whose bytes are no text
 			ids = append(ids, k.ID)
+		case !isSecret && k.origin != "":
+			public = append(public, fmt.Sprintf("%s from %s", k, k.origin))
+		case !isSecret:
+			public = append(public, k.String())
 		}
 	}
-	if len(ids) == 0 {
-		return ""
+	var text string
+	if len(ids) > 0 {
+		text = "; the bridge has " + strings.Join(ids, ", ") +
+			`: compare it with what this prints where the product runs, with its secret in SSO_SECRET: printf %s "$SSO_SECRET" | sha256sum | cut -c1-8`
 	}
-	return "; the bridge has " + strings.Join(ids, ", ") +
-		`: compare it with what this prints where the product runs, with its secret in SSO_SECRET: printf %s "$SSO_SECRET" | sha256sum | cut -c1-8`
+	if more := len(public) - maxCompared; more > 0 {
+		public = append(public[:maxCompared], fmt.Sprintf("%d more", more))
+	}
+	if len(public) > 0 {
+		text += "; the bridge has " + strings.Join(public, ", ") + ": see that the product signs with the private key of one of them"
+	}
+	return text
 }
+
+// maxCompared is how many public keys a message names.
+const maxCompared = 5
 
 // A misreading is a shared secret as an IdP may take it.
 type misreading struct {

@@ -3,6 +3,7 @@ package token_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,5 +104,20 @@ func TestStatusOf(t *testing.T) {
 	want := token.KeyStatus{ID: "a", Kid: "a", Algorithm: "RS256", Fingerprint: got.Fingerprint, Origin: "keys", LastUsed: x.Now.Truncate(time.Microsecond)}
 	if got.LastUsed = got.LastUsed.In(x.Now.Location()); got != want || len(got.Fingerprint) != 43 {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// An explanation names the public keys that a signature does not fit, and the log stays short.
+func TestExplainComparesPublicKeys(t *testing.T) {
+	v := verifier(t, sso.Standard)
+	v.Keys = newKeys(t, jwk(anotherRSA()), "a")
+	tok := signRS256(t, "a")
+	for _, explaining := range []bool{true, false} {
+		x := sso.Exam{Now: time.Unix(1790000000, 0), Explaining: explaining}
+		v.Verify(t.Context(), tok, &x)
+		want := "the bridge has a (RS256) from keys: see that the product signs with the private key of one of them"
+		if got := strings.Contains(sso.Reason(x.Err), want); got != explaining {
+			t.Errorf("explaining %v: got %v", explaining, x.Err)
+		}
 	}
 }
