@@ -123,3 +123,30 @@ func TestSignOutOfTwoProviders(t *testing.T) {
 	ann.send("POST", "/auth/logout", form(), page).want(t, http.StatusSeeOther, "https://idp.example/bye")
 	bob.send("POST", "/auth/logout", form(), page).want(t, http.StatusSeeOther, "https://other.example/bye")
 }
+
+// Who is not among those who may come in gets no account; the log says by which setting, and the page does not.
+func TestWhoMayComeIn(t *testing.T) {
+	b := start(t, "JWT_ALLOWED_DOMAINS=example.com", "JWT_ALLOWED_GROUPS=staff", `JWT_REQUIRE=[{"claim":"azp","values":["bi"]}]`)
+	for _, tt := range []struct {
+		name string
+		with claims
+		want sso.Code
+	}{
+		{"one of them", claims{"groups": []string{"staff"}, "azp": "bi"}, ""},
+		{"another domain", claims{"groups": []string{"staff"}, "azp": "bi", "email": "eve@example.com.evil"}, sso.PersonNotAllowed},
+		{"another group", claims{"groups": []string{"guests"}, "azp": "bi", "jti": "2"}, sso.PersonNotAllowed},
+		{"another client", claims{"groups": []string{"staff"}, "azp": "x", "jti": "3"}, sso.TokenClaim},
+	} {
+		c := b.browser()
+		resp := c.get("/auth/sso?jwt="+b.token(tt.with), page)
+		if e := b.lastEvent(); e.Code != tt.want || (c.email() == "") != (tt.want != "") {
+			t.Errorf("%s: got %+v, signed in as %q", tt.name, e, c.email())
+		}
+		if strings.Contains(resp.body, "ALLOWED_") { // SECURITY K3
+			t.Errorf("%s: the page names the setting", tt.name)
+		}
+	}
+	if a, err := b.store.AccountByEmail(t.Context(), "eve@example.com.evil"); err == nil {
+		t.Errorf("an account was made: %+v", a)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,8 +54,8 @@ func CheckName(name string) error {
 // CheckAttributes refuses attributes that an administrator must not set: names that no login could sync, and more or
 // longer ones than a login may bring (SECURITY E7, E10).
 func CheckAttributes(own map[string]string) error {
-	if len(own) > maxAttributes {
-		return fmt.Errorf("more than %d attributes", maxAttributes)
+	if len(own) > MaxAttributes {
+		return fmt.Errorf("more than %d attributes", MaxAttributes)
 	}
 	for name, value := range own {
 		switch {
@@ -62,10 +63,10 @@ func CheckAttributes(own map[string]string) error {
 			return errors.New("an attribute's name is not empty and has no control characters or spaces around it")
 		case len(name) > MaxName:
 			return fmt.Errorf("an attribute's name has at most %d bytes", MaxName)
-		case strings.HasPrefix(name, "@") || registered(name):
+		case strings.HasPrefix(name, "@") || Registered(name):
 			return fmt.Errorf("%q is reserved: names that begin with @, and the claims about a token such as iat, are no attributes", name)
-		case len(value) > maxAttribute:
-			return fmt.Errorf("an attribute's value has at most %d bytes", maxAttribute)
+		case len(value) > MaxAttribute:
+			return fmt.Errorf("an attribute's value has at most %d bytes", MaxAttribute)
 		case value != CleanText(value):
 			return errors.New("an attribute's value has no control characters or spaces around it")
 		}
@@ -139,6 +140,21 @@ type Admission struct {
 	Reactivate           bool   // a deactivated account comes back by signing in (Metabase's way)
 	LinkPasswordAccounts bool   // a token may sign in to an account that has a password
 	LinkAccounts         bool   // a token may sign in to an account of another provider, by its e-mail
+
+	AllowedDomains []string // of e-mails, as [address.Domain] writes them; none: any
+	AllowedGroups  []string // names of the provider's groups, of which the person must be in one; none: anyone may come in
+}
+
+// Allows decides whether the provider may sign a person in at all, whatever account there is. It returns [PersonNotAllowed].
+func (p Admission) Allows(id Identity) error {
+	if domain := address.Domain(id.Email); len(p.AllowedDomains) > 0 && !slices.Contains(p.AllowedDomains, domain) {
+		return fmt.Errorf("the domain %s is none of %sALLOWED_DOMAINS: %w", quoteName(domain), p.Settings, PersonNotAllowed)
+	}
+	in := func(group string) bool { return slices.Contains(p.AllowedGroups, group) }
+	if len(p.AllowedGroups) > 0 && !slices.ContainsFunc(id.Groups, in) {
+		return fmt.Errorf("the person is in no group of %sALLOWED_GROUPS; %d groups were sent: %w", p.Settings, len(id.Groups), PersonNotAllowed)
+	}
+	return nil
 }
 
 // Match says how the account was found that an identity means.

@@ -182,3 +182,36 @@ func TestTexts(t *testing.T) {
 		}
 	}
 }
+
+// Whom a provider may sign in at all: domains are compared whole, and in one form; groups by their exact names.
+func TestAllows(t *testing.T) {
+	for _, tt := range []struct {
+		email   string
+		groups  []string
+		domains []string
+		allowed []string
+		want    bool
+	}{
+		{"ada@example.com", nil, nil, nil, true},
+		{"ada@example.com", nil, []string{"example.com"}, nil, true},
+		{"ada@EXAMPLE.com", nil, []string{"example.com"}, nil, true},
+		{"ada@example.com", nil, []string{"other.example", "example.com"}, nil, true},
+		{"ada@bücher.example", nil, []string{"xn--bcher-kva.example"}, nil, true},
+		{"ada@example.com.evil", nil, []string{"example.com"}, nil, false},
+		{"ada@sub.example.com", nil, []string{"example.com"}, nil, false},
+		{"ada@notexample.com", nil, []string{"example.com"}, nil, false},
+		{"example.com@evil.example", nil, []string{"example.com"}, nil, false},
+		{"", nil, []string{"example.com"}, nil, false},
+		{"ada@example.com", []string{"staff"}, nil, []string{"staff"}, true},
+		{"ada@example.com", []string{"x", "staff"}, nil, []string{"board", "staff"}, true},
+		{"ada@example.com", []string{"Staff"}, nil, []string{"staff"}, false},
+		{"ada@example.com", []string{"staff,x"}, nil, []string{"staff"}, false},
+		{"ada@example.com", nil, nil, []string{"staff"}, false},
+		{"ada@example.com", []string{"staff"}, []string{"other.example"}, []string{"staff"}, false},
+	} {
+		err := sso.Admission{Settings: "JWT_", AllowedDomains: tt.domains, AllowedGroups: tt.allowed}.Allows(sso.Identity{Email: tt.email, Groups: tt.groups})
+		if (err == nil) != tt.want || err != nil && sso.CodeOf(err) != sso.PersonNotAllowed {
+			t.Errorf("%s in %q, for %q and %q: got %v, want allowed %v", tt.email, tt.groups, tt.domains, tt.allowed, err, tt.want)
+		}
+	}
+}

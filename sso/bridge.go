@@ -134,6 +134,7 @@ func steps() []step {
 		{"code", hasCode, (*run).redeem},           // a code becomes a token
 		{"", hasToken, (*run).verify},              // a token becomes an identity and a proof, or was this session's: done
 		{"flow", hasProvider, (*run).judgeBinding}, // whether it is this browser's login that ends here
+		{"admission", hasIdentity, (*run).admit},   // whether the provider may sign this person in at all
 		{"", hasIdentity, (*run).keep},             // the one transaction: proof, account, groups, session, event
 	}
 }
@@ -270,6 +271,14 @@ func (r *run) verify() error {
 		r.have |= hasIdentity
 	}
 	return nil
+}
+
+func (r *run) admit() error {
+	rules := r.provider.Policy.Admission
+	if len(rules.AllowedDomains)+len(rules.AllowedGroups) == 0 {
+		r.x.Note("anyone whom the provider signs in")
+	}
+	return rules.Allows(r.x.Identity)
 }
 
 // keep signs the person in.

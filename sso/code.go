@@ -35,6 +35,7 @@ const (
 	TokenSubjectMissing Code = "token_subject_missing"
 	TokenEmailMissing   Code = "token_email_missing"
 	TokenEmailInvalid   Code = "token_email_invalid"
+	PersonNotAllowed    Code = "person_not_allowed" // by ALLOWED_DOMAINS or ALLOWED_GROUPS
 	ProvisioningOff     Code = "provisioning_off"
 	AccountDisabled     Code = "account_disabled"
 	LinkRefused         Code = "link_refused"

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/claim"
 )
 
 func mappings(t testing.TB, text string) sso.Mappings {
@@ -159,7 +160,11 @@ func TestGroupDoubts(t *testing.T) {
 		{`["extHR"]`, sso.GroupSync{}, ``, true, false},
 		{`{"0":"extHR"}`, sso.GroupSync{}, `the claim "groups" is no list of names: {"0":"extHR"}; memberships stay as they are`, true, false},
 	} {
-		id, err := names.Identify("jwt", claimsOf(t, `{"email":"a@b.c","groups":`+tt.claim+`}`))
+		var claims sso.Claims
+		if err := json.Unmarshal([]byte(`{"email":"a@b.c","groups":`+tt.claim+`}`), &claims); err != nil {
+			t.Fatal(err)
+		}
+		id, err := claim.Mapping{Email: "email", Groups: "groups"}.Identify("jwt", claims)
 		if err != nil {
 			t.Fatal(err)
 		}

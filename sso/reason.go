@@ -178,6 +178,13 @@ func reasons(yield func(reason) bool) {
 			help:    helpAdmin,
 		},
 		{
+			code: PersonNotAllowed, status: 403, label: "Not one of those who may come in",
+			advice:  "add the domain of the e-mail to ALLOWED_DOMAINS, or put the person into a group of ALLOWED_GROUPS at the identity provider; the log says which",
+			message: "Your account may not be used on this site",
+			title:   "Your account may not be used here",
+			help:    helpAdmin,
+		},
+		{
 			code: ProvisioningOff, status: 401, label: "No account, and none may be made",
 			advice:  "make an account for this person first, or set JWT_USER_PROVISIONING_ENABLED to true",
 			message: "Sorry, but you'll need a %s account to view this page. Please contact your administrator.",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/claim"
 	"github.com/ssobridge/ssobridge/sso/ssotest/memory"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -66,7 +67,7 @@ func provider(t *testing.T, name, issuer, secret string) *sso.Provider {
 		Beginner: sso.Redirect{URI: &url.URL{Scheme: "https", Host: name + ".example", Path: "/login"}, ClientID: "c", RedirectURI: "https://bi.example/auth/sso"},
 		Login: &token.Verifier{
 			Provider: name, Settings: "JWT_", Scope: scope, Profile: sso.Standard, Keys: keys, Issuer: issuer,
-			Names:  sso.ClaimNames{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"},
+			Names:  claim.Mapping{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"},
 			MaxAge: 3 * time.Minute, MaxLifetime: 10 * time.Minute,
 		},
 		Digest: func(keyID string) string { return "digest of " + keyID },

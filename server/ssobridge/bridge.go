@@ -92,6 +92,8 @@ func policy(cfg *setting.Config, p *setting.Provider) sso.Policy {
 			Reactivate:           p.Profile == sso.Metabase,
 			LinkPasswordAccounts: cfg.LinkPasswordAccounts,
 			LinkAccounts:         p.LinkAccounts,
+			AllowedDomains:       p.AllowedDomains,
+			AllowedGroups:        p.AllowedGroups,
 		},
 		GroupSync: sso.GroupSync{SyncGroups: p.GroupSync, Mappings: p.GroupMappings},
 	}
@@ -121,6 +123,7 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider) (*sso.Provide
 			Profile:     p.Profile,
 			Keys:        keys,
 			Names:       p.Claims,
+			Require:     p.Require,
 			Issuer:      p.Issuer,
 			Audience:    p.Audience,
 			MaxAge:      p.MaxAge,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/oidc"
@@ -66,7 +67,7 @@ func TestBridge(t *testing.T) {
 		Admission: sso.Admission{SiteName: "Example", Settings: "JWT_", Provision: true, LinkPasswordAccounts: true},
 		GroupSync: sso.GroupSync{SyncGroups: true, Mappings: cfg.JWT.GroupMappings}}
 	p := b.Providers.Sole()
-	if diff := cmp.Diff(policy, p.Policy); diff != "" {
+	if diff := cmp.Diff(policy, p.Policy, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("policy (-want +got):\n%s", diff)
 	}
 	if want := (sso.SessionPolicy{MaxAge: time.Hour, Idle: 10 * time.Minute}); b.Sessions != want {
@@ -84,7 +85,7 @@ func TestBridge(t *testing.T) {
 	v.Keys = nil
 	want := token.Verifier{Provider: "jwt", Settings: "JWT_", Profile: sso.Standard, Names: cfg.JWT.Claims, Issuer: "i", Audience: "a",
 		MaxAge: time.Minute, Leeway: 5 * time.Second, MaxLifetime: 2 * time.Minute}
-	if diff := cmp.Diff(want, v); diff != "" {
+	if diff := cmp.Diff(want, v, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("verifier (-want +got):\n%s", diff)
 	}
 }

@@ -198,7 +198,8 @@ func TestMark(t *testing.T) {
 	before := given("JWT_CLIENT_ID", "bridge")
 	other := map[string]string{
 		"JWT_IDENTITY_PROVIDER_URI": "https://other.example/", "JWT_SHARED_SECRET": "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM", "JWT_PROFILE": "metabase",
-		"JWT_BINDING": "state", "LINK_PASSWORD_ACCOUNTS": "true", "JWT_LINK_ACCOUNTS": "true", "JWT_KEYS": testKey, "JWT_MAX_AGE": "10s", "JWT_LEEWAY": "1s", "JWT_MAX_LIFETIME": "60s",
+		"JWT_BINDING": "state", "LINK_PASSWORD_ACCOUNTS": "true", "JWT_LINK_ACCOUNTS": "true", "JWT_KEYS": testKey,
+		"JWT_PRINCIPAL_DOMAIN": "acme.example", "JWT_ALLOWED_DOMAINS": "acme.example", "JWT_REQUIRE": `[{"claim":"a","values":["b"]}]`, "JWT_MAX_AGE": "10s", "JWT_LEEWAY": "1s", "JWT_MAX_LIFETIME": "60s",
 	}
 	for _, s := range setting.Table() {
 		if text := cmp.Or(other[s.Name], "https://idp.example/x"); s.LetsIn || s.Name == "JWT_SHARED_SECRET" {

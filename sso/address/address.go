@@ -255,6 +255,12 @@ func onlyASCII(s string) string {
 	}, s)
 }
 
+// Domain is the domain of an address that [Check] accepts, in the one form that [Key] has of it; "" for what has none.
+func Domain(email string) string {
+	_, domain, _ := strings.Cut(Key(email), "@")
+	return domain
+}
+
 // Letters is an address with its domain in letters; "" where it has neither letters outside ASCII nor their form xn--, and
 // the address itself where the domain is none.
 func Letters(email string) string {

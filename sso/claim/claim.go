@@ -1,4 +1,5 @@
-// Package claim finds claims in the payload of a token, by the paths that somebody configured.
+// Package claim finds claims in the payload of a token, by the paths that somebody configured, and makes of them what the
+// identity provider says about a person.
 package claim
 
 import (

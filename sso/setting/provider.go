@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/claim"
 )
 
 // DefaultProvider is the name of the provider whose settings are called JWT_….
@@ -46,11 +48,14 @@ type Provider struct {
 	Algorithms          []string // none, or one for each of PublicKeyFiles
 	CAFile              string   // "": the authorities that the system trusts
 
-	Claims                  sso.ClaimNames
+	Claims                  claim.Mapping
 	GroupSync               bool
 	GroupMappings           sso.Mappings
 	UserProvisioningEnabled bool
 	LinkAccounts            bool
+	Require                 []claim.Requirement
+	AllowedDomains          []string // in the form of [address.Domain]; nil: any
+	AllowedGroups           []string // nil: any
 
 	Profile                     sso.Profile
 	MaxAge, Leeway, MaxLifetime time.Duration // whole seconds
@@ -433,6 +438,67 @@ func (c *Config) addProviders(g *given, saved Saved) {
 	for _, name := range names {
 		c.Providers = append(c.Providers, &Provider{Name: name})
 	}
+}
+
+// domains reads ALLOWED_DOMAINS.
+func domains(text string) ([]string, error) {
+	all, err := list(text)
+	if err != nil {
+		return nil, err
+	}
+	for i, domain := range all {
+		if err := address.Check("a@" + domain); err != nil {
+			return nil, fmt.Errorf("%q is no domain such as example.com", sso.Shorten(domain, 100))
+		}
+		all[i] = address.Domain("a@" + domain)
+	}
+	return all, nil
+}
+
+// requirements reads REQUIRE: a list of {"claim": path, "values": texts}, each claim at most once.
+func requirements(text string) (all []claim.Requirement, err error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	const form = `is no list such as [{"claim":"azp","values":["bi","etl"]}]`
+	var entries []struct {
+		Claim  string   `json:"claim"`
+		Values []string `json:"values"`
+	}
+	if err := strictJSON(text, &entries); err != nil {
+		return nil, errors.New(form)
+	}
+	for _, e := range entries {
+		path, err := claim.ParsePath(e.Claim)
+		if err != nil {
+			return nil, fmt.Errorf("the claim %q: %w", sso.Shorten(e.Claim, 100), err)
+		}
+		if len(e.Values) == 0 {
+			return nil, fmt.Errorf("the claim %q has no values: name those that it may have", sso.Shorten(e.Claim, 100))
+		}
+		all = append(all, claim.Requirement{Claim: path, Values: e.Values})
+	}
+	return all, nil
+}
+
+// claimPath reads the path of a claim; claimPaths several.
+func claimPath(text string) (string, error) {
+	_, err := claim.ParsePath(text)
+	return text, err
+}
+
+func claimPaths(text string) (string, error) {
+	_, err := claim.ParsePaths(text)
+	return text, err
+}
+
+// principalDomain reads PRINCIPAL_DOMAIN.
+func principalDomain(text string) (string, error) {
+	all, err := domains(text)
+	if err != nil || len(all) != 1 {
+		return "", fmt.Errorf("%q is no domain such as example.com", sso.Shorten(text, 100))
+	}
+	return all[0], nil
 }
 
 func enabledText(provider string) func(c *Config, text string) string {

@@ -183,3 +183,30 @@ func FuzzProviders(f *testing.F) {
 		}
 	})
 }
+
+func TestClaimSettings(t *testing.T) {
+	c := mustResolve(t, Inputs{Environ: metabase(`SSOBRIDGE_JWT_REQUIRE=[{"claim":"azp","values":["bi"]},{"claim":"realm_access.roles","values":["a","b"]}]`,
+		"SSOBRIDGE_JWT_ALLOWED_DOMAINS=Example.com, bücher.example", `SSOBRIDGE_JWT_ALLOWED_GROUPS=["Finance Team"]`, "SSOBRIDGE_JWT_PRINCIPAL_DOMAIN=example.com",
+		"SSOBRIDGE_JWT_ATTRIBUTE_PRINCIPAL=email,preferred_username,sub", "SSOBRIDGE_JWT_GROUP_SEPARATOR=,", "SSOBRIDGE_JWT_ATTRIBUTE_GROUPS=https://example.com/groups")})
+	p := c.JWT
+	if len(p.Require) != 2 || p.Require[1].Claim.String() != "realm_access.roles" || !slices.Equal(p.AllowedDomains, []string{"example.com", "xn--bcher-kva.example"}) ||
+		!slices.Equal(p.AllowedGroups, []string{"Finance Team"}) || p.Claims.Domain != "example.com" || p.Claims.GroupSeparator != "," {
+		t.Errorf("got %+v", p)
+	}
+	for name, texts := range map[string][]string{
+		"JWT_REQUIRE":             {"{}", `[{"claim":"a"}]`, `[{"claim":"","values":["x"]}]`, `[{"claim":"a","values":["x"],"more":1}]`, `[{"claim":"a","values":[1]}]`, "azp=bi"},
+		"JWT_ALLOWED_DOMAINS":     {"@example.com", "example.com.", "*.example.com", "a@example.com", "http://example.com"},
+		"JWT_PRINCIPAL_DOMAIN":    {"@example.com", "a.example,b.example"},
+		"JWT_ATTRIBUTE_PRINCIPAL": {"a,,b", "a\x00"},
+		"JWT_ATTRIBUTE_EMAIL":     {"", " email"},
+		"JWT_KEYS":                {`[{"file":"relative.pem"}]`, `[{"file":"/a","key":"b"}]`, `[{"kid":"a"}]`, `[{"file":"/a","not_after":"tomorrow"}]`, `{"a":1}`, "[", `[{"file":"/a","file":"/b"}]`},
+		"JWT_PUBLIC_KEY":          {"idp.pem", "file://idp.pem"},
+		"JWT_JWKS_URL":            {"idp.example.com/jwks", "ftp://idp.example.com/"},
+	} {
+		for _, text := range texts {
+			if err := Find(name).Parse(text); err == nil {
+				t.Errorf("%s=%s: accepted", name, text)
+			}
+		}
+	}
+}

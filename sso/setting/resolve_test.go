@@ -14,6 +14,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/access"
+	"github.com/ssobridge/ssobridge/sso/claim"
 )
 
 const (
@@ -73,7 +74,7 @@ func TestMetabaseVariablesAreEnough(t *testing.T) {
 	if c.Listen != "127.0.0.1:3000" || c.SiteURL != "http://localhost:3000" || !c.JWT.UserProvisioningEnabled || !c.EnablePasswordLogin {
 		t.Errorf("defaults: got %+v", c)
 	}
-	if want := (sso.ClaimNames{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"}); c.JWT.Claims != want {
+	if want := (claim.Mapping{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"}); c.JWT.Claims != want {
 		t.Errorf("claims: got %v, want %v", c.JWT.Claims, want)
 	}
 	if len(c.Warnings) > 0 {

@@ -20,7 +20,7 @@ type Verifier struct {
 	Scope    string // keeps its used tokens apart from those of providers with another; without NUL
 	Profile  sso.Profile
 	Keys     KeySet
-	Names    sso.ClaimNames
+	Names    claim.Mapping
 
 	// What iss and aud must be. "": not checked, but in [sso.Strict] then nothing passes. [sso.Metabase] looks at neither.
 	Issuer, Audience string
@@ -95,7 +95,7 @@ func steps() []step {
 // Verify implements [sso.Verifier]. x.Proof and x.KeyID are set only for a token whose signature was verified. x.Claims
 // and x.Identity are as well, but for an explanation, which shows them although a check failed.
 //
-// Errors, besides those of [sso.ClaimNames.Identify]: [sso.TokenMalformed], [sso.TokenSignature], [sso.KeyUnknown],
+// Errors, besides those of [claim.Mapping.Identify]: [sso.TokenMalformed], [sso.TokenSignature], [sso.KeyUnknown],
 // [sso.ProviderUnavailable], [sso.TokenType], [sso.TokenExpired], [sso.TokenNotYetValid], [sso.TokenTooOld],
 // [sso.TokenFromFuture], [sso.TokenUnbounded], [sso.TokenIssuer], [sso.TokenAudience], [sso.TokenClaim],
 // [sso.TokenIDMissing], [sso.FlowMismatch].

@@ -96,7 +96,7 @@ func verifier(t testing.TB, p sso.Profile) *token.Verifier {
 	t.Helper()
 	v := &token.Verifier{
 		Provider: "jwt", Settings: "JWT_", Profile: p, Keys: secrets(),
-		Names:  sso.ClaimNames{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"},
+		Names:  claim.Mapping{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"},
 		MaxAge: 180 * time.Second, Leeway: 30 * time.Second, MaxLifetime: 10 * time.Minute,
 	}
 	if p == sso.Strict {
@@ -263,7 +263,7 @@ func TestZeroValuesRefuse(t *testing.T) {
 		"keys":            func(v *token.Verifier) { v.Keys = nil },
 		"profile":         func(v *token.Verifier) { v.Profile = "" },
 		"unknown profile": func(v *token.Verifier) { v.Profile = "lenient" },
-		"names":           func(v *token.Verifier) { v.Names = sso.ClaimNames{} },
+		"names":           func(v *token.Verifier) { v.Names = claim.Mapping{} },
 		"issuer":          func(v *token.Verifier) { v.Issuer = "" },
 		"audience":        func(v *token.Verifier) { v.Audience = "" },
 		"ages":            func(v *token.Verifier) { v.MaxAge, v.Leeway, v.MaxLifetime = 0, 0, 0 },

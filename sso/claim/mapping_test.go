@@ -1,4 +1,4 @@
-package sso_test
+package claim_test
 
 import (
 	"encoding/json"
@@ -9,9 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/claim"
 )
 
-var names = sso.ClaimNames{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"}
+var names = claim.Mapping{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"}
 
 func claimsOf(t *testing.T, text string) sso.Claims {
 	t.Helper()
@@ -115,12 +116,12 @@ func FuzzIdentify(f *testing.F) {
 
 // PROVIDERS 1 "Claims", 5.1, 5.3: paths, the order of principals, separators and prefixes.
 func TestIdentifyByPaths(t *testing.T) {
-	order := sso.ClaimNames{Email: "email", Principal: "email, preferred_username,sub", Subject: "sub", Groups: "realm_access.roles"}
+	order := claim.Mapping{Email: "email", Principal: "email, preferred_username,sub", Subject: "sub", Groups: "realm_access.roles"}
 	withDomain, optional := order, order
 	withDomain.Domain, optional.EmailOptional = "example.com", true
 	type row struct {
 		name   string
-		names  sso.ClaimNames
+		names  claim.Mapping
 		claims string
 		want   string // e-mail, user name, subject, names, groups, attributes; or the code
 	}
@@ -146,18 +147,18 @@ func TestIdentifyByPaths(t *testing.T) {
 		{"a number as subject", optional, `{"sub":7,"preferred_username":"ada"}`, `|ada|7||`},
 		{"a subject with spaces around it", order, `{"email":"a@b.c","sub":" s"}`, "token_subject_missing"},
 		{"a list as subject", order, `{"email":"a@b.c","sub":["s"]}`, "token_subject_missing"},
-		{"nested", sso.ClaimNames{Email: "user.mail", Subject: "user.id", FirstName: "user.given", Groups: "realm_access.roles"},
+		{"nested", claim.Mapping{Email: "user.mail", Subject: "user.id", FirstName: "user.given", Groups: "realm_access.roles"},
 			`{"user":{"mail":"a@b.c","id":7,"given":"Ada"},"realm_access":{"roles":["x","y"]},"z":"1"}`, `a@b.c||7|Ada|x,y|z=1`},
-		{"a name with dots", sso.ClaimNames{Email: "https://example.com/email", Groups: "https://example.com/groups"},
+		{"a name with dots", claim.Mapping{Email: "https://example.com/email", Groups: "https://example.com/groups"},
 			`{"https://example.com/email":"a@b.c","https://example.com/groups":["x"],"https":{"x":1}}`, `a@b.c||a@b.c||x`},
-		{"the name at the top goes first", sso.ClaimNames{Email: "e.mail", Groups: "g.g"}, `{"e.mail":"a@b.c","e":{"mail":"x@b.c"},"g.g":null,"g":{"g":["x"]}}`, `a@b.c||a@b.c||`},
-		{"a whole name", sso.ClaimNames{Email: "email", FirstName: "given_name", LastName: "family_name", Name: "name"}, `{"email":"a@b.c","name":"Ada Lovelace"}`, `a@b.c||a@b.c|Ada Lovelace,|`},
-		{"names before a whole name", sso.ClaimNames{Email: "email", FirstName: "given_name", Name: "name"}, `{"email":"a@b.c","name":"Ada Lovelace","given_name":"Ada"}`, `a@b.c||a@b.c|Ada|`},
-		{"one text is one group", sso.ClaimNames{Email: "email", Groups: "g"}, `{"email":"a@b.c","g":"x, y"}`, `a@b.c||a@b.c||x, y`},
-		{"separated", sso.ClaimNames{Email: "email", Groups: "g", GroupSeparator: ","}, `{"email":"a@b.c","g":" x, y,,"}`, `a@b.c||a@b.c||x,y`},
-		{"separated, a list", sso.ClaimNames{Email: "email", Groups: "g", GroupSeparator: ","}, `{"email":"a@b.c","g":["x,y"," z"]}`, `a@b.c||a@b.c||x,y, z`},
-		{"prefixed", sso.ClaimNames{Email: "email", Groups: "g", GroupPrefix: "dex:"}, `{"email":"a@b.c","g":["Administrators","x"]}`, `a@b.c||a@b.c||dex:Administrators,dex:x`},
-		{"no attributes", sso.ClaimNames{Email: "email"}, `{"email":"a@b.c","azp":"1","at_hash":"1","c_hash":"1","auth_time":1,"acr":"1","amr":["1"],"sid":"1",
+		{"the name at the top goes first", claim.Mapping{Email: "e.mail", Groups: "g.g"}, `{"e.mail":"a@b.c","e":{"mail":"x@b.c"},"g.g":null,"g":{"g":["x"]}}`, `a@b.c||a@b.c||`},
+		{"a whole name", claim.Mapping{Email: "email", FirstName: "given_name", LastName: "family_name", Name: "name"}, `{"email":"a@b.c","name":"Ada Lovelace"}`, `a@b.c||a@b.c|Ada Lovelace,|`},
+		{"names before a whole name", claim.Mapping{Email: "email", FirstName: "given_name", Name: "name"}, `{"email":"a@b.c","name":"Ada Lovelace","given_name":"Ada"}`, `a@b.c||a@b.c|Ada|`},
+		{"one text is one group", claim.Mapping{Email: "email", Groups: "g"}, `{"email":"a@b.c","g":"x, y"}`, `a@b.c||a@b.c||x, y`},
+		{"separated", claim.Mapping{Email: "email", Groups: "g", GroupSeparator: ","}, `{"email":"a@b.c","g":" x, y,,"}`, `a@b.c||a@b.c||x,y`},
+		{"separated, a list", claim.Mapping{Email: "email", Groups: "g", GroupSeparator: ","}, `{"email":"a@b.c","g":["x,y"," z"]}`, `a@b.c||a@b.c||x,y, z`},
+		{"prefixed", claim.Mapping{Email: "email", Groups: "g", GroupPrefix: "dex:"}, `{"email":"a@b.c","g":["Administrators","x"]}`, `a@b.c||a@b.c||dex:Administrators,dex:x`},
+		{"no attributes", claim.Mapping{Email: "email"}, `{"email":"a@b.c","azp":"1","at_hash":"1","c_hash":"1","auth_time":1,"acr":"1","amr":["1"],"sid":"1",
 			"session_state":"1","scope":"1","client_id":"1","typ":"1","events":"1","email_verified":true,"isBot":true,"tokenType":"BOT","federated_claims":"1","tenant":"x"}`,
 			`a@b.c||a@b.c|||tenant=x`},
 	} {
