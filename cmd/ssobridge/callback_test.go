@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
@@ -163,25 +165,47 @@ func explainByAPI(t *testing.T, admin *http.Client, site, address string) string
 	return string(answer)
 }
 
-// arrive is the sign-in itself: the code that it is refused with, or where it leads.
+// arrive is the sign-in itself: the code that it is refused with, or where it leads. A program can read its refusals, but is
+// not led into a sign-in: for that it comes once more as something that reads text.
 func arrive(t *testing.T, address string) (code, to string) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, address, nil)
-	if err != nil {
-		t.Fatal(fmt.Errorf("%s: %w", address, err))
+	for _, accept := range []string{"application/problem+json", "*/*"} { // the first is no sign-in of an embedding client
+		req, err := http.NewRequest(http.MethodGet, address, nil)
+		if err != nil {
+			t.Fatal(fmt.Errorf("%s: %w", address, err))
+		}
+		req.Header.Set("Accept", accept)
+		resp, err := browserOf().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode == http.StatusFound {
+			return "", resp.Header.Get("Location")
+		}
+		if code = codeOf(t, body); code != string(sso.NotSignedIn) {
+			break
+		}
 	}
-	req.Header.Set("Accept", "application/problem+json") // no sign-in of an embedding client, and its refusals are read easily
-	resp, err := browserOf().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusFound {
-		return "", resp.Header.Get("Location")
-	}
+	return code, ""
+}
+
+// codeOf is the code of a refusal, as JSON or in its words.
+func codeOf(t *testing.T, body []byte) string {
+	t.Helper()
 	var problem struct{ Code string }
-	if err := json.NewDecoder(resp.Body).Decode(&problem); err != nil {
-		t.Fatalf("%s: %v", resp.Status, err)
+	if err := json.Unmarshal(body, &problem); err == nil {
+		return problem.Code
 	}
-	return problem.Code, ""
+	for _, c := range sso.Codes() {
+		if sso.Message(c) == string(body) {
+			return string(c)
+		}
+	}
+	t.Fatalf("no refusal: %s", body)
+	return ""
 }
