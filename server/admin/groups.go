@@ -229,14 +229,9 @@ func (a groupArea) newGroupForm(c *call) error {
 	if err == nil {
 		return c.done(groupPath(made.ID), "group-made")
 	}
-	if sso.CodeOf(err) == sso.ProofNeeded {
-		return c.proveFirst(form)
-	}
-	fields, rest, status, ok := readableParts(err)
-	if !ok {
-		return err
-	}
-	return a.renderGroups(c, status, templates.AdminGroups{NewName: form.Get("name"), NameError: sentence(fields["name"]), Alert: rest})
+	return c.again(form, err, func(fields map[string]string, alert string, status int) error {
+		return a.renderGroups(c, status, templates.AdminGroups{NewName: form.Get("name"), NameError: sentence(fields["name"]), Alert: alert})
+	})
 }
 
 // restoreForm brings a deleted group back.
@@ -246,17 +241,12 @@ func (a groupArea) restoreForm(c *call) error {
 		return err
 	}
 	back, err := a.restoreGroup(c, restoredGroup{form.Get("undo")})
-	switch {
-	case err == nil:
+	if err == nil {
 		return c.done(groupPath(back.ID), "group-restored")
-	case sso.CodeOf(err) == sso.ProofNeeded:
-		return c.proveFirst(form)
 	}
-	_, rest, status, ok := readableParts(err)
-	if !ok {
-		return err
-	}
-	return a.renderGroups(c, status, templates.AdminGroups{Alert: rest})
+	return c.again(form, err, func(_ map[string]string, alert string, status int) error {
+		return a.renderGroups(c, status, templates.AdminGroups{Alert: alert})
+	})
 }
 
 func groupPath(id int64) string { return "/groups/" + strconv.FormatInt(id, 10) }

@@ -58,22 +58,17 @@ func (m mappingArea) undoForm(c *call) error {
 		return err
 	}
 	_, err = m.undo(c, undoneEdit{form.Get("undo")})
-	switch {
-	case err == nil:
+	if err == nil {
 		return c.done("/mapping", "mapping-undone")
-	case sso.CodeOf(err) == sso.ProofNeeded:
-		return c.proveFirst(form)
 	}
-	_, alert, status, ok := readableParts(err)
-	if !ok {
-		return err
-	}
-	e, err := m.editor(c)
-	if err != nil {
-		return err
-	}
-	e.page.Alert = alert
-	return e.load().answer(status)
+	return c.again(form, err, func(_ map[string]string, alert string, status int) error {
+		e, err := m.editor(c)
+		if err != nil {
+			return err
+		}
+		e.page.Alert = alert
+		return e.load().answer(status)
+	})
 }
 
 // form is POST /admin/mapping. Its buttons: more (empty rows), map (a row for a group that was seen), import (rows from

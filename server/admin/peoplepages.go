@@ -50,6 +50,19 @@ func readableParts(err error) (fields map[string]string, rest string, status int
 	return fields, rest, status, true
 }
 
+// again answers a form that did not do what it should: it waits for a proof, or is shown once more with what is wrong at
+// which field, and besides. An error of the bridge's own is returned.
+func (c *call) again(form url.Values, err error, show func(fields map[string]string, alert string, status int) error) error {
+	if sso.CodeOf(err) == sso.ProofNeeded {
+		return c.proveFirst(form)
+	}
+	fields, alert, status, ok := readableParts(err)
+	if !ok {
+		return err
+	}
+	return show(fields, alert, status)
+}
+
 // pathID is the id in the path of a page.
 func (c *call) pathID() (int64, error) {
 	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
@@ -179,17 +192,12 @@ func (a peopleArea) newPersonForm(c *call) error {
 	if err == nil {
 		return c.done(personPath(made.ID), "person-made")
 	}
-	if sso.CodeOf(err) == sso.ProofNeeded {
-		return c.proveFirst(form)
-	}
-	fields, rest, status, ok := readableParts(err)
-	if !ok {
-		return err
-	}
-	return a.renderNewPerson(c, status, templates.AdminNewPerson{
-		Email: in.Email, FirstName: in.FirstName, LastName: in.LastName, Group: group, Alert: rest,
-		EmailError: sentence(fields["email"]), FirstNameError: sentence(fields["first_name"]), LastNameError: sentence(fields["last_name"]),
-		GroupError: sentence(fields["group"] + fields["groups"]),
+	return c.again(form, err, func(fields map[string]string, alert string, status int) error {
+		return a.renderNewPerson(c, status, templates.AdminNewPerson{
+			Email: in.Email, FirstName: in.FirstName, LastName: in.LastName, Group: group, Alert: alert,
+			EmailError: sentence(fields["email"]), FirstNameError: sentence(fields["first_name"]), LastNameError: sentence(fields["last_name"]),
+			GroupError: sentence(fields["group"] + fields["groups"]),
+		})
 	})
 }
 
@@ -319,7 +327,7 @@ func (a peopleArea) personForm(c *call, do func(id int64, form url.Values) (noti
 // rowForm carries out what a form asks for on the page of one thing, whose id is in the path, and goes on to a path with a
 // notice. What an administrator may read of a failure is shown on the page again.
 func (c *call) rowForm(do func(id int64, form url.Values) (path, notice string, err error),
-	again func(id int64, form url.Values, fields map[string]string, alert string) (templates.Page, error)) error {
+	show func(id int64, form url.Values, fields map[string]string, alert string) (templates.Page, error)) error {
 	id, err := c.pathID()
 	if err != nil {
 		return err
@@ -332,18 +340,13 @@ func (c *call) rowForm(do func(id int64, form url.Values) (path, notice string, 
 	if err == nil {
 		return c.done(path, notice)
 	}
-	if sso.CodeOf(err) == sso.ProofNeeded {
-		return c.proveFirst(form)
-	}
-	fields, alert, status, ok := readableParts(err)
-	if !ok {
-		return err
-	}
-	page, err := again(id, form, fields, alert)
-	if err != nil {
-		return err
-	}
-	return c.render(status, page)
+	return c.again(form, err, func(fields map[string]string, alert string, status int) error {
+		page, err := show(id, form, fields, alert)
+		if err != nil {
+			return err
+		}
+		return c.render(status, page)
+	})
 }
 
 func (a peopleArea) stateForm(c *call) error {

@@ -166,9 +166,7 @@ func (a sessionArea) sessionsForm(c *call) error {
 		}
 		return c.done(path, "session-ended")
 	}
-	_, rest, status, ok := readableParts(err)
-	if !ok {
-		return err
-	}
-	return a.renderSessions(c, status, templates.AdminSessions{Person: person, Alert: rest}, "")
+	return c.again(form, err, func(_ map[string]string, alert string, status int) error {
+		return a.renderSessions(c, status, templates.AdminSessions{Person: person, Alert: alert}, "")
+	})
 }
