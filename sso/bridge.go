@@ -89,7 +89,11 @@ func (b *Bridge) Explain(ctx context.Context, cb Callback) Explanation {
 	if login.SignedIn != nil {
 		login.SignedIn.Warnings = append(login.SignedIn.Warnings, r.provider.Policy.misspelt(x.Identity)...)
 	}
-	return Explanation{Accepted: x.Err == nil, Code: CodeOf(x.Err), Checks: x.Checks, Identity: x.Identity, SignedIn: login.SignedIn}
+	provider := ""
+	if r.provider != nil {
+		provider = r.provider.Name
+	}
+	return Explanation{Accepted: x.Err == nil, Code: CodeOf(x.Err), Provider: provider, Checks: x.Checks, Identity: x.Identity, SignedIn: login.SignedIn}
 }
 
 // A run is one callback on its way through the steps.

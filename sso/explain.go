@@ -8,7 +8,8 @@ import (
 // An Explanation says what a login with a token would meet.
 type Explanation struct {
 	Accepted bool
-	Code     Code // of the first failure; "" when accepted
+	Code     Code   // of the first failure; "" when accepted
+	Provider string // the name of the provider that was asked; "" where none was found
 	Checks   []Check
 	Identity Identity // zero when it could not be established
 	SignedIn *SignedIn

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -180,7 +181,7 @@ func (p *program) printExplanation(e sso.Explanation) {
 		return
 	}
 	fmt.Fprintf(p.stdout, "refused: %s\n", e.Code)
-	if advice := e.Code.Advice(); advice != "" {
+	if advice := setting.Advice(e.Code, e.Provider); advice != "" {
 		fmt.Fprintf(p.stdout, "what to change: %s\n", advice)
 	}
 }

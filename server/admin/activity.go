@@ -6,6 +6,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 // activityArea shows the audit trail.
@@ -68,7 +69,7 @@ func eventOf(e sso.Event) event {
 		Reference: e.Reference, Person: e.AccountID, Email: e.Email, Actor: e.Actor, Provider: e.Provider, Peer: e.Peer, KeyID: e.KeyID,
 	}
 	if e.Code != "" {
-		out.Why, out.Advice = e.Code.Label(), e.Code.Advice()
+		out.Why, out.Advice = e.Code.Label(), setting.Advice(e.Code, e.Provider)
 	}
 	return out
 }

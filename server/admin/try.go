@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -66,7 +67,7 @@ type Explanation struct {
 
 func explanation(e sso.Explanation) Explanation {
 	out := Explanation{
-		Accepted: e.Accepted, Code: string(e.Code), Advice: e.Code.Advice(), Checks: append([]sso.Check{}, e.Checks...),
+		Accepted: e.Accepted, Code: string(e.Code), Advice: setting.Advice(e.Code, e.Provider), Checks: append([]sso.Check{}, e.Checks...),
 		Email: e.Identity.Email, Sent: append([]string{}, e.Identity.Groups...), SentAny: e.Identity.GroupsSent,
 		SentFault: e.Identity.GroupsFault,
 		Attribute: e.Identity.Attributes, Groups: []string{}, Warnings: []string{},
