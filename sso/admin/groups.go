@@ -49,6 +49,9 @@ func (g Groups) Create(ctx context.Context, by Actor, name string) (sso.Group, e
 
 // Rename gives a group another name.
 func (g Groups) Rename(ctx context.Context, by Actor, id int64, name string) error {
+	if err := by.may(renameGroup); err != nil {
+		return err
+	}
 	group, err := g.changeable(ctx, id)
 	if err != nil {
 		return err
