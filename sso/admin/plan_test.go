@@ -255,3 +255,47 @@ func TestEditMeetsAnother(t *testing.T) {
 		})
 	}
 }
+
+// The last edit can be taken back, once, and no other; that needs a proof.
+//
+// SECURITY G6
+func TestTakeBack(t *testing.T) {
+	values := map[string]*string{GroupSync: new("true")}
+	last, before := sso.Undo{ID: "last", Values: values}, sso.Undo{ID: "before", Values: values}
+	stale := last
+	stale.Stale = true
+	for _, tt := range []struct {
+		name  string
+		undos []sso.Undo
+		id    string
+		by    Actor
+		last  string // what can be taken back
+		err   error
+	}{
+		{"the last one", []sso.Undo{last, before}, "last", root, "last", nil},
+		{"the one before", []sso.Undo{last, before}, "before", root, "last", sso.Conflict},
+		{"once more", []sso.Undo{}, "last", root, "", sso.Conflict},
+		{"one after which somebody saved", []sso.Undo{stale}, "last", root, "", sso.Conflict},
+		{"without a proof", []sso.Undo{last}, "last", Actor{Name: "root@example.com"}, "last", ErrProofNeeded},
+		{"without a proof, and not there", []sso.Undo{last}, "x", Actor{Name: "root@example.com"}, "last", ErrProofNeeded},
+	} {
+		p := office()
+		p.undos = tt.undos
+		s := &saver{version: 5}
+		m := s.mapping(p)
+		undo, err := m.Last(t.Context())
+		if err != nil || (undo == nil) != (tt.last == "") || undo != nil && undo.ID != tt.last {
+			t.Errorf("%s: got %+v, %v as the last", tt.name, undo, err)
+		}
+		if err := m.TakeBack(t.Context(), tt.by, tt.id); !errors.Is(err, tt.err) || tt.err == nil && err != nil {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.err)
+		}
+		if tt.err != nil {
+			if len(s.changes) != 0 {
+				t.Errorf("%s: saved %+v", tt.name, s.changes)
+			}
+		} else if len(s.changes) != 1 || s.changes[0].Restore != tt.id || s.changes[0].Version != 5 || s.changes[0].Actor != root.Name || *s.changes[0].Values[GroupSync] != "true" {
+			t.Errorf("%s: got %+v saved", tt.name, s.changes)
+		}
+	}
+}
