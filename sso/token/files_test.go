@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"cmp"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -88,6 +89,7 @@ func TestFilesAreReadAnew(t *testing.T) {
 	write(t, path, ed("a", '1'))
 	c, log := newClock(), new(strings.Builder)
 	f := files(t, c, log, path)
+	var since time.Time // of the first of several faults
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -128,8 +130,11 @@ func TestFilesAreReadAnew(t *testing.T) {
 		if got != step.want || (step.fault == "") != (status.Fault == "") || !strings.Contains(status.Fault, step.fault) {
 			t.Errorf("%s: got %q, fault %q; want %q, %q", step.name, got, status.Fault, step.want, step.fault)
 		}
-		if status.Fault == "" && !status.LastSuccess.Equal(c.now()) || status.Fault != "" && status.FaultSince.IsZero() {
-			t.Errorf("%s: status %+v", step.name, status)
+		if since = cmp.Or(since, status.FaultSince); status.Fault == "" {
+			since = time.Time{}
+		}
+		if status.Fault == "" && !status.LastSuccess.Equal(c.now()) || status.FaultSince != since || (status.Fault == "") != since.IsZero() {
+			t.Errorf("%s: status %+v, want a fault since %s", step.name, status, since)
 		}
 	}
 	for want, times := range map[string]int{"copy the whole key": 1, "can be used again": 2, "level=WARN": 7, path: 7} {
@@ -228,4 +233,26 @@ func TestFilesAtOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A key that stays keeps its last use when a file changes.
+func TestFilesKeepUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	write(t, path, jwk(rsaMembers()))
+	c := newClock()
+	f := files(t, c, new(strings.Builder), path)
+	v := verifier(t, sso.Standard)
+	v.Keys = f
+	if x := judge(t, v, signRS256(t, "")); x.Err != nil {
+		t.Fatal(x.Err)
+	}
+	write(t, path, set(ed("b", '2'), jwk(rsaMembers())))
+	generation := f.Generation()
+	c.add(10 * time.Second)
+	if f.Generation() == generation {
+		t.Error("another key is no change")
+	}
+	if got := f.Status().Keys; len(got) != 2 || !got[0].LastUsed.IsZero() || got[1].LastUsed.IsZero() {
+		t.Errorf("got %+v, want the use of the second", got)
+	}
 }
