@@ -21,6 +21,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/store"
@@ -28,9 +29,13 @@ import (
 
 const secret = "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM"
 
+// chrome is the browser of the tests.
+var chrome chromium.Shared
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	postgres.Stop()
+	chrome.Close()
 	os.Exit(code)
 }
 

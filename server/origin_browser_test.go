@@ -36,7 +36,7 @@ func TestFormsOfAnOldBrowser(t *testing.T) {
 	t.Cleanup(func() { proxy.Close() })
 	b.root()
 
-	ctx := chromium.Open(t, 90*time.Second)
+	ctx := chrome.Open(t, 90*time.Second)
 	step(t, ctx, "sign in with a password", chromedp.Navigate(site+"/login"),
 		chromedp.Click("summary", chromedp.ByQuery),
 		chromedp.SendKeys(`input[name="email"]`, "root@example.com", chromedp.ByQuery),

@@ -12,7 +12,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
 
 // device plugs in an authenticator that knows its person.
@@ -73,7 +72,7 @@ func TestPasskeyInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := chromium.Open(t, 90*time.Second)
+	ctx := chrome.Open(t, 90*time.Second)
 	var key webauthn.AuthenticatorID
 	var address, focus string
 	step(t, ctx, "set up", device(&key),
@@ -147,7 +146,7 @@ func TestSetupWithAPasskeyInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := chromium.Open(t, 90*time.Second)
+	ctx := chrome.Open(t, 90*time.Second)
 	var key webauthn.AuthenticatorID
 	step(t, ctx, "without an address", device(&key), chromedp.Navigate(link), until(`document.activeElement.id === "email"`),
 		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Not an e-mail address"))

@@ -73,7 +73,7 @@ func TestTwentyTabsInABrowser(t *testing.T) {
 			idp, of := product(t)
 			b := start(t, "UPSTREAM="+forms(t).URL, "JWT_IDENTITY_PROVIDER_URI="+idp+"/login", "JWT_BINDING="+binding, "SITE_URL=http://localhost:$PORT")
 			of(b)
-			ctx := chromium.Open(t, 120*time.Second)
+			ctx := chrome.Open(t, 120*time.Second)
 			want := map[string]bool{}
 			var tabs sync.WaitGroup
 			for i := range 20 {
@@ -81,7 +81,7 @@ func TestTwentyTabsInABrowser(t *testing.T) {
 				want["GET "+path+" ann@example.com"] = true
 				tabs.Go(func() {
 					if err := chromedp.Run(ctx, chromedp.ActionFunc(func(ctx context.Context) error {
-						_, err := target.CreateTarget(b.url + path).Do(ctx)
+						_, err := target.CreateTarget(b.url + path).WithBrowserContextID(chromedp.FromContext(ctx).BrowserContextID).Do(ctx)
 						return err
 					})); err != nil {
 						t.Error(err)
@@ -114,7 +114,7 @@ func TestDoubleClickInABrowser(t *testing.T) {
 	idp, of := product(t)
 	b := start(t, "UPSTREAM="+forms(t).URL, "JWT_IDENTITY_PROVIDER_URI="+idp+"/login", "SITE_URL=http://localhost:$PORT")
 	of(b)
-	ctx := chromium.Open(t, 90*time.Second)
+	ctx := chrome.Open(t, 90*time.Second)
 	var link string
 	step(t, ctx, "double click", chromedp.Navigate(idp+"/links"), chromedp.AttributeValue("#reports", "href", &link, nil, chromedp.ByQuery),
 		chromedp.DoubleClick("#reports", chromedp.ByQuery), until(`document.title === "GET /reports ann@example.com"`))
@@ -133,7 +133,7 @@ func TestExpiredFormInABrowser(t *testing.T) {
 	idp, of := product(t)
 	b := start(t, "UPSTREAM="+forms(t).URL, "JWT_IDENTITY_PROVIDER_URI="+idp+"/login", "MAX_SESSION_AGE=60", "SITE_URL=http://localhost:$PORT")
 	of(b)
-	ctx := chromium.Open(t, 90*time.Second)
+	ctx := chrome.Open(t, 90*time.Second)
 	step(t, ctx, "sign in", chromedp.Navigate(b.url+"/form"), until(`document.title === "GET /form ann@example.com"`),
 		chromedp.SendKeys("input", "typed", chromedp.ByQuery))
 	b.Pass(2 * time.Hour)

@@ -9,6 +9,11 @@ import (
 	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
 
+// chrome is the browser of the tests.
+var chrome chromium.Shared
+
+func TestMain(m *testing.M) { chrome.Main(m) }
+
 // A person opens a deep link, is sent to the identity provider, and arrives where they wanted to go.
 func TestBrowser(t *testing.T) {
 	chromium.Need(t)
@@ -17,7 +22,7 @@ func TestBrowser(t *testing.T) {
 			s := start(t, p)
 			deep := s.site() + "/question/1?x=1&y=%2F%2F"
 			var address, who string
-			err := chromedp.Run(chromium.Open(t, time.Minute),
+			err := chromedp.Run(chrome.Open(t, time.Minute),
 				chromedp.Navigate(deep),
 				chromedp.WaitVisible("#who", chromedp.ByQuery),
 				chromedp.Location(&address),
