@@ -109,6 +109,8 @@ func CheckProviderName(name string) error {
 			sso.Truncate(sso.CleanText(name), 2*maxProviderName), maxProviderName)
 	case slices.Contains([]string{"password", "service", "new"}, name):
 		return fmt.Errorf("%q is reserved and names no provider", name)
+	case strings.HasSuffix(name, "-user-provisioning"): // with ENABLED, that would be a setting of another provider
+		return fmt.Errorf("%q names no provider: the names of its settings would be those of another one", name)
 	}
 	return nil
 }
@@ -286,12 +288,23 @@ func (j *judge) apart() {
 				j.fault(p.Setting("ISSUER"), "is that of the provider "+q.Name+", too", "each provider has an issuer of its own", q.Setting("ISSUER"))
 			}
 			shared := slices.ContainsFunc(p.SharedSecrets, func(secret string) bool { return slices.Contains(q.SharedSecrets, secret) })
-			if shared && (p.Audience == "" || p.Audience == q.Audience) {
+			if shared && !p.OtherAudience(q) {
 				j.fault(p.Setting("SHARED_SECRET"), "is that of the provider "+q.Name+", too: each could sign for the other",
 					"make another one", q.Setting("SHARED_SECRET"))
 			}
 		}
 	}
+}
+
+// OtherAudience reports whether neither provider takes a token that is for the audience of the other one.
+func (p *Provider) OtherAudience(q *Provider) bool { return p.differ(q, p.Audience, q.Audience) }
+
+// OtherIssuer reports whether neither provider takes a token of the other one's issuer.
+func (p *Provider) OtherIssuer(q *Provider) bool { return p.differ(q, p.Issuer, q.Issuer) }
+
+// differ: a claim that one of them does not look at keeps nothing apart.
+func (p *Provider) differ(q *Provider, mine, other string) bool {
+	return mine != "" && other != "" && mine != other && p.Profile != sso.Metabase && q.Profile != sso.Metabase
 }
 
 // A document holds settings by their keys: the configuration file, or the JSON object in SSOBRIDGE_PROVIDERS.
@@ -351,15 +364,16 @@ func (r *resolver) nested(s *Setting, d *document, tree map[string]any) string {
 			r.strange("providers."+name, d.name, "is not a mapping of settings to values", "")
 			delete(tree, name)
 		}
-		for field, raw := range fields {
+		for _, field := range slices.Sorted(maps.Keys(fields)) {
+			raw := fields[field]
 			path := "providers." + name + "." + field
 			claims, isMap := raw.(map[string]any)
 			if field != "claims" || !isMap {
 				r.put(s, d, settingKey(name, field), branch{raw, path})
 				continue
 			}
-			for claim, raw := range claims {
-				r.put(s, d, settingKey(name, "claim_"+claim), branch{raw, path + "." + claim})
+			for _, claim := range slices.Sorted(maps.Keys(claims)) {
+				r.put(s, d, settingKey(name, "claim_"+claim), branch{claims[claim], path + "." + claim})
 			}
 		}
 	}
@@ -409,14 +423,36 @@ func jsonValue(raw json.RawMessage) (value any, err error) {
 	if raw[0] == '{' {
 		return jsonObject(string(raw))
 	}
+	if raw[0] == '[' {
+		return jsonElements(raw)
+	}
 	err = json.Unmarshal(raw, &value)
 	return value, err
+}
+
+func jsonElements(raw json.RawMessage) (any, error) {
+	var elements []json.RawMessage
+	if err := json.Unmarshal(raw, &elements); err != nil {
+		return nil, err
+	}
+	all := make([]any, len(elements))
+	for i, e := range elements {
+		var err error
+		if all[i], err = jsonValue(e); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // put keeps a value of the nested form. The flat form may say the same.
 func (r *resolver) put(s *Setting, d *document, key string, b branch) {
 	if flat, ok := r.in.File[key]; ok && d.kind == FromFile && !reflect.DeepEqual(jsonable(flat), b.raw) {
 		r.strange(b.path, d.name, "differs from "+key+", which is the same setting", "leave one out")
+		return
+	}
+	if other, twice := d.keys[key]; twice && other.path != key {
+		r.strange(b.path, d.name, "is the same setting as "+other.path, "leave one out")
 		return
 	}
 	d.keys[key] = b

@@ -112,6 +112,18 @@ func TestProviderFaults(t *testing.T) {
 			[]string{"providers.jwt.issuer differs from jwt_issuer"}},
 		{"one secret for two", Inputs{Environ: metabase("SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_IDENTITY_PROVIDER_URI="+testURI, "SSOBRIDGE_PROVIDER_DEX_SHARED_SECRET="+testSecret)},
 			[]string{"PROVIDER_DEX_SHARED_SECRET is that of the provider jwt, too"}},
+		// SECURITY A10: an audience keeps two providers apart where both look at it
+		{"one secret for two, of which one has an audience", Inputs{Environ: metabase("SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_IDENTITY_PROVIDER_URI="+testURI,
+			"SSOBRIDGE_PROVIDER_DEX_SHARED_SECRET="+testSecret, "SSOBRIDGE_PROVIDER_DEX_AUDIENCE=a")}, []string{"PROVIDER_DEX_SHARED_SECRET is that of the provider jwt, too"}},
+		{"one secret for two, of which one looks at no audience", Inputs{Environ: metabase("SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_IDENTITY_PROVIDER_URI="+testURI,
+			"SSOBRIDGE_PROVIDER_DEX_SHARED_SECRET="+testSecret, "SSOBRIDGE_PROVIDER_DEX_AUDIENCE=a", "SSOBRIDGE_JWT_AUDIENCE=b", "SSOBRIDGE_JWT_PROFILE=metabase")},
+			[]string{"PROVIDER_DEX_SHARED_SECRET is that of the provider jwt, too"}},
+		{"nested, a claim in two ways", Inputs{FileName: "b.yaml", File: nested(map[string]any{"enabled": false, "claim_email": "a", "claims": map[string]any{"email": "b"}})},
+			[]string{"providers.dex.claims.email is the same setting as providers.dex.claim_email"}},
+		{"nested, in two cases", Inputs{FileName: "b.yaml", File: nested(map[string]any{"enabled": false, "issuer": "a", "ISSUER": "b"})},
+			[]string{"providers.dex.issuer is the same setting as providers.dex.ISSUER"}},
+		{"a JSON member twice in a list", Inputs{Environ: []string{`SSOBRIDGE_PROVIDERS={"dex":{"enabled":false,"require":[{"claim":"a","claim":"b","values":["c"]}]}}`}},
+			[]string{"is no JSON object of providers"}},
 		{"one issuer for two", Inputs{Environ: append(whole("DEX", "SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_ISSUER=i", "SSOBRIDGE_JWT_ISSUER=i"), metabase()...)},
 			[]string{"PROVIDER_DEX_ISSUER is that of the provider jwt, too"}},
 		{"strict", Inputs{Environ: whole("DEX", "SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_PROFILE=strict")},
@@ -165,6 +177,25 @@ func TestProviderTable(t *testing.T) {
 	}
 	if got := c.Provider("a").Setting("ISSUER"); got != "PROVIDER_A_ISSUER" || c.JWT.Setting("ISSUER") != "JWT_ISSUER" || c.Provider("b") != nil {
 		t.Errorf("got %s", got)
+	}
+}
+
+// No name of a provider makes one setting of two: what ends another field's name is no field of its own.
+func TestProviderNamesAreApart(t *testing.T) {
+	var fields []string
+	for _, s := range providerSettings("a") {
+		field := strings.TrimPrefix(s.Name, "PROVIDER_A_")
+		if fields = append(fields, field); s.Secret {
+			fields = append(fields, field+fileSuffix)
+		}
+	}
+	for _, long := range fields {
+		for _, short := range fields {
+			middle, ends := strings.CutSuffix(long, "_"+short)
+			if name := "a-" + strings.ToLower(strings.ReplaceAll(middle, "_", "-")); ends && CheckProviderName(name) == nil {
+				t.Errorf("PROVIDER_A_%s is a setting of the providers a and %s", long, name)
+			}
+		}
 	}
 }
 
