@@ -259,7 +259,7 @@ func (s *relyingParty) askSwitch(c echo.Context, site *web.Site, in sso.Callback
 		return err
 	}
 	return s.web.Page(c.Response(), http.StatusOK, templates.Switch{
-		Layout: s.web.Layout(site), From: web.Person(from), To: next, JWT: in.Token, ReturnTo: stay, Stay: stay,
+		Layout: s.web.Layout(site), From: web.Person(from), To: next, JWT: in.Token, Provider: in.Provider, ReturnTo: stay, Stay: stay,
 	})
 }
 

@@ -3,6 +3,7 @@ package server_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -148,5 +149,37 @@ func TestWhoMayComeIn(t *testing.T) {
 	}
 	if a, err := b.store.AccountByEmail(t.Context(), "eve@example.com.evil"); err == nil {
 		t.Errorf("an account was made: %+v", a)
+	}
+}
+
+// The page that asks about another account sends the token on to the provider that it came for: no issuer tells the two apart.
+func TestSwitchWithTwoProviders(t *testing.T) {
+	const otherSecret = "Tq4Wm8Zc1Xv6Bn2Lk9Pj3Hg7Fd5Sa0Ry"
+	b := start(t, otherProvider(otherSecret)...)
+	c := b.browser()
+	c.get("/auth/sso?provider=jwt&jwt="+b.token(nil)).want(t, http.StatusFound, "/")
+	resp := c.get("/auth/sso?provider=jwt&jwt="+b.token(claims{"email": "bob@example.com", "jti": "b"}), page)
+	fields := url.Values{}
+	for _, field := range regexp.MustCompile(`name="(\w+)" value="([^"]*)"`).FindAllStringSubmatch(resp.body, -1) {
+		fields.Set(field[1], field[2])
+	}
+	if fields.Get("switch") != "yes" {
+		t.Fatalf("nobody is asked:\n%s", resp.body)
+	}
+	c.send("POST", "/auth/sso", "application/x-www-form-urlencoded\n"+fields.Encode(), page).want(t, http.StatusSeeOther, "/")
+	if c.email() != "bob@example.com" {
+		t.Errorf("signed in as %q", c.email())
+	}
+}
+
+// ALLOWED_GROUPS names groups as the provider sends them, whatever they are called here.
+func TestAllowedGroupsWithPrefix(t *testing.T) {
+	b := start(t, "JWT_ALLOWED_GROUPS=staff", "JWT_GROUP_PREFIX=acme:")
+	for group, want := range map[string]string{"staff": "ann@example.com", "acme:staff": "", "guests": ""} {
+		c := b.browser()
+		c.get("/auth/sso?jwt=" + b.token(claims{"groups": []string{group}, "jti": group}))
+		if got := c.email(); got != want {
+			t.Errorf("%s: signed in as %q, want %q", group, got, want)
+		}
 	}
 }

@@ -177,6 +177,7 @@ type Switch struct {
 	Layout
 	From, To Person
 	JWT      string // the token, for the form alone
+	Provider string // whose token it is, where the token does not say so; else ""
 	ReturnTo string
 	Stay     string // where the one who stays goes; "" is /
 }

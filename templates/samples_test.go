@@ -55,7 +55,7 @@ func samples() []sample {
 			Advice: []string{"Your account is not in a group that may. Ask your administrator."}, Another: "/auth/logout?return_to=%2Fsales", Reference: reference}},
 		{"refusal with menu", Refusal{Layout: Layout{User: menu}, Status: 404, Title: "There is no such page", Message: "The address may be mistyped, or the page is gone."}},
 		{"switch", Switch{Layout: acme, From: ada, To: grace, JWT: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", ReturnTo: "/question/1", Stay: "/question/1"}},
-		{"switch back", Switch{Layout: acme, From: grace, To: ada, JWT: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}},
+		{"switch back", Switch{Layout: acme, From: grace, To: ada, Provider: "acme", JWT: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}},
 		{"logout", Logout{Layout: acme, Person: ada, ReturnTo: "/sales"}},
 		{"logged out", LoggedOut{Layout: acme, SignInURL: "/auth/sso", Provider: "Acme"}},
 		{"continue", Continue{Layout: acme, URL: "/auth/sso?resume=1&state=a%2Fb"}},

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,9 @@ func (m *maker) bridge(ctx context.Context, cfg *setting.Config, st Store) (b *s
 			return nil, nil, err
 		}
 		b.Providers, warnings = append(b.Providers, made), append(warnings, of...)
+	}
+	if err := keysApart(cfg, b.Providers); err != nil {
+		return nil, nil, err
 	}
 	warnings = append(warnings, ownPaths(cfg)...)
 	for _, p := range cfg.Providers {
@@ -93,10 +97,19 @@ func policy(cfg *setting.Config, p *setting.Provider) sso.Policy {
 			LinkPasswordAccounts: cfg.LinkPasswordAccounts,
 			LinkAccounts:         p.LinkAccounts,
 			AllowedDomains:       p.AllowedDomains,
-			AllowedGroups:        p.AllowedGroups,
+			AllowedGroups:        asSent(p),
 		},
 		GroupSync: sso.GroupSync{SyncGroups: p.GroupSync, Mappings: p.GroupMappings},
 	}
+}
+
+// asSent are the ALLOWED_GROUPS, which are named as the provider sends them, with the prefix that its groups get here.
+func asSent(p *setting.Provider) []string {
+	groups := slices.Clone(p.AllowedGroups)
+	for i := range groups {
+		groups[i] = p.Claims.GroupPrefix + groups[i]
+	}
+	return groups
 }
 
 // provider makes the parts of a provider that is on.
