@@ -139,7 +139,7 @@ func words() []string {
 }
 
 // needed is the least estimate for a good secret, in bits. Of 1,500 times 128 random bits in hexadecimal the least came out
-// as 89, of as many digits as 71, while eight common words in a row come to 96 to 125.
+// as 86, of as many digits as 71, while eight common words in a row come to 96 to 125.
 func needed(secret string) float64 {
 	if strings.Trim(strings.ToLower(secret), "0123456789abcdef-") == "" {
 		return 60
