@@ -196,7 +196,7 @@ func notPublic(der []byte) error {
 	_, sec1 := x509.ParseECPrivateKey(der)
 	_, request := x509.ParseCertificateRequest(der)
 	switch {
-	case pkcs8 == nil || pkcs1 == nil || sec1 == nil || isWhole(der, new(privateKeyInfo)) || isWhole(der, new(rsaPrivateKey)):
+	case pkcs8 == nil || pkcs1 == nil || sec1 == nil || isWhole(der, new(privateKeyInfo)):
 		return errors.New("it is a private key; the bridge needs only the public one: write it with: " + fromDER)
 	case isWhole(der, new(encryptedPrivateKeyInfo)):
 		return errors.New("it is a private key, which is encrypted; the bridge needs only the public one: write it with: " + fromDER)
@@ -206,18 +206,13 @@ func notPublic(der []byte) error {
 	return errNoKey
 }
 
-// privateKeyInfo is RFC 5958 §2, rsaPrivateKey the beginning of RFC 8017 §A.1.2. They find the private keys that package
-// x509 does not read.
+// privateKeyInfo and encryptedPrivateKeyInfo are RFC 5958 §2 and §3: private keys of kinds that package x509 does not read.
 type (
 	privateKeyInfo struct {
 		Version    int
 		Algorithm  pkix.AlgorithmIdentifier
 		PrivateKey []byte
 		Attributes asn1.RawValue `asn1:"optional"`
-	}
-	rsaPrivateKey struct {
-		Version                            int
-		N, E, D, P, Q, Dp, Dq, Coefficient *big.Int
 	}
 	encryptedPrivateKeyInfo struct {
 		Algorithm pkix.AlgorithmIdentifier

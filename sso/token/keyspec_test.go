@@ -43,6 +43,7 @@ openssl genrsa -out weak.pem 1024
 openssl rsa -in weak.pem -pubout -out weak.pub
 openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.pem
 openssl pkey -in pss.pem -pubout -out pss.pub
+openssl pkey -in pss.pem -outform DER -out pss.der
 openssl req -x509 -key pss.pem -subj /CN=idp -days 30 -out pss.crt
 for c in prime256v1 secp384r1 secp521r1 secp256k1 secp224r1; do
 	openssl ecparam -name $c -genkey -out $c.pem
@@ -71,6 +72,7 @@ sed 's/$/\r/' rsa.pub >crlf.pub
 awk '{ printf "%s\\n", $0 }' rsa.pub >escaped.pub
 head -c 200 rsa.pub >cut.pub
 sed 3d rsa.pub >hole.pub
+cat cut.pub rsa.pub >cut-and-whole.pub
 iconv -t UTF-16 rsa.pub >utf16.pub
 : >empty.pub
 echo >blank.pub
@@ -132,6 +134,7 @@ func TestParseKeyOpenSSL(t *testing.T) {
 		{"secp256k1.pem", "", "", "private key"},
 		{"ed25519.pem", "", "", "private key"},
 		{"pss.pem", "", "", "private key"},
+		{"pss.der", "", "", "openssl pkey -inform DER -in FILE -pubout"},
 		{"both.pem", "", "", "private key"},
 		{"weak.pub", "", "", "1024 bits; 2048 to 8192 are allowed"},
 		{"pss.pub", "", "", "marked for PSS alone"},
@@ -148,6 +151,7 @@ func TestParseKeyOpenSSL(t *testing.T) {
 		{"two.pub", "", "", "2 PEM blocks"},
 		{"chain.crt", "", "", "2 PEM blocks"},
 		{"cut.pub", "", "", "-----END PUBLIC KEY----- is missing"},
+		{"cut-and-whole.pub", "", "", "-----END PUBLIC KEY----- is missing"},
 		{"hole.pub", "", "", "copy the whole key again"},
 		{"utf16.pub", "", "", "UTF-8"},
 		{"empty.pub", "", "", "empty"},
