@@ -165,7 +165,21 @@ const (
 	MatchEmail        Match = iota // by the e-mail
 	MatchSubject                   // by the subject, which an earlier login linked to it
 	MatchOtherSubject              // by the e-mail; but the provider calls its person by another subject
+	MatchLinked                    // by the e-mail with which an earlier login by the provider came into it, see [LinkedByEmail]
 )
+
+// LinkedByEmail is what a store keeps in the place of a subject, when a login has opened the account of another provider and
+// says no subject: where LINK_ACCOUNTS is off again, the person comes in as before. No subject begins with a space, so that no
+// claim can be it. It is "" for a login after which nothing is to be kept.
+func LinkedByEmail(found *Account, id Identity, m Match) string {
+	if found == nil || m != MatchEmail || id.Subject.Kind != SubjectEmail || found.Source == "" || found.Source == id.Provider {
+		return ""
+	}
+	return EmailLink(id.Email)
+}
+
+// EmailLink is [LinkedByEmail] of an address.
+func EmailLink(email string) string { return " " + address.Key(email) }
 
 // Admitted is what a login does to the account that it found.
 type Admitted int

@@ -42,6 +42,7 @@ func TestAdmit(t *testing.T) {
 		{"deactivated, comes back", back, gone, 0, sso.AdmittedReactivated, ""},
 		{"deactivated, may not come back", sso.Admission{Reactivate: true}, gone, 0, 0, sso.ProvisioningOff},
 		{"deactivated, of another subject", back, gone, sso.MatchOtherSubject, 0, sso.LinkRefused},
+		{"of another provider, linked by its e-mail", open, others, sso.MatchLinked, sso.AdmittedKnown, ""},
 		{"deactivated, of another provider", back, &sso.Account{ID: 7, Source: "b"}, 0, 0, sso.LinkRefused},
 		{"the zero rules", sso.Admission{}, nil, 0, 0, sso.ProvisioningOff},
 	} {

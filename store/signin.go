@@ -21,12 +21,13 @@ const (
 	spendProof = `INSERT INTO proofs (key, keep_until, spent_at, session) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`
 
 	// Finding an account for a login locks it: another login of the same person waits here, and sees what this one did.
-	findByEmail   = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE email_key = $1 RETURNING ` + accountColumns
-	findByID      = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = $1 RETURNING ` + accountColumns
-	noteClaim     = `mark = $3, idp_groups = CASE WHEN $4 = '' OR source NOT IN ('', $5) THEN idp_groups ELSE $4 END`
-	findSubject   = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
-	findGroups    = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
-	insertSession = `INSERT INTO sessions
+	findByEmail    = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE email_key = $1 RETURNING ` + accountColumns
+	findByID       = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = $1 RETURNING ` + accountColumns
+	noteClaim      = `mark = $3, idp_groups = CASE WHEN $4 = '' OR source NOT IN ('', $5) THEN idp_groups ELSE $4 END`
+	findSubject    = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
+	findGroups     = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
+	insertIdentity = `INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)`
+	insertSession  = `INSERT INTO sessions
 		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent, proved_at)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6`
 
@@ -187,7 +188,7 @@ func (l *attempt) admit(ctx context.Context) error {
 		if err := l.save(ctx, found, &account); err != nil {
 			return err
 		}
-		if err := l.link(ctx, account.ID, match); err != nil {
+		if err := l.link(ctx, account.ID, found, match); err != nil {
 			return err
 		}
 	}
@@ -211,7 +212,7 @@ func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match
 		}
 	}
 	found, err = oneAccount(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Digest, sentGroups(id), id.Provider)
-	if found == nil || err != nil || !bySubject {
+	if found == nil || err != nil || !bySubject && (found.Source == "" || found.Source == id.Provider) {
 		return found, sso.MatchEmail, err
 	}
 	// The subject may be linked after all: by a login of the same person, for which the lock has just waited.
@@ -219,7 +220,9 @@ func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match
 	has, err := l.c.One(ctx, []any{&sub}, "SELECT subject FROM identities WHERE account_id = $1 AND provider = $2",
 		found.ID, id.Provider)
 	switch {
-	case !has:
+	case has && sub == sso.EmailLink(id.Email):
+		return found, sso.MatchLinked, err
+	case !has || !bySubject || strings.HasPrefix(sub, " "): // linked by an e-mail that the person has no more
 		return found, sso.MatchEmail, err
 	case sub == id.Subject.Value:
 		return found, sso.MatchSubject, err
@@ -269,14 +272,22 @@ func (l *attempt) save(ctx context.Context, found *sso.Account, a *sso.Account) 
 	return setWords(ctx, l.c, *a, key, true)
 }
 
-// link remembers the subject, so that the person is found by it from now on, whatever the e-mail.
-func (l *attempt) link(ctx context.Context, accountID int64, match sso.Match) error {
+// link remembers the subject, so that the person is found by it from now on, whatever the e-mail; or the e-mail, see
+// [sso.LinkedByEmail]. A subject takes the place of an e-mail.
+func (l *attempt) link(ctx context.Context, accountID int64, found *sso.Account, match sso.Match) error {
 	id := l.x.Identity
-	if match == sso.MatchSubject || id.Subject.Kind != sso.SubjectClaim {
+	subject, insert := sso.LinkedByEmail(found, id, match), insertIdentity+" ON CONFLICT DO NOTHING"
+	if id.Subject.Kind == sso.SubjectClaim && match != sso.MatchSubject {
+		subject, insert = id.Subject.Value, insertIdentity
+	}
+	if subject == "" {
 		return nil
 	}
-	_, err := l.c.Exec(ctx, "INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)",
-		id.Provider, id.Subject.Value, accountID, l.x.Now)
+	if _, err := l.c.Exec(ctx, "DELETE FROM identities WHERE provider = $1 AND subject LIKE ' %' AND (account_id = $2 OR subject = $3)",
+		id.Provider, accountID, subject); err != nil {
+		return err
+	}
+	_, err := l.c.Exec(ctx, insert, id.Provider, subject, accountID, l.x.Now)
 	return err
 }
 

@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"group sync", groupSync},
 		{"group sync warns", groupSyncWarnings},
 		{"linking", linking},
+		{"linking that ends", linkingEnds},
 		{"switch", switchAsksAndSpendsNothing},
 		{"spent once", spentOnce},
 		{"trying changes nothing", explainChangesNothing},

@@ -297,6 +297,41 @@ func (db *subject) tryLink(t *testing.T, name string, id sso.Identity, policy ss
 	}
 }
 
+// Who moved to another provider while LINK_ACCOUNTS was on stays there when it is off again. Nobody else gets in (SECURITY E1).
+func linkingEnds(t *testing.T, db *subject) {
+	across := with(func(p *sso.Policy) { p.LinkAccounts = true })
+	of := func(id sso.Identity) sso.Identity {
+		id.Provider = "second"
+		return id
+	}
+	ada, _ := db.signIn(t, subjectOf("ada@example.com", "1"), standard)
+	bob, _ := db.signIn(t, person("bob@example.com"), standard)
+	all := map[int64]string{ada.Account.ID: "ada", bob.Account.ID: "bob"}
+	db.signIn(t, of(person("ada@example.com")), across)
+	for _, tt := range []struct {
+		name   string
+		id     sso.Identity
+		policy sso.Policy
+		want   string
+	}{
+		{"linked", of(person("ADA@example.com")), standard, "ada"},
+		{"linked before, by the first provider", subjectOf("ada@example.com", "1"), standard, "ada"},
+		{"not linked", of(person("bob@example.com")), standard, "link_refused"},
+		{"a subject that looks like the link", of(subjectOf("eve@example.com", "ada@example.com")), standard, "new"},
+		{"renamed by the first provider", subjectOf("lovelace@example.com", "1"), standard, "ada"},
+		{"linked by another e-mail", of(person("lovelace@example.com")), standard, "link_refused"},
+		{"linked once more", of(person("lovelace@example.com")), across, "ada"},
+		{"linked by the new e-mail", of(person("lovelace@example.com")), standard, "ada"},
+		{"linked, and with a subject now", of(subjectOf("lovelace@example.com", "s")), standard, "ada"},
+		{"by the subject", of(subjectOf("ada@second.example", "s")), standard, "ada"},
+		{"with another subject", of(subjectOf("ada@second.example", "t")), standard, "link_refused"},
+		{"by the e-mail alone again", of(person("ada@second.example")), standard, "link_refused"},
+		{"by the e-mail alone again, linking on", of(person("ada@second.example")), across, "ada"},
+	} {
+		db.tryLink(t, tt.name, tt.id, tt.policy, tt.want, all)
+	}
+}
+
 func switchAsksAndSpendsNothing(t *testing.T, db *subject) {
 	ada, _ := db.signIn(t, person("ada@example.com"), standard)
 	for _, email := range []string{"bob@example.com", "new@example.com"} {

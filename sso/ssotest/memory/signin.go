@@ -136,11 +136,31 @@ func (l *attempt) admit() error {
 		l.now.ID = int64(len(l.accounts) + 1)
 	}
 	l.now.digest = l.in.Digest
-	if id.Subject.Kind == sso.SubjectClaim {
-		l.identities[identity{id.Provider, id.Subject.Value}] = l.now.ID
-	}
+	l.link(known, match)
 	l.out.Account = l.now.Account
 	return nil
+}
+
+// link remembers by what the person is found from now on.
+func (l *attempt) link(known *sso.Account, match sso.Match) {
+	id := l.x.Identity
+	subject := sso.LinkedByEmail(known, id, match)
+	if id.Subject.Kind == sso.SubjectClaim {
+		subject = id.Subject.Value
+	}
+	if subject == "" {
+		return
+	}
+	for of, accountID := range l.identities {
+		if of.provider != id.Provider || accountID != l.now.ID {
+			continue
+		}
+		if !strings.HasPrefix(of.subject, " ") && of.subject != subject {
+			return
+		}
+		delete(l.identities, of)
+	}
+	l.identities[identity{id.Provider, subject}] = l.now.ID
 }
 
 // find looks for the account, by its subject first.
@@ -154,11 +174,15 @@ func (l *attempt) find() sso.Match {
 		}
 	}
 	l.found = l.byEmail(id.Email)
-	if l.found == nil || id.Subject.Kind != sso.SubjectClaim {
+	if l.found == nil {
 		return sso.MatchEmail
 	}
 	for of, accountID := range l.identities {
-		if accountID == l.found.ID && of.provider == id.Provider {
+		switch {
+		case accountID != l.found.ID || of.provider != id.Provider:
+		case of.subject == sso.EmailLink(id.Email):
+			return sso.MatchLinked
+		case id.Subject.Kind == sso.SubjectClaim && !strings.HasPrefix(of.subject, " "):
 			return sso.MatchOtherSubject
 		}
 	}
