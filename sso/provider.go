@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // A Provider is one configured identity provider. Each way in is one of its parts, and a part that is nil is off. Kinds of
@@ -25,8 +26,8 @@ type Provider struct {
 	Redeemer Redeemer // takes the code of a callback; nil: the token is in the request
 	Login    Verifier // judges the token of a login; nil: none is accepted
 
-	// KeyFaults says which of its keys could not be read lately; the keys of before are in force. nil: nothing can go wrong.
-	KeyFaults func() []string
+	// KeySources says what is known of its public keys, by the place from which they come. nil: there are none.
+	KeySources func() []KeySource
 
 	// Digest is one of the settings that a login depends on, with the key that verified it, and does not reveal them. It is
 	// kept with the account, and tells later whether these very settings have let somebody in. nil: nothing is kept.
@@ -135,14 +136,40 @@ func (ps Providers) Beginners() (all Providers) {
 	return all
 }
 
+// A KeySource is a place from which public keys come: a file, an address, or the settings.
+type KeySource struct {
+	Origin      string
+	LastSuccess time.Time // when it was last read; zero: never, or it is read once
+	Fault       string    // why the last reading failed, while the keys of before are in force; "": it did not
+	FaultSince  time.Time
+	LeftOut     []string // what of the last reading could not be used
+	Keys        []PublicKey
+}
+
+// A PublicKey is what is known of a key that verifies tokens. Nothing in it is secret.
+type PublicKey struct {
+	ID          string // as events name it
+	Algorithm   string
+	Fingerprint string    // RFC 7638; of a secret what [SecretID] makes of it
+	NotAfter    time.Time // zero: for ever
+	LastUsed    time.Time // by this process; zero: not yet
+}
+
+// PublicKeys is what is known of the provider's public keys.
+func (p *Provider) PublicKeys() []KeySource {
+	if p.KeySources == nil {
+		return nil
+	}
+	return p.KeySources()
+}
+
 // KeyFaults says which keys of which provider could not be read lately.
 func (ps Providers) KeyFaults() (faults []string) {
 	for _, p := range ps {
-		if p.KeyFaults == nil {
-			continue
-		}
-		for _, fault := range p.KeyFaults() {
-			faults = append(faults, "provider "+p.Name+": "+fault)
+		for _, s := range p.PublicKeys() {
+			if s.Fault != "" {
+				faults = append(faults, fmt.Sprintf("provider %s: %s, since %s", p.Name, strings.TrimSuffix(s.Fault, "."), s.FaultSince.UTC().Format(time.RFC3339)))
+			}
 		}
 	}
 	return faults

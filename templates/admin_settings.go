@@ -1,6 +1,10 @@
 package templates
 
-import "time"
+import (
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
 
 // AdminSettings is /admin/sign-in: every setting that has no page of its own. The form posts version, and for each setting
 // its name and was.NAME, what the form was made of: only what differs is saved.
@@ -88,6 +92,24 @@ type AdminKey struct {
 	Alert       string
 	SecretError string
 }
+
+// AdminProviders is /admin/providers: the identity providers, and what is known of their keys.
+type AdminProviders struct {
+	AdminLayout
+	Providers []AdminProviderRow
+	Now       time.Time
+}
+
+// An AdminProviderRow is one provider.
+type AdminProviderRow struct {
+	Name, Label string
+	On          bool
+	Issuer      string
+	Secrets     int // how many shared secrets it has
+	Sources     []sso.KeySource
+}
+
+func (AdminProviders) template() string { return "admin-providers" }
 
 // An AdminKeyRow is one shared secret. Its form posts action=remove, key, and sign_ins as a confirmation.
 type AdminKeyRow struct {

@@ -1,6 +1,10 @@
 package templates
 
-import "time"
+import (
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
 
 // adminSamples show the administrator's pages.
 func adminSamples() []sample {
@@ -22,6 +26,15 @@ func adminSamples() []sample {
 		{"admin key fixed", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1, Source: "SSOBRIDGE_JWT_SHARED_SECRET"}},
 		{"admin key wrong", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1, Alert: "Somebody else has saved settings meanwhile.",
 			SecretError: "the shared secret has 7 bytes; it needs at least 32"}},
+		{"admin providers", AdminProviders{AdminLayout: adminSample(AdminSectionSignIn), Now: sampleTime, Providers: []AdminProviderRow{
+			{Name: "jwt", On: true, Secrets: 1},
+			{Name: "acme", Label: "Acme", On: true, Issuer: "https://acme.example", Sources: []sso.KeySource{
+				{Origin: "https://acme.example/.well-known/jwks.json", LastSuccess: sampleTime.Add(-time.Minute), LeftOut: []string{"key 2: kty AKP is not supported"}, Keys: []sso.PublicKey{
+					{ID: "2026-a", Algorithm: "RS256", Fingerprint: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", LastUsed: sampleTime.Add(-time.Hour)},
+					{ID: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", Algorithm: "EdDSA", Fingerprint: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", NotAfter: sampleTime.Add(72 * time.Hour)}}},
+				{Origin: "PROVIDER_ACME_PUBLIC_KEY: /etc/ssobridge/acme.pem", Fault: "the file is empty", FaultSince: sampleTime.Add(-time.Hour)}}},
+			{Name: "old", Label: "Old product"},
+		}}},
 		{"admin try", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin"}},
 		{"admin try wrong", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Alert: "This report was shown already.", Token: "abc", TokenError: "This is empty."}},
 		{"admin try accepted", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin", Token: "e30.e30.c2ln", Report: &AdminReport{

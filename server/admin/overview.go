@@ -54,7 +54,7 @@ func (a *Admin) overviewPage(c *call) error {
 	cfg := a.Host.Config()
 	return c.render(http.StatusOK, templates.AdminOverview{
 		AdminLayout: c.layout(templates.AdminSectionOverview), SignIn: o.SignIn,
-		KeyMissing: cfg.JWT.IdentityProviderURI != nil && len(cfg.JWT.SharedSecrets) == 0, PasswordLogin: o.PasswordLogin, People: o.People,
+		KeyMissing: cfg.JWT.IdentityProviderURI != nil && !cfg.JWT.HasKeys(), PasswordLogin: o.PasswordLogin, People: o.People,
 		Administrators: o.Administrators, Callback: o.Callback, Warnings: o.Warnings,
 	})
 }

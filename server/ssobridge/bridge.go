@@ -119,16 +119,16 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider) (*sso.Provide
 		return nil, nil, err
 	}
 	return &sso.Provider{
-		Name:      p.Name,
-		Label:     cmp.Or(p.Label, p.Name),
-		Settings:  p.Settings(),
-		Issuer:    p.Issuer,
-		Binding:   p.Binding,
-		Policy:    policy(cfg, p),
-		Beginner:  sso.Redirect{URI: p.IdentityProviderURI, ClientID: p.ClientID, RedirectURI: callback(cfg)},
-		Redeemer:  redeemer(cfg, p),
-		LogoutURI: p.LogoutURI,
-		KeyFaults: faults(keys),
+		Name:       p.Name,
+		Label:      cmp.Or(p.Label, p.Name),
+		Settings:   p.Settings(),
+		Issuer:     p.Issuer,
+		Binding:    p.Binding,
+		Policy:     policy(cfg, p),
+		Beginner:   sso.Redirect{URI: p.IdentityProviderURI, ClientID: p.ClientID, RedirectURI: callback(cfg)},
+		Redeemer:   redeemer(cfg, p),
+		LogoutURI:  p.LogoutURI,
+		KeySources: keySources(keys),
 		Login: &token.Verifier{
 			Provider:    p.Name,
 			Scope:       scope(p),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -151,23 +152,29 @@ func (m *maker) published(p *setting.Provider) (sets []token.KeySet, err error) 
 
 // keyIDs are what logins by the keys that are there now would be noted with.
 func keyIDs(p *sso.Provider) (ids []string) {
-	if v, ok := p.Login.(*token.Verifier); ok {
-		for _, s := range token.StatusOf(v.Keys) {
-			for _, k := range s.Keys {
-				ids = append(ids, k.ID)
-			}
+	for _, s := range p.PublicKeys() {
+		for _, k := range s.Keys {
+			ids = append(ids, k.ID)
 		}
 	}
 	return ids
 }
 
-// faults says which keys of a set could not be read lately. The keys of before are in force.
-func faults(keys token.KeySet) func() []string {
-	return func() (all []string) {
+func keySources(keys token.KeySet) func() []sso.KeySource {
+	return func() (all []sso.KeySource) {
 		for _, s := range token.StatusOf(keys) {
-			if s.Fault != "" {
-				all = append(all, fmt.Sprintf("%s, since %s", strings.TrimSuffix(s.Fault, "."), s.FaultSince.UTC().Format(time.RFC3339)))
+			source := sso.KeySource{Origin: s.Origin, LastSuccess: s.LastSuccess, Fault: s.Fault, FaultSince: s.FaultSince, LeftOut: s.LeftOut}
+			var origins []string // several files are one source
+			for _, k := range s.Keys {
+				if !slices.Contains(origins, k.Origin) {
+					origins = append(origins, k.Origin)
+				}
+				source.Keys = append(source.Keys, sso.PublicKey{ID: k.ID, Algorithm: k.Algorithm, Fingerprint: k.Fingerprint, NotAfter: k.NotAfter, LastUsed: k.LastUsed})
 			}
+			if len(origins) > 0 {
+				source.Origin = strings.Join(origins, ", ")
+			}
+			all = append(all, source)
 		}
 		return all
 	}

@@ -1,0 +1,91 @@
+package admin
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/ssobridge/ssobridge/server/openapi"
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+// providerArea shows the identity providers and their keys.
+type providerArea struct {
+	Options
+}
+
+func (a providerArea) pages() []page { return []page{{http.MethodGet, "/providers", a.page}} }
+
+func (a providerArea) operations() []openapi.Operation[*call] {
+	return []openapi.Operation[*call]{
+		openapi.Op("GET", "/providers", "listProviders", "The identity providers, and what is known of their public keys", a.list),
+	}
+}
+
+type providerList struct {
+	Providers []oneProvider `json:"providers"`
+}
+
+type oneProvider struct {
+	Name    string      `json:"name" doc:"in sessions, events and ?provider="`
+	Label   string      `json:"label" doc:"on the sign-in page"`
+	Kind    string      `json:"kind"`
+	Enabled bool        `json:"enabled"`
+	Issuer  string      `json:"issuer" doc:"the iss of its tokens; empty: it is not checked"`
+	Secrets int         `json:"secrets" doc:"how many shared secrets it has"`
+	Sources []keySource `json:"key_sources" doc:"where its public keys come from; empty while it is off"`
+}
+
+type keySource struct {
+	Origin      string      `json:"origin"`
+	LastSuccess *time.Time  `json:"last_success" doc:"when it was last read; null: never, or it is read once"`
+	Fault       string      `json:"fault" doc:"why it could not be read lately; the keys of before are in force"`
+	LeftOut     []string    `json:"left_out" doc:"keys of it that cannot be used, and why"`
+	Keys        []publicKey `json:"keys"`
+}
+
+type publicKey struct {
+	ID          string     `json:"id"`
+	Algorithm   string     `json:"algorithm"`
+	Fingerprint string     `json:"fingerprint" doc:"JWK thumbprint, RFC 7638"`
+	NotAfter    *time.Time `json:"not_after"`
+	LastUsed    *time.Time `json:"last_used" doc:"by this replica since it started"`
+}
+
+func (a providerArea) list(*call, openapi.Nothing) (providerList, error) {
+	out := providerList{Providers: []oneProvider{}}
+	for _, p := range a.Host.Config().Providers {
+		one := oneProvider{Name: p.Name, Label: p.Label, Kind: string(p.Kind), Enabled: p.Enabled, Issuer: p.Issuer, Secrets: len(p.SharedSecrets), Sources: []keySource{}}
+		if of := a.Host.Bridge().Providers.Named(p.Name); of != nil {
+			for _, s := range of.PublicKeys() {
+				one.Sources = append(one.Sources, newKeySource(s))
+			}
+		}
+		out.Providers = append(out.Providers, one)
+	}
+	return out, nil
+}
+
+func newKeySource(s sso.KeySource) keySource {
+	out := keySource{Origin: s.Origin, LastSuccess: timeOrNull(s.LastSuccess), Fault: s.Fault, LeftOut: append([]string{}, s.LeftOut...), Keys: []publicKey{}}
+	for _, k := range s.Keys {
+		out.Keys = append(out.Keys, publicKey{k.ID, k.Algorithm, k.Fingerprint, timeOrNull(k.NotAfter), timeOrNull(k.LastUsed)})
+	}
+	return out
+}
+
+func (a providerArea) page(c *call) error {
+	list, err := a.list(c, openapi.Nothing{})
+	if err != nil {
+		return err
+	}
+	p := templates.AdminProviders{AdminLayout: c.layout(templates.AdminSectionSignIn), Now: a.Now()}
+	for _, one := range list.Providers {
+		row := templates.AdminProviderRow{Name: one.Name, Label: one.Label, On: one.Enabled, Issuer: one.Issuer, Secrets: one.Secrets}
+		if of := a.Host.Bridge().Providers.Named(one.Name); of != nil {
+			row.Sources = of.PublicKeys()
+		}
+		p.Providers = append(p.Providers, row)
+	}
+	return c.render(http.StatusOK, p)
+}

@@ -1,0 +1,44 @@
+package admin_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The page and the API show each provider with its public keys, and nothing that is secret.
+func TestProviders(t *testing.T) {
+	const jwk = `{"kty":"OKP","crv":"Ed25519","kid":"2026-a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+	file := filepath.Join(t.TempDir(), "acme.json")
+	if err := os.WriteFile(file, []byte(jwk), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, "PROVIDERS=acme,old", "PROVIDER_ACME_LABEL=Acme & Co", "PROVIDER_ACME_IDENTITY_PROVIDER_URI=https://acme.example/login", "PROVIDER_ACME_PUBLIC_KEY="+file,
+		"PROVIDER_ACME_ISSUER=https://acme.example", "PROVIDER_OLD_ENABLED=false", "PROVIDER_OLD_SHARED_SECRET="+otherSecret,
+		"JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
+	c := b.admin()
+	var got struct {
+		Providers []struct {
+			Name    string
+			Enabled bool
+			Secrets int
+			Sources []struct {
+				Origin, Fault string
+				Keys          []struct{ ID, Algorithm string }
+			} `json:"key_sources"`
+		}
+	}
+	c.call("GET", "/api/v1/providers", nil, &got)
+	all := got.Providers
+	if len(all) != 3 || all[0].Name != "jwt" || all[0].Secrets != 1 || all[1].Name != "acme" || !all[1].Enabled || all[2].Enabled || len(all[1].Sources) != 1 ||
+		all[1].Sources[0].Keys[0].ID != "2026-a" || all[1].Sources[0].Keys[0].Algorithm != "EdDSA" {
+		t.Errorf("got %+v", got)
+	}
+	page := c.get("/admin/providers")
+	contains(t, page, 200, "Acme &amp; Co", "2026-a", "EdDSA", "https://acme.example", "off")
+	if strings.Contains(page.body, secret) || strings.Contains(page.body, otherSecret) {
+		t.Error("a secret is shown")
+	}
+	contains(t, c.get("/admin/sign-in"), 200, `href="/admin/providers"`, "Provider acme", "PROVIDER_ACME_ISSUER")
+}
