@@ -26,6 +26,7 @@ type Key struct {
 const (
 	maxKeys    = 10
 	maxKeyURLs = 5
+	maxAlg     = 10 // bytes of the name of an algorithm that is shown
 )
 
 // keyForm is an entry of KEYS. One of the first four says where the key is.
@@ -119,11 +120,24 @@ func keyEntry(raw json.RawMessage) (Key, error) {
 	return k, nil
 }
 
+// checkFileName does not repeat the name: some write the key itself there.
 func checkFileName(name string) error {
 	if name != sso.CleanText(name) || !filepath.IsAbs(name) {
-		return fmt.Errorf("%q is not the whole path of a file, such as /etc/ssobridge/idp.pem", sso.Shorten(name, 100))
+		return errors.New("is not the whole path of a file, such as /etc/ssobridge/idp.pem")
 	}
 	return nil
+}
+
+// shownFiles masks what is no list of files, and shownURLs what is no address to be shown: it may be a secret (SECURITY F3).
+func shownFiles(_ *Config, text string) string { return shownIf(fileList, text) }
+
+func shownURLs(_ *Config, text string) string { return shownIf(keyURLs, text) }
+
+func shownIf(parse func(string) ([]string, error), text string) string {
+	if _, err := parse(text); err != nil {
+		return masked
+	}
+	return text
 }
 
 // fileList reads a list of whole paths. file:// is left out, as some write it.
@@ -154,7 +168,11 @@ func keyURLs(text string) (addresses []string, err error) {
 		return nil, err
 	}
 	for _, a := range addresses {
-		if u, err := url.Parse(a); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		u, err := url.Parse(a)
+		switch {
+		case err != nil || u.User != nil: // neither is repeated: there may be a password in it
+			return nil, errors.New("is not an address such as https://idp.example.com/jwks.json, without a name or a password in it")
+		case u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 			return nil, fmt.Errorf("%q is not an address such as https://idp.example.com/jwks.json", sso.Shorten(a, 100))
 		}
 	}
@@ -172,7 +190,7 @@ func shownKeys(keys []Key) string {
 		if where == "" {
 			where = "a key"
 		}
-		if k.Alg != "" {
+		if k.Alg != "" && len(k.Alg) <= maxAlg {
 			where += " (" + k.Alg + ")"
 		}
 		all = append(all, where)
@@ -217,4 +235,11 @@ func (j *judge) keys(p *Provider) {
 	if p.CAFile != "" && len(p.JWKSURLs) == 0 {
 		j.warn("%s has no effect: %s is not set", of("CA_FILE"), of("JWKS_URL"))
 	}
+}
+
+func shownFile(_ *Config, text string) string {
+	if text != "" && checkFileName(text) != nil {
+		return masked
+	}
+	return text
 }

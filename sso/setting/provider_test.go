@@ -265,3 +265,23 @@ func TestAdvice(t *testing.T) {
 		t.Errorf("%d settings were named", seen)
 	}
 }
+
+// SECURITY F3: a secret that stands where a file, an address or an algorithm should be is not shown.
+func TestMisplacedSecrets(t *testing.T) {
+	pem := "-----BEGIN PRIVATE KEY-----\n" + otherSecret + "\n-----END PRIVATE KEY-----\n"
+	for _, given := range []string{"JWT_PUBLIC_KEY=" + pem, "JWT_PUBLIC_KEY=" + otherSecret, "JWT_JWKS_FILE=" + otherSecret, "JWT_CA_FILE=" + pem,
+		"JWT_JWKS_URL=https://u:" + otherSecret + "@idp.example.com/", "JWT_JWKS_URL=https://u:" + otherSecret + "@idp.example.com:x/",
+		`JWT_KEYS=[{"file":"` + otherSecret + `"}]`, `JWT_KEYS=[{"key":"x","alg":"` + otherSecret + `"}]`} {
+		c, faults := Resolve(Inputs{Environ: []string{"SSOBRIDGE_" + given}})
+		for _, f := range faults {
+			if strings.Contains(f.String(), otherSecret) {
+				t.Errorf("%s: got the fault %s", given, f)
+			}
+		}
+		for _, e := range c.Effective() {
+			if strings.Contains(e.Value, otherSecret) {
+				t.Errorf("%s: %s is shown as %s", given, e.Setting.Name, e.Value)
+			}
+		}
+	}
+}

@@ -68,8 +68,12 @@ func (s KeySpec) keys() ([]Key, error) {
 	if len(s.Data) > maxKeySet {
 		return nil, fmt.Errorf("it has %d bytes; at most %d are allowed", len(s.Data), maxKeySet)
 	}
-	if s.Alg = canonicalAlg(s.Alg); s.Alg != "" && method(s.Alg) == nil {
-		return nil, fmt.Errorf("alg %s is not supported: take one of %s", quote(s.Alg), strings.Join(allAlgorithms(), ", "))
+	if s.Alg = canonicalAlg(s.Alg); s.Alg != "" && method(s.Alg) == nil { // a long one may be a secret that went to the wrong place
+		what := "alg"
+		if len(s.Alg) <= 10 {
+			what += " " + quote(s.Alg)
+		}
+		return nil, fmt.Errorf("%s is not supported: take one of %s", what, strings.Join(allAlgorithms(), ", "))
 	}
 	data, err := s.decoded()
 	if err != nil {
@@ -102,7 +106,7 @@ func (s KeySpec) decoded() ([]byte, error) {
 			return nil, errors.New("it is not base64: leave encoding out if it is the key itself, else correct it")
 		}
 	default:
-		return nil, fmt.Errorf("encoding %s is not supported: take text or base64", quote(s.Encoding))
+		return nil, errors.New("its encoding is not supported: take text or base64")
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, errors.New("it is empty: give the key")
