@@ -176,12 +176,12 @@ func (s *Server) endOthers(r *http.Request, site *web.Site, p *sso.Principal, sc
 	return nil
 }
 
-// logoutURI is where a browser goes to sign out of the product, too: that of the provider that opened the session, or
-// JWT_LOGOUT_URI. nil: nowhere.
+// logoutURI is where a browser goes to sign out of the product, too: that of the provider that opened the session, be it off by
+// now, or JWT_LOGOUT_URI. nil: nowhere.
 func logoutURI(site *web.Site, p *sso.Principal) *string {
 	to := site.Config.JWT.LogoutURI
 	if p != nil {
-		if of := site.Bridge.Providers.Named(p.Session.Provider); of != nil {
+		if of := site.Config.Provider(p.Session.Provider); of != nil {
 			to = of.LogoutURI
 		}
 	}

@@ -122,6 +122,16 @@ func TestSignOutOfTwoProviders(t *testing.T) {
 	bob := b.browser()
 	bob.get("/auth/sso?jwt="+tok).want(t, http.StatusFound, "/")
 	ann.send("POST", "/auth/logout", form(), page).want(t, http.StatusSeeOther, "https://idp.example/bye")
+	b.save("PROVIDER_OTHER_ENABLED=false") // as with JWT_ENABLED, sessions go on, and end in the same way
+	for deadline := time.Now().Add(10 * time.Second); b.browser().get("/auth/sso?provider=other").StatusCode == http.StatusFound; {
+		if time.Now().After(deadline) {
+			t.Fatal("the other provider is still on")
+		}
+		b.Pass(2 * time.Second)
+	}
+	if policy := bob.get("/auth/logout", page).Header.Get("Content-Security-Policy"); !strings.Contains(policy, "https://other.example") {
+		t.Errorf("the form may not lead to the other provider: %s", policy)
+	}
 	bob.send("POST", "/auth/logout", form(), page).want(t, http.StatusSeeOther, "https://other.example/bye")
 }
 

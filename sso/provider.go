@@ -19,8 +19,7 @@ type Provider struct {
 	Binding Binding
 	Policy  Policy
 
-	Settings  string   // how the names of its settings begin, such as "JWT_"; for messages
-	LogoutURI *url.URL // where a browser goes after signing out, to sign out there too; nil: nowhere
+	Settings string // how the names of its settings begin, such as "JWT_"; for messages
 
 	Beginner Beginner // sends a browser away to sign in; nil: none begins here
 	Redeemer Redeemer // takes the code of a callback; nil: the token is in the request

@@ -127,7 +127,6 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider) (*sso.Provide
 		Policy:     policy(cfg, p),
 		Beginner:   sso.Redirect{URI: p.IdentityProviderURI, ClientID: p.ClientID, RedirectURI: callback(cfg)},
 		Redeemer:   redeemer(cfg, p),
-		LogoutURI:  p.LogoutURI,
 		KeySources: keySources(keys),
 		Login: &token.Verifier{
 			Provider:    p.Name,
