@@ -33,7 +33,11 @@ func (s *relyingParty) handleTrial(c echo.Context) error {
 	if p == nil || !p.Administrator() {
 		return sso.Forbidden
 	}
-	loginURL, flow, err := site.Bridge.Begin(sso.Callback{ReturnTo: "/"})
+	values, err := web.BodyOf(r)
+	if err != nil {
+		return err
+	}
+	loginURL, flow, err := site.Bridge.Begin(sso.Callback{ReturnTo: "/", Provider: values.Get("provider")})
 	if err != nil {
 		return err
 	}

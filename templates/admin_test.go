@@ -36,6 +36,8 @@ func adminSamples() []sample {
 			{Name: "old", Label: "Old product"},
 		}}},
 		{"admin try", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin"}},
+		{"admin try providers", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin",
+			Providers: []Provider{{Name: "jwt", Label: "Our product"}, {Name: "acme"}}}},
 		{"admin try wrong", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Alert: "This report was shown already.", Token: "abc", TokenError: "This is empty."}},
 		{"admin try accepted", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin", Token: "e30.e30.c2ln", Report: &AdminReport{
 			Accepted: true, Checks: []AdminCheck{{"signature", true, "HS256 with secret 1 of 2"}, {"exp", true, "in 9 minutes"}}, Email: "ada@acme.example",

@@ -4,9 +4,10 @@ package templates
 type AdminTry struct {
 	AdminLayout
 	Alert      string
-	Testable   bool   // there is an identity provider to go to
-	BeginURL   string // where the form of the test sign-in posts to
-	Token      string // as it was typed
+	Testable   bool       // there is an identity provider to go to
+	BeginURL   string     // where the form of the test sign-in posts to
+	Providers  []Provider // to choose from; none: there is only one
+	Token      string     // as it was typed
 	TokenError string
 	Report     *AdminReport // nil: nothing was tried yet
 }

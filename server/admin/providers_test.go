@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,13 @@ func TestProviders(t *testing.T) {
 	contains(t, page, 200, "Acme &amp; Co", "2026-a", "EdDSA", "https://acme.example", "off")
 	if strings.Contains(page.body, secret) || strings.Contains(page.body, otherSecret) {
 		t.Error("a secret is shown")
+	}
+	contains(t, c.get("/admin/try"), 200, "Begin the test with <bdi>Acme &amp; Co</bdi>", `button[name="provider"][value="jwt"]`)
+	if to, err := c.post("/admin/try/begin", url.Values{"provider": {"acme"}}).Location(); err != nil || to.Host != "acme.example" {
+		t.Errorf("the test sign-in with acme leads to %v, %v", to, err)
+	}
+	if resp := c.post("/admin/try/begin", url.Values{"provider": {"old"}}); resp.StatusCode != 400 {
+		t.Errorf("the test sign-in with a provider that is off: got %d", resp.StatusCode)
 	}
 	contains(t, c.get("/admin/sign-in"), 200, `href="/admin/providers"`, "Provider acme", "PROVIDER_ACME_ISSUER")
 }

@@ -106,8 +106,14 @@ func (a tryArea) explain(c *call, in tokenToExplain) (Explanation, error) {
 }
 
 func (a tryArea) tryTemplate(c *call) templates.AdminTry {
-	testable := len(a.Host.Bridge().Providers) > 0
-	return templates.AdminTry{AdminLayout: c.layout(templates.AdminSectionSignIn), Testable: testable, BeginURL: c.a.path(TrialPath)}
+	beginners := a.Host.Bridge().Providers.Beginners()
+	p := templates.AdminTry{AdminLayout: c.layout(templates.AdminSectionSignIn), Testable: len(beginners) > 0, BeginURL: c.a.path(TrialPath)}
+	if len(beginners) > 1 {
+		for _, of := range beginners {
+			p.Providers = append(p.Providers, templates.Provider{Name: of.Name, Label: of.Label})
+		}
+	}
+	return p
 }
 
 func (a tryArea) tryPage(c *call) error { return c.render(http.StatusOK, a.tryTemplate(c)) }

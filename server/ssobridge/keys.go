@@ -24,8 +24,8 @@ type keyring struct {
 	sets map[string]token.KeySet
 }
 
-// maxKept is how many sets a keyring keeps. Beyond it, it begins anew.
-const maxKept = 100
+// maxKept is how many sets a keyring keeps: more than all providers can have. Beyond it, it begins anew.
+const maxKept = 300
 
 // kept returns the set that was made of the same description before, or makes it.
 func (k *keyring) kept(description any, make func() (token.KeySet, error)) (token.KeySet, error) {
