@@ -154,9 +154,9 @@ type PublicKey struct {
 	LastUsed    time.Time // by this process; zero: not yet
 }
 
-// PublicKeys is what is known of the provider's public keys.
+// PublicKeys is what is known of the provider's public keys; of a provider that is off, which is nil, nothing.
 func (p *Provider) PublicKeys() []KeySource {
-	if p.KeySources == nil {
+	if p == nil || p.KeySources == nil {
 		return nil
 	}
 	return p.KeySources()

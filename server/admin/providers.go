@@ -56,10 +56,8 @@ func (a providerArea) list(*call, openapi.Nothing) (providerList, error) {
 	out := providerList{Providers: []oneProvider{}}
 	for _, p := range a.Host.Config().Providers {
 		one := oneProvider{Name: p.Name, Label: p.Label, Kind: string(p.Kind), Enabled: p.Enabled, Issuer: p.Issuer, Secrets: len(p.SharedSecrets), Sources: []keySource{}}
-		if of := a.Host.Bridge().Providers.Named(p.Name); of != nil {
-			for _, s := range of.PublicKeys() {
-				one.Sources = append(one.Sources, newKeySource(s))
-			}
+		for _, s := range a.Host.Bridge().Providers.Named(p.Name).PublicKeys() {
+			one.Sources = append(one.Sources, newKeySource(s))
 		}
 		out.Providers = append(out.Providers, one)
 	}
@@ -81,11 +79,8 @@ func (a providerArea) page(c *call) error {
 	}
 	p := templates.AdminProviders{AdminLayout: c.layout(templates.AdminSectionSignIn), Now: a.Now()}
 	for _, one := range list.Providers {
-		row := templates.AdminProviderRow{Name: one.Name, Label: one.Label, On: one.Enabled, Issuer: one.Issuer, Secrets: one.Secrets}
-		if of := a.Host.Bridge().Providers.Named(one.Name); of != nil {
-			row.Sources = of.PublicKeys()
-		}
-		p.Providers = append(p.Providers, row)
+		p.Providers = append(p.Providers, templates.AdminProviderRow{Name: one.Name, Label: one.Label, On: one.Enabled, Issuer: one.Issuer,
+			Secrets: one.Secrets, Sources: a.Host.Bridge().Providers.Named(one.Name).PublicKeys()})
 	}
 	return c.render(http.StatusOK, p)
 }
