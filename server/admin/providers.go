@@ -73,14 +73,10 @@ func newKeySource(s sso.KeySource) keySource {
 }
 
 func (a providerArea) page(c *call) error {
-	list, err := a.list(c, openapi.Nothing{})
-	if err != nil {
-		return err
+	page := templates.AdminProviders{AdminLayout: c.layout(templates.AdminSectionSignIn), Now: a.Now()}
+	for _, p := range a.Host.Config().Providers {
+		page.Providers = append(page.Providers, templates.AdminProviderRow{Name: p.Name, Label: p.Label, On: p.Enabled, Issuer: p.Issuer,
+			Secrets: len(p.SharedSecrets), Sources: a.Host.Bridge().Providers.Named(p.Name).PublicKeys()})
 	}
-	p := templates.AdminProviders{AdminLayout: c.layout(templates.AdminSectionSignIn), Now: a.Now()}
-	for _, one := range list.Providers {
-		p.Providers = append(p.Providers, templates.AdminProviderRow{Name: one.Name, Label: one.Label, On: one.Enabled, Issuer: one.Issuer,
-			Secrets: one.Secrets, Sources: a.Host.Bridge().Providers.Named(one.Name).PublicKeys()})
-	}
-	return c.render(http.StatusOK, p)
+	return c.render(http.StatusOK, page)
 }
