@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/strictjson"
 )
 
 // A Key is a key that verifies tokens, as it is configured: in a file, or as it stands in Data.
@@ -78,7 +80,7 @@ func keyList(text string) (keys []Key, err error) {
 
 // keyJSON keeps what the library quotes out of messages: it may be a secret.
 func keyJSON(err error) error {
-	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok || errors.Is(err, strictjson.ErrNotJSON) {
 		return errors.New("is no JSON: write a list such as [{\"file\":\"/etc/ssobridge/idp.pem\",\"alg\":\"RS256\"}]")
 	}
 	return errors.New(`is not a list of objects such as [{"file":"/etc/ssobridge/idp.pem","alg":"RS256"}]`)
@@ -205,7 +207,7 @@ func (p *Provider) HasKeys() bool {
 
 // AllKeys are the keys that are configured one by one: those of KEYS, PUBLIC_KEY and JWKS_FILE.
 func (p *Provider) AllKeys() []Key {
-	all := p.Keys
+	all := slices.Clone(p.Keys)
 	for i, file := range p.PublicKeyFiles {
 		k := Key{File: file}
 		if i < len(p.Algorithms) {

@@ -2,10 +2,8 @@ package setting
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
 	"reflect"
@@ -18,6 +16,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/claim"
+	"github.com/ssobridge/ssobridge/sso/strictjson"
 )
 
 // DefaultProvider is the name of the provider whose settings are called JWT_….
@@ -353,7 +352,10 @@ func (r *resolver) declare() {
 	slices.Sort(r.given.declared)
 	r.given.declared = slices.Compact(r.given.declared)
 	r.given.faults = faults // the others are found again
-	r.given.table = newTable(r.given.declared)
+	r.given.table = all
+	if len(r.given.declared) > 0 {
+		r.given.table = newTable(r.given.declared)
+	}
 }
 
 // nested takes in the nested form of providers, and returns their names as a list.
@@ -380,69 +382,11 @@ func (r *resolver) nested(s *Setting, d *document, tree map[string]any) string {
 	return strings.Join(slices.Sorted(maps.Keys(tree)), ",")
 }
 
-// jsonObject reads a JSON object. It refuses a name that stands there twice, as [encoding/json] does not.
+// maxDepth bounds how deep objects and lists may nest in a setting; a JWK Set among KEYS of PROVIDERS is eight deep.
+const maxDepth = 16
+
 func jsonObject(text string) (map[string]any, error) {
-	dec := json.NewDecoder(strings.NewReader(text))
-	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
-		return nil, cmp.Or(err, errors.New("it does not begin with {"))
-	}
-	object, err := jsonMembers(dec)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is text after the closing brace")
-	}
-	return object, nil
-}
-
-func jsonMembers(dec *json.Decoder) (map[string]any, error) {
-	object := map[string]any{}
-	for dec.More() {
-		tok, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		name, _ := tok.(string) // else the decoder has refused it
-		if _, twice := object[name]; twice {
-			return nil, fmt.Errorf("%q stands there twice", sso.Truncate(name, 40))
-		}
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); err != nil {
-			return nil, err
-		}
-		if object[name], err = jsonValue(raw); err != nil {
-			return nil, err
-		}
-	}
-	_, err := dec.Token()
-	return object, err
-}
-
-func jsonValue(raw json.RawMessage) (value any, err error) {
-	if raw[0] == '{' {
-		return jsonObject(string(raw))
-	}
-	if raw[0] == '[' {
-		return jsonElements(raw)
-	}
-	err = json.Unmarshal(raw, &value)
-	return value, err
-}
-
-func jsonElements(raw json.RawMessage) (any, error) {
-	var elements []json.RawMessage
-	if err := json.Unmarshal(raw, &elements); err != nil {
-		return nil, err
-	}
-	all := make([]any, len(elements))
-	for i, e := range elements {
-		var err error
-		if all[i], err = jsonValue(e); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	return strictjson.Object([]byte(text), maxDepth)
 }
 
 // put keeps a value of the nested form. The flat form may say the same.

@@ -256,7 +256,7 @@ func fileText(s *Setting, raw any) (string, error) {
 	switch v := raw.(type) {
 	case string:
 		return v, nil
-	case bool, int, int64, uint64, float64:
+	case bool, int, int64, uint64, float64, json.Number:
 		if s.Secret { // 0123… and 1e10 are read as numbers, and are not written back as they were
 			return "", fmt.Errorf("is a number or a truth value; write it in quotes")
 		}

@@ -28,7 +28,7 @@ const (
 //
 // Each key has one algorithm: its alg, else oct HS256, RSA RS256, EC the curve's, Ed25519 EdDSA. Refused are duplicate
 // kids, secrets and public keys in one set, RSA moduli under 2048 bits or with the mark of ROCA (CVE-2017-15361), secrets
-// shorter than their hash, points off their curve, and JSON that [parseObject] refuses. A key that is not for verifying
+// shorter than their hash, points off their curve, and JSON that [strictjson.Object] refuses. A key that is not for verifying
 // (use, key_ops) or of a kind that we do not support is left out of a set, as RFC 7517 §5 asks; alone, it is refused.
 //
 // Errors wrap [sso.KeyUnknown].
