@@ -6,6 +6,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/server/admin"
+	"github.com/ssobridge/ssobridge/server/admin/area"
+	"github.com/ssobridge/ssobridge/server/admin/signin"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	rules "github.com/ssobridge/ssobridge/sso/admin"
@@ -25,8 +27,8 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 		return
 	}
 	admin.New(admin.Options{
-		Store: s.options.Administration.Store, Settings: s.options.Administration.Settings, Now: s.options.Now,
-		Host: admin.Host{
+		Store: s.options.Administration.Store,
+		Options: area.Options{Settings: s.options.Administration.Settings, Now: s.options.Now, Host: area.Host{
 			Principal:  func(r *http.Request) (*sso.Principal, error) { return s.gate.Principal(r) },
 			Render:     func(w http.ResponseWriter, status int, p templates.Page) error { return s.web.Page(w, status, p) },
 			Peer:       func(r *http.Request) string { return s.web.Site().Peer(r) },
@@ -37,7 +39,7 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 			Applied:    s.gate.SeeChanges,
 			Recent:     s.local.Recent,
 			KeepForm:   s.local.KeepForm,
-		},
+		}},
 	}).Mount(e)
-	e.POST(admin.TrialPath, s.relyingParty.handleTrial)
+	e.POST(signin.TrialPath, s.relyingParty.handleTrial)
 }

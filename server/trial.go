@@ -8,7 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/ssobridge/ssobridge/server/admin"
+	"github.com/ssobridge/ssobridge/server/admin/signin"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -73,7 +73,7 @@ func (s *relyingParty) endTrial(c echo.Context, site *web.Site, cb sso.Callback)
 	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
 		return fmt.Errorf("trial: %w", e.Code)
 	}
-	location, err := admin.KeepReport(r.Context(), s.store, cb.Current, rand.Text(), e, s.web.Now())
+	location, err := signin.KeepReport(r.Context(), s.store, cb.Current, rand.Text(), e, s.web.Now())
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
@@ -28,8 +29,8 @@ func (a *Admin) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		switch {
 		case err != nil:
 			return err
-		case p == nil && strings.HasPrefix(r.URL.Path, pagesPrefix) && web.ReaderOf(r).CanSignIn(r.Method):
-			return c.Redirect(http.StatusFound, a.path("/login?return_to="+url.QueryEscape(a.path(r.URL.RequestURI()))))
+		case p == nil && strings.HasPrefix(r.URL.Path, area.PagesPrefix) && web.ReaderOf(r).CanSignIn(r.Method):
+			return c.Redirect(http.StatusFound, a.link("/login?return_to="+url.QueryEscape(a.link(r.URL.RequestURI()))))
 		case p == nil:
 			return sso.NotSignedIn
 		case !p.Administrator():
@@ -46,7 +47,7 @@ func (a *Admin) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		if errors.Is(err, admin.ErrProofNeeded) { // which knows no PATH_PREFIX
 			err = a.proofNeeded()
 		}
-		return readable(err)
+		return area.Readable(err)
 	}
 }
 
@@ -60,13 +61,19 @@ func guarded(u *url.URL) bool {
 			p = unescaped
 		}
 		p = strings.ToLower(path.Clean("/" + strings.ReplaceAll(p, `\`, "/")))
-		for _, prefix := range []string{pagesPrefix, apiPrefix, "/api/admin"} {
+		for _, prefix := range []string{area.PagesPrefix, apiPrefix, "/api/admin"} {
 			if rest, ok := strings.CutPrefix(p, prefix); ok && (rest == "" || !letterOrDigit(rest[0])) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// proofNeeded says where the proof is given.
+func (a *Admin) proofNeeded() error {
+	at := a.link("/auth/confirm")
+	return &admin.Refusal{Err: sso.ProofNeeded.About(at, "this needs a recent proof of who you are: sign in again, or confirm it at %s, and repeat the request", at)}
 }
 
 func letterOrDigit(c byte) bool {
@@ -87,37 +94,4 @@ func checkKind(r *http.Request) error {
 		return fmt.Errorf("the body is %q, not %s: %w", kind, want, sso.RequestMalformed)
 	}
 	return nil
-}
-
-// A Refusal is an error that an administrator may read.
-type Refusal = admin.Refusal
-
-func invalid(field, format string, args ...any) error { return admin.Invalid(field, format, args...) }
-
-// fieldsOf returns what is wrong with which field, and whether the error is one that a form can show.
-func fieldsOf(err error) (map[string]string, bool) {
-	r, ok := errors.AsType[*Refusal](err)
-	if !ok {
-		return nil, false
-	}
-	return r.Fields, true
-}
-
-// readable makes the errors that are about what an administrator asked for readable. Others, such as those of the
-// database, stay in the log.
-func readable(err error) error {
-	if err == nil {
-		return nil
-	}
-	if _, ok := errors.AsType[*Refusal](err); ok {
-		return err
-	}
-	if _, ok := errors.AsType[*echo.HTTPError](err); ok {
-		return err
-	}
-	switch sso.CodeOf(err) {
-	case sso.Invalid, sso.Conflict, sso.NotFound, sso.Forbidden, sso.RequestMalformed, sso.PasswordRefused, sso.LinkRefused:
-		return &Refusal{Err: err}
-	}
-	return err
 }

@@ -4,22 +4,27 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
+// overviewArea shows how the bridge is doing.
+type overviewArea struct {
+	area.Options
+	Store overviewStore
+}
+
 type overviewStore interface {
 	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
 }
 
-func (a *Admin) overviewPages() []page {
-	return []page{{http.MethodGet, "", a.overviewPage}}
-}
-
-func (a *Admin) overviewOperations() []openapi.Operation[*call] {
-	return []openapi.Operation[*call]{
-		openapi.Op("GET", "/overview", "getOverview", "How the bridge is doing", a.overview),
+func newOverview(o area.Options, store overviewStore) area.Area {
+	a := overviewArea{o, store}
+	return area.Area{
+		Pages:      []area.Page{area.Get("", a.overviewPage)},
+		Operations: []area.Operation{openapi.Op("GET", "/overview", "getOverview", "How the bridge is doing", a.overview)},
 	}
 }
 
@@ -33,7 +38,7 @@ type overview struct {
 	Warnings       []string `json:"warnings" doc:"what works, but hardly as it was meant"`
 }
 
-func (a *Admin) overview(c *call, _ openapi.Nothing) (overview, error) {
+func (a overviewArea) overview(c *area.Call, _ openapi.Nothing) (overview, error) {
 	sizes, err := a.Store.MemberCounts(c.Request().Context(), []int64{sso.AllUsers, sso.Administrators})
 	if err != nil {
 		return overview{}, err
@@ -46,14 +51,14 @@ func (a *Admin) overview(c *call, _ openapi.Nothing) (overview, error) {
 	}, nil
 }
 
-func (a *Admin) overviewPage(c *call) error {
+func (a overviewArea) overviewPage(c *area.Call) error {
 	o, err := a.overview(c, openapi.Nothing{})
 	if err != nil {
 		return err
 	}
 	cfg := a.Host.Config()
-	return c.render(http.StatusOK, templates.AdminOverview{
-		AdminLayout: c.layout(templates.AdminSectionOverview), SignIn: o.SignIn,
+	return c.Show(http.StatusOK, templates.AdminOverview{
+		AdminLayout: c.Layout(templates.AdminSectionOverview), SignIn: o.SignIn,
 		KeyMissing: cfg.JWT.IdentityProviderURI != nil && !cfg.JWT.HasKeys(), PasswordLogin: o.PasswordLogin, People: o.People,
 		Administrators: o.Administrators, Callback: o.Callback, Warnings: o.Warnings,
 	})

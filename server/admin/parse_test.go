@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/ssobridge/ssobridge/server/admin/area"
 )
 
 // Where a path is written so that some server reads it as ours, the guard does, too.
@@ -36,10 +38,23 @@ func FuzzGuarded(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, prefix := range []string{pagesPrefix, apiPrefix} {
+		for _, prefix := range []string{area.PagesPrefix, apiPrefix} {
 			if (u.Path == prefix || strings.HasPrefix(u.Path, prefix+"/")) && !guarded(u) {
 				t.Errorf("%q: got it not guarded", path)
 			}
 		}
 	})
+}
+
+// A notice has one meaning: [area.Call.Done] knows no areas.
+func TestNoticesDiffer(t *testing.T) {
+	of := map[string]int{area.Saved: -1}
+	for i, part := range (&Admin{}).areas() {
+		for name, text := range part.Notices {
+			if other, known := of[name]; known || text == "" {
+				t.Errorf("notice %q of area %d: got area %d with the same name, or no text", name, i, other)
+			}
+			of[name] = i
+		}
+	}
 }

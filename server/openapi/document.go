@@ -27,7 +27,7 @@ type API struct {
 
 // Document describes operations (OpenAPI 3.1.0).
 func Document[C Call](api API, operations []Operation[C]) []byte {
-	d := &describer{schemas: object{}}
+	d := &describer{schemas: object{}, types: map[string]reflect.Type{}}
 	d.schemas["Problem"] = d.problem()
 	paths := object{}
 	for _, o := range operations {
@@ -67,6 +67,7 @@ func Document[C Call](api API, operations []Operation[C]) []byte {
 // A describer writes schemas, those of named structs once, under components.
 type describer struct {
 	schemas object
+	types   map[string]reflect.Type // of schemas, by name
 }
 
 func (d *describer) operation(id, summary, tag string, in, out reflect.Type) object {
@@ -208,7 +209,10 @@ func (d *describer) schema(t reflect.Type) object {
 
 func (d *describer) named(t reflect.Type) object {
 	name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
-	if _, known := d.schemas[name]; !known {
+	if other, known := d.types[name]; known && other != t {
+		panic(fmt.Sprintf("openapi: %s and %s would have one name in the description", other, t)) // a test makes the document
+	} else if !known {
+		d.types[name] = t
 		d.schemas[name] = object{} // a type may hold itself
 		properties := object{}
 		var required []string

@@ -1,23 +1,38 @@
-package admin
+// Package mapping is the area of how sign-ins set groups: the editor, its preview, and the way back.
+package mapping
 
 import (
 	"context"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
-type mappingStore interface {
+// Store is what the area needs of the store.
+type Store interface {
 	admin.MappingStore
 	GroupNamesSeen(ctx context.Context) ([]sso.SeenGroup, error)
 }
 
+// New makes the area.
+func New(o area.Options, store Store) area.Area {
+	m := mappingArea{o, store}
+	return area.Area{
+		Pages: m.pages(), Operations: m.operations(),
+		Notices: map[string]string{
+			"mapping-undone": "Taken back: the mapping is as it was before, and so are the groups that were cleared. People who have signed in since get their groups at their next sign-in.",
+		},
+	}
+}
+
 // mappingArea shows and changes how sign-ins set groups.
 type mappingArea struct {
-	Options
+	area.Options
+	Store Store
 }
 
 // domain is what may be done.
@@ -31,8 +46,8 @@ func (m mappingArea) domain() admin.Mapping {
 	}}
 }
 
-func (m mappingArea) operations() []openapi.Operation[*call] {
-	return []openapi.Operation[*call]{
+func (m mappingArea) operations() []area.Operation {
+	return []area.Operation{
 		openapi.Op("GET", "/mapping", "getMapping", "How groups are set at each sign-in", m.get),
 		openapi.Op("PUT", "/mapping", "setMapping", "Set how groups are set at each sign-in", m.set),
 		openapi.Op("POST", "/mapping/preview", "previewMapping", "What an edit would do, at once and at the next sign-ins; changes nothing", m.preview),
@@ -47,7 +62,7 @@ type mappings map[string][]sso.GroupRef
 func (m *mappings) UnmarshalJSON(raw []byte) error {
 	parsed, err := sso.ParseMappings(string(raw))
 	if err != nil {
-		return invalid("mappings", "%s", err)
+		return admin.Invalid("mappings", "%s", err)
 	}
 	*m = mappings(parsed)
 	return nil
@@ -84,7 +99,7 @@ type clearedGroup struct {
 	Deleted bool   `json:"deleted"`
 }
 
-func (m mappingArea) get(c *call, _ openapi.Nothing) (mappingState, error) {
+func (m mappingArea) get(c *area.Call, _ openapi.Nothing) (mappingState, error) {
 	ctx := c.Request().Context()
 	cfg, version, err := m.Settings.Current(ctx)
 	if err != nil {
@@ -150,7 +165,7 @@ type mappingSaved struct {
 	Changed int      `json:"changed" doc:"people who gain or lose a group at their next sign-in by this edit"`
 }
 
-func (m mappingArea) set(c *call, in mappingChange) (mappingSaved, error) {
+func (m mappingArea) set(c *area.Call, in mappingChange) (mappingSaved, error) {
 	out := mappingSaved{Deleted: []string{}}
 	edit := admin.MappingEdit{
 		GroupMapping: admin.GroupMapping{Mode: in.Mode, Mappings: sso.Mappings(in.Mappings)}, Version: in.Version,
@@ -163,7 +178,7 @@ func (m mappingArea) set(c *call, in mappingChange) (mappingSaved, error) {
 		}
 		edit.Mappings = saved.Mappings
 	}
-	plan, version, err := m.domain().Edit(c.Request().Context(), c.actor(), edit)
+	plan, version, err := m.domain().Edit(c.Request().Context(), c.Actor(), edit)
 	if err != nil {
 		return out, err
 	}
@@ -180,6 +195,6 @@ type undoneEdit struct {
 	ID string `json:"id" doc:"of the edit that GET /mapping names as the last"`
 }
 
-func (m mappingArea) undo(c *call, in undoneEdit) (openapi.Nothing, error) {
-	return openapi.Nothing{}, m.domain().TakeBack(c.Request().Context(), c.actor(), in.ID)
+func (m mappingArea) undo(c *area.Call, in undoneEdit) (openapi.Nothing, error) {
+	return openapi.Nothing{}, m.domain().TakeBack(c.Request().Context(), c.Actor(), in.ID)
 }

@@ -1,4 +1,4 @@
-package admin
+package people
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
@@ -20,18 +21,19 @@ type sessionStore interface {
 
 // sessionArea shows the running sessions, and ends them.
 type sessionArea struct {
-	Options
+	area.Options
+	Store Store
 }
 
-func (a sessionArea) pages() []page {
-	return []page{
-		{http.MethodGet, "/sessions", a.sessionsPage},
-		{http.MethodPost, "/sessions", a.sessionsForm},
+func (a sessionArea) pages() []area.Page {
+	return []area.Page{
+		area.Get("/sessions", a.sessionsPage),
+		area.Post("/sessions", a.sessionsForm),
 	}
 }
 
-func (a sessionArea) operations() []openapi.Operation[*call] {
-	return []openapi.Operation[*call]{
+func (a sessionArea) operations() []area.Operation {
+	return []area.Operation{
 		openapi.Op("GET", "/sessions", "listSessions", "Running sessions, newest first", a.sessions),
 		openapi.Op("DELETE", "/sessions/{ref}", "endSession", "Sign one session out, at once and on every replica", a.endSession),
 		openapi.Op("DELETE", "/people/{id}/sessions", "endSessions", "Sign a person out everywhere", a.endSessions),
@@ -69,7 +71,7 @@ func (s session) shown() templates.Session {
 	}
 }
 
-func (a sessionArea) sessions(c *call, in sessionQuery) (sessionList, error) {
+func (a sessionArea) sessions(c *area.Call, in sessionQuery) (sessionList, error) {
 	ctx := c.Request().Context()
 	found, next, err := a.Store.Sessions(ctx, sso.SessionQuery{Page: sso.Page{After: in.After, Limit: in.Limit}, AccountID: in.Person})
 	if err != nil {
@@ -86,7 +88,7 @@ func (a sessionArea) sessions(c *call, in sessionQuery) (sessionList, error) {
 	list := sessionList{Sessions: []session{}, Next: next}
 	limits := a.Host.Bridge().Sessions
 	for _, s := range found {
-		row := templates.NewSession(s, c.who.Session.Hash)
+		row := templates.NewSession(s, c.Who.Session.Hash)
 		list.Sessions = append(list.Sessions, session{
 			Ref: row.Ref, Person: s.AccountID, Email: accounts[s.AccountID].Email, Device: row.Device, Provider: s.Provider, Peer: s.Peer,
 			CreatedAt: s.CreatedAt.UTC(), LastUsed: s.LastUsed.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
@@ -100,60 +102,60 @@ type sessionRef struct {
 	Ref string `path:"ref"`
 }
 
-func (a sessionArea) endSession(c *call, in sessionRef) (openapi.Nothing, error) {
+func (a sessionArea) endSession(c *area.Call, in sessionRef) (openapi.Nothing, error) {
 	hash, ok := templates.ParseSessionRef(in.Ref)
 	if !ok {
 		return openapi.Nothing{}, admin.ErrSessionOver
 	}
-	return openapi.Nothing{}, admin.Sessions{Store: a.Store}.End(c.Request().Context(), c.actor(), hash)
+	return openapi.Nothing{}, admin.Sessions{Store: a.Store}.End(c.Request().Context(), c.Actor(), hash)
 }
 
 type endedSessions struct {
 	Ended int `json:"ended" doc:"how many sessions there were"`
 }
 
-func (a sessionArea) endSessions(c *call, in byID) (endedSessions, error) {
-	n, err := admin.Sessions{Store: a.Store}.EndAll(c.Request().Context(), c.actor(), in.ID)
+func (a sessionArea) endSessions(c *area.Call, in area.ByID) (endedSessions, error) {
+	n, err := admin.Sessions{Store: a.Store}.EndAll(c.Request().Context(), c.Actor(), in.ID)
 	return endedSessions{n}, err
 }
 
-func (a sessionArea) sessionsPage(c *call) error {
+func (a sessionArea) sessionsPage(c *area.Call) error {
 	return a.renderSessions(c, http.StatusOK, templates.AdminSessions{Person: c.QueryParam("person")}, c.QueryParam("after"))
 }
 
-func (a sessionArea) renderSessions(c *call, status int, p templates.AdminSessions, after string) error {
+func (a sessionArea) renderSessions(c *area.Call, status int, p templates.AdminSessions, after string) error {
 	q := sessionQuery{After: after}
 	if p.Person != "" {
-		account, err := a.accountOf(c.Request().Context(), "person", p.Person)
-		fields, rest, _, ok := readableParts(err)
+		account, err := accountOf(c.Request().Context(), a.Store, "person", p.Person)
+		fields, rest, _, ok := area.ReadableParts(err)
 		switch {
 		case err == nil:
 			q.Person = account.ID
 		case ok:
-			p.PersonError = sentence(fields["person"]) + rest
+			p.PersonError = area.Sentence(fields["person"]) + rest
 		default:
 			return err
 		}
 	}
-	p.AdminLayout, p.Now = c.layout(templates.AdminSectionSessions), a.Now()
+	p.AdminLayout, p.Now = c.Layout(templates.AdminSectionSessions), a.Now()
 	if p.PersonError != "" {
-		return c.render(max(status, http.StatusBadRequest), p)
+		return c.Show(max(status, http.StatusBadRequest), p)
 	}
 	list, err := a.sessions(c, q)
 	if err != nil {
 		return err
 	}
-	p.Pager = pager(c.a.path("/admin/sessions"), filter("person", p.Person), after, list.Next)
+	p.Pager = area.Pager(c.Link("/admin/sessions"), area.Filter("person", p.Person), after, list.Next)
 	for _, s := range list.Sessions {
 		p.Sessions = append(p.Sessions, templates.AdminSessionRow{
 			Session: s.shown(), AccountID: s.Person, Email: s.Email, ExpiresAt: s.ExpiresAt, Idle: s.TimedOut,
 		})
 	}
-	return c.render(status, p)
+	return c.Show(status, p)
 }
 
-func (a sessionArea) sessionsForm(c *call) error {
-	form, err := c.form()
+func (a sessionArea) sessionsForm(c *area.Call) error {
+	form, err := c.Form()
 	if err != nil {
 		return err
 	}
@@ -164,9 +166,9 @@ func (a sessionArea) sessionsForm(c *call) error {
 		if person != "" {
 			path += "?" + url.Values{"person": {person}}.Encode()
 		}
-		return c.done(path, "session-ended")
+		return c.Done(path, "session-ended")
 	}
-	return c.again(form, err, func(_ map[string]string, alert string, status int) error {
+	return c.Again(form, err, func(_ map[string]string, alert string, status int) error {
 		return a.renderSessions(c, status, templates.AdminSessions{Person: person, Alert: alert}, "")
 	})
 }

@@ -1,24 +1,33 @@
-package admin
+// Package activity is the area of the audit trail: as a list, as a file, and as sign-ins and refusals of each day.
+package activity
 
 import (
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
+// New makes the area.
+func New(o area.Options, store admin.ActivityStore) area.Area {
+	a := activityArea{o, store}
+	return area.Area{Pages: a.pages(), Operations: a.operations()}
+}
+
 // activityArea shows the audit trail.
 type activityArea struct {
-	Options
+	area.Options
+	Store admin.ActivityStore
 }
 
 // domain is what may be asked.
 func (a activityArea) domain() admin.Activity { return admin.Activity{Store: a.Store} }
 
-func (a activityArea) operations() []openapi.Operation[*call] {
-	return []openapi.Operation[*call]{
+func (a activityArea) operations() []area.Operation {
+	return []area.Operation{
 		openapi.Op("GET", "/activity", "listActivity", "The audit trail, newest first", a.activity),
 		openapi.Op("GET", "/activity/days", "countActivity", "Sign-ins and refusals of each day", a.days),
 		openapi.Op("GET", "/activity/export", "exportActivity", "The audit trail as a file, newest first", a.export),
@@ -74,7 +83,7 @@ func eventOf(e sso.Event) event {
 	return out
 }
 
-func (a activityArea) activity(c *call, in activityQuery) (activityList, error) {
+func (a activityArea) activity(c *area.Call, in activityQuery) (activityList, error) {
 	found, next, err := a.domain().Events(c.Request().Context(), in.filter(), sso.Page{After: in.After, Limit: in.Limit})
 	list := activityList{Events: []event{}, Next: next}
 	for _, e := range found {
@@ -97,7 +106,7 @@ type dayCount struct {
 	Refusals int    `json:"refusals"`
 }
 
-func (a activityArea) days(c *call, in daysQuery) (dayList, error) {
+func (a activityArea) days(c *area.Call, in daysQuery) (dayList, error) {
 	days, err := a.domain().Days(c.Request().Context(), a.Now(), in.Days)
 	list := dayList{Days: []dayCount{}}
 	for _, d := range days {

@@ -1,9 +1,10 @@
-package admin
+package signin
 
 import (
 	"net/http"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/templates"
@@ -11,13 +12,13 @@ import (
 
 // providerArea shows the identity providers and their keys.
 type providerArea struct {
-	Options
+	area.Options
 }
 
-func (a providerArea) pages() []page { return []page{{http.MethodGet, "/providers", a.page}} }
+func (a providerArea) pages() []area.Page { return []area.Page{area.Get("/providers", a.page)} }
 
-func (a providerArea) operations() []openapi.Operation[*call] {
-	return []openapi.Operation[*call]{
+func (a providerArea) operations() []area.Operation {
+	return []area.Operation{
 		openapi.Op("GET", "/providers", "listProviders", "The identity providers, and what is known of their public keys", a.list),
 	}
 }
@@ -52,7 +53,7 @@ type publicKey struct {
 	LastUsed    *time.Time `json:"last_used" doc:"by this replica since it started"`
 }
 
-func (a providerArea) list(*call, openapi.Nothing) (providerList, error) {
+func (a providerArea) list(*area.Call, openapi.Nothing) (providerList, error) {
 	out := providerList{Providers: []oneProvider{}}
 	for _, p := range a.Host.Config().Providers {
 		one := oneProvider{Name: p.Name, Label: p.Label, Kind: string(p.Kind), Enabled: p.Enabled, Issuer: p.Issuer, Secrets: len(p.SharedSecrets), Sources: []keySource{}}
@@ -65,18 +66,18 @@ func (a providerArea) list(*call, openapi.Nothing) (providerList, error) {
 }
 
 func newKeySource(s sso.KeySource) keySource {
-	out := keySource{Origin: s.Origin, LastSuccess: timeOrNull(s.LastSuccess), Fault: s.Fault, LeftOut: append([]string{}, s.LeftOut...), Keys: []publicKey{}}
+	out := keySource{Origin: s.Origin, LastSuccess: area.TimeOrNull(s.LastSuccess), Fault: s.Fault, LeftOut: append([]string{}, s.LeftOut...), Keys: []publicKey{}}
 	for _, k := range s.Keys {
-		out.Keys = append(out.Keys, publicKey{k.ID, k.Algorithm, k.Fingerprint, timeOrNull(k.NotAfter), timeOrNull(k.LastUsed)})
+		out.Keys = append(out.Keys, publicKey{k.ID, k.Algorithm, k.Fingerprint, area.TimeOrNull(k.NotAfter), area.TimeOrNull(k.LastUsed)})
 	}
 	return out
 }
 
-func (a providerArea) page(c *call) error {
-	page := templates.AdminProviders{AdminLayout: c.layout(templates.AdminSectionSignIn), Now: a.Now()}
+func (a providerArea) page(c *area.Call) error {
+	page := templates.AdminProviders{AdminLayout: c.Layout(templates.AdminSectionSignIn), Now: a.Now()}
 	for _, p := range a.Host.Config().Providers {
 		page.Providers = append(page.Providers, templates.AdminProviderRow{Name: p.Name, Label: p.Label, On: p.Enabled, Issuer: p.Issuer,
 			Secrets: len(p.SharedSecrets), Sources: a.Host.Bridge().Providers.Named(p.Name).PublicKeys()})
 	}
-	return c.render(http.StatusOK, page)
+	return c.Show(http.StatusOK, page)
 }

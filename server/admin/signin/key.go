@@ -1,4 +1,4 @@
-package admin
+package signin
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
@@ -18,7 +19,8 @@ import (
 
 // keyArea shows and changes the shared secrets.
 type keyArea struct {
-	Options
+	area.Options
+	Store admin.SecretStore
 }
 
 // domain is what may be done.
@@ -32,15 +34,15 @@ func (a keyArea) domain() admin.Secrets {
 	}}
 }
 
-func (a keyArea) pages() []page {
-	return []page{
-		{http.MethodGet, "/key", a.keyPage},
-		{http.MethodPost, "/key", a.keyForm},
+func (a keyArea) pages() []area.Page {
+	return []area.Page{
+		area.Get("/key", a.keyPage),
+		area.Post("/key", a.keyForm),
 	}
 }
 
-func (a keyArea) operations() []openapi.Operation[*call] {
-	return []openapi.Operation[*call]{
+func (a keyArea) operations() []area.Operation {
+	return []area.Operation{
 		openapi.Op("GET", "/signing-key", "getSigningKey", "How many shared secrets are accepted; never the secrets", a.signingKey),
 		openapi.Op("POST", "/signing-key", "addSigningKey", "Put a new shared secret in front; the ones before go on working", a.addKey),
 		openapi.Op("POST", "/signing-key/retire", "retireSigningKeys", "Accept the current shared secret only", a.retireKeys),
@@ -64,7 +66,7 @@ type oneKey struct {
 	MadeBy   string     `json:"made_by"`
 }
 
-func (a keyArea) signingKey(c *call, _ openapi.Nothing) (signingKey, error) {
+func (a keyArea) signingKey(c *area.Call, _ openapi.Nothing) (signingKey, error) {
 	ctx := c.Request().Context()
 	cfg, version, err := a.Settings.Current(ctx)
 	if err != nil {
@@ -77,7 +79,7 @@ func (a keyArea) signingKey(c *call, _ openapi.Nothing) (signingKey, error) {
 		if err != nil {
 			return signingKey{}, err
 		}
-		k.Secrets = append(k.Secrets, oneKey{admin.SecretName(secret), use.SignIns, timeOrNull(use.LastUsed), timeOrNull(use.MadeAt), use.MadeBy})
+		k.Secrets = append(k.Secrets, oneKey{admin.SecretName(secret), use.SignIns, area.TimeOrNull(use.LastUsed), area.TimeOrNull(use.MadeAt), use.MadeBy})
 	}
 	return k, nil
 }
@@ -95,12 +97,12 @@ type addedKey struct {
 	Generated string `json:"generated,omitempty" doc:"the generated secret, this once and never again"`
 }
 
-func (a keyArea) addKey(c *call, in newKey) (out addedKey, err error) {
+func (a keyArea) addKey(c *area.Call, in newKey) (out addedKey, err error) {
 	if in.Secret == "" {
 		out.Generated = admin.GenerateSecret()
 		in.Secret = out.Generated
 	}
-	out.Keys, out.Version, err = a.domain().Add(c.Request().Context(), c.actor(), in.Secret, in.Replace, admin.SecretEdit{Version: in.Version, SignIns: in.SignIns})
+	out.Keys, out.Version, err = a.domain().Add(c.Request().Context(), c.Actor(), in.Secret, in.Replace, admin.SecretEdit{Version: in.Version, SignIns: in.SignIns})
 	return out, err
 }
 
@@ -109,8 +111,8 @@ type retiredKeys struct {
 	SignIns int   `json:"sign_ins,omitempty" doc:"how many sign-ins of the last 24 hours may have used the older ones; more are refused"`
 }
 
-func (a keyArea) retireKeys(c *call, in retiredKeys) (addedKey, error) {
-	version, err := a.domain().Retire(c.Request().Context(), c.actor(), admin.SecretEdit{Version: in.Version, SignIns: in.SignIns})
+func (a keyArea) retireKeys(c *area.Call, in retiredKeys) (addedKey, error) {
+	version, err := a.domain().Retire(c.Request().Context(), c.Actor(), admin.SecretEdit{Version: in.Version, SignIns: in.SignIns})
 	return addedKey{Version: version, Keys: 1}, err
 }
 
@@ -120,25 +122,25 @@ type removedKey struct {
 	SignIns int    `query:"sign_ins" doc:"how many sign-ins of the last 24 hours may have used it; more are refused"`
 }
 
-func (a keyArea) removeKey(c *call, in removedKey) (addedKey, error) {
-	n, version, err := a.domain().Remove(c.Request().Context(), c.actor(), in.Key, admin.SecretEdit{Version: in.Version, SignIns: in.SignIns})
+func (a keyArea) removeKey(c *area.Call, in removedKey) (addedKey, error) {
+	n, version, err := a.domain().Remove(c.Request().Context(), c.Actor(), in.Key, admin.SecretEdit{Version: in.Version, SignIns: in.SignIns})
 	return addedKey{Version: version, Keys: n}, err
 }
 
-func (a keyArea) keyPage(c *call) error {
+func (a keyArea) keyPage(c *area.Call) error {
 	p, err := a.keyTemplate(c)
 	if err != nil {
 		return err
 	}
-	return c.render(http.StatusOK, p)
+	return c.Show(http.StatusOK, p)
 }
 
-func (a keyArea) keyTemplate(c *call) (templates.AdminKey, error) {
+func (a keyArea) keyTemplate(c *area.Call) (templates.AdminKey, error) {
 	k, err := a.signingKey(c, openapi.Nothing{})
 	if err != nil {
 		return templates.AdminKey{}, err
 	}
-	p := templates.AdminKey{AdminLayout: c.layout(templates.AdminSectionSignIn), Version: strconv.FormatInt(k.Version, 10), Keys: k.Keys}
+	p := templates.AdminKey{AdminLayout: c.Layout(templates.AdminSectionSignIn), Version: strconv.FormatInt(k.Version, 10), Keys: k.Keys}
 	if k.Fixed {
 		p.Source = k.Source
 	}
@@ -158,8 +160,8 @@ func (a keyArea) keyTemplate(c *call) (templates.AdminKey, error) {
 
 // keyForm is POST /admin/key. A generated key is shown in the answer itself: it is kept nowhere where it could be read
 // again, so there is no page to redirect to.
-func (a keyArea) keyForm(c *call) error {
-	form, err := c.form()
+func (a keyArea) keyForm(c *area.Call) error {
+	form, err := c.Form()
 	if err != nil {
 		return err
 	}
@@ -174,7 +176,7 @@ func (a keyArea) keyForm(c *call) error {
 	case action == "generate":
 		added, err = a.addKey(c, newKey{Version: version})
 	case action == "paste" && typed == "":
-		err = invalid(admin.SharedSecret, "is empty")
+		err = admin.Invalid(admin.SharedSecret, "is empty")
 	case action == "paste":
 		added, err = a.addKey(c, newKey{Version: version, Secret: typed})
 	case action == "retire":
@@ -186,20 +188,20 @@ func (a keyArea) keyForm(c *call) error {
 	}
 	if sso.CodeOf(err) == sso.ProofNeeded {
 		form.Del("secret") // a key waits nowhere
-		return c.proveFirst(form)
+		return c.ProveFirst(form)
 	}
 	if err != nil {
 		return a.keyAgain(c, action, err)
 	}
 	switch {
 	case action == "retire":
-		return c.done("/key", "key-gone")
+		return c.Done("/key", "key-gone")
 	case action == "remove":
-		return c.done("/key", "key-removed")
+		return c.Done("/key", "key-removed")
 	case added.Generated == "" && added.Keys == 1:
-		return c.done("/key", "key-first")
+		return c.Done("/key", "key-first")
 	case added.Generated == "":
-		return c.done("/key", "key-added")
+		return c.Done("/key", "key-added")
 	}
 	a.Host.Applied(c.Request())
 	p, err := a.keyTemplate(c)
@@ -207,7 +209,7 @@ func (a keyArea) keyForm(c *call) error {
 		return err
 	}
 	p.Generated = added.Generated
-	return c.render(http.StatusOK, p)
+	return c.Show(http.StatusOK, p)
 }
 
 // confirmedSignIns is the number that the page showed and the administrator ticked, with room for those who have signed in
@@ -221,8 +223,8 @@ func confirmedSignIns(form url.Values) int {
 }
 
 // keyAgain shows the page with what was wrong. A key that was typed is not sent back.
-func (a keyArea) keyAgain(c *call, action string, cause error) error {
-	fields, readable := fieldsOf(cause)
+func (a keyArea) keyAgain(c *area.Call, action string, cause error) error {
+	fields, readable := area.FieldsOf(cause)
 	conflict := errors.Is(cause, sso.Conflict)
 	if !readable && !conflict {
 		return cause
@@ -233,15 +235,15 @@ func (a keyArea) keyAgain(c *call, action string, cause error) error {
 	}
 	if conflict {
 		p.Alert = "Somebody else has saved settings meanwhile, so nothing was done. Look at the secrets again."
-		return c.render(http.StatusConflict, p)
+		return c.Show(http.StatusConflict, p)
 	}
 	if problem := fields[admin.SharedSecret]; problem != "" && action == "paste" {
 		p.SecretError = problem
 	} else {
-		p.Alert = sentence(sso.Reason(cause))
+		p.Alert = area.Sentence(sso.Reason(cause))
 		if errors.Is(cause, admin.ErrNotConfirmed) {
 			p.Alert = "Nothing was changed: that secret is in use. Tick the box beside it if your product has changed its secret since."
 		}
 	}
-	return c.render(http.StatusBadRequest, p)
+	return c.Show(http.StatusBadRequest, p)
 }

@@ -1,4 +1,4 @@
-package admin
+package people
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
@@ -24,7 +25,8 @@ type groupStore interface {
 
 // groupArea shows and changes groups.
 type groupArea struct {
-	Options
+	area.Options
+	Store Store
 }
 
 // domain is what may be done to groups.
@@ -38,20 +40,20 @@ type memberStore interface {
 	MemberSources(ctx context.Context, groupID int64, accountIDs []int64) (map[int64]sso.MembershipSource, error)
 }
 
-func (a groupArea) pages() []page {
-	return []page{
-		{http.MethodGet, "/groups", a.groupsPage},
-		{http.MethodPost, "/groups", a.newGroupForm},
-		{http.MethodPost, "/groups/restore", a.restoreForm},
-		{http.MethodGet, "/groups/:id", a.groupPage},
-		{http.MethodPost, "/groups/:id/rename", a.renameForm},
-		{http.MethodPost, "/groups/:id/delete", a.deleteForm},
-		{http.MethodPost, "/groups/:id/members", a.memberForm},
+func (a groupArea) pages() []area.Page {
+	return []area.Page{
+		area.Get("/groups", a.groupsPage),
+		area.Post("/groups", a.newGroupForm),
+		area.Post("/groups/restore", a.restoreForm),
+		area.Get("/groups/:id", a.groupPage),
+		area.Post("/groups/:id/rename", a.renameForm),
+		area.Post("/groups/:id/delete", a.deleteForm),
+		area.Post("/groups/:id/members", a.memberForm),
 	}
 }
 
-func (a groupArea) operations() []openapi.Operation[*call] {
-	return []openapi.Operation[*call]{
+func (a groupArea) operations() []area.Operation {
+	return []area.Operation{
 		openapi.Op("GET", "/groups", "listGroups", "Groups by name", a.groups),
 		openapi.Op("POST", "/groups", "createGroup", "Make a group", a.createGroup),
 		openapi.Op("GET", "/groups/{id}", "getGroup", "One group; its members are /people?group=", a.group),
@@ -88,7 +90,7 @@ func (a groupArea) groupRow(g sso.Group, sizes map[int64]int) group {
 }
 
 // groups are few enough (thousands) to be sorted here, without case, which the databases do differently.
-func (a groupArea) groups(c *call, in groupQuery) (groupList, error) {
+func (a groupArea) groups(c *area.Call, in groupQuery) (groupList, error) {
 	ctx := c.Request().Context()
 	all, err := a.Store.Groups(ctx)
 	if err != nil {
@@ -120,7 +122,7 @@ func compareNames(a, b string) int {
 	return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
 }
 
-func (a groupArea) group(c *call, in byID) (group, error) {
+func (a groupArea) group(c *area.Call, in area.ByID) (group, error) {
 	ctx := c.Request().Context()
 	g, err := a.Store.Group(ctx, in.ID)
 	if err != nil {
@@ -134,8 +136,8 @@ type newGroup struct {
 	Name string `json:"name"`
 }
 
-func (a groupArea) createGroup(c *call, in newGroup) (group, error) {
-	made, err := a.domain().Create(c.Request().Context(), c.actor(), in.Name)
+func (a groupArea) createGroup(c *area.Call, in newGroup) (group, error) {
+	made, err := a.domain().Create(c.Request().Context(), c.Actor(), in.Name)
 	return a.groupRow(made, nil), err
 }
 
@@ -144,8 +146,8 @@ type renamedGroup struct {
 	Name string `json:"name"`
 }
 
-func (a groupArea) renameGroup(c *call, in renamedGroup) (openapi.Nothing, error) {
-	return openapi.Nothing{}, a.domain().Rename(c.Request().Context(), c.actor(), in.ID, in.Name)
+func (a groupArea) renameGroup(c *area.Call, in renamedGroup) (openapi.Nothing, error) {
+	return openapi.Nothing{}, a.domain().Rename(c.Request().Context(), c.Actor(), in.ID, in.Name)
 }
 
 type deletedGroup struct {
@@ -153,8 +155,8 @@ type deletedGroup struct {
 	Members *int  `query:"members" doc:"how many people are in the group, as you know; needed when anybody is, and refused when it is not so"`
 }
 
-func (a groupArea) deleteGroup(c *call, in deletedGroup) (openapi.Nothing, error) {
-	_, err := a.domain().Delete(c.Request().Context(), c.actor(), in.ID, in.Members)
+func (a groupArea) deleteGroup(c *area.Call, in deletedGroup) (openapi.Nothing, error) {
+	_, err := a.domain().Delete(c.Request().Context(), c.Actor(), in.ID, in.Members)
 	return openapi.Nothing{}, err
 }
 
@@ -171,7 +173,7 @@ type goneGroup struct {
 	By      string    `json:"by"`
 }
 
-func (a groupArea) deletedGroups(c *call, _ openapi.Nothing) (deletedGroupList, error) {
+func (a groupArea) deletedGroups(c *area.Call, _ openapi.Nothing) (deletedGroupList, error) {
 	undos, err := a.domain().Deleted(c.Request().Context())
 	list := deletedGroupList{Groups: []goneGroup{}}
 	for _, u := range undos {
@@ -186,26 +188,26 @@ type restoredGroup struct {
 	Undo string `path:"undo"`
 }
 
-func (a groupArea) restoreGroup(c *call, in restoredGroup) (group, error) {
+func (a groupArea) restoreGroup(c *area.Call, in restoredGroup) (group, error) {
 	ctx := c.Request().Context()
-	back, err := a.domain().Restore(ctx, c.actor(), in.Undo)
+	back, err := a.domain().Restore(ctx, c.Actor(), in.Undo)
 	if err != nil {
 		return group{}, err
 	}
-	return a.group(c, byID{back.ID})
+	return a.group(c, area.ByID{ID: back.ID})
 }
 
-func (a groupArea) groupsPage(c *call) error {
+func (a groupArea) groupsPage(c *area.Call) error {
 	return a.renderGroups(c, http.StatusOK, templates.AdminGroups{})
 }
 
-func (a groupArea) renderGroups(c *call, status int, p templates.AdminGroups) error {
+func (a groupArea) renderGroups(c *area.Call, status int, p templates.AdminGroups) error {
 	p.Search = c.QueryParam("search")
 	list, err := a.groups(c, groupQuery{Search: p.Search, After: c.QueryParam("after")})
 	if err != nil {
 		return err
 	}
-	p.AdminLayout, p.Total, p.Pager = c.layout(templates.AdminSectionGroups), list.Total, pager(c.a.path("/admin/groups"), filter("search", p.Search), c.QueryParam("after"), list.Next)
+	p.AdminLayout, p.Total, p.Pager = c.Layout(templates.AdminSectionGroups), list.Total, area.Pager(c.Link("/admin/groups"), area.Filter("search", p.Search), c.QueryParam("after"), list.Next)
 	deleted, err := a.deletedGroups(c, openapi.Nothing{})
 	if err != nil {
 		return err
@@ -217,42 +219,42 @@ func (a groupArea) renderGroups(c *call, status int, p templates.AdminGroups) er
 	for _, g := range list.Groups {
 		p.Groups = append(p.Groups, templates.AdminGroupRow{ID: g.ID, Name: g.Name, Members: g.Members, BuiltIn: g.BuiltIn, From: g.MappedFrom})
 	}
-	return c.render(status, p)
+	return c.Show(status, p)
 }
 
-func (a groupArea) newGroupForm(c *call) error {
-	form, err := c.form()
+func (a groupArea) newGroupForm(c *area.Call) error {
+	form, err := c.Form()
 	if err != nil {
 		return err
 	}
 	made, err := a.createGroup(c, newGroup{strings.TrimSpace(form.Get("name"))})
 	if err == nil {
-		return c.done(groupPath(made.ID), "group-made")
+		return c.Done(groupPath(made.ID), "group-made")
 	}
-	return c.again(form, err, func(fields map[string]string, alert string, status int) error {
-		return a.renderGroups(c, status, templates.AdminGroups{NewName: form.Get("name"), NameError: sentence(fields["name"]), Alert: alert})
+	return c.Again(form, err, func(fields map[string]string, alert string, status int) error {
+		return a.renderGroups(c, status, templates.AdminGroups{NewName: form.Get("name"), NameError: area.Sentence(fields["name"]), Alert: alert})
 	})
 }
 
 // restoreForm brings a deleted group back.
-func (a groupArea) restoreForm(c *call) error {
-	form, err := c.form()
+func (a groupArea) restoreForm(c *area.Call) error {
+	form, err := c.Form()
 	if err != nil {
 		return err
 	}
 	back, err := a.restoreGroup(c, restoredGroup{form.Get("undo")})
 	if err == nil {
-		return c.done(groupPath(back.ID), "group-restored")
+		return c.Done(groupPath(back.ID), "group-restored")
 	}
-	return c.again(form, err, func(_ map[string]string, alert string, status int) error {
+	return c.Again(form, err, func(_ map[string]string, alert string, status int) error {
 		return a.renderGroups(c, status, templates.AdminGroups{Alert: alert})
 	})
 }
 
 func groupPath(id int64) string { return "/groups/" + strconv.FormatInt(id, 10) }
 
-func (a groupArea) groupPage(c *call) error {
-	id, err := c.pathID()
+func (a groupArea) groupPage(c *area.Call) error {
+	id, err := c.PathID()
 	if err != nil {
 		return err
 	}
@@ -260,12 +262,12 @@ func (a groupArea) groupPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.render(http.StatusOK, p)
+	return c.Show(http.StatusOK, p)
 }
 
 // groupShown is the page of a group as things are.
-func (a groupArea) groupShown(c *call, id int64) (templates.AdminGroup, error) {
-	g, err := a.group(c, byID{id})
+func (a groupArea) groupShown(c *area.Call, id int64) (templates.AdminGroup, error) {
+	g, err := a.group(c, area.ByID{ID: id})
 	if err != nil {
 		return templates.AdminGroup{}, err
 	}
@@ -282,10 +284,10 @@ func (a groupArea) groupShown(c *call, id int64) (templates.AdminGroup, error) {
 		return templates.AdminGroup{}, err
 	}
 	p := templates.AdminGroup{
-		AdminLayout: c.layout(templates.AdminSectionGroups), ID: id, Name: g.Name, NewName: g.Name, Members: g.Members, BuiltIn: g.BuiltIn,
+		AdminLayout: c.Layout(templates.AdminSectionGroups), ID: id, Name: g.Name, NewName: g.Name, Members: g.Members, BuiltIn: g.BuiltIn,
 		Everyone: id == sso.AllUsers, From: g.MappedFrom, Synced: a.Host.Config().JWT.GroupSync, Now: a.Now(),
-		Pager: pager(c.a.path(pagesPrefix+groupPath(id)), filter(), c.QueryParam("after"), members.Next),
-		Kept:  sentence(a.domain().Kept(sso.Group{ID: g.ID, Name: g.Name})),
+		Pager: area.Pager(c.Link(area.PagesPrefix+groupPath(id)), area.Filter(), c.QueryParam("after"), members.Next),
+		Kept:  area.Sentence(a.domain().Kept(sso.Group{ID: g.ID, Name: g.Name})),
 	}
 	for _, m := range members.People {
 		row := personRow(m)
@@ -296,8 +298,8 @@ func (a groupArea) groupShown(c *call, id int64) (templates.AdminGroup, error) {
 }
 
 // groupForm carries out what a form of a group's page asks for, as personForm does for a person.
-func (a groupArea) groupForm(c *call, do func(id int64, form url.Values) (path, notice string, err error), fail func(*templates.AdminGroup, url.Values, map[string]string)) error {
-	return c.rowForm(do, func(id int64, form url.Values, fields map[string]string, alert string) (templates.Page, error) {
+func (a groupArea) groupForm(c *area.Call, do func(id int64, form url.Values) (path, notice string, err error), fail func(*templates.AdminGroup, url.Values, map[string]string)) error {
+	return c.RowForm(do, func(id int64, form url.Values, fields map[string]string, alert string) (templates.Page, error) {
 		p, err := a.groupShown(c, id)
 		if err != nil {
 			return nil, err
@@ -308,16 +310,16 @@ func (a groupArea) groupForm(c *call, do func(id int64, form url.Values) (path, 
 	})
 }
 
-func (a groupArea) renameForm(c *call) error {
+func (a groupArea) renameForm(c *area.Call) error {
 	return a.groupForm(c, func(id int64, form url.Values) (string, string, error) {
 		_, err := a.renameGroup(c, renamedGroup{id, strings.TrimSpace(form.Get("name"))})
 		return groupPath(id), "group-renamed", err
 	}, func(p *templates.AdminGroup, form url.Values, fields map[string]string) {
-		p.NewName, p.NameError = form.Get("name"), sentence(fields["name"])
+		p.NewName, p.NameError = form.Get("name"), area.Sentence(fields["name"])
 	})
 }
 
-func (a groupArea) deleteForm(c *call) error {
+func (a groupArea) deleteForm(c *area.Call) error {
 	return a.groupForm(c, func(id int64, form url.Values) (string, string, error) {
 		in := deletedGroup{ID: id}
 		if n, err := strconv.Atoi(form.Get("members")); err == nil {
@@ -328,14 +330,14 @@ func (a groupArea) deleteForm(c *call) error {
 	}, func(p *templates.AdminGroup, _ url.Values, fields map[string]string) {
 		p.Deleting = true
 		if problem := fields["members"]; problem != "" {
-			p.Alert = sentence(problem)
+			p.Alert = area.Sentence(problem)
 		}
 	})
 }
 
-func (a groupArea) memberForm(c *call) error {
+func (a groupArea) memberForm(c *area.Call) error {
 	return a.groupForm(c, func(id int64, form url.Values) (string, string, error) {
-		account, err := a.accountOf(c.Request().Context(), "person", form.Get("person"))
+		account, err := accountOf(c.Request().Context(), a.Store, "person", form.Get("person"))
 		if err != nil {
 			return "", "", err
 		}
@@ -346,7 +348,7 @@ func (a groupArea) memberForm(c *call) error {
 		_, err = peopleArea(a).addMember(c, member{account.ID, id})
 		return groupPath(id), "member-added", err
 	}, func(p *templates.AdminGroup, form url.Values, fields map[string]string) {
-		p.AddingError = sentence(fields["person"])
+		p.AddingError = area.Sentence(fields["person"])
 		if p.AddingError != "" {
 			p.Adding = form.Get("person")
 		}

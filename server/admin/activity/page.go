@@ -1,21 +1,23 @@
-package admin
+package activity
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-func (a activityArea) pages() []page {
-	return []page{
-		{http.MethodGet, "/activity", a.activityPage},
-		{http.MethodGet, "/activity.csv", a.activityFile(formatCSV)},
-		{http.MethodGet, "/activity.jsonl", a.activityFile(formatLines)},
+func (a activityArea) pages() []area.Page {
+	return []area.Page{
+		area.Get("/activity", a.activityPage),
+		area.Get("/activity.csv", a.activityFile(formatCSV)),
+		area.Get("/activity.jsonl", a.activityFile(formatLines)),
 	}
 }
 
@@ -52,44 +54,44 @@ func typedQuery(q url.Values) url.Values {
 	return kept
 }
 
-func (a activityArea) activityPage(c *call) error {
+func (a activityArea) activityPage(c *area.Call) error {
 	q := c.QueryParams()
 	kept := typedQuery(q)
 	f, wrong := typedFilter(q)
 	p := templates.AdminActivity{
-		AdminLayout: c.layout(templates.AdminSectionActivity), Reference: q.Get("reference"), Person: q.Get("person"), From: q.Get("from"), Until: q.Get("until"),
-		Kinds: kindOptions(f.Kind), Codes: codeOptions(f.Code), CSV: withQuery(c.a.path("/admin/activity.csv"), kept), JSONLines: withQuery(c.a.path("/admin/activity.jsonl"), kept),
+		AdminLayout: c.Layout(templates.AdminSectionActivity), Reference: q.Get("reference"), Person: q.Get("person"), From: q.Get("from"), Until: q.Get("until"),
+		Kinds: kindOptions(f.Kind), Codes: codeOptions(f.Code), CSV: area.WithQuery(c.Link("/admin/activity.csv"), kept), JSONLines: area.WithQuery(c.Link("/admin/activity.jsonl"), kept),
 		Filtered: len(kept) > 0, Now: a.Now(),
 	}
 	status := http.StatusOK
 	list, err := activityList{}, error(nil)
 	if len(wrong) > 0 {
-		err = &Refusal{Err: sso.Invalid, Fields: wrong}
+		err = &admin.Refusal{Err: sso.Invalid, Fields: wrong}
 	} else {
 		list, err = a.activity(c, activityQuery{f.Person, f.Kind, f.Code, f.Reference, f.Since, f.Until, q.Get("after"), 0})
 	}
 	if err != nil {
-		fields, rest, refused, ok := readableParts(err)
+		fields, rest, refused, ok := area.ReadableParts(err)
 		if !ok {
 			return err
 		}
 		status, p.Alert = refused, rest
-		p.PersonError, p.FromError, p.UntilError = sentence(fields["person"]), sentence(fields["from"]), sentence(fields["until"])
+		p.PersonError, p.FromError, p.UntilError = area.Sentence(fields["person"]), area.Sentence(fields["from"]), area.Sentence(fields["until"])
 		if p.Alert == "" && p.PersonError+p.FromError+p.UntilError == "" {
 			p.Alert = "There is nothing of this kind to look for."
 		}
-		return c.render(status, p)
+		return c.Show(status, p)
 	}
-	p.Events, p.Pager = shownEvents(list.Events), pager(c.a.path("/admin/activity"), kept, q.Get("after"), list.Next)
+	p.Events, p.Pager = shownEvents(list.Events), area.Pager(c.Link("/admin/activity"), kept, q.Get("after"), list.Next)
 	if !p.Filtered && q.Get("after") == "" {
 		if err := a.charts(c, &p); err != nil {
 			return err
 		}
 	}
-	return c.render(status, p)
+	return c.Show(status, p)
 }
 
-func (a activityArea) charts(c *call, p *templates.AdminActivity) error {
+func (a activityArea) charts(c *area.Call, p *templates.AdminActivity) error {
 	days, err := a.domain().Days(c.Request().Context(), a.Now(), 0)
 	p.SignIns = templates.Chart{ID: "sign-ins", Label: "Sign-ins"}
 	p.Refusals = templates.Chart{ID: "refusals", Label: "Refusals"}
@@ -105,7 +107,7 @@ func kindOptions(chosen string) []templates.AdminOption {
 	for _, k := range sso.EventKinds() {
 		all = append(all, templates.AdminOption{Value: string(k), Label: k.Words()})
 	}
-	return options(chosen, all...)
+	return area.Choose(chosen, all...)
 }
 
 // codeOptions are the codes that stand in the audit trail.
@@ -116,7 +118,17 @@ func codeOptions(chosen string) []templates.AdminOption {
 			all = append(all, templates.AdminOption{Value: string(c), Label: label})
 		}
 	}
-	return options(chosen, all...)
+	return area.Choose(chosen, all...)
+}
+
+// OfPerson are the newest events about a person, at most limit; of one kind, or "" for all.
+func OfPerson(ctx context.Context, store admin.ActivityStore, email string, kind sso.EventKind, limit int) ([]templates.AdminEvent, error) {
+	found, _, err := admin.Activity{Store: store}.Events(ctx, admin.ActivityFilter{Person: email, Kind: string(kind)}, sso.Page{Limit: limit})
+	var events []event
+	for _, e := range found {
+		events = append(events, eventOf(e))
+	}
+	return shownEvents(events), err
 }
 
 func shownEvents(events []event) []templates.AdminEvent {
@@ -131,11 +143,11 @@ func shownEvents(events []event) []templates.AdminEvent {
 }
 
 // activityFile is what the page shows, as a file.
-func (a activityArea) activityFile(format string) func(*call) error {
-	return func(c *call) error {
+func (a activityArea) activityFile(format string) func(*area.Call) error {
+	return func(c *area.Call) error {
 		f, wrong := typedFilter(c.QueryParams())
 		if len(wrong) > 0 {
-			return &Refusal{Err: sso.Invalid, Fields: wrong}
+			return &admin.Refusal{Err: sso.Invalid, Fields: wrong}
 		}
 		d, err := a.exportAs(c, format, f)
 		if err != nil {

@@ -1,4 +1,5 @@
-package admin
+// Package people is the area of who there is: people, groups, and the sessions that run.
+package people
 
 import (
 	"context"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
@@ -20,13 +22,48 @@ type peopleStore interface {
 	AccountSentGroups(ctx context.Context, accountID int64) (groups []string, sent bool, err error)
 }
 
-// peopleArea shows and changes people.
-type peopleArea struct {
-	Options
+// Store is what the area needs of the store.
+type Store interface {
+	peopleStore
+	groupStore
+	memberStore
+	sessionStore
+	admin.ActivityStore
+	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
 }
 
-func (a peopleArea) operations() []openapi.Operation[*call] {
-	return []openapi.Operation[*call]{
+// New makes the area.
+func New(o area.Options, store Store) area.Area {
+	people, groups, sessions := peopleArea{o, store}, groupArea{o, store}, sessionArea{o, store}
+	return area.Area{
+		Pages:      slices.Concat(people.pages(), groups.pages(), sessions.pages()),
+		Operations: slices.Concat(people.operations(), groups.operations(), sessions.operations()),
+		Notices: map[string]string{
+			"person-made":       "The account is made. The person can sign in.",
+			"deactivated":       "The account is deactivated, and its sessions are over.",
+			"reactivated":       "The account is active again.",
+			"attribute-saved":   "The attribute is set. It is in force now.",
+			"attribute-removed": "The attribute is removed.",
+			"member-added":      "Added to the group. It is in force now.",
+			"member-removed":    "Removed from the group. It is in force now.",
+			"session-ended":     "Signed out there.",
+			"sessions-ended":    "Signed out everywhere.",
+			"group-made":        "The group is made.",
+			"group-renamed":     "The group has its new name.",
+			"group-deleted":     "The group is deleted. For a week it can be brought back, with everybody who was in it.",
+			"group-restored":    "The group is back, with everybody who was in it. People who were in it through a sign-in and have signed in since get it by their next one.",
+		},
+	}
+}
+
+// peopleArea shows and changes people.
+type peopleArea struct {
+	area.Options
+	Store Store
+}
+
+func (a peopleArea) operations() []area.Operation {
+	return []area.Operation{
 		openapi.Op("GET", "/people", "listPeople", "Accounts in the order of their e-mails", a.people),
 		openapi.Op("POST", "/people", "createPerson", "Make an account without a password", a.createPerson),
 		openapi.Op("GET", "/people/{id}", "getPerson", "One account, its attributes and groups, and where each came from", a.person),
@@ -65,19 +102,11 @@ type person struct {
 func personOf(a sso.Account) person {
 	return person{
 		ID: a.ID, Email: a.Email, FirstName: a.FirstName, LastName: a.LastName, Active: a.Active, HasPassword: a.HasPassword,
-		Source: a.Source, CreatedAt: a.CreatedAt.UTC(), LastLogin: timeOrNull(a.LastLogin),
+		Source: a.Source, CreatedAt: a.CreatedAt.UTC(), LastLogin: area.TimeOrNull(a.LastLogin),
 	}
 }
 
-func timeOrNull(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
-func (a peopleArea) people(c *call, in peopleQuery) (peopleList, error) {
+func (a peopleArea) people(c *area.Call, in peopleQuery) (peopleList, error) {
 	accounts, next, err := a.Store.Accounts(c.Request().Context(), sso.AccountQuery{
 		Page: sso.Page{After: in.After, Limit: in.Limit}, Search: sso.CleanText(in.Search), GroupID: in.Group, Active: in.Active,
 	})
@@ -95,15 +124,11 @@ type newPerson struct {
 	Groups    []int64 `json:"groups,omitempty" doc:"ids"`
 }
 
-func (a peopleArea) createPerson(c *call, in newPerson) (person, error) {
-	made, err := admin.People{Store: a.Store}.Create(c.Request().Context(), c.actor(), admin.NewPerson{
+func (a peopleArea) createPerson(c *area.Call, in newPerson) (person, error) {
+	made, err := admin.People{Store: a.Store}.Create(c.Request().Context(), c.Actor(), admin.NewPerson{
 		Email: in.Email, FirstName: in.FirstName, LastName: in.LastName, Groups: in.Groups,
 	})
 	return personOf(made), err
-}
-
-type byID struct {
-	ID int64 `path:"id"`
 }
 
 type personDetail struct {
@@ -136,7 +161,7 @@ type membership struct {
 // fromEveryone is the source of the membership in All Users.
 const fromEveryone = "everyone"
 
-func (a peopleArea) person(c *call, in byID) (personDetail, error) {
+func (a peopleArea) person(c *area.Call, in area.ByID) (personDetail, error) {
 	ctx := c.Request().Context()
 	account, err := a.Store.Account(ctx, in.ID)
 	if err != nil {
@@ -183,8 +208,8 @@ type activeChange struct {
 	Active bool  `json:"active"`
 }
 
-func (a peopleArea) changePerson(c *call, in activeChange) (openapi.Nothing, error) {
-	return openapi.Nothing{}, admin.People{Store: a.Store}.SetActive(c.Request().Context(), c.actor(), in.ID, in.Active)
+func (a peopleArea) changePerson(c *area.Call, in activeChange) (openapi.Nothing, error) {
+	return openapi.Nothing{}, admin.People{Store: a.Store}.SetActive(c.Request().Context(), c.Actor(), in.ID, in.Active)
 }
 
 type attributeChanges struct {
@@ -193,8 +218,8 @@ type attributeChanges struct {
 	Was map[string]string  `json:"was,omitempty" doc:"what administrators had set for these names when you looked, without those that had nothing; if that has changed meanwhile, the request is refused"`
 }
 
-func (a peopleArea) changeAttributes(c *call, in attributeChanges) (openapi.Nothing, error) {
-	return openapi.Nothing{}, admin.People{Store: a.Store}.ChangeAttributes(c.Request().Context(), c.actor(), in.ID, in.Set, in.Was)
+func (a peopleArea) changeAttributes(c *area.Call, in attributeChanges) (openapi.Nothing, error) {
+	return openapi.Nothing{}, admin.People{Store: a.Store}.ChangeAttributes(c.Request().Context(), c.Actor(), in.ID, in.Set, in.Was)
 }
 
 type member struct {
@@ -202,19 +227,19 @@ type member struct {
 	Group int64 `path:"group"`
 }
 
-func (a peopleArea) addMember(c *call, in member) (openapi.Nothing, error) {
-	return openapi.Nothing{}, admin.Members{Store: a.Store}.Add(c.Request().Context(), c.actor(), in.ID, in.Group)
+func (a peopleArea) addMember(c *area.Call, in member) (openapi.Nothing, error) {
+	return openapi.Nothing{}, admin.Members{Store: a.Store}.Add(c.Request().Context(), c.Actor(), in.ID, in.Group)
 }
 
-func (a peopleArea) removeMember(c *call, in member) (openapi.Nothing, error) {
-	return openapi.Nothing{}, admin.Members{Store: a.Store}.Remove(c.Request().Context(), c.actor(), in.ID, in.Group)
+func (a peopleArea) removeMember(c *area.Call, in member) (openapi.Nothing, error) {
+	return openapi.Nothing{}, admin.Members{Store: a.Store}.Remove(c.Request().Context(), c.Actor(), in.ID, in.Group)
 }
 
 // accountOf finds a person by what was typed: an e-mail. The refusal is about the field.
-func (a Options) accountOf(ctx context.Context, field, email string) (sso.Account, error) {
-	account, err := a.Store.AccountByEmail(ctx, strings.TrimSpace(email))
+func accountOf(ctx context.Context, store Store, field, email string) (sso.Account, error) {
+	account, err := store.AccountByEmail(ctx, strings.TrimSpace(email))
 	if errors.Is(err, sso.NotFound) {
-		return account, invalid(field, "there is no account with this e-mail")
+		return account, admin.Invalid(field, "there is no account with this e-mail")
 	}
 	return account, err
 }

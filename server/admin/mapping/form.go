@@ -1,16 +1,18 @@
-package admin
+package mapping
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
@@ -18,12 +20,12 @@ import (
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-func (m mappingArea) pages() []page {
-	return []page{
-		{http.MethodGet, "/mapping", m.show},
-		{http.MethodPost, "/mapping", m.form},
-		{http.MethodPost, "/mapping/undo", m.undoForm},
-		{http.MethodGet, "/mapping.json", m.export},
+func (m mappingArea) pages() []area.Page {
+	return []area.Page{
+		area.Get("/mapping", m.show),
+		area.Post("/mapping", m.form),
+		area.Post("/mapping/undo", m.undoForm),
+		area.Get("/mapping.json", m.export),
 	}
 }
 
@@ -31,7 +33,7 @@ func (m mappingArea) pages() []page {
 const emptyRows = 2
 
 // show is the editor as it is when nothing was typed.
-func (m mappingArea) show(c *call) error {
+func (m mappingArea) show(c *area.Call) error {
 	e, err := m.editor(c)
 	if err != nil {
 		return err
@@ -40,7 +42,7 @@ func (m mappingArea) show(c *call) error {
 }
 
 // export is the mapping as the setting JWT_GROUP_MAPPINGS takes it.
-func (m mappingArea) export(c *call) error {
+func (m mappingArea) export(c *area.Call) error {
 	cfg, _, err := m.Settings.Current(c.Request().Context())
 	if err != nil {
 		return err
@@ -52,16 +54,16 @@ func (m mappingArea) export(c *call) error {
 }
 
 // undoForm takes the last edit back.
-func (m mappingArea) undoForm(c *call) error {
-	form, err := c.form()
+func (m mappingArea) undoForm(c *area.Call) error {
+	form, err := c.Form()
 	if err != nil {
 		return err
 	}
 	_, err = m.undo(c, undoneEdit{form.Get("undo")})
 	if err == nil {
-		return c.done("/mapping", "mapping-undone")
+		return c.Done("/mapping", "mapping-undone")
 	}
-	return c.again(form, err, func(_ map[string]string, alert string, status int) error {
+	return c.Again(form, err, func(_ map[string]string, alert string, status int) error {
 		e, err := m.editor(c)
 		if err != nil {
 			return err
@@ -73,8 +75,8 @@ func (m mappingArea) undoForm(c *call) error {
 
 // form is POST /admin/mapping. Its buttons: more (empty rows), map (a row for a group that was seen), import (rows from
 // JSON), preview, save. Only the last changes anything, and whatever happens, what was typed comes back.
-func (m mappingArea) form(c *call) error {
-	form, err := c.form()
+func (m mappingArea) form(c *area.Call) error {
+	form, err := c.Form()
 	if err != nil {
 		return err
 	}
@@ -107,9 +109,9 @@ func (m mappingArea) form(c *call) error {
 	_, err = m.set(c, e.change)
 	switch {
 	case err == nil:
-		return c.done("/mapping", "saved")
+		return c.Done("/mapping", area.Saved)
 	case sso.CodeOf(err) == sso.ProofNeeded:
-		return c.proveFirst(form)
+		return c.ProveFirst(form)
 	}
 	return e.again(err)
 }
@@ -117,7 +119,7 @@ func (m mappingArea) form(c *call) error {
 // A mappingEditor is one look at the page, or one posted form.
 type mappingEditor struct {
 	m      mappingArea
-	c      *call
+	c      *area.Call
 	cfg    *setting.Config
 	groups []sso.Group
 	page   templates.AdminMapping
@@ -126,7 +128,7 @@ type mappingEditor struct {
 }
 
 // editor has what the page needs besides the rows.
-func (m mappingArea) editor(c *call) (*mappingEditor, error) {
+func (m mappingArea) editor(c *area.Call) (*mappingEditor, error) {
 	ctx := c.Request().Context()
 	cfg, version, err := m.Settings.Current(ctx)
 	if err != nil {
@@ -137,7 +139,7 @@ func (m mappingArea) editor(c *call) (*mappingEditor, error) {
 		return nil, err
 	}
 	e.page = templates.AdminMapping{
-		AdminLayout: c.layout(templates.AdminSectionMapping), Version: strconv.FormatInt(version, 10), Now: m.Now(),
+		AdminLayout: c.Layout(templates.AdminSectionMapping), Version: strconv.FormatInt(version, 10), Now: m.Now(),
 		ModeFixed: fixed(cfg, admin.GroupSync), MappingsFixed: fixed(cfg, admin.GroupMappings), JSON: mappingJSON(cfg.JWT.GroupMappings),
 	}
 	for _, g := range e.groups {
@@ -182,7 +184,7 @@ func (e *mappingEditor) answer(status int) error {
 	if err := e.targets(); err != nil {
 		return err
 	}
-	return e.c.render(status, e.page.WithRows(emptyRows))
+	return e.c.Show(status, e.page.WithRows(emptyRows))
 }
 
 // targets puts the groups to which it leads beside each saved mapping: what becomes of them is asked when it is removed.
@@ -218,7 +220,7 @@ func mappingJSON(m sso.Mappings) string {
 // rows are mappings as rows of the form, sorted. saved says that they are the saved ones.
 func (e *mappingEditor) rows(m sso.Mappings, saved bool) []templates.AdminMappingRow {
 	var rows []templates.AdminMappingRow
-	for _, key := range sortedKeys(m) {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
 		row := templates.AdminMappingRow{IDP: key, Groups: admin.WriteGroups(m[key], e.groups)}
 		if saved {
 			row.Was = key
@@ -381,7 +383,7 @@ func shownForecast(f admin.Forecast) templates.AdminForecast {
 
 // again shows the form once more, with the reason.
 func (e *mappingEditor) again(cause error) error {
-	fields, readable := fieldsOf(cause)
+	fields, readable := area.FieldsOf(cause)
 	conflict := errors.Is(cause, sso.Conflict)
 	if !readable && !conflict {
 		return cause
@@ -408,9 +410,9 @@ func (e *mappingEditor) again(cause error) error {
 		}
 		e.page.Alert = "Nothing was saved yet. Look at what saving would do, and confirm it."
 	case fields["mode"] != "":
-		e.page.ModeError = sentence(fields["mode"])
+		e.page.ModeError = area.Sentence(fields["mode"])
 	default:
-		e.page.Alert = sentence(sso.Reason(cause))
+		e.page.Alert = area.Sentence(sso.Reason(cause))
 	}
 	return e.answer(status)
 }
@@ -422,12 +424,4 @@ func (e *mappingEditor) conflict(cause error, version int64) (alert, theirs stri
 	}
 	return "Somebody else has saved settings meanwhile. What you typed is still here; saving it again replaces what they saved:",
 		mappingJSON(e.cfg.JWT.GroupMappings)
-}
-
-// sentence makes a reason a sentence for people.
-func sentence(reason string) string {
-	if reason == "" {
-		return ""
-	}
-	return strings.ToUpper(reason[:1]) + reason[1:] + "."
 }

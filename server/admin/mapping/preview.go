@@ -1,6 +1,7 @@
-package admin
+package mapping
 
 import (
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 )
@@ -54,7 +55,7 @@ type personChange struct {
 	Miss      []string `json:"miss"`
 }
 
-func (m mappingArea) preview(c *call, in mappingDraft) (preview, error) {
+func (m mappingArea) preview(c *area.Call, in mappingDraft) (preview, error) {
 	plan, err := m.domain().Plan(c.Request().Context(), admin.MappingEdit{
 		GroupMapping: admin.GroupMapping{Mode: in.Mode, Mappings: sso.Mappings(in.Mappings)}, Unmapped: in.Unmapped,
 	})

@@ -1,119 +1,35 @@
-package admin
+package people
 
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/server/admin/activity"
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-func (a peopleArea) pages() []page {
-	return []page{
-		{http.MethodGet, "/people", a.peoplePage},
-		{http.MethodGet, "/people/new", a.newPersonPage},
-		{http.MethodPost, "/people/new", a.newPersonForm},
-		{http.MethodGet, "/people/:id", a.personPage},
-		{http.MethodPost, "/people/:id/state", a.stateForm},
-		{http.MethodPost, "/people/:id/attributes", a.attributeForm},
-		{http.MethodPost, "/people/:id/groups", a.personGroupForm},
-		{http.MethodPost, "/people/:id/sessions", a.personSessionForm},
+func (a peopleArea) pages() []area.Page {
+	return []area.Page{
+		area.Get("/people", a.peoplePage),
+		area.Get("/people/new", a.newPersonPage),
+		area.Post("/people/new", a.newPersonForm),
+		area.Get("/people/:id", a.personPage),
+		area.Post("/people/:id/state", a.stateForm),
+		area.Post("/people/:id/attributes", a.attributeForm),
+		area.Post("/people/:id/groups", a.personGroupForm),
+		area.Post("/people/:id/sessions", a.personSessionForm),
 	}
 }
 
-// readableParts is what of an error an administrator may read: at which field, and what else; and with which status. ok is false
-// for an error that is the bridge's own.
-func readableParts(err error) (fields map[string]string, rest string, status int, ok bool) {
-	err = readable(err)
-	fields, ok = fieldsOf(err)
-	if !ok {
-		return nil, "", 0, false
-	}
-	if len(fields) == 0 {
-		rest = sentence(sso.Reason(err))
-	}
-	status = http.StatusBadRequest
-	switch sso.CodeOf(err) {
-	case sso.Conflict:
-		status = http.StatusConflict
-	case sso.NotFound:
-		status = http.StatusNotFound
-	case sso.Forbidden:
-		status = http.StatusForbidden
-	}
-	return fields, rest, status, true
-}
-
-// again answers a form that did not do what it should: it waits for a proof, or is shown once more with what is wrong at
-// which field, and besides. An error of the bridge's own is returned.
-func (c *call) again(form url.Values, err error, show func(fields map[string]string, alert string, status int) error) error {
-	if sso.CodeOf(err) == sso.ProofNeeded {
-		return c.proveFirst(form)
-	}
-	fields, alert, status, ok := readableParts(err)
-	if !ok {
-		return err
-	}
-	return show(fields, alert, status)
-}
-
-// pathID is the id in the path of a page.
-func (c *call) pathID() (int64, error) {
-	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%q is no id: %w", c.Param("id"), sso.NotFound)
-	}
-	return id, nil
-}
-
-// pager leads on from a part of the list at path, of which after was the beginning. next begins the next part; "" at the
-// end.
-func pager(path string, filter url.Values, after, next string) templates.AdminPager {
-	p := templates.AdminPager{}
-	if after != "" {
-		p.First = withQuery(path, filter)
-	}
-	if next != "" {
-		filter = maps.Clone(filter)
-		filter.Set("after", next)
-		p.Next = withQuery(path, filter)
-	}
-	return p
-}
-
-func withQuery(path string, q url.Values) string {
-	if len(q) == 0 {
-		return path
-	}
-	return path + "?" + q.Encode()
-}
-
-// filter collects the parameters of a list that are not empty, from name and value in turn.
-func filter(pairs ...string) url.Values {
-	q := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			q.Set(pairs[i], pairs[i+1])
-		}
-	}
-	return q
-}
-
-// options marks the value that is chosen.
-func options(chosen string, all ...templates.AdminOption) []templates.AdminOption {
-	for i := range all {
-		all[i].Chosen = all[i].Value == chosen
-	}
-	return all
-}
-
-func (a peopleArea) peoplePage(c *call) error {
+func (a peopleArea) peoplePage(c *area.Call) error {
 	q := peopleQuery{Search: c.QueryParam("search"), After: c.QueryParam("after")}
 	state := c.QueryParam("state")
 	if active := state == "active"; active || state == "deactivated" {
@@ -124,14 +40,14 @@ func (a peopleArea) peoplePage(c *call) error {
 		return err
 	}
 	p := templates.AdminPeople{
-		AdminLayout: c.layout(templates.AdminSectionPeople), Search: q.Search, Pager: pager(c.a.path("/admin/people"), filter("search", q.Search, "state", state), q.After, list.Next), Now: a.Now(),
-		States: options(state, templates.AdminOption{Label: "all"}, templates.AdminOption{Value: "active", Label: "active"},
+		AdminLayout: c.Layout(templates.AdminSectionPeople), Search: q.Search, Pager: area.Pager(c.Link("/admin/people"), area.Filter("search", q.Search, "state", state), q.After, list.Next), Now: a.Now(),
+		States: area.Choose(state, templates.AdminOption{Label: "all"}, templates.AdminOption{Value: "active", Label: "active"},
 			templates.AdminOption{Value: "deactivated", Label: "deactivated"}),
 	}
 	for _, one := range list.People {
 		p.People = append(p.People, personRow(one))
 	}
-	return c.render(http.StatusOK, p)
+	return c.Show(http.StatusOK, p)
 }
 
 func personRow(p person) templates.AdminPersonRow {
@@ -148,17 +64,17 @@ func (p person) shown() templates.Person {
 	return templates.Person{Name: sso.Account{Email: p.Email, FirstName: p.FirstName, LastName: p.LastName}.CommonName(), Email: p.Email}
 }
 
-func (a peopleArea) newPersonPage(c *call) error {
+func (a peopleArea) newPersonPage(c *area.Call) error {
 	return a.renderNewPerson(c, http.StatusOK, templates.AdminNewPerson{})
 }
 
-func (a peopleArea) renderNewPerson(c *call, status int, p templates.AdminNewPerson) error {
+func (a peopleArea) renderNewPerson(c *area.Call, status int, p templates.AdminNewPerson) error {
 	groups, err := a.Store.Groups(c.Request().Context())
 	if err != nil {
 		return err
 	}
-	p.AdminLayout, p.Groups = c.layout(templates.AdminSectionPeople), offers(groups, nil)
-	return c.render(status, p)
+	p.AdminLayout, p.Groups = c.Layout(templates.AdminSectionPeople), offers(groups, nil)
+	return c.Show(status, p)
 }
 
 // offers are the names of the groups that somebody can be put into, but for those that the person is in.
@@ -172,8 +88,8 @@ func offers(groups []sso.Group, in []membership) []string {
 	return names
 }
 
-func (a peopleArea) newPersonForm(c *call) error {
-	form, err := c.form()
+func (a peopleArea) newPersonForm(c *area.Call) error {
+	form, err := c.Form()
 	if err != nil {
 		return err
 	}
@@ -190,30 +106,30 @@ func (a peopleArea) newPersonForm(c *call) error {
 		made, err = a.createPerson(c, in)
 	}
 	if err == nil {
-		return c.done(personPath(made.ID), "person-made")
+		return c.Done(personPath(made.ID), "person-made")
 	}
-	return c.again(form, err, func(fields map[string]string, alert string, status int) error {
+	return c.Again(form, err, func(fields map[string]string, alert string, status int) error {
 		return a.renderNewPerson(c, status, templates.AdminNewPerson{
 			Email: in.Email, FirstName: in.FirstName, LastName: in.LastName, Group: group, Alert: alert,
-			EmailError: sentence(fields["email"]), FirstNameError: sentence(fields["first_name"]), LastNameError: sentence(fields["last_name"]),
-			GroupError: sentence(fields["group"] + fields["groups"]),
+			EmailError: area.Sentence(fields["email"]), FirstNameError: area.Sentence(fields["first_name"]), LastNameError: area.Sentence(fields["last_name"]),
+			GroupError: area.Sentence(fields["group"] + fields["groups"]),
 		})
 	})
 }
 
 // groupOf finds a group by the name that was typed. The refusal is about the field.
-func (a peopleArea) groupOf(c *call, field, name string) (int64, error) {
+func (a peopleArea) groupOf(c *area.Call, field, name string) (int64, error) {
 	g, err := a.Store.GroupByName(c.Request().Context(), strings.TrimSpace(name))
 	if errors.Is(err, sso.NotFound) {
-		return 0, invalid(field, "there is no group of this name")
+		return 0, admin.Invalid(field, "there is no group of this name")
 	}
 	return g.ID, err
 }
 
 func personPath(id int64) string { return "/people/" + strconv.FormatInt(id, 10) }
 
-func (a peopleArea) personPage(c *call) error {
-	id, err := c.pathID()
+func (a peopleArea) personPage(c *area.Call) error {
+	id, err := c.PathID()
 	if err != nil {
 		return err
 	}
@@ -225,7 +141,7 @@ func (a peopleArea) personPage(c *call) error {
 		p.Attribute.Name = name
 		a.fillAttribute(&p)
 	}
-	return c.render(http.StatusOK, p)
+	return c.Show(http.StatusOK, p)
 }
 
 // fillAttribute puts what is in force into the form that sets an attribute.
@@ -247,9 +163,9 @@ const (
 )
 
 // personShown is the page of a person as things are.
-func (a peopleArea) personShown(c *call, id int64) (templates.AdminPerson, error) {
+func (a peopleArea) personShown(c *area.Call, id int64) (templates.AdminPerson, error) {
 	ctx := c.Request().Context()
-	d, err := a.person(c, byID{id})
+	d, err := a.person(c, area.ByID{ID: id})
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
@@ -261,20 +177,20 @@ func (a peopleArea) personShown(c *call, id int64) (templates.AdminPerson, error
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	events, err := activityArea(a).activity(c, activityQuery{Person: d.Email, Limit: eventsShown})
+	events, err := activity.OfPerson(ctx, a.Store, d.Email, "", eventsShown)
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	refused, err := activityArea(a).activity(c, activityQuery{Person: d.Email, Kind: string(sso.EventSignInRefused), Limit: refusedShown})
+	refused, err := activity.OfPerson(ctx, a.Store, d.Email, sso.EventSignInRefused, refusedShown)
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
 	row := personRow(d.person)
 	p := templates.AdminPerson{
-		AdminLayout: c.layout(templates.AdminSectionPeople), ID: id, Person: row.Person, Active: d.Active, HasPassword: d.HasPassword,
-		Self: id == c.who.Account.ID, Source: d.Source, CreatedAt: d.CreatedAt, LastLogin: row.LastLogin, Now: a.Now(),
+		AdminLayout: c.Layout(templates.AdminSectionPeople), ID: id, Person: row.Person, Active: d.Active, HasPassword: d.HasPassword,
+		Self: id == c.Who.Account.ID, Source: d.Source, CreatedAt: d.CreatedAt, LastLogin: row.LastLogin, Now: a.Now(),
 		Offers: offers(groups, d.Groups), Synced: a.Host.Config().JWT.GroupSync, SessionsFurther: sessions.Next != "",
-		Events: shownEvents(events.Events), Refused: shownEvents(refused.Events),
+		Events: events, Refused: refused,
 	}
 	if d.IDPGroups != nil {
 		p.Sent, p.SentAny = *d.IDPGroups, true
@@ -309,8 +225,8 @@ func whyMember(source string) string {
 
 // personForm carries out what a form of a person's page asks for. fail puts what was typed, and what is wrong with it,
 // into the page.
-func (a peopleArea) personForm(c *call, do func(id int64, form url.Values) (notice string, err error), fail func(*templates.AdminPerson, url.Values, map[string]string)) error {
-	return c.rowForm(func(id int64, form url.Values) (string, string, error) {
+func (a peopleArea) personForm(c *area.Call, do func(id int64, form url.Values) (notice string, err error), fail func(*templates.AdminPerson, url.Values, map[string]string)) error {
+	return c.RowForm(func(id int64, form url.Values) (string, string, error) {
 		notice, err := do(id, form)
 		return personPath(id), notice, err
 	}, func(id int64, form url.Values, fields map[string]string, alert string) (templates.Page, error) {
@@ -324,32 +240,7 @@ func (a peopleArea) personForm(c *call, do func(id int64, form url.Values) (noti
 	})
 }
 
-// rowForm carries out what a form asks for on the page of one thing, whose id is in the path, and goes on to a path with a
-// notice. What an administrator may read of a failure is shown on the page again.
-func (c *call) rowForm(do func(id int64, form url.Values) (path, notice string, err error),
-	show func(id int64, form url.Values, fields map[string]string, alert string) (templates.Page, error)) error {
-	id, err := c.pathID()
-	if err != nil {
-		return err
-	}
-	form, err := c.form()
-	if err != nil {
-		return err
-	}
-	path, notice, err := do(id, form)
-	if err == nil {
-		return c.done(path, notice)
-	}
-	return c.again(form, err, func(fields map[string]string, alert string, status int) error {
-		page, err := show(id, form, fields, alert)
-		if err != nil {
-			return err
-		}
-		return c.render(status, page)
-	})
-}
-
-func (a peopleArea) stateForm(c *call) error {
+func (a peopleArea) stateForm(c *area.Call) error {
 	return a.personForm(c, func(id int64, form url.Values) (string, error) {
 		active := form.Get("active") == "yes"
 		_, err := a.changePerson(c, activeChange{id, active})
@@ -360,7 +251,7 @@ func (a peopleArea) stateForm(c *call) error {
 	}, func(*templates.AdminPerson, url.Values, map[string]string) {})
 }
 
-func (a peopleArea) attributeForm(c *call) error {
+func (a peopleArea) attributeForm(c *area.Call) error {
 	return a.personForm(c, func(id int64, form url.Values) (string, error) {
 		name, value := strings.TrimSpace(form.Get("name")), strings.TrimSpace(form.Get("value"))
 		in := attributeChanges{ID: id, Set: map[string]*string{name: &value}, Was: map[string]string{}}
@@ -382,7 +273,7 @@ func failedAttribute(p *templates.AdminPerson, form url.Values, fields map[strin
 	f := &p.Attribute
 	f.Name, f.Value = strings.TrimSpace(form.Get("name")), form.Get("value")
 	if problem := fields["set"]; problem != "" {
-		f.NameError = sentence(problem)
+		f.NameError = area.Sentence(problem)
 		return
 	}
 	p.Alert = fmt.Sprintf("Nothing was saved: %q is not set any more. Save again if you want it as you typed it.", f.Name)
@@ -394,7 +285,7 @@ func failedAttribute(p *templates.AdminPerson, form url.Values, fields map[strin
 	}
 }
 
-func (a peopleArea) personGroupForm(c *call) error {
+func (a peopleArea) personGroupForm(c *area.Call) error {
 	return a.personForm(c, func(id int64, form url.Values) (string, error) {
 		if form.Get("do") == "remove" {
 			group, err := strconv.ParseInt(form.Get("group"), 10, 64)
@@ -410,17 +301,17 @@ func (a peopleArea) personGroupForm(c *call) error {
 		}
 		return "member-added", err
 	}, func(p *templates.AdminPerson, form url.Values, fields map[string]string) {
-		p.AddingError = sentence(fields["group"])
+		p.AddingError = area.Sentence(fields["group"])
 		if p.AddingError != "" {
 			p.Adding = form.Get("group")
 		}
 	})
 }
 
-func (a peopleArea) personSessionForm(c *call) error {
+func (a peopleArea) personSessionForm(c *area.Call) error {
 	return a.personForm(c, func(id int64, form url.Values) (string, error) {
 		if form.Get("all") == "yes" {
-			_, err := sessionArea(a).endSessions(c, byID{id})
+			_, err := sessionArea(a).endSessions(c, area.ByID{ID: id})
 			return "sessions-ended", err
 		}
 		_, err := sessionArea(a).endSession(c, sessionRef{form.Get("session")})

@@ -1,7 +1,8 @@
-package admin
+// Package signin is the area of how people sign in: the settings, the shared secrets, the identity providers, and trying a
+// sign-in.
+package signin
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
@@ -18,23 +20,45 @@ import (
 	"github.com/ssobridge/ssobridge/templates"
 )
 
+// Store is what the area needs of the store.
+type Store interface {
+	admin.SecretStore
+	tryStore
+}
+
+// New makes the area.
+func New(o area.Options, store Store) area.Area {
+	settings, key, providers, try := settingArea{o, store}, keyArea{o, store}, providerArea{o}, tryArea{o, store}
+	return area.Area{
+		Pages:      slices.Concat(settings.pages(), key.pages(), providers.pages(), try.pages()),
+		Operations: slices.Concat(settings.operations(), key.operations(), providers.operations(), try.operations()),
+		Notices: map[string]string{
+			"key-added":   "The new shared secret is in force. The one before still works until you remove it.",
+			"key-first":   "The shared secret is in force. Your product must sign with the same one. To see whether it does, try it.",
+			"key-removed": "That shared secret is accepted no more.",
+			"key-gone":    "Only the current shared secret works now.",
+		},
+	}
+}
+
 // settingArea shows and changes the settings that have no place of their own.
 type settingArea struct {
-	Options
+	area.Options
+	Store admin.SecretStore
 }
 
 // domain is what may be done.
 func (a settingArea) domain() admin.Settings { return admin.Settings{Store: a.Settings, Use: a.Store} }
 
-func (a settingArea) pages() []page {
-	return []page{
-		{http.MethodGet, "/sign-in", a.settingsPage},
-		{http.MethodPost, "/sign-in", a.saveSettingsForm},
+func (a settingArea) pages() []area.Page {
+	return []area.Page{
+		area.Get("/sign-in", a.settingsPage),
+		area.Post("/sign-in", a.saveSettingsForm),
 	}
 }
 
-func (a settingArea) operations() []openapi.Operation[*call] {
-	return []openapi.Operation[*call]{
+func (a settingArea) operations() []area.Operation {
+	return []area.Operation{
 		openapi.Op("GET", "/settings", "getSettings", "Every setting, with its source; secrets are masked", a.settings),
 		openapi.Op("PATCH", "/settings", "changeSettings", "Save settings; they are in force when the answer comes", a.changeSettings),
 	}
@@ -59,7 +83,7 @@ type settingEntry struct {
 	Secret     bool   `json:"secret"`
 }
 
-func (a settingArea) settings(c *call, _ openapi.Nothing) (settingsList, error) {
+func (a settingArea) settings(c *area.Call, _ openapi.Nothing) (settingsList, error) {
 	cfg, version, err := a.Settings.Current(c.Request().Context())
 	if err != nil {
 		return settingsList{}, err
@@ -86,8 +110,8 @@ type savedVersion struct {
 	Version int64 `json:"version"`
 }
 
-func (a settingArea) changeSettings(c *call, in settingChanges) (savedVersion, error) {
-	version, err := a.domain().Edit(c.Request().Context(), c.actor(), admin.SettingsEdit{
+func (a settingArea) changeSettings(c *area.Call, in settingChanges) (savedVersion, error) {
+	version, err := a.domain().Edit(c.Request().Context(), c.Actor(), admin.SettingsEdit{
 		Values: in.Values, Version: in.Version, SignIns: in.SignIns, Administrators: in.Administrators,
 	})
 	return savedVersion{version}, err
@@ -104,18 +128,18 @@ func sectionLabel(s *setting.Setting) string {
 // onPage reports whether a setting stands on the page of settings.
 func onPage(s *setting.Setting) bool { return s.Changeable && s.Page == "" && !s.Secret }
 
-func (a settingArea) settingsPage(c *call) error {
+func (a settingArea) settingsPage(c *area.Call) error {
 	cfg, version, err := a.Settings.Current(c.Request().Context())
 	if err != nil {
 		return err
 	}
-	return c.render(http.StatusOK, a.settingsForm(c, cfg, version, nil, nil, nil))
+	return c.Show(http.StatusOK, a.settingsForm(c, cfg, version, nil, nil, nil))
 }
 
 // settingsForm is the page: what was typed (nil: nothing was) over what is in force, errors beside the fields, and notes
 // about what somebody else saved meanwhile.
-func (a settingArea) settingsForm(c *call, cfg *setting.Config, version int64, typed url.Values, wrong, notes map[string]string) templates.AdminSettings {
-	p := templates.AdminSettings{AdminLayout: c.layout(templates.AdminSectionSignIn), Version: strconv.FormatInt(version, 10)}
+func (a settingArea) settingsForm(c *area.Call, cfg *setting.Config, version int64, typed url.Values, wrong, notes map[string]string) templates.AdminSettings {
+	p := templates.AdminSettings{AdminLayout: c.Layout(templates.AdminSectionSignIn), Version: strconv.FormatInt(version, 10)}
 	for _, s := range cfg.Table() {
 		if !onPage(s) {
 			continue
@@ -132,7 +156,7 @@ func (a settingArea) settingsForm(c *call, cfg *setting.Config, version int64, t
 		section := &p.Sections[len(p.Sections)-1]
 		section.Settings = append(section.Settings, f)
 	}
-	for _, name := range sortedKeys(wrong) {
+	for _, name := range slices.Sorted(maps.Keys(wrong)) {
 		if s := cfg.Find(name); s == nil || !onPage(s) {
 			p.Alerts = append(p.Alerts, name+" "+wrong[name])
 		}
@@ -166,8 +190,8 @@ func settingField(s *setting.Setting, cfg *setting.Config) templates.AdminSettin
 
 // saveSettingsForm saves what differs from what the form was made of. Fields that this administrator did not touch are
 // not saved, so that two who work at once do not undo each other's work.
-func (a settingArea) saveSettingsForm(c *call) error {
-	form, err := c.form()
+func (a settingArea) saveSettingsForm(c *area.Call) error {
+	form, err := c.Form()
 	if err != nil {
 		return err
 	}
@@ -192,10 +216,10 @@ func (a settingArea) saveSettingsForm(c *call) error {
 	}
 	_, err = a.changeSettings(c, settingChanges{Version: version, Values: values})
 	if err == nil {
-		return c.done("/sign-in", "saved")
+		return c.Done("/sign-in", area.Saved)
 	}
 	if sso.CodeOf(err) == sso.ProofNeeded {
-		return c.proveFirst(form)
+		return c.ProveFirst(form)
 	}
 	return a.settingsAgain(c, form, values, err)
 }
@@ -206,8 +230,8 @@ func typedText(text string) string {
 }
 
 // settingsAgain shows the form once more, with what was typed.
-func (a settingArea) settingsAgain(c *call, form url.Values, values map[string]*string, cause error) error {
-	wrong, readable := fieldsOf(cause)
+func (a settingArea) settingsAgain(c *area.Call, form url.Values, values map[string]*string, cause error) error {
+	wrong, readable := area.FieldsOf(cause)
 	conflict := errors.Is(cause, sso.Conflict)
 	if !conflict && !readable {
 		return cause
@@ -233,7 +257,7 @@ func (a settingArea) settingsAgain(c *call, form url.Values, values map[string]*
 		status = http.StatusConflict
 		p.Alerts = []string{"Somebody else has saved settings meanwhile. What you typed is still here: look at it again, then save."}
 	}
-	return c.render(status, p)
+	return c.Show(status, p)
 }
 
 func orNothing(text string) string {
@@ -242,5 +266,3 @@ func orNothing(text string) string {
 	}
 	return text
 }
-
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

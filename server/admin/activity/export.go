@@ -1,4 +1,4 @@
-package admin
+package activity
 
 import (
 	"encoding/csv"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
@@ -29,13 +30,13 @@ type exportQuery struct {
 	Until     time.Time `query:"until" doc:"exclusive"`
 }
 
-func (a activityArea) export(c *call, in exportQuery) (openapi.File, error) {
+func (a activityArea) export(c *area.Call, in exportQuery) (openapi.File, error) {
 	return a.exportAs(c, in.Format, admin.ActivityFilter{
 		Person: in.Person, Kind: in.Kind, Code: in.Code, Reference: in.Reference, Since: in.Since, Until: in.Until,
 	})
 }
 
-func (a activityArea) exportAs(c *call, format string, f admin.ActivityFilter) (openapi.File, error) {
+func (a activityArea) exportAs(c *area.Call, format string, f admin.ActivityFilter) (openapi.File, error) {
 	each, err := a.domain().Export(c.Request().Context(), f)
 	if err != nil {
 		return openapi.File{}, err
@@ -53,7 +54,7 @@ func (a activityArea) exportAs(c *call, format string, f admin.ActivityFilter) (
 			return each(func(events []sso.Event) error { return writeLines(w, events) })
 		}}, nil
 	}
-	return openapi.File{}, invalid("format", "is neither csv nor jsonl")
+	return openapi.File{}, admin.Invalid("format", "is neither csv nor jsonl")
 }
 
 func writeLines(w io.Writer, events []sso.Event) error {

@@ -1,17 +1,21 @@
-package admin
+package signin
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -23,23 +27,24 @@ type tryStore interface {
 
 // TrialPath is where a form begins a trial: a sign-in that goes to the identity provider and comes back to a report. The
 // server that mounts the pages answers it, since it has to know the callback again; see [KeepReport].
-const TrialPath = pagesPrefix + "/try/begin"
+const TrialPath = area.PagesPrefix + "/try/begin"
 
 // tryArea explains sign-ins.
 type tryArea struct {
-	Options
+	area.Options
+	Store tryStore
 }
 
-func (a tryArea) pages() []page {
-	return []page{
-		{http.MethodGet, "/try", a.tryPage},
-		{http.MethodPost, "/try", a.tryForm},
-		{http.MethodGet, "/try/report", a.reportPage},
+func (a tryArea) pages() []area.Page {
+	return []area.Page{
+		area.Get("/try", a.tryPage),
+		area.Post("/try", a.tryForm),
+		area.Get("/try/report", a.reportPage),
 	}
 }
 
-func (a tryArea) operations() []openapi.Operation[*call] {
-	return []openapi.Operation[*call]{
+func (a tryArea) operations() []area.Operation {
+	return []area.Operation{
 		openapi.Op("POST", "/explain", "explainToken", "What a sign-in with a token would meet; changes nothing", a.explain),
 	}
 }
@@ -88,26 +93,26 @@ func explanation(e sso.Explanation) Explanation {
 }
 
 // explain runs the very steps of a sign-in, and undoes them.
-func (a tryArea) explain(c *call, in tokenToExplain) (Explanation, error) {
+func (a tryArea) explain(c *area.Call, in tokenToExplain) (Explanation, error) {
 	switch text := strings.TrimSpace(in.Token); {
 	case text == "":
-		return Explanation{}, invalid("token", "is empty")
+		return Explanation{}, admin.Invalid("token", "is empty")
 	case sso.IsReference(text):
-		return Explanation{}, invalid("token", "is the reference of a refusal, and no token: search for it under Activity")
+		return Explanation{}, admin.Invalid("token", "is the reference of a refusal, and no token: search for it under Activity")
 	}
 	e, err := a.Host.Bridge().ExplainPasted(c.Request().Context(), in.Token, a.Host.Peer(c.Request()))
 	switch {
 	case err != nil:
-		return Explanation{}, invalid("token", "%s: use the test sign-in instead", sso.Reason(err))
+		return Explanation{}, admin.Invalid("token", "%s: use the test sign-in instead", sso.Reason(err))
 	case e.Code == sso.StoreUnavailable || e.Code == sso.Internal:
 		return Explanation{}, fmt.Errorf("explain: %w", e.Code)
 	}
 	return explanation(e), nil
 }
 
-func (a tryArea) tryTemplate(c *call) templates.AdminTry {
+func (a tryArea) tryTemplate(c *area.Call) templates.AdminTry {
 	beginners := a.Host.Bridge().Providers.Beginners()
-	p := templates.AdminTry{AdminLayout: c.layout(templates.AdminSectionSignIn), Testable: len(beginners) > 0, BeginURL: c.a.path(TrialPath)}
+	p := templates.AdminTry{AdminLayout: c.Layout(templates.AdminSectionSignIn), Testable: len(beginners) > 0, BeginURL: c.Link(TrialPath)}
 	if len(beginners) > 1 {
 		for _, of := range beginners {
 			p.Providers = append(p.Providers, templates.Provider{Name: of.Name, Label: of.Label})
@@ -116,25 +121,25 @@ func (a tryArea) tryTemplate(c *call) templates.AdminTry {
 	return p
 }
 
-func (a tryArea) tryPage(c *call) error { return c.render(http.StatusOK, a.tryTemplate(c)) }
+func (a tryArea) tryPage(c *area.Call) error { return c.Show(http.StatusOK, a.tryTemplate(c)) }
 
-func (a tryArea) tryForm(c *call) error {
-	form, err := c.form()
+func (a tryArea) tryForm(c *area.Call) error {
+	form, err := c.Form()
 	if err != nil {
 		return err
 	}
 	p := a.tryTemplate(c)
 	p.Token = strings.TrimSpace(form.Get("token"))
 	e, err := a.explain(c, tokenToExplain{p.Token})
-	if fields, ok := fieldsOf(err); ok {
+	if fields, ok := area.FieldsOf(err); ok {
 		p.TokenError = "This " + fields["token"] + "."
-		return c.render(http.StatusBadRequest, p)
+		return c.Show(http.StatusBadRequest, p)
 	}
 	if err != nil {
 		return err
 	}
 	p.Report = report(e)
-	return c.render(http.StatusOK, p)
+	return c.Show(http.StatusOK, p)
 }
 
 // report is the page's form of an explanation.
@@ -147,7 +152,7 @@ func report(e Explanation) *templates.AdminReport {
 	for _, check := range e.Checks {
 		r.Checks = append(r.Checks, templates.AdminCheck{Name: check.Name, OK: check.OK, Detail: check.Detail})
 	}
-	for _, name := range sortedKeys(e.Attribute) {
+	for _, name := range slices.Sorted(maps.Keys(e.Attribute)) {
 		r.Attributes = append(r.Attributes, templates.AdminFact{Name: name, Value: e.Attribute[name]})
 	}
 	return r
@@ -157,9 +162,9 @@ func report(e Explanation) *templates.AdminReport {
 const reportLifetime = 5 * time.Minute
 
 // reportPage shows the report of a trial.
-func (a tryArea) reportPage(c *call) error {
+func (a tryArea) reportPage(c *area.Call) error {
 	p := a.tryTemplate(c)
-	ctx, key := c.Request().Context(), reportKey(c.who, c.QueryParam("id"))
+	ctx, key := c.Request().Context(), reportKey(c.Who, c.QueryParam("id"))
 	data, err := a.Store.TakeHandoff(ctx, key)
 	if err == nil && c.Request().Method == http.MethodHead { // which shows nothing
 		err = a.Store.KeepHandoff(ctx, key, data, a.Now().Add(reportLifetime))
@@ -167,7 +172,7 @@ func (a tryArea) reportPage(c *call) error {
 	switch {
 	case errors.Is(err, sso.NotFound):
 		p.Alert = "This report was shown already, or is too old. Run the test sign-in again."
-		return c.render(http.StatusNotFound, p)
+		return c.Show(http.StatusNotFound, p)
 	case err != nil:
 		return err
 	}
@@ -176,7 +181,7 @@ func (a tryArea) reportPage(c *call) error {
 		return err
 	}
 	p.Report = report(e)
-	return c.render(http.StatusOK, p)
+	return c.Show(http.StatusOK, p)
 }
 
 // reportKey ties a report to the administrator who made the trial.
@@ -198,5 +203,5 @@ func KeepReport(ctx context.Context, st ReportStore, who *sso.Principal, id stri
 	if err := st.KeepHandoff(ctx, reportKey(who, id), data, now.Add(reportLifetime)); err != nil {
 		return "", err
 	}
-	return pagesPrefix + "/try/report?id=" + url.QueryEscape(id), nil
+	return area.PagesPrefix + "/try/report?id=" + url.QueryEscape(id), nil
 }
