@@ -19,7 +19,14 @@ func (s *Store) PragmaOnWriter(ctx context.Context, pragma string) error {
 
 // KeepEvents writes events in one transaction, as the recorder does.
 func (s *Store) KeepEvents(ctx context.Context, events []sso.Event) error {
-	return s.keepEvents(ctx, events)
+	return s.writing(ctx, func(c *conn) error {
+		for _, e := range events {
+			if err := s.event(ctx, c, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // MigrateUntil takes the steps before the one whose name ends so.
@@ -33,8 +40,5 @@ func (s *Store) MigrateUntil(ctx context.Context, name string) error {
 	return err
 }
 
-// Parsers, for fuzzing.
-var (
-	EventCursor   = cursor
-	SessionCursor = sessionCursor
-)
+// SessionCursor is for fuzzing.
+var SessionCursor = sessionCursor

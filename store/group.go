@@ -11,6 +11,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/store/sqldb"
+	"github.com/ssobridge/ssobridge/store/trail"
 )
 
 const (
@@ -389,7 +390,7 @@ func (g *seenGroups) note(provider string, names []string, now time.Time) {
 func (l *attempt) noteGroups(ctx context.Context) error {
 	provider := l.x.Identity.Provider
 	for _, name := range l.seen.fresh(provider, l.x.Identity.Groups, l.x.Now) {
-		if name == "" || name != sso.CleanText(name) || len(name) > maxEventField {
+		if name == "" || name != sso.CleanText(name) || len(name) > trail.MaxField {
 			continue // it can be no key of a mapping
 		}
 		if _, err := l.c.Exec(ctx, `INSERT INTO idp_groups (provider, name, last_seen) VALUES ($1, $2, $3)

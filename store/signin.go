@@ -14,6 +14,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/store/sqldb"
+	"github.com/ssobridge/ssobridge/store/trail"
 )
 
 // The statements of a login, prepared.
@@ -35,7 +36,7 @@ const (
 	insertJudgedSession = insertSession + ` FROM counters WHERE name = 'settings' AND value = $11`
 )
 
-var hotWrites = []string{spendProof, findByEmail, findByID, findSubject, findGroups, insertJudgedSession, insertEvent, insertNewAccount, insertMembership,
+var hotWrites = []string{spendProof, findByEmail, findByID, findSubject, findGroups, insertJudgedSession, trail.Insert, insertNewAccount, insertMembership,
 	insertWords(4), insertWords(8)}
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.

@@ -19,12 +19,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/store/sqldb"
+	"github.com/ssobridge/ssobridge/store/trail"
 )
 
 // Options of [Open]. The zero Options are good for a store that keeps no secrets.
@@ -37,15 +37,13 @@ type Options struct {
 
 // A Store is an open database.
 type Store struct {
-	db       *sqldb.DB
-	now      func() time.Time
-	log      *slog.Logger
-	secret   []byte
-	recorder *sqldb.Batcher[sso.Event]
-	dropped  atomic.Int64 // events
-	refusals refusalLimit
-	seen     *seenGroups
-	failing  atomic.Bool // the last write found the database unavailable
+	db     *sqldb.DB
+	now    func() time.Time
+	log    *slog.Logger
+	secret []byte
+	seen   *seenGroups
+
+	*trail.Trail // the methods that record, list and count events
 }
 
 // Open opens the database that a DATABASE_URL names: "sqlite:path", "sqlite:///absolute/path" or "postgres://…". It
@@ -58,12 +56,12 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		db: db, now: o.Now, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), secret: o.Secret,
-		seen: &seenGroups{at: map[seenKey]time.Time{}}, refusals: newRefusalLimit(),
+		seen: &seenGroups{at: map[seenKey]time.Time{}},
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.recorder = sqldb.NewBatcher(s.keepEvents)
+	s.Trail = trail.New(db, s.now)
 	return s, nil
 }
 
@@ -72,7 +70,7 @@ func (s *Store) Observe(f func(kind string, took time.Duration, err error)) { s.
 
 // Close waits for the events that are being recorded and closes the database.
 func (s *Store) Close() error {
-	s.recorder.Stop()
+	s.Stop()
 	return s.db.Close()
 }
 
@@ -90,7 +88,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		if _, err := c.Exec(ctx, "UPDATE counters SET value = value + 1 WHERE name = 'probe'"); err != nil {
 			return err
 		}
-		if s.failing.Load() {
+		if s.db.Failing() {
 			return nil // only a write that is kept shows that there is room again
 		}
 		return sqldb.ErrUndo
@@ -109,22 +107,18 @@ type conn = sqldb.Conn
 // writing runs fn in one transaction, as [sqldb.DB.Write] does. The order of locks is: proofs, account, administrators,
 // other rows sorted, then the counter of changes.
 func (s *Store) writing(ctx context.Context, fn func(*conn) error) error {
-	return s.noteWrite(s.db.Write(ctx, fn))
+	return s.db.Write(ctx, fn)
 }
 
 // reading is for single queries.
 func (s *Store) reading() *conn { return s.db.Read() }
 
-// noteWrite remembers whether the database took the last write.
-func (s *Store) noteWrite(err error) error {
-	_, anew := errors.AsType[sso.SettingsChanged](err)
-	switch {
-	case err == nil:
-		s.failing.Store(false)
-	case errors.Is(err, sso.StoreUnavailable) && !anew && !errors.Is(err, context.Canceled):
-		s.failing.Store(true)
+// event writes one event. An event without a time is of now.
+func (s *Store) event(ctx context.Context, c *conn, e sso.Event) error {
+	if e.At.IsZero() {
+		e.At = s.now()
 	}
-	return err
+	return trail.Write(ctx, c, e)
 }
 
 // box makes the seal of one purpose.

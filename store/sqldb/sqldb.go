@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
 // Options of [Open].
@@ -31,6 +33,7 @@ type DB struct {
 	writeStmts *statements
 	readStmts  *statements
 	observe    atomic.Pointer[func(kind string, took time.Duration, err error)]
+	failing    atomic.Bool
 }
 
 // Open opens the database that a DATABASE_URL names: "sqlite:path", "sqlite:///absolute/path" or "postgres://…". It
@@ -89,7 +92,10 @@ const maxTries = 6
 // kept or nothing. Between two statements other transactions may commit (PostgreSQL), so what must not change is locked by
 // an UPDATE first, and all transactions take their locks in one order.
 func (db *DB) Write(ctx context.Context, fn func(*Conn) error) (err error) {
-	defer func(began time.Time) { db.observed("transaction", began, err) }(time.Now())
+	defer func(began time.Time) {
+		db.observed("transaction", began, err)
+		db.noteWrite(err)
+	}(time.Now())
 	stmts, err := db.writeStmts.get(ctx)
 	if err != nil {
 		return db.engine.translate(err)
@@ -115,6 +121,38 @@ func (db *DB) writeOnce(ctx context.Context, stmts map[string]*sql.Stmt, fn func
 		return err
 	}
 	return tx.Commit()
+}
+
+// noteWrite remembers whether the database took the last write.
+func (db *DB) noteWrite(err error) {
+	_, anew := errors.AsType[sso.SettingsChanged](err)
+	switch {
+	case err == nil:
+		db.failing.Store(false)
+	case errors.Is(err, sso.StoreUnavailable) && !anew && !errors.Is(err, context.Canceled):
+		db.failing.Store(true)
+	}
+}
+
+// Failing reports whether the last write found the database unavailable.
+func (db *DB) Failing() bool { return db.failing.Load() }
+
+// SweepBatch is how many rows one transaction of [DB.DeleteBatches] should delete: few enough that a login does not wait for
+// it.
+const SweepBatch = 500
+
+// DeleteBatches runs a query that deletes at most [SweepBatch] rows until there are fewer, each time in a transaction of its
+// own, and returns how many rows are gone.
+func (db *DB) DeleteBatches(ctx context.Context, query string, args ...any) (n int, err error) {
+	for deleted := int64(SweepBatch); deleted >= SweepBatch; n += int(deleted) {
+		if err := db.Write(ctx, func(c *Conn) (err error) {
+			deleted, err = c.Exec(ctx, query, args...)
+			return err
+		}); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // Read is for single queries: each sees one state of the database.

@@ -16,7 +16,8 @@ var mayImport = map[string][]string{
 	"sso":         {"sso"}, // the tables of addresses, and nothing else there
 	"sso/…":       {"sso"},
 	"store":       {"sso", "store"},
-	"store/…":     {"sso"},
+	"store/…":     {"sso", "store"},
+	"store/sqldb": {"sso"},
 	"templates":   {"sso"},
 	"static":      {},
 	"server":      {"sso", "templates", "static", "server"},

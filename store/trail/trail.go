@@ -1,4 +1,8 @@
-package store
+// Package trail keeps the audit trail: events, and how many there were of each kind on each day.
+//
+// A change of the store writes its event in its own transaction ([Write]); what changes nothing, such as a refusal, is
+// recorded by itself ([Trail.Record]).
+package trail
 
 import (
 	"cmp"
@@ -9,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -18,42 +23,60 @@ import (
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
-const insertEvent = `INSERT INTO events
+// Insert is the statement of [Write], to be prepared.
+const Insert = `INSERT INTO events
 	(at, kind, code, reference, provider, account_id, email, email_key, actor, peer, detail, key_id, proof)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 
 // What an event holds at most, in bytes: a flood of refusals should not fill the disk sooner than it must.
 const (
-	maxEventField  = 300
-	maxEventDetail = 2000
+	// MaxField bounds each field but the detail.
+	MaxField  = 300
+	maxDetail = 2000
 )
 
-// event writes one event. An event without a time is of now.
-func (s *Store) event(ctx context.Context, c *conn, e sso.Event) error {
-	if e.At.IsZero() {
-		e.At = s.now()
-	}
-	short := func(t string) string { return sso.Truncate(sso.CleanText(t), maxEventField) }
+// A Trail is the audit trail of one database. Make one with [New], and [Trail.Stop] it.
+type Trail struct {
+	db       *sqldb.DB
+	now      func() time.Time
+	recorder *sqldb.Batcher[sso.Event]
+	dropped  atomic.Int64 // events
+	refusals refusalLimit
+}
+
+// New begins to record.
+func New(db *sqldb.DB, now func() time.Time) *Trail {
+	t := &Trail{db: db, now: now, refusals: newRefusalLimit()}
+	t.recorder = sqldb.NewBatcher(t.keep)
+	return t
+}
+
+// Stop waits for the events that are being recorded.
+func (t *Trail) Stop() { t.recorder.Stop() }
+
+// Write writes one event in the transaction of the change that it tells of. It must have a time.
+func Write(ctx context.Context, c *sqldb.Conn, e sso.Event) error {
+	short := func(text string) string { return sso.Truncate(sso.CleanText(text), MaxField) }
 	email := short(e.Email)
-	_, err := c.Exec(ctx, insertEvent, e.At, e.Kind, e.Code, short(e.Reference), short(e.Provider), e.AccountID, email,
-		address.Key(email), short(e.Actor), short(e.Peer), sso.Truncate(sso.CleanText(e.Detail), maxEventDetail),
+	_, err := c.Exec(ctx, Insert, e.At, e.Kind, e.Code, short(e.Reference), short(e.Provider), e.AccountID, email,
+		address.Key(email), short(e.Actor), short(e.Peer), sso.Truncate(sso.CleanText(e.Detail), maxDetail),
 		short(e.KeyID), short(e.Proof))
 	return err
 }
 
 // Record adds an event to the audit trail, and returns when it is safe on disk. Events that arrive together are written
 // together, so that a flood of refusals costs few transactions and leaves room for logins. When even so too many wait, or
-// too many are refusals, it returns [sso.StoreUnavailable] at once, and the event is counted in [Store.Dropped].
-func (s *Store) Record(ctx context.Context, e sso.Event) error {
+// too many are refusals, it returns [sso.StoreUnavailable] at once, and the event is counted in [Trail.Dropped].
+func (t *Trail) Record(ctx context.Context, e sso.Event) error {
 	if e.At.IsZero() {
-		e.At = s.now()
+		e.At = t.now()
 	}
 	err := fmt.Errorf("more than %d refusals in a second: %w", refusalRate, sso.StoreUnavailable)
-	if s.refusals.admit(e, s.now()) {
-		err = s.recorder.Add(ctx, e)
+	if t.refusals.admit(e, t.now()) {
+		err = t.recorder.Add(ctx, e)
 	}
 	if err != nil && !errors.Is(err, sqldb.ErrNotKnown) {
-		s.dropped.Add(1)
+		t.dropped.Add(1)
 	}
 	return err
 }
@@ -86,13 +109,13 @@ func (l refusalLimit) admit(e sso.Event, now time.Time) bool {
 	return l.unsigned.AllowN(now, 1)
 }
 
-// Dropped is the number of events that [Store.Record] has refused since the start.
-func (s *Store) Dropped() int64 { return s.dropped.Load() }
+// Dropped is the number of events that [Trail.Record] has refused since the start.
+func (t *Trail) Dropped() int64 { return t.dropped.Load() }
 
-func (s *Store) keepEvents(ctx context.Context, events []sso.Event) error {
-	return s.writing(ctx, func(c *conn) error {
+func (t *Trail) keep(ctx context.Context, events []sso.Event) error {
+	return t.db.Write(ctx, func(c *sqldb.Conn) error {
 		for _, e := range events {
-			if err := s.event(ctx, c, e); err != nil {
+			if err := Write(ctx, c, e); err != nil {
 				return err
 			}
 		}
@@ -101,11 +124,11 @@ func (s *Store) keepEvents(ctx context.Context, events []sso.Event) error {
 }
 
 // Events returns one page of the audit trail, newest first, and where the next begins ("" for none).
-func (s *Store) Events(ctx context.Context, q sso.EventQuery) (events []sso.Event, next string, err error) {
+func (t *Trail) Events(ctx context.Context, q sso.EventQuery) (events []sso.Event, next string, err error) {
 	if q.AccountID != 0 && q.Email != "" {
-		events, err = s.eventsOfPerson(ctx, q)
+		events, err = t.eventsOfPerson(ctx, q)
 	} else {
-		events, err = s.someEvents(ctx, q)
+		events, err = t.someEvents(ctx, q)
 	}
 	if size := q.Size(); len(events) > size {
 		events = events[:size]
@@ -117,21 +140,21 @@ func (s *Store) Events(ctx context.Context, q sso.EventQuery) (events []sso.Even
 
 // eventsOfPerson are the events that name the account, and those that name only the e-mail, such as refusals from before
 // there was one. Each is found through an index of its own, which an OR would not do on both engines.
-func (s *Store) eventsOfPerson(ctx context.Context, q sso.EventQuery) ([]sso.Event, error) {
+func (t *Trail) eventsOfPerson(ctx context.Context, q sso.EventQuery) ([]sso.Event, error) {
 	byAccount, byEmail := q, q
 	byAccount.Email, byEmail.AccountID = "", 0
-	events, err := s.someEvents(ctx, byAccount)
+	events, err := t.someEvents(ctx, byAccount)
 	if err != nil {
 		return nil, err
 	}
-	more, err := s.someEvents(ctx, byEmail)
+	more, err := t.someEvents(ctx, byEmail)
 	events = append(events, more...)
 	slices.SortFunc(events, func(a, b sso.Event) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
 	return slices.CompactFunc(events, func(a, b sso.Event) bool { return a.ID == b.ID }), err
 }
 
 // someEvents returns one event more than a page has, if there is one.
-func (s *Store) someEvents(ctx context.Context, q sso.EventQuery) (events []sso.Event, err error) {
+func (t *Trail) someEvents(ctx context.Context, q sso.EventQuery) (events []sso.Event, err error) {
 	w := &sqldb.Where{}
 	if q.After != "" {
 		at, id, err := cursor(q.After)
@@ -171,7 +194,7 @@ func (s *Store) someEvents(ctx context.Context, q sso.EventQuery) (events []sso.
 	}
 	query := `SELECT id, at, kind, code, reference, provider, account_id, email, actor, peer, detail, key_id, proof
 		FROM events` + w.SQL() + " ORDER BY at DESC, id DESC LIMIT " + strconv.Itoa(q.Size()+1)
-	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
+	err = t.db.Read().Each(ctx, func(rows *sql.Rows) error {
 		var e sso.Event
 		err := rows.Scan(&e.ID, sqldb.Time(&e.At), &e.Kind, &e.Code, &e.Reference, &e.Provider, &e.AccountID, &e.Email, &e.Actor,
 			&e.Peer, &e.Detail, &e.KeyID, &e.Proof)
@@ -201,8 +224,8 @@ const microsPerDay = int64(24 * time.Hour / time.Microsecond)
 
 // EventCounts counts the events from since (inclusive) until until (exclusive) by day (UTC) and kind, oldest first. Days
 // and kinds without events are left out.
-func (s *Store) EventCounts(ctx context.Context, since, until time.Time) (counts []sso.DayCount, err error) {
-	c := s.reading()
+func (t *Trail) EventCounts(ctx context.Context, since, until time.Time) (counts []sso.DayCount, err error) {
+	c := t.db.Read()
 	var counted int64
 	if _, err := c.One(ctx, []any{&counted}, "SELECT value FROM counters WHERE name = 'event_day'"); err != nil {
 		return nil, err
@@ -230,9 +253,9 @@ func (s *Store) EventCounts(ctx context.Context, since, until time.Time) (counts
 // eventsLate is how long after the end of a day an event of that day may still be written.
 const eventsLate = time.Hour
 
-// countEvents counts the events of the days that are over.
-func (s *Store) countEvents(ctx context.Context, now time.Time) error {
-	return s.writing(ctx, func(c *conn) error {
+// CountDays counts the events of the days that are over, for [Trail.EventCounts].
+func (t *Trail) CountDays(ctx context.Context, now time.Time) error {
+	return t.db.Write(ctx, func(c *sqldb.Conn) error {
 		var counted int64
 		if _, err := c.One(ctx, []any{&counted}, "UPDATE counters SET value = value WHERE name = 'event_day' RETURNING value"); err != nil {
 			return err
@@ -249,6 +272,19 @@ func (s *Store) countEvents(ctx context.Context, now time.Time) error {
 		_, err := c.Exec(ctx, "UPDATE counters SET value = $1 WHERE name = 'event_day'", over)
 		return err
 	})
+}
+
+// ForgetEvents deletes the events of the days (in UTC) that were over before a time, and returns how many. Days that
+// [Trail.CountDays] has not counted yet are kept, so what [Trail.EventCounts] says of a whole day never changes. Any number of
+// replicas may call it at once.
+func (t *Trail) ForgetEvents(ctx context.Context, before time.Time) (int, error) {
+	var counted int64
+	if _, err := t.db.Read().One(ctx, []any{&counted}, "SELECT value FROM counters WHERE name = 'event_day'"); err != nil {
+		return 0, err
+	}
+	day := min(sqldb.Micros(before)/microsPerDay, counted+1)
+	query := fmt.Sprintf("DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < $1 ORDER BY at, id LIMIT %d)", sqldb.SweepBatch)
+	return t.db.DeleteBatches(ctx, query, day*microsPerDay)
 }
 
 // cursor reads "123.456".

@@ -1,4 +1,4 @@
-package store
+package trail
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 )
 
 // KeyUse says how a key was used since a time, when it was used last, and when and by whom it was made.
-func (s *Store) KeyUse(ctx context.Context, id string, since time.Time) (use sso.KeyUse, err error) {
-	c := s.reading()
+func (t *Trail) KeyUse(ctx context.Context, id string, since time.Time) (use sso.KeyUse, err error) {
+	c := t.db.Read()
 	if _, err = c.One(ctx, []any{&use.SignIns}, "SELECT count(*) FROM events WHERE key_id <> '' AND key_id = $3 AND kind = $1 AND at >= $2",
 		sso.EventSignIn, since, id); err != nil {
 		return use, err
