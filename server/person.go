@@ -30,7 +30,7 @@ type currentUser struct {
 
 // handleCurrentUser is GET /api/user/current.
 func (s *Server) handleCurrentUser(c echo.Context) error {
-	p, err := s.gate.Principal(c.Request())
+	p, err := s.gate.Caller(c.Request())
 	switch {
 	case err != nil:
 		return err

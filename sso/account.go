@@ -90,9 +90,14 @@ type Principal struct {
 	Session Session // zero but for BySession
 
 	Provider string    // whose token it is; "" but for ByToken
+	Subject  string    // what that provider calls the holder; "" but for ByToken
+	Username string    // the holder's name there, of one who has no e-mail
 	TokenID  string    // of a service token; "" but for ByService
-	Until    time.Time // when a token stops being good; a session says so itself
+	Until    time.Time // when what a token says is to be looked at again, at the latest at its end; a session says so itself
 }
+
+// Name is what apps call the principal: the e-mail, or the name of a holder of a token who has none.
+func (p *Principal) Name() string { return cmp.Or(p.Account.Email, p.Username, p.Subject) }
 
 // How says what a request brought for its [Principal].
 type How uint8

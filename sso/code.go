@@ -51,20 +51,21 @@ const (
 
 // The codes of other refusals.
 const (
-	NotSignedIn      Code = "not_signed_in"
-	Forbidden        Code = "forbidden"
-	NotFound         Code = "not_found"
-	MethodNotAllowed Code = "method_not_allowed"
-	CrossOrigin      Code = "cross_origin"
-	PasswordRefused  Code = "password_refused"
-	PasskeyRefused   Code = "passkey_refused"
-	ProofNeeded      Code = "proof_needed" // signed in, but this needs a fresh proof of who it is
-	Conflict         Code = "conflict"
-	Invalid          Code = "invalid" // a value that was typed in; the text around it says which, and is for its author
-	UpstreamDown     Code = "upstream_unavailable"
-	BridgeDown       Code = "bridge_unavailable" // no handler says it: the documented files of proxies do, while the bridge does not answer
-	ProxyRefused     Code = "proxy_refused"      // what a proxy in front sent, or did not, cannot be relied on; the log says what to set
-	Internal         Code = "internal"
+	NotSignedIn         Code = "not_signed_in"
+	CredentialsConflict Code = "credentials_conflict" // one request, and two callers
+	Forbidden           Code = "forbidden"
+	NotFound            Code = "not_found"
+	MethodNotAllowed    Code = "method_not_allowed"
+	CrossOrigin         Code = "cross_origin"
+	PasswordRefused     Code = "password_refused"
+	PasskeyRefused      Code = "passkey_refused"
+	ProofNeeded         Code = "proof_needed" // signed in, but this needs a fresh proof of who it is
+	Conflict            Code = "conflict"
+	Invalid             Code = "invalid" // a value that was typed in; the text around it says which, and is for its author
+	UpstreamDown        Code = "upstream_unavailable"
+	BridgeDown          Code = "bridge_unavailable" // no handler says it: the documented files of proxies do, while the bridge does not answer
+	ProxyRefused        Code = "proxy_refused"      // what a proxy in front sent, or did not, cannot be relied on; the log says what to set
+	Internal            Code = "internal"
 )
 
 // Error returns the code's name.

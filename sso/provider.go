@@ -25,6 +25,9 @@ type Provider struct {
 	Redeemer Redeemer // takes the code of a callback; nil: the token is in the request
 	Login    Verifier // judges the token of a login; nil: none is accepted
 
+	Bearer            Bearer // judges the tokens of API clients; nil: none are accepted
+	Header, Parameter string // where clients put them, if not where sessions of API clients are; Header in canonical form
+
 	// KeySources says what is known of its public keys, by the place from which they come. nil: there are none.
 	KeySources func() []KeySource
 
@@ -117,9 +120,9 @@ func (ps Providers) Named(name string) *Provider {
 	return nil
 }
 
-// Sole returns the provider if there is one only, else nil.
+// Sole returns the provider with which people sign in if there is one only, else nil.
 func (ps Providers) Sole() *Provider {
-	if len(ps) != 1 {
+	if ps = ps.logins(); len(ps) != 1 {
 		return nil
 	}
 	return ps[0]
@@ -191,7 +194,7 @@ func (ps Providers) issued(issuer string) (found *Provider) {
 // ToBegin returns the provider with which a sign-in begins: the named one, or the first. Errors: [Disabled],
 // [RequestMalformed].
 func (ps Providers) ToBegin(name string) (*Provider, error) {
-	if len(ps) == 0 {
+	if ps = ps.logins(); len(ps) == 0 {
 		return nil, noProvider()
 	}
 	p := ps[0]
@@ -210,7 +213,7 @@ func (ps Providers) ToBegin(name string) (*Provider, error) {
 // the only one there is, or the one whose issuer the token claims. It decides no more than whose keys and rules the
 // callback is held against. Errors: [Disabled], [RequestMalformed]; with one of them the provider is the only one, or nil.
 func (ps Providers) Of(cb Callback) (*Provider, error) {
-	if len(ps) == 0 {
+	if ps = ps.logins(); len(ps) == 0 {
 		return nil, noProvider()
 	}
 	if cb.Provider != "" {

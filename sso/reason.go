@@ -276,6 +276,12 @@ func reasons(yield func(reason) bool) {
 			help:    "You are not signed in, or your session is over.",
 		},
 		{
+			code: CredentialsConflict, status: 401,
+			message: "The request has two credentials, of different callers: send one",
+			title:   "That request came from two callers",
+			help:    "Your request carries two credentials, and they are not of one caller. Send one of them.",
+		},
+		{
 			code: Forbidden, status: 403,
 			message: "You don't have permissions to do that.",
 			title:   "You may not see this",

@@ -81,10 +81,7 @@ func (s *settings) keepPrivate(h http.Header) {
 			delete(h, name)
 		}
 	}
-	by := []string{"Cookie", "Authorization"}
-	if s.Config.BearerHeader != "Authorization" {
-		by = append(by, s.Config.BearerHeader)
-	}
+	by := append([]string{"Cookie", "Authorization"}, s.headersOf()...)
 	h["Vary"] = []string{varying(h["Vary"], by)}
 }
 

@@ -36,7 +36,7 @@ func (s *settings) readAsks(r *http.Request, with ...string) (a asks, err error)
 			if a.with = q[name][0]; len(q[name]) > 1 || !slices.Contains(with, a.with) {
 				err = fmt.Errorf("the parameter with of %s is one of %s, once", r.URL.Path, strings.Join(with, ", "))
 			}
-		case name != "" && name == s.Config.BearerParameter:
+		case s.readsParameter(name):
 		default:
 			err = fmt.Errorf("%s is no parameter of %s: groups are asked for as ?group=A&group=B, letter by letter", sso.ShownName(name), r.URL.Path)
 		}

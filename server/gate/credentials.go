@@ -19,26 +19,25 @@ func (s *settings) stripCredentials(h http.Header) {
 	}
 	h["Authorization"] = slices.DeleteFunc(slices.Clone(h["Authorization"]), func(v string) bool { // two are none, and both go
 		_, ours := bearerSession(http.Header{"Authorization": {v}}, "Authorization")
-		return ours
+		return ours || s.bearers.takes(v, "Authorization")
 	})
 	if len(h["Authorization"]) == 0 {
 		delete(h, "Authorization")
 	}
-	if s.Config.BearerHeader != "Authorization" {
-		delete(h, s.Config.BearerHeader)
+	for _, name := range s.headersOf() {
+		delete(h, name)
 	}
 }
 
-// withoutBearer is a query without BEARER_PARAMETER, and otherwise as it was sent.
+// withoutBearer is a query without the parameters of credentials, and otherwise as it was sent.
 func (s *settings) withoutBearer(rawQuery string) string {
-	name := s.Config.BearerParameter
-	if name == "" || rawQuery == "" {
+	if rawQuery == "" || s.Config.BearerParameter == "" && s.bearers == nil {
 		return rawQuery
 	}
 	var kept []string
 	for part := range strings.SplitSeq(rawQuery, "&") {
 		key, _, _ := strings.Cut(part, "=")
-		if plain, err := url.QueryUnescape(key); err != nil || plain != name {
+		if plain, err := url.QueryUnescape(key); err != nil || !s.readsParameter(plain) {
 			kept = append(kept, part)
 		}
 	}

@@ -138,7 +138,7 @@ func (s *settings) decide(host, method, path string, h http.Header) (access.Rule
 func (g *Gate) admit(r *http.Request, s *settings, rule access.Rule) (*entry, error) {
 	e, err := g.check(r, s)
 	switch {
-	case err != nil && sso.CodeOf(err) == sso.NotSignedIn && rule.Public:
+	case err != nil && actsForNone(err) && rule.Public:
 		return nil, nil
 	case err != nil:
 		return nil, err

@@ -23,12 +23,13 @@ type Gate struct {
 	transport  *http.Transport // to UPSTREAM
 	appCookie  sync.Once       // the warning about an app that sets our cookies
 	misasked   *rate.Limiter   // of log lines about questions of a proxy
+	tokenLog   *rate.Limiter   // of log lines about tokens of API clients
 }
 
 // New makes a gate that lets nobody in yet: call apply. Reload is called when settings may have changed.
 func New(w *web.Web, store Store, signer Signer, reload func(context.Context) error) *Gate {
 	g := &Gate{web: w, store: store, signer: signer, principals: newPrincipals(store, w.Now, w.Log), transport: newTransport(),
-		misasked: rate.NewLimiter(rate.Every(10*time.Second), 5)}
+		misasked: rate.NewLimiter(rate.Every(10*time.Second), 5), tokenLog: rate.NewLimiter(rate.Every(10*time.Second), 5)}
 	g.principals.reload = reload
 	return g
 }

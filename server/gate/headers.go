@@ -24,7 +24,7 @@ const (
 func (s *settings) kindOf(name string) headerKind {
 	var room [32]byte // most names need no more, and then nothing is allocated
 	plain := appendPlain(room[:0], name)
-	if kind := kindOfPlain(string(plain)); kind != ordinary || string(plain) != s.bearer {
+	if kind := kindOfPlain(string(plain)); kind != ordinary || !slices.Contains(s.secret, string(plain)) {
 		return kind
 	}
 	return credential

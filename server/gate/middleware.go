@@ -36,7 +36,7 @@ func (g *Gate) RequireSignIn(groups ...string) func(next http.Handler) http.Hand
 			e, p, err := g.signedIn(r, groups)
 			switch {
 			case err == nil:
-				ctx, done := g.principals.watch(r.Context(), e, groups)
+				ctx, done := g.watch(r, e, groups)
 				defer done()
 				web.SetPrivate(w.Header())
 				next.ServeHTTP(w, g.handOn(ctx, r, e, p))
@@ -55,7 +55,7 @@ func (g *Gate) RequireSignIn(groups ...string) func(next http.Handler) http.Hand
 
 func (g *Gate) signedIn(r *http.Request, groups []string) (e *entry, p *sso.Principal, err error) {
 	if before := g.letInBefore(r); before != nil {
-		e, err = g.principals.find(r.Context(), before.hash)
+		e, err = before.again(r.Context())
 	} else {
 		e, err = g.check(r, g.settings.Load())
 	}
@@ -65,7 +65,7 @@ func (g *Gate) signedIn(r *http.Request, groups []string) (e *entry, p *sso.Prin
 	if len(groups) > 0 && !e.inAny(groups) {
 		return nil, nil, notIn(e, groups)
 	}
-	p, err = g.principals.whole(r.Context(), e)
+	p, err = g.wholeOf(g.AsSent(r), e)
 	return e, p, err
 }
 
@@ -74,7 +74,7 @@ type principalKey struct{}
 // guest is what RequireSignIn leaves in the context of a request.
 type guest struct {
 	by        *Gate
-	hash      sso.SessionHash
+	again     func(context.Context) (*entry, error)
 	principal *sso.Principal
 	sent      http.Header // as it came, with the credentials
 }
@@ -90,7 +90,7 @@ func (g *Gate) letInBefore(r *http.Request) *guest {
 // handOn is r as a handler behind RequireSignIn gets it (SECURITY H3, H6). X-Forwarded-For and the like stay: they are
 // between the program and the proxy in front of it.
 func (g *Gate) handOn(ctx context.Context, r *http.Request, e *entry, p *sso.Principal) *http.Request {
-	in := &guest{by: g, hash: e.hash, principal: p, sent: r.Header}
+	in := &guest{by: g, again: g.again(r, e), principal: p, sent: r.Header}
 	if before := g.letInBefore(r); before != nil {
 		in.sent = before.sent
 	}

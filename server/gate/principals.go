@@ -43,6 +43,9 @@ const (
 	// maxCached bounds the memory, in bytes: about 45,000 sessions. Those whose principal was asked for whole take twice as
 	// much.
 	maxCached = 48 << 20
+	// maxTokens bounds that of tokens besides: about 10,000. Only those that are good are remembered, so that others push
+	// nothing out.
+	maxTokens = 16 << 20
 )
 
 // principals answers who a session is, from memory where that is as good as the database.
@@ -56,16 +59,14 @@ type principals struct {
 	reloadDue bool          // held by reading
 	reading   chan struct{} // held while the feed is read
 
-	mu      sync.RWMutex
-	young   map[sso.SessionHash]*entry // the cache has two generations: when the young one is full it becomes the old one
-	old     map[sso.SessionHash]*entry
-	size    int                          // of the young generation, in bytes
-	limit   int                          // of size
-	loading map[sso.SessionHash]*loading // what is being read
-	touched map[sso.SessionHash]*entry   // used since the last write; outlives the entry in the cache
-	applied int64                        // changes up to this one are taken into account; -1: not even begun
-	current atomic.Int64                 // monotonic nanoseconds at which the feed was last known to be read to its end
-	started time.Time
+	mu       sync.RWMutex
+	sessions generations
+	tokens   generations
+	loading  map[sso.SessionHash]*loading // what is being read
+	touched  map[sso.SessionHash]*entry   // used since the last write; outlives the entry in the cache
+	applied  int64                        // changes up to this one are taken into account; -1: not even begun
+	current  atomic.Int64                 // monotonic nanoseconds at which the feed was last known to be read to its end
+	started  time.Time
 
 	watched watchList // what runs behind the reverse proxy
 }
@@ -81,6 +82,7 @@ type entry struct {
 	whole   atomic.Pointer[sso.Principal] // nil until something asks for more than this
 	used    atomic.Int64                  // unix microseconds of the last use
 	listed  atomic.Bool                   // in touched
+	token   *tokenState                   // nil: it is a session
 }
 
 func newEntry(p *sso.Principal) *entry {
@@ -102,7 +104,15 @@ func (e *entry) size() int {
 	for _, v := range e.answer.values {
 		text += len(v)
 	}
-	return fixed + 3*text
+	if e.token == nil {
+		return fixed + 3*text
+	}
+	text += len(e.token.user[0]) + len(e.token.subject)
+	const state, whole = 160, 1600 // of the principal itself; its texts are about those of the answer
+	if e.whole.Load() == nil {
+		return fixed + state + 3*text
+	}
+	return fixed + state + whole + 4*text
 }
 
 // same reports whether two entries of a session say the same.
@@ -111,10 +121,11 @@ func (e *entry) same(o *entry) bool {
 }
 
 func newPrincipals(store Store, now func() time.Time, log *slog.Logger) *principals {
-	p := &principals{store: store, now: now, log: log, started: time.Now(), applied: -1, limit: maxCached / 2}
+	p := &principals{store: store, now: now, log: log, started: time.Now(), applied: -1,
+		sessions: newGenerations(maxCached), tokens: newGenerations(maxTokens)}
 	p.reading = make(chan struct{}, 1)
 	p.current.Store(-int64(time.Hour))
-	p.young, p.old, p.touched = map[sso.SessionHash]*entry{}, map[sso.SessionHash]*entry{}, map[sso.SessionHash]*entry{}
+	p.touched = map[sso.SessionHash]*entry{}
 	p.loading = map[sso.SessionHash]*loading{}
 	return p
 }
@@ -133,16 +144,12 @@ func (p *principals) find(ctx context.Context, hash sso.SessionHash) (*entry, er
 // look is find without a use.
 func (p *principals) look(ctx context.Context, hash sso.SessionHash, now time.Time) (*entry, error) {
 	p.mu.RLock()
-	e, old := p.young[hash], false
-	if e == nil {
-		e = p.old[hash]
-		old = e != nil
-	}
+	e, old := p.sessions.get(hash)
 	p.mu.RUnlock()
 
 	if e == nil || !p.fresh() || !p.alive(e, now, 0) {
 		var err error
-		if e, err = p.load(ctx, hash); err != nil {
+		if e, err = p.load(ctx, &p.sessions, hash, askFor, p.readSession(hash)); err != nil {
 			return nil, err
 		}
 		// Another replica may have seen a use that it has not written yet: allow for its next write.
@@ -151,9 +158,19 @@ func (p *principals) look(ctx context.Context, hash sso.SessionHash, now time.Ti
 			return nil, fmt.Errorf("the session is over: %w", sso.NotSignedIn)
 		}
 	} else if old {
-		p.promote(hash, e)
+		p.promote(&p.sessions, e)
 	}
 	return e, nil
+}
+
+func (p *principals) readSession(hash sso.SessionHash) func(context.Context) (*entry, error) {
+	return func(ctx context.Context) (*entry, error) {
+		principal, err := p.store.Principal(ctx, hash)
+		if err != nil {
+			return nil, err
+		}
+		return newEntry(principal), nil
+	}
 }
 
 func (p *principals) alive(e *entry, now time.Time, grace time.Duration) bool {
@@ -175,9 +192,10 @@ type loading struct {
 	err     error
 }
 
-// load asks the database. Who comes while the same is being asked waits for that answer, but not where it could be from
+// load asks the database, or whoever judges tokens, for longest. Who comes while the same is being asked waits for that answer, but not where it could be from
 // before a change that was seen since, nor for one that was asked longer ago than the feed is read.
-func (p *principals) load(ctx context.Context, hash sso.SessionHash) (*entry, error) {
+func (p *principals) load(ctx context.Context, into *generations, hash sso.SessionHash, longest time.Duration,
+	read func(context.Context) (*entry, error)) (*entry, error) {
 	p.mu.Lock()
 	l := p.loading[hash]
 	if l != nil && l.applied == p.applied && time.Since(l.began) < pollEvery {
@@ -201,20 +219,20 @@ func (p *principals) load(ctx context.Context, hash sso.SessionHash) (*entry, er
 		close(l.done)
 	}()
 
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askFor) // others wait for it, too
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest) // others wait for it, too
 	defer cancel()
-	principal, err := p.store.Principal(ctx, hash)
+	e, err := read(ctx)
 	if err != nil {
 		p.forget(hash)
 		l.err = err
 		return nil, err
 	}
-	l.entry, l.err = p.keep(newEntry(principal), l.applied), nil
+	l.entry, l.err = p.keep(into, e, l.applied), nil
 	return l.entry, nil
 }
 
 // keep puts what was read into the cache, unless a change arrived meanwhile: then it could be from before it.
-func (p *principals) keep(e *entry, applied int64) *entry {
+func (p *principals) keep(into *generations, e *entry, applied int64) *entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	hash := e.hash
@@ -224,37 +242,28 @@ func (p *principals) keep(e *entry, applied int64) *entry {
 	if p.applied != applied {
 		return e
 	}
-	for _, known := range []*entry{p.young[hash], p.old[hash]} {
-		if known != nil && known.same(e) { // with its assertion
+	for _, known := range []*entry{into.young[hash], into.old[hash]} {
+		switch {
+		case known == nil || !known.same(e):
+		case e.token != nil: // of a token more was compared than what requests are answered with
+			e.answer.assertion.Store(known.answer.assertion.Load())
+		default: // with its assertion
 			known.used.Store(max(e.used.Load(), known.used.Load()))
 			known.whole.Store(nil) // not all of it was compared
 			e = known
 		}
 	}
-	p.insert(hash, e)
+	into.insert(e)
 	return e
 }
 
 // promote moves an entry from the old generation to the young one, as it is in use.
-func (p *principals) promote(hash sso.SessionHash, e *entry) {
+func (p *principals) promote(in *generations, e *entry) {
 	p.mu.Lock()
-	if p.old[hash] == e {
-		p.insert(hash, e)
+	if in.old[e.hash] == e {
+		in.insert(e)
 	}
 	p.mu.Unlock()
-}
-
-// insert is called with p.mu held.
-func (p *principals) insert(hash sso.SessionHash, e *entry) {
-	if p.young[hash] == nil {
-		size := e.size()
-		if p.size+size > p.limit {
-			p.old, p.young, p.size = p.young, map[sso.SessionHash]*entry{}, 0
-		}
-		p.size += size
-	}
-	p.young[hash] = e
-	delete(p.old, hash)
 }
 
 // use notes that a session was used, to the second.
@@ -272,25 +281,16 @@ func (p *principals) use(hash sso.SessionHash, e *entry, now time.Time) {
 
 func (p *principals) forget(hash sso.SessionHash) {
 	p.mu.Lock()
-	p.remove(p.young, hash)
-	p.remove(p.old, hash)
+	p.sessions.remove(hash)
+	p.tokens.remove(hash)
 	delete(p.loading, hash)
 	p.mu.Unlock()
 }
 
-// remove is called with p.mu held.
-func (p *principals) remove(generation map[sso.SessionHash]*entry, hash sso.SessionHash) {
-	if e := generation[hash]; e != nil && p.young[hash] == e {
-		p.size -= e.size()
-	}
-	delete(generation, hash)
-}
-
 func (p *principals) forgetAll() {
 	p.mu.Lock()
-	clear(p.young)
-	clear(p.old)
-	p.size = 0
+	p.sessions.clear()
+	p.tokens.clear()
 	p.mu.Unlock()
 }
 
@@ -361,12 +361,8 @@ func (p *principals) apply(accounts []int64, last int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.applied = last
-	for _, generation := range []map[sso.SessionHash]*entry{p.young, p.old} {
-		for hash, e := range generation {
-			if gone[0] || gone[e.account] {
-				p.remove(generation, hash)
-			}
-		}
+	for _, cache := range []*generations{&p.sessions, &p.tokens} {
+		cache.removeIf(func(e *entry) bool { return gone[0] || gone[e.account] })
 	}
 }
 
@@ -375,9 +371,10 @@ func (p *principals) follow(ctx context.Context) {
 	var writing sync.WaitGroup
 	writing.Go(func() { p.writeBack(ctx) })
 	defer writing.Wait()
-	poll, ages := time.NewTicker(pollEvery), time.NewTicker(touchEvery)
+	poll, ages, tokens := time.NewTicker(pollEvery), time.NewTicker(touchEvery), time.NewTicker(time.Second)
 	defer poll.Stop()
 	defer ages.Stop()
+	defer tokens.Stop()
 	down := false
 	for {
 		reading, cancel := context.WithTimeout(ctx, askFor)
@@ -395,6 +392,8 @@ func (p *principals) follow(ctx context.Context) {
 		case <-poll.C:
 		case <-ages.C:
 			p.recheck(ctx, 0) // for those that ended by their age
+		case <-tokens.C:
+			p.recheckTokens(ctx) // no feed tells of their keys
 		case <-ctx.Done():
 			return
 		}

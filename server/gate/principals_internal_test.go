@@ -285,7 +285,7 @@ func TestPrincipalsAreBounded(t *testing.T) {
 		person.Account.Synced = map[string]string{"note": strings.Repeat("n", 10_000)}
 	}
 	p := newTestPrincipals(f, 0)
-	p.limit = 1 << 20
+	p.sessions.limit = 1 << 20
 	if err := p.catchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -294,13 +294,13 @@ func TestPrincipalsAreBounded(t *testing.T) {
 		wantFind(t, p, hashes[0], "") // always in use, so it moves from generation to generation
 	}
 	bytes := 0
-	for _, generation := range []map[sso.SessionHash]*entry{p.young, p.old} {
+	for _, generation := range []map[sso.SessionHash]*entry{p.sessions.young, p.sessions.old} {
 		for _, e := range generation {
 			bytes += e.size()
 		}
 	}
-	if bytes > 2*p.limit || len(p.young)+len(p.old) < 30 {
-		t.Errorf("got %d bytes in %d entries, want at most %d bytes, and well used", bytes, len(p.young)+len(p.old), 2*p.limit)
+	if bytes > 2*p.sessions.limit || len(p.sessions.young)+len(p.sessions.old) < 30 {
+		t.Errorf("got %d bytes in %d entries, want at most %d bytes, and well used", bytes, len(p.sessions.young)+len(p.sessions.old), 2*p.sessions.limit)
 	}
 	if n := f.questions.Load(); n != int64(len(hashes)) {
 		t.Errorf("got %d questions for %d sessions, want one each", n, len(hashes))
@@ -308,8 +308,8 @@ func TestPrincipalsAreBounded(t *testing.T) {
 	for _, hash := range hashes {
 		p.forget(hash)
 	}
-	if p.size != 0 || len(p.young)+len(p.old) != 0 {
-		t.Errorf("all forgotten: got %d bytes and %d entries, want none", p.size, len(p.young)+len(p.old))
+	if p.sessions.size != 0 || len(p.sessions.young)+len(p.sessions.old) != 0 {
+		t.Errorf("all forgotten: got %d bytes and %d entries, want none", p.sessions.size, len(p.sessions.young)+len(p.sessions.old))
 	}
 }
 
@@ -329,7 +329,7 @@ func TestPrincipalsReadTheFeedToItsEnd(t *testing.T) {
 	if err := p.catchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(p.young) + len(p.old); n != 0 {
+	if n := len(p.sessions.young) + len(p.sessions.old); n != 0 {
 		t.Errorf("after all sessions ended: got %d in the cache, want none", n)
 	}
 }

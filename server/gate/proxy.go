@@ -139,7 +139,7 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, s *settings, e *entr
 	ctx := noteUpload(context.WithValue(r.Context(), proxiedKey{}, p), p.upload != nil)
 	if e != nil {
 		var done func()
-		ctx, done = g.principals.watch(ctx, e, rule.Groups)
+		ctx, done = g.watch(r.WithContext(ctx), e, rule.Groups)
 		defer done()
 		// An upload stands in a read that no context ends.
 		defer context.AfterFunc(ctx, func() {

@@ -12,15 +12,22 @@ import (
 // settings are the settings in force, and what the gate makes of them once, not at each request.
 type settings struct {
 	*web.Site
-	bearer string                 // BEARER_HEADER, plain
-	proxy  *httputil.ReverseProxy // nil: no UPSTREAM
-	hosts  []string               // those under which ACCESS_RULES know the app; nil: any
+	bearers *bearers               // nil: no provider takes tokens
+	secret  []string               // the headers of headersOf, plain
+	proxy   *httputil.ReverseProxy // nil: no UPSTREAM
+	hosts   []string               // those under which ACCESS_RULES know the app; nil: any
 	// warnedOfRules: the log says that /auth/verify is asked, which does not follow the rules.
 	warnedOfRules atomic.Bool
 }
 
 func newSettings(site *web.Site, transport http.RoundTripper, errorLog *log.Logger) *settings {
-	n := &settings{Site: site, bearer: string(appendPlain(nil, site.Config.BearerHeader)), hosts: site.Config.RuleHosts()}
+	n := &settings{Site: site, hosts: site.Config.RuleHosts()}
+	if site.Bridge != nil {
+		n.bearers = newBearers(site.Bridge.Providers, site.Config.BearerHeader, site.Config.BearerParameter)
+	}
+	for _, name := range n.headersOf() {
+		n.secret = append(n.secret, string(appendPlain(nil, name)))
+	}
 	if site.Config.Upstream != nil {
 		n.proxy = newProxy(site.Config.Upstream, transport, errorLog)
 	}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -68,8 +69,11 @@ func (a *answer) fill(p *sso.Principal) {
 		names[i] = headerValue(g.Name)
 	}
 	attributes, _ := json.Marshal(p.Account.Attributes()) // a map of strings always encodes
-	parts := [valueCount]string{headerValue(p.Account.Email), headerValue(p.Account.CommonName()), strings.Join(names, ","),
-		strconv.FormatInt(p.Account.ID, 10)}
+	parts := [valueCount]string{headerValue(p.Account.Email), headerValue(cmp.Or(p.Account.CommonName(), p.Username)), strings.Join(names, ","),
+		noValue}
+	if p.Account.ID != 0 {
+		parts[valueID] = strconv.FormatInt(p.Account.ID, 10)
+	}
 	text := strings.Join(parts[:], "") + string(attributes)
 	for i, part := range parts {
 		a.values[i], text = text[:len(part)], text[len(part):]
@@ -147,6 +151,9 @@ func (g *Gate) setIdentity(h http.Header, e *entry) {
 	a := &e.answer
 	h[headerUser], h[headerEmail], h[headerName] = a.value(valueEmail), a.value(valueEmail), a.value(valueName)
 	h[headerGroups], h[headerID] = a.value(valueGroups), a.value(valueID)
+	if e.token != nil {
+		h[headerUser] = e.token.user[:]
+	}
 	h[headerAssertion] = g.assertion(e)
 }
 
@@ -174,7 +181,7 @@ func (g *Gate) assertion(e *entry) []string {
 	text, err := g.signer.SignAssertion(map[string]any{
 		"iss":        site,
 		"aud":        site, // the apps behind one bridge share an audience, as they share the session
-		"sub":        strconv.FormatInt(e.account, 10),
+		"sub":        e.subject(),
 		"iat":        now.Unix(),
 		"exp":        now.Add(assertionLifetime).Unix(),
 		"email":      fromHeader(a.values[valueEmail]),
@@ -243,27 +250,38 @@ func (g *Gate) asksAsGet(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// check returns the entry of the session that a request presents.
+// check returns the entry of whoever a request acts for: a session, or a token.
 func (g *Gate) check(r *http.Request, s *settings) (*entry, error) {
 	hash, ok := s.sessionOf(r)
 	if !ok {
-		if hash, ok = s.sessionInQuery(r); !ok {
-			return nil, sso.NotSignedIn
+		hash, ok = s.sessionInQuery(r)
+	}
+	if s.bearers != nil {
+		if t, err := s.bearers.tokenOf(r); t != nil || err != nil {
+			return g.checkToken(r, t, err, hash, ok)
 		}
+	}
+	if !ok {
+		return nil, sso.NotSignedIn
 	}
 	return g.principals.find(r.Context(), hash)
 }
 
 // denyVerify answers what is no 2xx, and fails closed: without the database no one is signed in (SECURITY L4).
 func (g *Gate) denyVerify(w http.ResponseWriter, r *http.Request, err error) {
-	if sso.CodeOf(err) != sso.NotSignedIn {
-		g.web.Log.Error("session not checked", "code", sso.CodeOf(err), "error", err)
+	switch status := sso.CodeOf(err).Status(); {
+	case sso.CodeOf(err) == sso.NotSignedIn || status == http.StatusUnauthorized:
+		w.Header()["Www-Authenticate"] = web.Challenge(r, err)
+		g.answerVerify(w, http.StatusUnauthorized)
+	case status == http.StatusForbidden:
+		g.answerVerify(w, status)
+	default:
+		if !web.IsTokenError(err) {
+			g.web.Log.Error("session not checked", "code", sso.CodeOf(err), "error", err)
+		}
 		w.Header().Set("Retry-After", web.RetryAfter)
 		g.answerVerify(w, http.StatusServiceUnavailable)
-		return
 	}
-	w.Header()["Www-Authenticate"] = web.Challenge(r)
-	g.answerVerify(w, http.StatusUnauthorized)
 }
 
 func (g *Gate) answerVerify(w http.ResponseWriter, status int) {

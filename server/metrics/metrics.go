@@ -6,6 +6,7 @@ package metrics
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,7 @@ type Metrics struct {
 	// By status and read only, so that the hot path looks nothing up by label.
 	verify     map[int]prometheus.Counter
 	verifyTime prometheus.Histogram
+	tokens     map[string]prometheus.Counter // by outcome, as verify
 
 	registry *prometheus.Registry
 	handler  http.Handler
@@ -39,6 +41,9 @@ var (
 
 // verifyStatuses are those that a proxy's question can get.
 var verifyStatuses = [...]int{200, 302, 401, 403, 405, 503}
+
+// tokenOutcomes are what can come of a token that an API client presents.
+var tokenOutcomes = [...]string{"accepted", "remembered", "refused", "conflict", "unavailable"}
 
 // New makes metrics of their own registry: two servers in one process do not meet.
 func New(version string) *Metrics {
@@ -64,6 +69,13 @@ func New(version string) *Metrics {
 			Buckets: checkBuckets,
 		}),
 		verify: map[int]prometheus.Counter{},
+		tokens: map[string]prometheus.Counter{},
+	}
+	tokens := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ssobridge_token_checks_total", Help: "Tokens that API clients presented, by outcome: " + strings.Join(tokenOutcomes[:], ", ") + ".",
+	}, []string{"outcome"})
+	for _, outcome := range tokenOutcomes {
+		m.tokens[outcome] = tokens.WithLabelValues(outcome)
 	}
 	verifies := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ssobridge_verify_total", Help: "Answers of /auth/verify and /auth/forward by status.",
@@ -75,7 +87,7 @@ func New(version string) *Metrics {
 		Name: "ssobridge_build_info", Help: "1, with the version of the program.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	registry.MustRegister(m.signIns, m.refusals, m.signInTime, m.storeTime, m.verifyTime, verifies, build,
+	registry.MustRegister(m.signIns, m.refusals, m.signInTime, m.storeTime, m.verifyTime, verifies, tokens, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
@@ -94,6 +106,13 @@ func (m *Metrics) EventsDropped(count func() int64) {
 // Verified counts an answer to a proxy's question.
 func (m *Metrics) Verified(status int) {
 	if c := m.verify[status]; c != nil {
+		c.Inc()
+	}
+}
+
+// TokenChecked counts a token that an API client presented.
+func (m *Metrics) TokenChecked(outcome string) {
+	if c := m.tokens[outcome]; c != nil {
 		c.Inc()
 	}
 }

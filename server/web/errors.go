@@ -90,8 +90,8 @@ func (web *Web) refuse(w http.ResponseWriter, r *http.Request, reader Reader, er
 			h.Set("Retry-After", RetryAfter)
 		}
 	case http.StatusUnauthorized:
-		if len(r.Header["Authorization"]) > 0 {
-			h["Www-Authenticate"] = Challenge(r)
+		if len(r.Header["Authorization"]) > 0 || IsTokenError(err) {
+			h["Www-Authenticate"] = Challenge(r, err)
 		}
 	}
 	switch {
@@ -189,6 +189,8 @@ func wantedHere(r *http.Request, site *Site) string {
 func (web *Web) LogRefusal(r *http.Request, status int, code sso.Code, ref, id string, err error) {
 	level := web.Log.InfoContext
 	switch {
+	case IsTokenError(err): // who refused it has logged it, within bounds
+		level = web.Log.DebugContext
 	case status >= 500:
 		level = web.Log.ErrorContext
 	case code == sso.NotSignedIn && !ReaderOf(r).Page: // each picture of a page, once a session is over

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
@@ -75,9 +76,9 @@ var (
 	badBearer = []string{`Bearer realm="ssobridge", error="invalid_token"`} // RFC 6750 §3.1
 )
 
-// Challenge is the Www-Authenticate of an answer to who is not signed in. It is shared: read only.
-func Challenge(r *http.Request) []string {
-	if len(r.Header["Authorization"]) > 0 {
+// Challenge is the Www-Authenticate of an answer to who is not signed in, because of err. It is shared: read only.
+func Challenge(r *http.Request, err error) []string {
+	if len(r.Header["Authorization"]) > 0 || IsTokenError(err) {
 		return badBearer
 	}
 	return bearer
@@ -86,8 +87,17 @@ func Challenge(r *http.Request) []string {
 // SetChallenge says how a request of no one proves who it is (RFC 9110 §15.5.2).
 func SetChallenge(h http.Header, r *http.Request, err error) {
 	if sso.CodeOf(err) == sso.NotSignedIn && len(r.Header["Authorization"]) == 0 {
-		h["Www-Authenticate"] = Challenge(r)
+		h["Www-Authenticate"] = Challenge(r, err)
 	}
+}
+
+// IsTokenError reports whether an error is about the token that an API client presented, which logs it itself.
+func IsTokenError(err error) bool {
+	_, ok := errors.AsType[interface {
+		error
+		OfToken()
+	}](err)
+	return ok
 }
 
 // SetPrivate marks an answer that is about one person (SECURITY B5, H6).
