@@ -3,163 +3,15 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
-	"github.com/ssobridge/ssobridge/sso/search"
-	"github.com/ssobridge/ssobridge/store/sqldb"
+	"github.com/ssobridge/ssobridge/store/people"
 )
-
-const accountColumns = `id, email, first_name, last_name, active, password_hash <> '', source, synced, own, created_at, last_login`
-
-func accountFields(a *sso.Account) []any {
-	return []any{
-		&a.ID, &a.Email, &a.FirstName, &a.LastName, &a.Active, &a.HasPassword, &a.Source, sqldb.JSON(&a.Synced), sqldb.JSON(&a.Own),
-		sqldb.Time(&a.CreatedAt), sqldb.Time(&a.LastLogin),
-	}
-}
-
-// oneAccount returns nil when there is none.
-func oneAccount(ctx context.Context, c *conn, query string, args ...any) (*sso.Account, error) {
-	var a sso.Account
-	found, err := c.One(ctx, accountFields(&a), query, args...)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &a, nil
-}
-
-func foundAccount(a *sso.Account, err error) (sso.Account, error) {
-	if err == nil && a == nil {
-		err = fmt.Errorf("no such account: %w", sso.NotFound)
-	}
-	if err != nil {
-		return sso.Account{}, err
-	}
-	return *a, nil
-}
-
-// Account returns one account, or [sso.NotFound].
-func (s *Store) Account(ctx context.Context, id int64) (sso.Account, error) {
-	return foundAccount(oneAccount(ctx, s.reading(), "SELECT "+accountColumns+" FROM accounts WHERE id = $1", id))
-}
-
-// AccountsByID returns the accounts of these ids; ids of which there is none are left out.
-func (s *Store) AccountsByID(ctx context.Context, ids []int64) (map[int64]sso.Account, error) {
-	found := make(map[int64]sso.Account, len(ids))
-	if len(ids) == 0 {
-		return found, nil
-	}
-	err := s.reading().Each(ctx, func(rows *sql.Rows) error {
-		var a sso.Account
-		err := rows.Scan(accountFields(&a)...)
-		found[a.ID] = a
-		return err
-	}, "SELECT "+accountColumns+" FROM accounts WHERE id IN "+sqldb.List(len(ids), 0), sqldb.Padded(ids)...)
-	return found, err
-}
-
-// AccountByEmail returns the account with that e-mail, compared without case, or [sso.NotFound].
-func (s *Store) AccountByEmail(ctx context.Context, email string) (sso.Account, error) {
-	return foundAccount(oneAccount(ctx, s.reading(), "SELECT "+accountColumns+" FROM accounts WHERE email_key = $1",
-		address.Key(email)))
-}
-
-// PasswordHash returns the account with that e-mail and its password's hash, or [sso.NotFound]. The hash is "" for an
-// account without a password: no password matches it, and nothing may be derived from it.
-func (s *Store) PasswordHash(ctx context.Context, email string) (a sso.Account, hash string, err error) {
-	found, err := s.reading().One(ctx, append(accountFields(&a), &hash),
-		"SELECT "+accountColumns+", password_hash FROM accounts WHERE email_key = $1", address.Key(email))
-	if err == nil && !found {
-		err = fmt.Errorf("no such account: %w", sso.NotFound)
-	}
-	return a, hash, err
-}
-
-// Accounts returns one page of accounts in the order of their e-mails, and where the next begins ("" for none).
-func (s *Store) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []sso.Account, next string, err error) {
-	after, err := s.emailKeyOf(ctx, q.After)
-	if err != nil {
-		return nil, "", err
-	}
-	w, order := &sqldb.Where{}, "email_key"
-	if after != "" {
-		w.And("email_key > ?", after)
-	}
-	if q.Active != nil {
-		w.And("active = ?", *q.Active)
-	}
-	if q.GroupID != 0 && q.GroupID != sso.AllUsers {
-		many, err := s.hasManyMembers(ctx, q.GroupID)
-		if err != nil {
-			return nil, "", err
-		}
-		if many {
-			w.And("EXISTS (SELECT 1 FROM memberships m WHERE m.account_id = accounts.id AND m.group_id = ?)", q.GroupID)
-		} else {
-			w.And("id IN (SELECT account_id FROM memberships WHERE group_id = ?)", q.GroupID)
-			order = "email_key || ''" // no planner finds an index for this, and so it begins with the members
-		}
-	}
-	if strings.TrimSpace(q.Search) != "" {
-		return s.search(ctx, search.Terms(q.Search), w, after, q.Size())
-	}
-	return s.accounts(ctx, w, order, q.Size())
-}
-
-// emailKeyOf returns the key of the e-mail of the account after which a page begins; "" for the first page.
-func (s *Store) emailKeyOf(ctx context.Context, after string) (key string, err error) {
-	if after == "" {
-		return "", nil
-	}
-	id, err := strconv.ParseInt(after, 10, 64)
-	if err != nil {
-		return "", fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(after), 50), sso.Invalid)
-	}
-	found, err := s.reading().One(ctx, []any{&key}, "SELECT email_key FROM accounts WHERE id = $1", id)
-	if err == nil && !found {
-		key = lastText // nobody comes after somebody who is not there
-	}
-	return key, err
-}
-
-// accounts returns the first of the accounts that a query selects.
-func (s *Store) accounts(ctx context.Context, w *sqldb.Where, order string, size int) (accounts []sso.Account, next string, err error) {
-	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
-		var a sso.Account
-		err := rows.Scan(accountFields(&a)...)
-		accounts = append(accounts, a)
-		return err
-	}, "SELECT "+accountColumns+" FROM accounts"+w.SQL()+" ORDER BY "+order+" LIMIT "+strconv.Itoa(size+1), w.Args()...)
-	if len(accounts) > size {
-		accounts = accounts[:size]
-		next = strconv.FormatInt(accounts[size-1].ID, 10)
-	}
-	return accounts, next, err
-}
-
-// manyMembers is where it becomes quicker to go through all accounts in their order and ask of each whether it is a
-// member, than to sort the members: 100,000 of them are sorted in 60 ms.
-const manyMembers = 2000
-
-// hasManyMembers reports whether a group is so large.
-func (s *Store) hasManyMembers(ctx context.Context, groupID int64) (bool, error) {
-	members, err := s.countUpTo(ctx, manyMembers, "SELECT 1 FROM memberships WHERE group_id = $1", groupID)
-	return members == manyMembers, err
-}
-
-// countUpTo counts the rows of a query, and stops at most.
-func (s *Store) countUpTo(ctx context.Context, most int, query string, args ...any) (n int, err error) {
-	_, err = s.reading().One(ctx, []any{&n}, "SELECT count(*) FROM ("+query+" LIMIT "+strconv.Itoa(most)+") AS found", args...)
-	return n, err
-}
 
 // CreateAccount makes an account as an administrator asks for it, with its own attributes, names and groups. passwordHash
 // is "" for none. It returns the account, or [sso.Invalid] for an e-mail that is none and for names that are too long, [sso.Conflict] for one that is
@@ -215,18 +67,18 @@ type loginNote struct{ digest, groups string }
 func insertAccount(ctx context.Context, c *conn, a sso.Account, passwordHash string, note loginNote) (id int64, err error) {
 	found, err := c.One(ctx, []any{&a.ID}, insertNewAccount,
 		a.Email, address.Key(a.Email), a.FirstName, a.LastName, a.Active,
-		passwordHash, a.Source, setText(a.Synced), setText(a.Own), a.CreatedAt, a.LastLogin, note.digest, note.groups, textOfWords(a))
+		passwordHash, a.Source, setText(a.Synced), setText(a.Own), a.CreatedAt, a.LastLogin, note.digest, note.groups, people.TextOfWords(a))
 	if err != nil || !found {
 		return 0, err
 	}
-	return a.ID, setWords(ctx, c, a, address.Key(a.Email), false)
+	return a.ID, people.SetWords(ctx, c, a, address.Key(a.Email), false)
 }
 
 // changeAccount locks an account and changes it. When change says that something is different now, the event is kept and
 // the change announced.
 func (s *Store) changeAccount(ctx context.Context, id int64, e sso.Event, change func(*conn, sso.Account) (bool, error)) error {
 	return s.writing(ctx, func(c *conn) error {
-		a, err := foundAccount(oneAccount(ctx, c, "UPDATE accounts SET active = active WHERE id = $1 RETURNING "+accountColumns, id))
+		a, err := people.Found(people.One(ctx, c, "UPDATE accounts SET active = active WHERE id = $1 RETURNING "+people.Columns, id))
 		if err != nil {
 			return err
 		}

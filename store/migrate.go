@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/store/people"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
@@ -21,7 +22,7 @@ func migrations() ([]sqldb.Migration, error) {
 	all, err := sqldb.Migrations(folder)
 	for i := range all {
 		if strings.HasSuffix(all[i].Name, "_email_keys") {
-			all[i].Then = renewEmailKeys
+			all[i].Then = people.RenewEmailKeys
 		}
 	}
 	return all, err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/people"
 )
 
 // useCredential locks an account until the transaction ends, and acts on a credential of it if that still is one (SECURITY
@@ -14,8 +15,8 @@ import (
 func (s *Store) useCredential(ctx context.Context, c *conn, by sso.Credential, at time.Time) error {
 	var a sso.Account
 	var hash string
-	found, err := c.One(ctx, append(accountFields(&a), &hash),
-		"UPDATE accounts SET active = active WHERE id = $1 RETURNING "+accountColumns+", password_hash", by.AccountID)
+	found, err := c.One(ctx, append(people.Fields(&a), &hash),
+		"UPDATE accounts SET active = active WHERE id = $1 RETURNING "+people.Columns+", password_hash", by.AccountID)
 	switch {
 	case err != nil:
 		return err

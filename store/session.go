@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/people"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
@@ -53,7 +54,7 @@ func (s *Store) Principal(ctx context.Context, id sso.SessionHash) (*sso.Princip
 		var g sso.Group
 		if p == nil {
 			p = &sso.Principal{}
-			fields = slices.Concat(sessionFields(&p.Session), accountFields(&p.Account), []any{nil, nil})
+			fields = slices.Concat(sessionFields(&p.Session), people.Fields(&p.Account), []any{nil, nil})
 		}
 		fields[len(fields)-2], fields[len(fields)-1] = &g.ID, &g.Name
 		err := rows.Scan(fields...)

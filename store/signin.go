@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/store/people"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 	"github.com/ssobridge/ssobridge/store/trail"
 )
@@ -22,8 +23,8 @@ const (
 	spendProof = `INSERT INTO proofs (key, keep_until, spent_at, session) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`
 
 	// Finding an account for a login locks it: another login of the same person waits here, and sees what this one did.
-	findByEmail    = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE email_key = $1 RETURNING ` + accountColumns
-	findByID       = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = $1 RETURNING ` + accountColumns
+	findByEmail    = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE email_key = $1 RETURNING ` + people.Columns
+	findByID       = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = $1 RETURNING ` + people.Columns
 	noteClaim      = `mark = $3, idp_groups = CASE WHEN $4 = '' OR source NOT IN ('', $5) THEN idp_groups ELSE $4 END`
 	findSubject    = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
 	findGroups     = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
@@ -37,7 +38,7 @@ const (
 )
 
 var hotWrites = []string{spendProof, findByEmail, findByID, findSubject, findGroups, insertJudgedSession, trail.Insert, insertNewAccount, insertMembership,
-	insertWords(4), insertWords(8)}
+	people.InsertWords(4), people.InsertWords(8)}
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
 func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
@@ -208,11 +209,11 @@ func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match
 			return nil, 0, err
 		}
 		if linked {
-			found, err = oneAccount(ctx, l.c, findByID, accountID, now, l.in.Digest, sentGroups(id), id.Provider)
+			found, err = people.One(ctx, l.c, findByID, accountID, now, l.in.Digest, sentGroups(id), id.Provider)
 			return found, sso.MatchSubject, err
 		}
 	}
-	found, err = oneAccount(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Digest, sentGroups(id), id.Provider)
+	found, err = people.One(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Digest, sentGroups(id), id.Provider)
 	if found == nil || err != nil || !bySubject && (found.Source == "" || found.Source == id.Provider) {
 		return found, sso.MatchEmail, err
 	}
@@ -247,7 +248,7 @@ func (l *attempt) admission(found *sso.Account) string {
 }
 
 // save writes the account: a new row, or what changed (last_login was written by the lock). Who keeps the e-mail keeps its
-// key, which of two accounts with one mailbox is another than EmailKey makes (see renewEmailKeys).
+// key, which of two accounts with one mailbox is another than EmailKey makes (see people.RenewEmailKeys).
 func (l *attempt) save(ctx context.Context, found *sso.Account, a *sso.Account) error {
 	if found == nil {
 		id, err := insertAccount(ctx, l.c, *a, "", loginNote{l.in.Digest, sentGroups(l.x.Identity)})
@@ -266,11 +267,11 @@ func (l *attempt) save(ctx context.Context, found *sso.Account, a *sso.Account) 
 	_, err := l.c.One(ctx, []any{&key}, `UPDATE accounts SET email = $2, email_key = CASE WHEN email = $2 THEN email_key ELSE $3 END,
 		first_name = $4, last_name = $5, active = $6, source = $7, synced = $8,
 		words_of = CASE WHEN email = $2 AND first_name = $4 AND last_name = $5 THEN words_of ELSE $9 END WHERE id = $1 RETURNING email_key`,
-		a.ID, a.Email, address.Key(a.Email), a.FirstName, a.LastName, a.Active, a.Source, setText(a.Synced), textOfWords(*a))
-	if err != nil || textOfWords(*a) == textOfWords(*found) {
+		a.ID, a.Email, address.Key(a.Email), a.FirstName, a.LastName, a.Active, a.Source, setText(a.Synced), people.TextOfWords(*a))
+	if err != nil || people.TextOfWords(*a) == people.TextOfWords(*found) {
 		return err
 	}
-	return setWords(ctx, l.c, *a, key, true)
+	return people.SetWords(ctx, l.c, *a, key, true)
 }
 
 // link remembers the subject, so that the person is found by it from now on, whatever the e-mail; or the e-mail, see

@@ -23,6 +23,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
+	"github.com/ssobridge/ssobridge/store/people"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 	"github.com/ssobridge/ssobridge/store/trail"
 )
@@ -43,7 +44,8 @@ type Store struct {
 	secret []byte
 	seen   *seenGroups
 
-	*trail.Trail // the methods that record, list and count events
+	*people.People // the methods that find accounts
+	*trail.Trail   // the methods that record, list and count events
 }
 
 // Open opens the database that a DATABASE_URL names: "sqlite:path", "sqlite:///absolute/path" or "postgres://…". It
@@ -61,7 +63,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.Trail = trail.New(db, s.now)
+	s.People, s.Trail = people.New(db), trail.New(db, s.now)
 	return s, nil
 }
 

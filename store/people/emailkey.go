@@ -1,4 +1,4 @@
-package store
+package people
 
 import (
 	"cmp"
@@ -13,10 +13,10 @@ import (
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
-// renewEmailKeys is a step of a migration: it writes the keys of all addresses as [address.Key] makes them now, and notes
+// RenewEmailKeys is a step of a migration: it writes the keys of all addresses as [address.Key] makes them now, and notes
 // the accounts that no sign-in finds by its e-mail any more. Of accounts with one mailbox one gets its key; the others get
 // one that no address has, and are merged with nothing.
-func renewEmailKeys(ctx context.Context, c *conn) error {
+func RenewEmailKeys(ctx context.Context, c *sqldb.Conn) error {
 	byKey, err := keyedAccounts(ctx, c)
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func preferred(a, b *keyedAccount) int {
 	return cmp.Or(first(a.active, b.active), first(a.password, b.password), b.lastLogin.Compare(a.lastLogin), cmp.Compare(a.id, b.id))
 }
 
-func keyedAccounts(ctx context.Context, c *conn) (map[string][]*keyedAccount, error) {
+func keyedAccounts(ctx context.Context, c *sqldb.Conn) (map[string][]*keyedAccount, error) {
 	byKey := map[string][]*keyedAccount{}
 	err := c.Each(ctx, func(rows *sql.Rows) error {
 		a := &keyedAccount{}
@@ -80,7 +80,7 @@ func keyedAccounts(ctx context.Context, c *conn) (map[string][]*keyedAccount, er
 }
 
 // writeEmailKeys takes all old keys away first: one of them may be another account's new one.
-func writeEmailKeys(ctx context.Context, c *conn, changed []*keyedAccount) error {
+func writeEmailKeys(ctx context.Context, c *sqldb.Conn, changed []*keyedAccount) error {
 	for _, a := range changed {
 		if _, err := c.Exec(ctx, "UPDATE accounts SET email_key = $2 WHERE id = $1", a.id, " "+strconv.FormatInt(a.id, 10)); err != nil {
 			return err
@@ -96,7 +96,7 @@ func writeEmailKeys(ctx context.Context, c *conn, changed []*keyedAccount) error
 
 // renewEventKeys lets events be found by the e-mail of their person. Only addresses outside ASCII have another key than
 // before.
-func renewEventKeys(ctx context.Context, c *conn) error {
+func renewEventKeys(ctx context.Context, c *sqldb.Conn) error {
 	old := map[string]string{}
 	if err := c.Each(ctx, func(rows *sql.Rows) error {
 		var email, key string
@@ -118,21 +118,21 @@ func renewEventKeys(ctx context.Context, c *conn) error {
 
 // DoubtfulEmails returns the active accounts that no sign-in finds by its e-mail, since the form of keys changed: what they
 // have is no address, or another account has the same mailbox.
-func (s *Store) DoubtfulEmails(ctx context.Context) (doubtful []sso.DoubtfulEmail, err error) {
+func (p *People) DoubtfulEmails(ctx context.Context) (doubtful []sso.DoubtfulEmail, err error) {
 	var accounts []sso.Account
-	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
+	err = p.db.Read().Each(ctx, func(rows *sql.Rows) error {
 		var a sso.Account
-		err := rows.Scan(accountFields(&a)...)
+		err := rows.Scan(Fields(&a)...)
 		accounts = append(accounts, a)
 		return err
-	}, "SELECT "+accountColumns+" FROM accounts WHERE active AND id IN (SELECT account_id FROM doubtful_emails) ORDER BY id")
+	}, "SELECT "+Columns+" FROM accounts WHERE active AND id IN (SELECT account_id FROM doubtful_emails) ORDER BY id")
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range accounts {
 		d := sso.DoubtfulEmail{Account: a, Err: address.Check(a.Email)}
 		if d.Err == nil {
-			_, err := s.reading().One(ctx, []any{&d.FoundInstead}, "SELECT id FROM accounts WHERE email_key = $1", address.Key(a.Email))
+			_, err := p.db.Read().One(ctx, []any{&d.FoundInstead}, "SELECT id FROM accounts WHERE email_key = $1", address.Key(a.Email))
 			if err != nil {
 				return nil, err
 			}

@@ -1,4 +1,4 @@
-package store
+package people
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 // Words of people: whoever writes an account's e-mail or names writes its words and words_of too, in the same transaction
-// (setWords). [Store.MakeWords] makes those that are missing: after an update of the tables, and of accounts that a program
+// ([SetWords]). [People.MakeWords] makes those that are missing: after an update of the tables, and of accounts that a program
 // of before has written since.
 
 const (
@@ -28,10 +28,11 @@ const (
 	wordsPause = 20 * time.Millisecond
 )
 
-func textOfWords(a sso.Account) string { return a.Email + " " + a.FirstName + " " + a.LastName }
+// TextOfWords is the text that the words of an account are made of, as it is kept with them.
+func TextOfWords(a sso.Account) string { return a.Email + " " + a.FirstName + " " + a.LastName }
 
-// setWords writes the words of an account whose row the transaction has locked or made. old: there may be some already.
-func setWords(ctx context.Context, c *conn, a sso.Account, emailKey string, old bool) error {
+// SetWords writes the words of an account whose row the transaction has locked or made. old: there may be some already.
+func SetWords(ctx context.Context, c *sqldb.Conn, a sso.Account, emailKey string, old bool) error {
 	if old {
 		if _, err := c.Exec(ctx, "DELETE FROM account_words WHERE email_key = $1", emailKey); err != nil {
 			return err
@@ -42,12 +43,12 @@ func setWords(ctx context.Context, c *conn, a sso.Account, emailKey string, old 
 		return nil
 	}
 	args := sqldb.Padded(words)
-	_, err := c.Exec(ctx, insertWords(len(args)), append([]any{emailKey}, args...)...)
+	_, err := c.Exec(ctx, InsertWords(len(args)), append([]any{emailKey}, args...)...)
 	return err
 }
 
-// insertWords adds n words ($2 and after) to the account with the key $1. A word that comes again fills a place.
-func insertWords(n int) string {
+// InsertWords is the statement of [SetWords] that adds n words ($2 and after) to the account with the key $1. A word that comes again fills a place.
+func InsertWords(n int) string {
 	var b strings.Builder
 	for i := range n {
 		b.WriteString(", ($" + strconv.Itoa(i+2) + ", $1)")
@@ -58,10 +59,10 @@ func insertWords(n int) string {
 // MakeWords makes the words of accounts that have none yet, or those of an earlier name, and returns of how many. People are
 // found meanwhile, the ones whose turn is still to come excepted. It goes on where another call stopped, and any number of
 // replicas may call it at once.
-func (s *Store) MakeWords(ctx context.Context) (n int, err error) {
+func (p *People) MakeWords(ctx context.Context) (n int, err error) {
 	for {
 		made := 0
-		if err := s.writing(ctx, func(c *conn) (err error) {
+		if err := p.db.Write(ctx, func(c *sqldb.Conn) (err error) {
 			made, err = makeWords(ctx, c)
 			return err
 		}); err != nil {
@@ -79,7 +80,7 @@ func (s *Store) MakeWords(ctx context.Context) (n int, err error) {
 }
 
 // makeWords makes the words of at most wordsBatch accounts.
-func makeWords(ctx context.Context, c *conn) (made int, err error) {
+func makeWords(ctx context.Context, c *sqldb.Conn) (made int, err error) {
 	type keyed struct {
 		sso.Account
 		key string
@@ -87,14 +88,14 @@ func makeWords(ctx context.Context, c *conn) (made int, err error) {
 	var accounts []keyed
 	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var a keyed
-		err := rows.Scan(append(accountFields(&a.Account), &a.key)...)
+		err := rows.Scan(append(Fields(&a.Account), &a.key)...)
 		accounts = append(accounts, a)
 		return err
 	}, "UPDATE accounts SET words_of = "+wordsOf+" WHERE id IN (SELECT id FROM accounts WHERE "+wordless+
-		" ORDER BY id LIMIT "+strconv.Itoa(wordsBatch)+") AND "+wordless+" RETURNING "+accountColumns+", email_key")
+		" ORDER BY id LIMIT "+strconv.Itoa(wordsBatch)+") AND "+wordless+" RETURNING "+Columns+", email_key")
 	for _, a := range accounts {
 		if err == nil {
-			err = setWords(ctx, c, a.Account, a.key, true)
+			err = SetWords(ctx, c, a.Account, a.key, true)
 		}
 	}
 	return len(accounts), err
@@ -114,30 +115,30 @@ const (
 )
 
 // search returns a page of the accounts that have the terms, of those that w selects.
-func (s *Store) search(ctx context.Context, terms []string, w *sqldb.Where, after string, size int) ([]sso.Account, string, error) {
+func (p *People) search(ctx context.Context, terms []string, w *sqldb.Where, after string, size int) ([]sso.Account, string, error) {
 	if len(terms) == 0 {
 		return nil, "", nil
 	}
-	p, err := s.searchFor(ctx, terms)
+	found, err := p.searchFor(ctx, terms)
 	if err != nil {
 		return nil, "", err
 	}
-	if p.common {
-		accounts, next, err := s.accounts(ctx, p.inOrder(w, after), "email_key", size)
+	if found.common {
+		accounts, next, err := p.accounts(ctx, found.inOrder(w, after), "email_key", size)
 		if err != nil || next != "" {
 			return accounts, next, err
 		}
 	}
-	return s.accounts(ctx, p.first(w, after, size+1), "email_key", size)
+	return p.accounts(ctx, found.first(w, after, size+1), "email_key", size)
 }
 
 // searchFor prepares a search.
-func (s *Store) searchFor(ctx context.Context, terms []string) (peopleSearch, error) {
+func (p *People) searchFor(ctx context.Context, terms []string) (peopleSearch, error) {
 	rarest, least := 0, 0
 	for i, term := range terms {
 		w := &sqldb.Where{}
 		w.And(hasWord("words"), bounds(term)...)
-		found, err := s.countUpTo(ctx, manyFound, "SELECT 1 FROM account_words words"+w.SQL(), w.Args()...)
+		found, err := p.countUpTo(ctx, manyFound, "SELECT 1 FROM account_words words"+w.SQL(), w.Args()...)
 		if err != nil {
 			return peopleSearch{}, err
 		}
