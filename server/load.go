@@ -8,6 +8,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -48,8 +49,8 @@ func checkScript(site *web.Site, r *http.Request) error {
 
 // mayRead reports whether the script that makes a request gets to see the answer.
 func mayRead(site *web.Site, r *http.Request) bool {
-	for _, origin := range web.HeaderValues(r.Header, "Origin") {
-		if !slices.Contains(site.Config.CORSOrigins, sso.Origin(origin)) && !site.OwnOrigin(origin, r.Host) {
+	for _, from := range web.HeaderValues(r.Header, "Origin") {
+		if !slices.Contains(site.Config.CORSOrigins, origin.Origin(from)) && !site.OwnOrigin(from, r.Host) {
 			return false
 		}
 	}

@@ -2,83 +2,18 @@ package sso
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
-
-// An Origin is scheme, host and port of a site (RFC 6454), written as browsers write it: lower case, no default port.
-type Origin string
-
-// ParseOrigin reads an origin such as https://app.example.com or http://localhost:3000. Path, query, user or a scheme
-// other than http and https are errors, and so is a host that browsers would write differently (RFC 6454 §4).
-func ParseOrigin(text string) (Origin, error) {
-	if !strings.Contains(text, "://") {
-		if o, err := ParseOrigin("https://" + text); err == nil {
-			return "", fmt.Errorf("%q lacks the scheme: write %s", text, o.likely())
-		}
-	}
-	u, err := url.Parse(text)
-	if err != nil {
-		return "", fmt.Errorf("%q is not a URL", text)
-	}
-	if u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#") {
-		return "", fmt.Errorf("%q has more than scheme, host and port", text)
-	}
-	return originOf(u)
-}
-
-// likely is a https origin as it was probably meant: on this machine plain http is usual.
-func (o Origin) likely() Origin {
-	host := strings.TrimPrefix(string(o), "https://")
-	name := host
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		name = host[:i]
-	}
-	if a, err := netip.ParseAddr(strings.Trim(name, "[]")); name == "localhost" || err == nil && a.IsLoopback() {
-		return Origin("http://" + host)
-	}
-	return o
-}
-
-func originOf(u *url.URL) (Origin, error) {
-	scheme, host, port := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()
-	if scheme != "http" && scheme != "https" {
-		return "", fmt.Errorf("%q does not begin with http:// or https://", u.Redacted())
-	}
-	if !PlainHost(host) {
-		return "", fmt.Errorf("%q has no host that is a plain name or address", u.Redacted())
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if port == "" || scheme == "http" && port == "80" || scheme == "https" && port == "443" {
-		return Origin(scheme + "://" + host), nil
-	}
-	return Origin(scheme + "://" + host + ":" + port), nil
-}
-
-// PlainHost accepts only hosts that every URL parser reads alike: ASCII names (IDNs as xn--…) and IP addresses.
-func PlainHost(host string) bool {
-	if strings.Contains(host, ":") {
-		a, err := netip.ParseAddr(host)
-		return err == nil && a.Zone() == "" && a.String() == host
-	}
-	for i := range len(host) {
-		c := host[i]
-		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
-			return false
-		}
-	}
-	return host != ""
-}
 
 // ReturnRules say where a person may be sent after signing in. The zero value allows nothing but paths.
 type ReturnRules struct {
-	Site    Origin   // the bridge's own origin
-	Allowed []Origin // further origins, exact (ALLOWED_ORIGINS)
+	Site    origin.Origin   // the bridge's own origin
+	Allowed []origin.Origin // further origins, exact (ALLOWED_ORIGINS)
 }
 
 // maxReturnTo bounds a return path: what proxies and browsers carry in one header without trouble.
@@ -110,7 +45,7 @@ func (r ReturnRules) Parse(raw string) (string, error) {
 	}
 	rest, fragment, hasFragment := strings.Cut(raw, "#")
 	rest, query, hasQuery := strings.Cut(rest, "?")
-	origin := Origin("")
+	at := origin.Origin("")
 	if colon := strings.IndexByte(rest, ':'); colon >= 0 && !strings.Contains(rest[:colon], "/") { // RFC 3986 §4.2: a scheme
 		u, err := url.Parse(rest)
 		if err != nil || u.Opaque != "" || u.User != nil {
@@ -120,14 +55,14 @@ func (r ReturnRules) Parse(raw string) (string, error) {
 		if !ok {
 			return refuse("is not a plain URL")
 		}
-		if origin, err = originOf(u); err != nil {
+		if at, err = origin.Of(u); err != nil {
 			return refuse("is not a URL of this site or an allowed one")
 		}
-		if origin != r.Site && !slices.Contains(r.Allowed, origin) {
-			return refuse("is a URL of an origin that is not in ALLOWED_ORIGINS: " + string(origin))
+		if at != r.Site && !slices.Contains(r.Allowed, at) {
+			return refuse("is a URL of an origin that is not in ALLOWED_ORIGINS: " + string(at))
 		}
-		if origin == r.Site {
-			origin = ""
+		if at == r.Site {
+			at = ""
 		}
 		_, path, _ := strings.Cut(authority, "/")
 		rest = "/" + path
@@ -144,7 +79,7 @@ func (r ReturnRules) Parse(raw string) (string, error) {
 	if kept := fragmentWithoutToken(fragment); kept != fragment {
 		fragment, hasFragment = kept, kept != ""
 	}
-	out := string(origin) + escape(rest, pathBytes)
+	out := string(at) + escape(rest, pathBytes)
 	if hasQuery {
 		out += "?" + escape(query, queryBytes)
 	}

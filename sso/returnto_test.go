@@ -6,9 +6,10 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
-var returns = sso.ReturnRules{Site: "https://bi.example", Allowed: []sso.Origin{"https://app.example:8443", "http://[::1]:3000"}}
+var returns = sso.ReturnRules{Site: "https://bi.example", Allowed: []origin.Origin{"https://app.example:8443", "http://[::1]:3000"}}
 
 // SECURITY B1, B2: what comes back is a path of this site or a URL of an allowed origin, written anew.
 func TestReturnTo(t *testing.T) {
@@ -73,7 +74,7 @@ func TestParseOrigin(t *testing.T) {
 		"https://App.Example": "https://app.example", "https://app.example/": "https://app.example", "https://a:443": "https://a", "http://a:80": "http://a",
 		"http://a:443": "http://a:443", "http://localhost:3000": "http://localhost:3000", "https://[::1]:8443": "https://[::1]:8443", "http://a_b": "http://a_b",
 	} {
-		if got, err := sso.ParseOrigin(text); err != nil || string(got) != want {
+		if got, err := origin.Parse(text); err != nil || string(got) != want {
 			t.Errorf("%s: got %s, %v, want %s", text, got, err, want)
 		}
 	}
@@ -83,7 +84,7 @@ func TestParseOrigin(t *testing.T) {
 		"https://a#": "more than scheme", "https://u@a": "more than scheme", "https://": "no host", "https://ü": "no host", "https://[::1%25a]": "no host",
 		"://": "is not a URL", "https://[::0001]": "no host", "": "does not begin with",
 	} {
-		if got, err := sso.ParseOrigin(text); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := origin.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %s, %v, want an error with %q", text, got, err, want)
 		}
 	}

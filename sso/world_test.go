@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/claim"
+	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/ssotest/memory"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -42,7 +43,7 @@ func newWorld(t *testing.T, change ...func(*sso.Provider)) *world {
 		c(p)
 	}
 	w.Bridge = &sso.Bridge{
-		Providers: sso.Providers{p}, Return: sso.ReturnRules{Site: "https://bi.example", Allowed: []sso.Origin{"https://app.example"}},
+		Providers: sso.Providers{p}, Return: sso.ReturnRules{Site: "https://bi.example", Allowed: []origin.Origin{"https://app.example"}},
 		Sessions: sso.SessionPolicy{MaxAge: time.Hour}, Store: w.store, Now: func() time.Time { return w.now },
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/access"
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
 // The headers in which a proxy says what it was asked for.
@@ -24,7 +25,7 @@ const (
 // wanted is the request that a proxy asks about.
 type wanted struct {
 	method string
-	origin sso.Origin
+	origin origin.Origin
 	host   string // without port
 	uri    string // path and query as they were sent
 }
@@ -210,7 +211,7 @@ func (s *settings) forwarded(r *http.Request) (want wanted, err error) {
 		return refuse("%s from %s is %q: it must be http or https alone. Where two proxies write it, have the inner one set it anew, or leave "+
 			"it as the outer one wrote it", forwardedProto, r.RemoteAddr, sso.Truncate(values[1], 50))
 	}
-	if want.origin, err = sso.ParseOrigin(scheme + "://" + values[2]); err != nil {
+	if want.origin, err = origin.Parse(scheme + "://" + values[2]); err != nil {
 		return refuse("%s from %s is %q, which is no host: %v", forwardedHost, r.RemoteAddr, sso.Truncate(values[2], 100), err)
 	}
 	want.host = web.HostName(string(want.origin))

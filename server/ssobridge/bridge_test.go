@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/oidc"
+	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -73,7 +74,7 @@ func TestBridge(t *testing.T) {
 	if want := (sso.SessionPolicy{MaxAge: time.Hour, Idle: 10 * time.Minute}); b.Sessions != want {
 		t.Errorf("sessions: got %+v, want %+v", b.Sessions, want)
 	}
-	if diff := cmp.Diff(sso.ReturnRules{Site: "https://sso.example.com", Allowed: []sso.Origin{"https://app.example.com"}}, b.Return); diff != "" {
+	if diff := cmp.Diff(sso.ReturnRules{Site: "https://sso.example.com", Allowed: []origin.Origin{"https://app.example.com"}}, b.Return); diff != "" {
 		t.Errorf("return rules (-want +got):\n%s", diff)
 	}
 	begins := p.Beginner.(sso.Redirect)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gorilla/sessions"
 
-	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
 // sessionOptions are those of the session's cookie. It holds the opaque id and nothing else: all that gorilla's stores put
@@ -49,7 +49,7 @@ func (site *Site) ClearSessionCookie(w http.ResponseWriter, r *http.Request) {
 
 // domainsOf are those that a cookie which reaches a site can be set for: its host and all above, one label included. An
 // address has none.
-func domainsOf(site sso.Origin) []string {
+func domainsOf(site origin.Origin) []string {
 	host := HostName(string(site))
 	if _, err := netip.ParseAddr(host); err == nil {
 		return nil

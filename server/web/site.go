@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -85,22 +86,22 @@ func contentSecurityPolicy(cfg *setting.Config, bridge *sso.Bridge) string {
 		form = append(form, string(o))
 	}
 	for _, p := range bridge.Providers.Beginners() {
-		form = append(form, origin(p.Beginner.Site()))
+		form = append(form, siteOf(p.Beginner.Site()))
 	}
 	for _, p := range cfg.Providers {
 		if p.LogoutURI != nil {
-			form = append(form, origin(p.LogoutURI))
+			form = append(form, siteOf(p.LogoutURI))
 		}
 	}
 	return "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
 		"form-action " + strings.Join(form, " ") + "; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 }
 
-func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
+func siteOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // https says whether people reach the bridge over TLS. That is what SITE_URL says, never what a request says: a proxy may
 // end TLS in front of us, and a client may claim anything (SECURITY B8).
-func https(site sso.Origin) bool { return strings.HasPrefix(string(site), "https://") }
+func https(site origin.Origin) bool { return strings.HasPrefix(string(site), "https://") }
 
 func sameSite(name string) http.SameSite {
 	switch name {

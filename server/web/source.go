@@ -9,21 +9,22 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
 // OwnOrigin reports whether pages of an origin are ours: of SITE_URL, of ALLOWED_ORIGINS, or of the very host of the
 // request. Of that they must come over TLS where we do: anyone on the way can make an http page.
 func (site *Site) OwnOrigin(text, host string) bool {
-	origin, err := sso.ParseOrigin(text)
+	from, err := origin.Parse(text)
 	if err != nil {
 		return false
 	}
-	if origin == site.Config.SiteURL || slices.Contains(site.Config.AllowedOrigins, origin) {
+	if from == site.Config.SiteURL || slices.Contains(site.Config.AllowedOrigins, from) {
 		return true
 	}
-	scheme, _, _ := strings.Cut(string(origin), "://")
-	own, err := sso.ParseOrigin(scheme + "://" + host)
-	return err == nil && origin == own && (https(origin) || !site.Cookie.Secure)
+	scheme, _, _ := strings.Cut(string(from), "://")
+	own, err := origin.Parse(scheme + "://" + host)
+	return err == nil && from == own && (https(from) || !site.Cookie.Secure)
 }
 
 // CrossSite reports whether a POST came from a page of another site: then Lax cookies did not come with it.
@@ -49,7 +50,7 @@ func (l *Site) CheckSource(r *http.Request) error {
 		return nil
 	}
 	for _, text := range HeaderValues(r.Header, "Origin") {
-		if origin, err := sso.ParseOrigin(text); err != nil || origin != l.Config.SiteURL {
+		if from, err := origin.Parse(text); err != nil || from != l.Config.SiteURL {
 			return fmt.Errorf("the request's Origin is %q, and SITE_URL %s: %w", sso.Truncate(sso.CleanText(text), 100), l.Config.SiteURL, sso.CrossOrigin)
 		}
 	}

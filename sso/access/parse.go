@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
 // Parse reads JSON such as
@@ -146,7 +147,7 @@ func parseRuleHost(value json.RawMessage) (string, error) {
 		return "", fmt.Errorf("host %q has a port: leave it out, rules are for all ports of a host", shown)
 	case strings.Contains(host, "*") || strings.HasPrefix(host, "."):
 		return "", fmt.Errorf("host %q: hosts are written out one by one, there are no wildcards", shown)
-	case !sso.PlainHost(host) || strings.HasSuffix(host, "."):
+	case !origin.PlainHost(host) || strings.HasSuffix(host, "."):
 		return "", fmt.Errorf("host %q is not a plain name such as bi.example.com, or xn--… for one with other letters", shown)
 	}
 	return host, nil

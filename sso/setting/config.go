@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/access"
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
 // Values of LOG_FORMAT and SESSION_COOKIE_SAMESITE.
@@ -24,13 +25,13 @@ const (
 // [Resolve] or [Config.WithSaved] made it. Optional URLs are nil, optional times 0 and optional texts "" when they are not set.
 type Config struct {
 	Listen         string // as net.Listen takes it
-	SiteURL        sso.Origin
+	SiteURL        origin.Origin
 	PathPrefix     string // "" or a path without a slash at its end; see Path
 	SiteName       string
 	DatabaseURL    string // sqlite:PATH or postgres://…; see SQLitePath
 	SecretKey      []byte // nil: not set
 	TrustedProxies []netip.Prefix
-	AllowedOrigins []sso.Origin
+	AllowedOrigins []origin.Origin
 	CookieDomain   string
 	LogLevel       slog.Level
 	LogFormat      string
@@ -57,7 +58,7 @@ type Config struct {
 	SessionCookieSameSite string
 	SessionTimeout        time.Duration // idle; 0: no limit
 	MaxSessionAge         time.Duration
-	CORSOrigins           []sso.Origin
+	CORSOrigins           []origin.Origin
 
 	// Warnings are for an administrator: what works, but hardly as it was meant. They name no secret.
 	Warnings []string

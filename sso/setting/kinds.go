@@ -18,13 +18,14 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/access"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/seal"
 )
 
 // Short names for the table.
 type (
-	origin   = sso.Origin
-	origins  = []sso.Origin
+	siteURL  = origin.Origin
+	origins  = []origin.Origin
 	prefixes = []netip.Prefix
 	urlPtr   = *url.URL
 	level    = slog.Level
@@ -187,17 +188,17 @@ func strictJSON(text string, into any) error {
 	return nil
 }
 
-func originList(text string) ([]sso.Origin, error) {
+func originList(text string) ([]origin.Origin, error) {
 	entries, err := list(text)
 	if err != nil {
 		return nil, err
 	}
-	var all []sso.Origin
+	var all []origin.Origin
 	for _, e := range entries {
 		if strings.Contains(e, "*") {
 			return nil, fmt.Errorf("%q: origins are written out one by one, there are no wildcards", e)
 		}
-		o, err := sso.ParseOrigin(e)
+		o, err := origin.Parse(e)
 		if err != nil {
 			return nil, err
 		}
@@ -208,8 +209,8 @@ func originList(text string) ([]sso.Origin, error) {
 	return all, nil
 }
 
-func originURL(text string) (sso.Origin, error) {
-	o, err := sso.ParseOrigin(text)
+func originURL(text string) (origin.Origin, error) {
+	o, err := origin.Parse(text)
 	if err != nil {
 		return "", err
 	}
@@ -252,7 +253,7 @@ func unreserved(c byte) bool {
 }
 
 // splitOrigin returns scheme and host name of an origin.
-func splitOrigin(o sso.Origin) (scheme, host string) {
+func splitOrigin(o origin.Origin) (scheme, host string) {
 	u, err := url.Parse(string(o))
 	if err != nil {
 		return "", ""
@@ -307,7 +308,7 @@ func network(text string) (netip.Prefix, error) {
 
 func domain(text string) (string, error) {
 	d := strings.ToLower(strings.TrimPrefix(text, "."))
-	o, err := sso.ParseOrigin("https://" + d)
+	o, err := origin.Parse("https://" + d)
 	if err != nil || string(o) != "https://"+d || strings.HasSuffix(d, ".") || strings.ContainsAny(d, ":[") || strings.HasPrefix(d, ".") {
 		return "", fmt.Errorf("%q is not a domain such as example.com", text)
 	}
@@ -325,7 +326,7 @@ func webURL(text string) (*url.URL, error) {
 func urlLike(text, example string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	scheme, _, _ := strings.Cut(example, "//")
-	_, hostErr := sso.ParseOrigin("http://" + text)
+	_, hostErr := origin.Parse("http://" + text)
 	switch {
 	case hostErr == nil && strings.ContainsAny(text, ".:"): // host and port and no secret in the wrong place, so it may be repeated
 		return nil, fmt.Errorf("lacks the scheme: write %s//%s", scheme, text)

@@ -15,6 +15,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/access"
 	"github.com/ssobridge/ssobridge/sso/claim"
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
 const (
@@ -588,7 +589,7 @@ func FuzzSettings(f *testing.F) {
 
 func keepsPromises(t *testing.T, c *Config) {
 	t.Helper()
-	if _, err := sso.ParseOrigin(string(c.SiteURL)); err != nil {
+	if _, err := origin.Parse(string(c.SiteURL)); err != nil {
 		t.Errorf("SiteURL: got %q: %v", c.SiteURL, err)
 	}
 	if scheme, host := splitOrigin(c.SiteURL); scheme == "http" && !loopback(host) {

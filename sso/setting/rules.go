@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
-	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
 // derive fills in what follows from several settings, and holds them against one another. Rules about a setting that is
@@ -37,11 +37,11 @@ func (c *Config) derive(broken map[string]bool) []Fault {
 }
 
 // localSite is the origin under which a browser on this machine reaches the bridge.
-func localSite(port uint16) sso.Origin {
+func localSite(port uint16) origin.Origin {
 	if port == 80 {
 		return "http://localhost"
 	}
-	return sso.Origin("http://localhost:" + strconv.Itoa(int(port)))
+	return origin.Origin("http://localhost:" + strconv.Itoa(int(port)))
 }
 
 func (c *Config) listenPort() uint16 {
@@ -104,7 +104,7 @@ func (j *judge) app() {
 	c := j.c
 	if c.Upstream != nil {
 		const forEver, hint = "the bridge would ask itself for ever", "name the address of the app behind it"
-		if up, err := sso.ParseOrigin(c.Upstream.Scheme + "://" + c.Upstream.Host); err == nil && up == c.SiteURL {
+		if up, err := origin.Parse(c.Upstream.Scheme + "://" + c.Upstream.Host); err == nil && up == c.SiteURL {
 			j.fault("UPSTREAM", "is SITE_URL: "+forEver, hint, "SITE_URL")
 		} else if listensAt(c.Listen, c.Upstream) {
 			j.fault("UPSTREAM", "is LISTEN: "+forEver, hint, "LISTEN")
@@ -161,7 +161,7 @@ func (c *Config) RuleHosts() []string {
 	if hosts == nil {
 		return nil
 	}
-	for _, o := range append([]sso.Origin{c.SiteURL}, c.AllowedOrigins...) {
+	for _, o := range append([]origin.Origin{c.SiteURL}, c.AllowedOrigins...) {
 		if _, host := splitOrigin(o); !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}

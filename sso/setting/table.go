@@ -54,7 +54,7 @@ func processSettings() []Setting {
 		{Name: "SITE_URL", Alias: "MB_SITE_URL", Section: SectionProcess, Type: "origin",
 			Help: "how browsers reach the bridge: scheme, host and port, https except on this machine; unset: `http://localhost:` and the port of LISTEN",
 			show: func(c *Config, _ string) string { return string(c.SiteURL) },
-			set:  field(func(c *Config) *origin { return &c.SiteURL }, optional(originURL))},
+			set:  field(func(c *Config) *siteURL { return &c.SiteURL }, optional(originURL))},
 		{Name: "PATH_PREFIX", Section: SectionProcess, Type: "path",
 			Help: "moves every path of the bridge below one, such as `/_sso`, so that an app at the same address keeps `/admin`, `/login` and the like; unset: they stand at the root",
 			set:  field(func(c *Config) *string { return &c.PathPrefix }, optional(pathPrefix))},

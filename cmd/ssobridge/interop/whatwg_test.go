@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
@@ -72,9 +73,9 @@ func (o *oracle) read(t testing.TB, base, location string) reading {
 // port, on an address.
 func rules() []sso.ReturnRules {
 	return []sso.ReturnRules{
-		{Site: "https://sso.example.com", Allowed: []sso.Origin{"https://app.example.com", "http://other.example.com:8080"}},
+		{Site: "https://sso.example.com", Allowed: []origin.Origin{"https://app.example.com", "http://other.example.com:8080"}},
 		{Site: "http://localhost:3000"},
-		{Site: "http://127.0.0.1:3000", Allowed: []sso.Origin{"http://[::1]:3000"}},
+		{Site: "http://127.0.0.1:3000", Allowed: []origin.Origin{"http://[::1]:3000"}},
 	}
 }
 
@@ -100,7 +101,7 @@ func judge(t *testing.T, o *oracle, r sso.ReturnRules, raw string) {
 	// The person may be on any page of the site when the header arrives.
 	for _, page := range []string{"/auth/sso?jwt=x", "/", "/a/b/../c;d"} {
 		seen := o.read(t, string(r.Site)+page, got)
-		if seen.Origin != string(r.Site) && !slices.Contains(r.Allowed, sso.Origin(seen.Origin)) {
+		if seen.Origin != string(r.Site) && !slices.Contains(r.Allowed, origin.Origin(seen.Origin)) {
 			t.Fatalf("Parse(%q) = %q, which a browser on %s reads as %q %s", raw, got, r.Site, seen.Href, seen.Error)
 		}
 	}
