@@ -39,7 +39,11 @@ func Open(t testing.TB, limit time.Duration, more ...chromedp.ExecAllocatorOptio
 
 func start(ctx context.Context, path string, more ...chromedp.ExecAllocatorOption) (context.Context, context.CancelFunc, error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.Flag("disable-component-update", true))
+		chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.Flag("disable-component-update", true),
+		// Most of what a tab costs is its process: the tabs of a site share one. Each window would have two more for the
+		// pages of its address bar, which nobody types into. The first three are what chromedp switches off by itself.
+		chromedp.Flag("process-per-site", true), chromedp.Flag("in-process-gpu", true),
+		chromedp.Flag("disable-features", "site-per-process,Translate,BlinkGenPropertyTrees,WebUIOmniboxPopup,WebUIOmniboxAimPopup"))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
