@@ -137,10 +137,10 @@ func (s *Signer) SignAssertion(claims map[string]any) (string, error) {
 // JWKS is the public key set, RFC 7517: the key that signs, the next one, and those that did so lately.
 func (s *Signer) JWKS() ([]byte, error) {
 	now := s.now()
-	var public []*token.SigningKey
+	var public []token.Key
 	for _, k := range *s.keys.Load() {
 		if k.published(now) {
-			public = append(public, k.SigningKey)
+			public = append(public, k.Public())
 		}
 	}
 	return token.PublicJWKS(public...)

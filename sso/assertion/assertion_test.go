@@ -42,7 +42,11 @@ func newBridge(t testing.TB) *bridge {
 		case b.answer != nil:
 			b.answer(w)
 		default:
-			set, err := token.PublicJWKS(*b.keys.Load()...)
+			var public []token.Key
+			for _, k := range *b.keys.Load() {
+				public = append(public, k.Public())
+			}
+			set, err := token.PublicJWKS(public...)
 			if err != nil {
 				t.Error(err)
 			}

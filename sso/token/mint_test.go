@@ -49,7 +49,7 @@ func TestSigningKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := token.PublicJWKS(made)
+	set, err := token.PublicJWKS(made.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestPublicJWKS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := token.PublicJWKS(a, b)
+	data, err := token.PublicJWKS(a.Public(), b.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
