@@ -109,8 +109,8 @@ const (
 	ByToken              // a token of a provider, with each request
 )
 
-// Administrator reports whether the principal may administer the bridge. Whoever is known by a provider's token never may.
-func (p *Principal) Administrator() bool { return p.How != ByToken && p.in(Administrators) }
+// Administrator reports whether the principal may administer the bridge. Whoever is known by a token never may (SECURITY J3).
+func (p *Principal) Administrator() bool { return p.How == BySession && p.in(Administrators) }
 
 // Ends is when the principal stops being one without anybody doing anything.
 func (p *Principal) Ends() time.Time {

@@ -30,6 +30,7 @@ const (
 	TokenAudience       Code = "token_audience"
 	TokenClaim          Code = "token_claim" // a claim that the configuration requires
 	TokenType           Code = "token_type"
+	TokenRevoked        Code = "token_revoked" // of a service account
 	TokenReplayed       Code = "token_replayed"
 	TokenIDMissing      Code = "token_id_missing" // strict: no jti
 	TokenSubjectMissing Code = "token_subject_missing"

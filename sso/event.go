@@ -40,6 +40,7 @@ const (
 	EventGroup         EventKind = "group_changed"
 	EventSession       EventKind = "session_revoked"
 	EventSetting       EventKind = "setting_changed"
+	EventService       EventKind = "service_account_changed"
 	EventProof         EventKind = "identity_confirmed" // someone who is signed in proved anew who they are
 )
 

@@ -142,6 +142,13 @@ func reasons(yield func(reason) bool) {
 			help:    helpAdmin,
 		},
 		{
+			code: TokenRevoked, status: 401, label: "The token was revoked",
+			advice:  "make the service account a new token; the log says whether it was revoked, or was never one of this bridge",
+			message: "Token is not accepted any more",
+			title:   "This token is not accepted any more",
+			help:    helpAdmin,
+		},
+		{
 			code: TokenReplayed, status: 401, label: "The token was used before",
 			advice: "sign a new token at each redirect: each opens one session only. If nobody reloaded a page, someone else has " +
 				"used the link; the trail of events shows from where",

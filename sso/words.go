@@ -4,7 +4,7 @@ package sso
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventSignIn, EventSignInRefused, EventSignOut, EventWarning, EventAccount, EventGroup, EventSession, EventSetting,
-		EventProof,
+		EventService, EventProof,
 	}
 }
 
@@ -28,6 +28,8 @@ func (k EventKind) Words() string {
 		return "Session ended"
 	case EventSetting:
 		return "Setting changed"
+	case EventService:
+		return "Service account changed"
 	case EventProof:
 		return "Identity confirmed"
 	}

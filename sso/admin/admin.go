@@ -14,12 +14,16 @@ import (
 
 // An Actor is who asks for an operation.
 type Actor struct {
-	Name      string // an administrator's e-mail, or "cli" for the shell
+	Name      string // an administrator's e-mail, or [Shell]
+	AccountID int64  // 0 for the shell
 	Peer      string // network address
 	Reference string // ties page, log line and event together
 	At        time.Time
 	Proved    bool // has proved a short while ago who they are (SECURITY G6); whoever has a shell has
 }
+
+// Shell is the name of an [Actor] who has a shell where the bridge runs.
+const Shell = "cli"
 
 // An action is something that is done to people, groups, sessions, the mapping or the shared secrets.
 type action int
@@ -40,6 +44,10 @@ const (
 	restoreGroup
 	saveMapping
 	changeSecrets
+	makeService
+	changeService
+	stopService
+	makeToken
 )
 
 // needsProof says which actions need a recent proof of who the administrator is (SECURITY G6). What gives a person anything
@@ -47,7 +55,7 @@ const (
 // undone. What shuts somebody out, and can be taken back, does not: it must be quick.
 func (a action) needsProof() bool {
 	switch a {
-	case deactivate, endSession, removeMember:
+	case deactivate, endSession, removeMember, stopService:
 		return false
 	}
 	return true
@@ -61,6 +69,8 @@ func (a action) kind() sso.EventKind {
 		return sso.EventSession
 	case saveMapping, changeSecrets:
 		return sso.EventSetting
+	case makeService, changeService, stopService, makeToken:
+		return sso.EventService
 	}
 	return sso.EventGroup
 }
