@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/admin"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/static"
 )
@@ -24,6 +25,7 @@ func (s *Server) routes() *echo.Echo {
 	web.Get(e, "/readyz", s.handleReady)
 	web.Get(e, "/metrics", s.handleMetrics)
 	web.Get(e, "/.well-known/jwks.json", s.handleJWKS)
+	web.Get(e, admin.KeySetPath, s.handleJWKS) // where OpenMetadata has them
 	web.Get(e, static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	web.Get(e, "/", s.handleHome)
 
@@ -58,7 +60,7 @@ func (s *Server) handleMetrics(c echo.Context) error {
 	return nil
 }
 
-// handleJWKS publishes the keys of Remote-Assertion (RFC 7517 §5).
+// handleJWKS publishes the keys of Remote-Assertion and of service tokens (RFC 7517 §5).
 func (s *Server) handleJWKS(c echo.Context) error {
 	if s.options.Signer == nil {
 		return echo.ErrNotFound

@@ -194,8 +194,11 @@ func addTokenGroups(ctx context.Context, c *conn, t service.Token) error {
 		if err != nil {
 			return err
 		}
-		if id < sso.FirstGroup {
-			return fmt.Errorf("no token is in the group %q by itself: %w", group.Name, sso.Forbidden)
+		switch {
+		case id == sso.AllUsers: // it is in it anyway
+			continue
+		case id < sso.FirstGroup:
+			return fmt.Errorf("no service account is ever in the group %q: %w", group.Name, sso.Forbidden)
 		}
 		var one int
 		member, err := c.One(ctx, []any{&one}, "SELECT 1 FROM memberships WHERE account_id = $1 AND group_id = $2", t.MakerID, id)

@@ -101,6 +101,13 @@ func judge(ctx context.Context, cfg *setting.Config, faults []setting.Fault) (mo
 			}
 		}
 	}
+	if !concerns(faults, "SERVICE_KEY_FILE", "SERVICE_PUBLIC_KEY_FILE", "SERVICE_KEY_ALG", "SERVICE_KEY_ID") {
+		if _, err := ssobridge.NewServiceKeys(ssobridge.KeyFileOf(cfg), nil, time.Now, slog.New(slog.DiscardHandler)); err != nil {
+			if f, ok := ssobridge.FaultOf(cfg, err); ok {
+				more = append(more, f)
+			}
+		}
+	}
 	if cfg.AdminEmail != "" && !concerns(faults, "ADMIN_EMAIL", "ADMIN_PASSWORD") {
 		if err := password.Check(cfg.AdminPassword, cfg.AdminEmail); err != nil {
 			more = append(more, setting.Fault{Name: "ADMIN_PASSWORD", Source: cfg.Source("ADMIN_PASSWORD").String(), Problem: "is refused: " + sso.Reason(err)})

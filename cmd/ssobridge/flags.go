@@ -67,15 +67,17 @@ func (f *settingFlag) String() string        { return "" }
 func (f *settingFlag) Type() string          { return "value" }
 func (f *settingFlag) Set(text string) error { f.into[f.name] = text; return nil }
 
-// count refuses too few arguments and too many: the command says which it takes, those in brackets may be left out.
+// count refuses too few arguments and too many: the command says which it takes, those in brackets may be left out, and of
+// those with … there may be several.
 func (c *command) count(args []string) error {
 	words := strings.Fields(c.args)
 	least := len(slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "[") }))
+	any := strings.HasSuffix(c.args, "…]")
 	usage := "usage: " + strings.TrimSpace("ssobridge "+c.name+" "+c.args)
 	switch {
 	case len(args) < least:
 		return usageError(usage, "too few arguments")
-	case len(args) > len(words):
+	case len(args) > len(words) && !any:
 		return usageError(usage, "too many arguments") // one may be a password (SECURITY K1)
 	}
 	return nil

@@ -20,6 +20,9 @@ import (
 
 func tokenCommands() []*command {
 	return []*command{
+		{"tokens init", "", "makes a key pair and a system token, for calls between services", tokensInit},
+		{"tokens create", "NAME [GROUP…]", "makes a token of a service account, and the account if it is new", tokensCreate},
+		{"tokens show", "NAME", "prints a token that this command saved", tokensShow},
 		{"tokens login", "", "signs a login token and prints the link that signs in with it", tokensLogin},
 		{"tokens verify", "[TOKEN]", "checks form and signature of a token against a JWK or JWK Set", tokensVerify},
 	}

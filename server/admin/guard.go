@@ -22,7 +22,7 @@ import (
 func (a *Admin) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if !guarded(r.URL) {
+		if keySet(r) || !guarded(r.URL) {
 			return next(c)
 		}
 		p, err := a.Host.Principal(r)
@@ -52,6 +52,13 @@ func (a *Admin) guard(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 const principalKey = "principal"
+
+// KeySetPath is the one path below /api/v1 that is for anyone: the public keys of the bridge.
+const KeySetPath = apiPrefix + "/system/config/jwks"
+
+func keySet(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.URL.Path == KeySetPath && r.URL.RawPath == ""
+}
 
 // guarded reports whether any reading of a URL's path leads below /admin or /api/v1: without case, after decoding, after
 // dots and doubled slashes are taken out.

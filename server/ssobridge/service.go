@@ -50,6 +50,14 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	if err != nil {
 		return nil, err
 	}
+	services, err := NewServiceKeys(KeyFileOf(cfg), st.Services(), now, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := services.Reload(ctx); err != nil {
+		return nil, err
+	}
+	signer.also = services
 	counted := metrics.New(version)
 	st.Observe(counted.Stored)
 	counted.EventsDropped(st.Dropped)
@@ -64,7 +72,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 		Metrics:        counted,
 		Administration: &server.Administration{Store: st, Settings: runtime},
 		SettingsChanged: func(ctx context.Context) error {
-			return errors.Join(runtime.Reload(ctx), signer.Reload(ctx))
+			return errors.Join(runtime.Reload(ctx), signer.Reload(ctx), services.Reload(ctx))
 		},
 	}, runtime.Live())
 	if err != nil {

@@ -49,7 +49,8 @@ type Signer struct {
 	now   func() time.Time
 	log   *slog.Logger
 	keys  atomic.Pointer[[]signingKey]
-	mu    sync.Mutex // held while keys are read and put in force, so that older ones never replace newer ones
+	also  *ServiceKeys // published beside them; nil: none
+	mu    sync.Mutex   // held while keys are read and put in force, so that older ones never replace newer ones
 }
 
 // A signingKey is one key and its dates. All replicas derive the same from the same rows.
@@ -142,6 +143,9 @@ func (s *Signer) JWKS() ([]byte, error) {
 		if k.published(now) {
 			public = append(public, k.Public())
 		}
+	}
+	if s.also != nil {
+		public = append(public, s.also.Public()...)
 	}
 	return token.PublicJWKS(public...)
 }

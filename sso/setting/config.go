@@ -46,6 +46,12 @@ type Config struct {
 	BearerHeader    string // in canonical form
 	BearerParameter string
 
+	ServiceKeyFile       string // "": the bridge makes its own keys
+	ServicePublicKeyFile string
+	ServiceKeyID         string
+	ServiceKeyAlg        string
+	ServiceIssuer        string // "": SiteURL
+
 	// JWT is the provider of the settings JWT_…. It is never nil.
 	JWT *Provider
 	// Providers are all that are configured, whether they are on or not: JWT, then the others in the order of their names.

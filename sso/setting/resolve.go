@@ -1,6 +1,7 @@
 package setting
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -165,7 +166,7 @@ func (r *resolver) fromFlag(s *Setting) (value, bool) {
 // fromEnviron reads SSOBRIDGE_X, MB_X and the _FILE forms of secrets. Several may say the same; then the first is named.
 func (r *resolver) fromEnviron(s *Setting) (value, bool) {
 	var given []value
-	for _, name := range []string{s.Env(), s.Alias} {
+	for _, name := range []string{s.Env(), s.Alias, r.openMetadataName(s)} {
 		if name == "" {
 			continue
 		}
@@ -323,10 +324,11 @@ func (r *resolver) unknown() {
 	for _, name := range sorted(r.env) {
 		own := strings.HasPrefix(strings.ToUpper(name), envPrefix)
 		if own && !slices.Contains(envs, name) && !strings.HasPrefix(name, testPrefix) && !kubernetesOwn(name, r.env[name]) {
-			r.strange(name, "environment", "is not a setting", meant(strings.ToUpper(name), envs))
+			r.strange(name, "environment", "is not a setting", cmp.Or(insteadOfOpenMetadata(name), meant(strings.ToUpper(name), envs)))
 		}
 	}
 	r.metabase()
+	r.halfOfOpenMetadata()
 	for _, d := range []document{r.object, r.file} {
 		for _, key := range sorted(d.keys) {
 			if !slices.Contains(keys, key) {

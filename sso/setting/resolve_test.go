@@ -616,3 +616,28 @@ func keepsPromises(t *testing.T, c *Config) {
 		t.Errorf("PathPrefix: got %q", c.PathPrefix)
 	}
 }
+
+// OpenMetadata's four names count without a prefix, beside its private key and nowhere else: JWT_ISSUER is a common word.
+func TestOpenMetadataNames(t *testing.T) {
+	theirs := []string{"RSA_PRIVATE_KEY_FILE_PATH=/c/private_key.der", "RSA_PUBLIC_KEY_FILE_PATH=/c/public_key.der", "JWT_ISSUER=open-metadata.org", "JWT_KEY_ID=Gb389a"}
+	c := mustResolve(t, Inputs{Environ: metabase(theirs...)})
+	if c.ServiceKeyFile != "/c/private_key.der" || c.ServicePublicKeyFile != "/c/public_key.der" || c.ServiceIssuer != "open-metadata.org" || c.ServiceKeyID != "Gb389a" || c.JWT.Issuer != "" {
+		t.Errorf("got %q, %q, %q, %q, and the issuer of sign-ins %q", c.ServiceKeyFile, c.ServicePublicKeyFile, c.ServiceIssuer, c.ServiceKeyID, c.JWT.Issuer)
+	}
+	if got := c.Source("SERVICE_KEY_FILE").String(); got != "RSA_PRIVATE_KEY_FILE_PATH" {
+		t.Errorf("source %q", got)
+	}
+	c = mustResolve(t, Inputs{Environ: metabase("JWT_ISSUER=open-metadata.org", "JWT_KEY_ID=Gb389a")})
+	if c.ServiceIssuer != "" || c.ServiceKeyID != "" || c.JWT.Issuer != "" {
+		t.Errorf("alone they count: %q, %q, %q", c.ServiceIssuer, c.ServiceKeyID, c.JWT.Issuer)
+	}
+	_, faults := Resolve(Inputs{Environ: metabase("RSA_PUBLIC_KEY_FILE_PATH=/c/public_key.der")})
+	wantFault(t, faults, "RSA_PUBLIC_KEY_FILE_PATH", "RSA_PRIVATE_KEY_FILE_PATH is not")
+	_, faults = Resolve(Inputs{Environ: metabase(append(theirs, "SSOBRIDGE_SERVICE_KEY_FILE=/d/other.der")...)})
+	wantFault(t, faults, "SERVICE_KEY_FILE", "differs from RSA_PRIVATE_KEY_FILE_PATH")
+	_, faults = Resolve(Inputs{Environ: metabase("SSOBRIDGE_RSA_PRIVATE_KEY_FILE_PATH=/c/private_key.der")})
+	wantFault(t, faults, "SSOBRIDGE_RSA_PRIVATE_KEY_FILE_PATH", "is not a setting")
+	if len(faults) != 1 || faults[0].Hint != "write SSOBRIDGE_SERVICE_KEY_FILE" {
+		t.Errorf("faults %v", faults)
+	}
+}

@@ -50,6 +50,7 @@ const (
 	SectionToken    = "Tokens"
 	SectionBinding  = "Binding"
 	SectionSession  = "Sessions"
+	SectionService  = "Service accounts"
 )
 
 // The pages that have settings of their own.

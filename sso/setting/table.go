@@ -21,7 +21,7 @@ type table struct {
 // newTable makes the table with the settings of these providers besides the default one.
 func newTable(providers []string) *table {
 	t := &table{byName: map[string]*Setting{}}
-	rows := slices.Concat(processSettings(), appSettings(), defaultProviderSettings(), sessionSettings())
+	rows := slices.Concat(processSettings(), appSettings(), defaultProviderSettings(), sessionSettings(), serviceSettings())
 	for _, name := range providers {
 		rows = append(rows, providerSettings(name)...)
 	}

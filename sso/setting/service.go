@@ -1,0 +1,81 @@
+package setting
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// serviceSettings are about the tokens of service accounts. None is Changeable: the key is a file where the bridge runs, and
+// another issuer or kid would make the tokens that there are worthless.
+func serviceSettings() []Setting {
+	return []Setting{
+		{Name: "SERVICE_KEY_FILE", Section: SectionService, Type: "file",
+			Help: "the private key that signs the tokens of service accounts, as PEM or DER; it is read again when it changes. Unset: the bridge makes its own, and the next one every 90 days",
+			show: shownFile,
+			set:  field(func(c *Config) *string { return &c.ServiceKeyFile }, optional(fileName))},
+		{Name: "SERVICE_PUBLIC_KEY_FILE", Section: SectionService, Type: "file",
+			Help: "the public key of SERVICE_KEY_FILE; it is not needed, and when it is set the two must belong together",
+			show: shownFile,
+			set:  field(func(c *Config) *string { return &c.ServicePublicKeyFile }, optional(fileName))},
+		{Name: "SERVICE_KEY_ID", Section: SectionService, Type: "text",
+			Help: "the `kid` of that key in tokens and in the published key set; unset: the thumbprint of the key",
+			set:  field(func(c *Config) *string { return &c.ServiceKeyID }, plainText)},
+		{Name: "SERVICE_KEY_ALG", Section: SectionService, Choices: serviceAlgorithms(),
+			Help: "the algorithm with which SERVICE_KEY_FILE signs; unset: `RS256` of an RSA key, and of others the one that such a key has",
+			set:  field(func(c *Config) *string { return &c.ServiceKeyAlg }, optional(serviceAlgorithm))},
+		{Name: "SERVICE_ISSUER", Section: SectionService, Type: "text",
+			Help: "the `iss` of the tokens of service accounts; unset: SITE_URL",
+			set:  field(func(c *Config) *string { return &c.ServiceIssuer }, plainText)},
+	}
+}
+
+func serviceAlgorithms() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+}
+
+func serviceAlgorithm(text string) (string, error) {
+	if !slices.Contains(serviceAlgorithms(), text) {
+		return "", errors.New("is one of " + strings.Join(serviceAlgorithms(), ", "))
+	}
+	return text, nil
+}
+
+// openMetadata are the names under which OpenMetadata has these settings, by ours. They are common words, and mean something
+// else to other programs: they count only without a prefix, and only beside openMetadataKey.
+func openMetadata() map[string]string {
+	return map[string]string{
+		"SERVICE_KEY_FILE":        openMetadataKey,
+		"SERVICE_PUBLIC_KEY_FILE": "RSA_PUBLIC_KEY_FILE_PATH",
+		"SERVICE_KEY_ID":          "JWT_KEY_ID",
+		"SERVICE_ISSUER":          "JWT_ISSUER",
+	}
+}
+
+const openMetadataKey = "RSA_PRIVATE_KEY_FILE_PATH"
+
+// openMetadataName is the name of a setting in OpenMetadata's environment; "" where it has none or none counts.
+func (r *resolver) openMetadataName(s *Setting) string {
+	if r.env[openMetadataKey] == "" {
+		return ""
+	}
+	return openMetadata()[s.Name]
+}
+
+// halfOfOpenMetadata is a public key without its private one: somebody expects tokens that nobody can sign.
+func (r *resolver) halfOfOpenMetadata() {
+	const public = "RSA_PUBLIC_KEY_FILE_PATH"
+	if r.env[public] != "" && r.env[openMetadataKey] == "" {
+		r.strange(public, "environment", "is set, and "+openMetadataKey+" is not", "set it as well, or SSOBRIDGE_SERVICE_KEY_FILE, or leave this one out")
+	}
+}
+
+// insteadOfOpenMetadata says what to write for one of its names with our prefix; "" for other names.
+func insteadOfOpenMetadata(name string) string {
+	for ours, theirs := range openMetadata() {
+		if name == envPrefix+theirs && theirs != "JWT_ISSUER" {
+			return "write " + envPrefix + ours
+		}
+	}
+	return ""
+}
