@@ -168,7 +168,7 @@ func TestPrincipal(t *testing.T) {
 		t.Errorf("a session: got %v, %v", session.Administrator(), session.Ends())
 	}
 	service := &sso.Principal{How: sso.ByService, Groups: groups, Until: morning.Add(time.Hour)}
-	if !service.Administrator() || service.Ends() != morning.Add(time.Hour) {
+	if service.Administrator() || service.Ends() != morning.Add(time.Hour) {
 		t.Errorf("a service account: got %v, %v", service.Administrator(), service.Ends())
 	}
 	if holder := (&sso.Principal{How: sso.ByToken, Groups: groups}); holder.Administrator() || !holder.Ends().IsZero() {

@@ -24,6 +24,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/store/people"
+	"github.com/ssobridge/ssobridge/store/services"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 	"github.com/ssobridge/ssobridge/store/trail"
 )
@@ -101,6 +102,11 @@ func (s *Store) Ready(ctx context.Context) error {
 // stay sealed in it. With PostgreSQL it fails: that has a tool of its own, pg_dump.
 func (s *Store) Backup(ctx context.Context, file string) error {
 	return s.db.Backup(ctx, file)
+}
+
+// Services is the part that keeps service accounts.
+func (s *Store) Services() services.Store {
+	return services.Store{DB: s.db, Now: s.now, Write: s.writing, Event: s.event, Announce: announce, Box: s.box}
 }
 
 // A conn runs SQL, in a transaction or by itself.

@@ -123,6 +123,11 @@ func (s *Service) sweep(ctx context.Context) {
 		events, err = s.store.ForgetEvents(ctx, s.now().Add(-keep))
 		n += events
 	}
+	if err == nil {
+		var over int
+		over, err = s.store.Services().Forget(ctx, s.now())
+		n += over
+	}
 	if err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "sweep failed", "error", err)
 	} else if n > 0 {

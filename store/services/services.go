@@ -1,4 +1,6 @@
-package store
+// Package services keeps service accounts, their tokens, and the keys that signed them. It is a part of package store, and
+// promises what that does: a method is a transaction, and what works no more is announced in the feed of changes.
+package services
 
 import (
 	"context"
@@ -10,39 +12,43 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
-// Services is the part of a [Store] that keeps service accounts and their tokens. As with all of the store, a method is a
-// transaction.
-type Services struct{ s *Store }
-
-// Services returns the part that keeps service accounts.
-func (s *Store) Services() Services { return Services{s} }
+// A Store keeps service accounts. Its fields are what it shares with the rest of the database; all are required.
+type Store struct {
+	DB       *sqldb.DB
+	Now      func() time.Time
+	Write    func(ctx context.Context, fn func(*sqldb.Conn) error) error                   // runs fn in one transaction
+	Event    func(ctx context.Context, c *sqldb.Conn, e sso.Event) error                   // writes an event in it
+	Announce func(ctx context.Context, c *sqldb.Conn, accountID int64, at time.Time) error // says that an account is another; 0 is everyone
+	Box      func(purpose string) (*seal.Box, error)
+}
 
 // tokensKept is how long a token that is over is still listed.
 const tokensKept = 30 * 24 * time.Hour
 
 // Create makes a service account. It returns [sso.Invalid] for a name or label that will not do, and [sso.Conflict] for a
 // name that is taken.
-func (v Services) Create(ctx context.Context, a service.Account, e sso.Event) (service.Account, error) {
+func (v Store) Create(ctx context.Context, a service.Account, e sso.Event) (service.Account, error) {
 	if err := service.CheckName(a.Name); err != nil {
 		return a, fmt.Errorf("the name of a service account: %w: %w", err, sso.Invalid)
 	}
 	if err := service.CheckLabel(a.Label); err != nil {
 		return a, fmt.Errorf("the label %w: %w", err, sso.Invalid)
 	}
-	err := v.s.writing(ctx, func(c *conn) error {
+	err := v.Write(ctx, func(c *sqldb.Conn) error {
 		made, err := c.One(ctx, []any{&a.ID}, `INSERT INTO service_accounts (name, label, active, maker_id, created_at)
-			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING RETURNING id`, a.Name, a.Label, true, a.MakerID, v.s.now())
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING RETURNING id`, a.Name, a.Label, true, a.MakerID, v.Now())
 		if err == nil && !made {
 			err = fmt.Errorf("a service account %q is there already: %w", a.Name, sso.Conflict)
 		}
 		if err != nil {
 			return err
 		}
-		return v.s.event(ctx, c, e)
+		return v.Event(ctx, c, e)
 	})
 	if err != nil {
 		return a, err
@@ -56,18 +62,18 @@ const findServices = `SELECT a.id, a.name, a.label, a.active, a.maker_id, coales
 	coalesce((SELECT max(t.last_used) FROM service_tokens t WHERE t.service_id = a.id), 0)
 	FROM service_accounts a LEFT JOIN accounts m ON m.id = a.maker_id`
 
-func (v Services) find(ctx context.Context, rest string, arg any) (all []service.Account, err error) {
-	err = v.s.reading().Each(ctx, func(rows *sql.Rows) error {
+func (v Store) find(ctx context.Context, rest string, arg any) (all []service.Account, err error) {
+	err = v.DB.Read().Each(ctx, func(rows *sql.Rows) error {
 		var a service.Account
 		err := rows.Scan(&a.ID, &a.Name, &a.Label, &a.Active, &a.MakerID, &a.Maker, sqldb.Time(&a.CreatedAt), &a.Tokens, sqldb.Time(&a.LastUsed))
 		all = append(all, a)
 		return err
-	}, findServices+rest, v.s.now(), arg)
+	}, findServices+rest, v.Now(), arg)
 	return all, err
 }
 
 // List returns one page of the service accounts, by name, and where the next begins ("" for none).
-func (v Services) List(ctx context.Context, page sso.Page) (all []service.Account, next string, err error) {
+func (v Store) List(ctx context.Context, page sso.Page) (all []service.Account, next string, err error) {
 	size := page.Size()
 	all, err = v.find(ctx, " WHERE a.name > $2 ORDER BY a.name LIMIT "+strconv.Itoa(size+1), page.After)
 	if len(all) > size {
@@ -78,12 +84,12 @@ func (v Services) List(ctx context.Context, page sso.Page) (all []service.Accoun
 }
 
 // Account returns a service account, or [sso.NotFound].
-func (v Services) Account(ctx context.Context, id int64) (service.Account, error) {
+func (v Store) Account(ctx context.Context, id int64) (service.Account, error) {
 	return onlyService(v.find(ctx, " WHERE a.id = $2", id))
 }
 
 // Named returns the service account of exactly that name, or [sso.NotFound].
-func (v Services) Named(ctx context.Context, name string) (service.Account, error) {
+func (v Store) Named(ctx context.Context, name string) (service.Account, error) {
 	return onlyService(v.find(ctx, " WHERE a.name = $2", name))
 }
 
@@ -99,8 +105,8 @@ func onlyService(found []service.Account, err error) (service.Account, error) {
 
 // change locks a service account and changes it. What changes is announced to everyone: several people may have made its
 // tokens.
-func (v Services) change(ctx context.Context, id int64, e sso.Event, change func(*conn) error) error {
-	return v.s.writing(ctx, func(c *conn) error {
+func (v Store) change(ctx context.Context, id int64, e sso.Event, change func(*sqldb.Conn) error) error {
+	return v.Write(ctx, func(c *sqldb.Conn) error {
 		n, err := c.Exec(ctx, "UPDATE service_accounts SET active = active WHERE id = $1", id)
 		if err == nil && n == 0 {
 			err = fmt.Errorf("no such service account: %w", sso.NotFound)
@@ -111,35 +117,35 @@ func (v Services) change(ctx context.Context, id int64, e sso.Event, change func
 		if err := change(c); err != nil {
 			return err
 		}
-		if err := v.s.event(ctx, c, e); err != nil {
+		if err := v.Event(ctx, c, e); err != nil {
 			return err
 		}
-		return announce(ctx, c, 0, v.s.now())
+		return v.Announce(ctx, c, 0, v.Now())
 	})
 }
 
 // Relabel gives a service account another label. It returns [sso.NotFound] and [sso.Invalid].
-func (v Services) Relabel(ctx context.Context, id int64, label string, e sso.Event) error {
+func (v Store) Relabel(ctx context.Context, id int64, label string, e sso.Event) error {
 	if err := service.CheckLabel(label); err != nil {
 		return fmt.Errorf("the label %w: %w", err, sso.Invalid)
 	}
-	return v.change(ctx, id, e, func(c *conn) error {
+	return v.change(ctx, id, e, func(c *sqldb.Conn) error {
 		_, err := c.Exec(ctx, "UPDATE service_accounts SET label = $2 WHERE id = $1", id, label)
 		return err
 	})
 }
 
 // SetActive stops all tokens of a service account, or lets them work again. It returns [sso.NotFound].
-func (v Services) SetActive(ctx context.Context, id int64, active bool, e sso.Event) error {
-	return v.change(ctx, id, e, func(c *conn) error {
+func (v Store) SetActive(ctx context.Context, id int64, active bool, e sso.Event) error {
+	return v.change(ctx, id, e, func(c *sqldb.Conn) error {
 		_, err := c.Exec(ctx, "UPDATE service_accounts SET active = $2 WHERE id = $1", id, active)
 		return err
 	})
 }
 
 // Delete deletes a service account with its tokens. It returns [sso.NotFound].
-func (v Services) Delete(ctx context.Context, id int64, e sso.Event) error {
-	return v.change(ctx, id, e, func(c *conn) error {
+func (v Store) Delete(ctx context.Context, id int64, e sso.Event) error {
+	return v.change(ctx, id, e, func(c *sqldb.Conn) error {
 		_, err := c.Exec(ctx, "DELETE FROM service_accounts WHERE id = $1", id)
 		return err
 	})
@@ -148,11 +154,11 @@ func (v Services) Delete(ctx context.Context, id int64, e sso.Event) error {
 // AddToken keeps a token of an active service account, and revokes the one that it replaces ("" for none) in the same
 // transaction. Of its groups the ids count. It returns [sso.NotFound] for the account, a group, or the token that is
 // replaced, [sso.AccountDisabled], and [sso.Forbidden] for a group in which its maker is not.
-func (v Services) AddToken(ctx context.Context, t service.Token, hash service.Hash, replaces string, e sso.Event) error {
+func (v Store) AddToken(ctx context.Context, t service.Token, hash service.Hash, replaces string, e sso.Event) error {
 	if err := service.CheckLabel(t.Name); err != nil {
 		return fmt.Errorf("the name of a token %w: %w", err, sso.Invalid)
 	}
-	return v.s.writing(ctx, func(c *conn) error {
+	return v.Write(ctx, func(c *sqldb.Conn) error {
 		var active bool
 		found, err := c.One(ctx, []any{&active}, "UPDATE service_accounts SET active = active WHERE id = $1 RETURNING active", t.AccountID)
 		switch {
@@ -168,7 +174,7 @@ func (v Services) AddToken(ctx context.Context, t service.Token, hash service.Ha
 			t.ID, t.AccountID, hash, t.KeyID, t.Name, t.MakerID, t.CreatedAt, t.ExpiresAt); err != nil {
 			return err
 		}
-		if err := addTokenGroups(ctx, c, t); err != nil {
+		if err := addGroups(ctx, c, t); err != nil {
 			return err
 		}
 		maker := int64(0)
@@ -177,28 +183,30 @@ func (v Services) AddToken(ctx context.Context, t service.Token, hash service.Ha
 				return err
 			}
 		}
-		if err := v.s.event(ctx, c, e); err != nil || replaces == "" {
+		if err := v.Event(ctx, c, e); err != nil || replaces == "" {
 			return err
 		}
-		return announce(ctx, c, maker, v.s.now())
+		return v.Announce(ctx, c, maker, v.Now())
 	})
 }
 
-func addTokenGroups(ctx context.Context, c *conn, t service.Token) error {
+func addGroups(ctx context.Context, c *sqldb.Conn, t service.Token) error {
 	ids := make([]int64, len(t.Groups))
 	for i, g := range t.Groups {
 		ids[i] = g.ID
 	}
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		group, err := foundGroup(oneGroup(ctx, c, "id = $1", id))
-		if err != nil {
-			return err
-		}
+		name := ""
+		found, err := c.One(ctx, []any{&name}, "SELECT name FROM groups WHERE id = $1", id)
 		switch {
+		case err != nil:
+			return err
+		case !found:
+			return fmt.Errorf("no such group: %w", sso.NotFound)
 		case id == sso.AllUsers: // it is in it anyway
 			continue
 		case id < sso.FirstGroup:
-			return fmt.Errorf("no service account is ever in the group %q: %w", group.Name, sso.Forbidden)
+			return fmt.Errorf("no service account is ever in the group %q: %w", name, sso.Forbidden)
 		}
 		var one int
 		member, err := c.One(ctx, []any{&one}, "SELECT 1 FROM memberships WHERE account_id = $1 AND group_id = $2", t.MakerID, id)
@@ -206,7 +214,7 @@ func addTokenGroups(ctx context.Context, c *conn, t service.Token) error {
 			return err
 		}
 		if t.MakerID != 0 && !member {
-			return fmt.Errorf("whoever makes the token is not in the group %q: %w", group.Name, sso.Forbidden)
+			return fmt.Errorf("whoever makes the token is not in the group %q: %w", name, sso.Forbidden)
 		}
 		if _, err := c.Exec(ctx, "INSERT INTO service_token_groups (token_id, group_id) VALUES ($1, $2)", t.ID, id); err != nil {
 			return err
@@ -216,9 +224,9 @@ func addTokenGroups(ctx context.Context, c *conn, t service.Token) error {
 }
 
 // revoke returns who made the token that it revokes.
-func (v Services) revoke(ctx context.Context, c *conn, accountID int64, id string) (maker int64, err error) {
+func (v Store) revoke(ctx context.Context, c *sqldb.Conn, accountID int64, id string) (maker int64, err error) {
 	found, err := c.One(ctx, []any{&maker}, `UPDATE service_tokens SET revoked_at = $3
-		WHERE id = $1 AND service_id = $2 AND revoked_at = 0 RETURNING maker_id`, id, accountID, v.s.now())
+		WHERE id = $1 AND service_id = $2 AND revoked_at = 0 RETURNING maker_id`, id, accountID, v.Now())
 	if err == nil && !found {
 		err = fmt.Errorf("there is no such token, or it is revoked already: %w", sso.NotFound)
 	}
@@ -226,16 +234,16 @@ func (v Services) revoke(ctx context.Context, c *conn, accountID int64, id strin
 }
 
 // RevokeToken ends one token, here and on every replica. It returns [sso.NotFound] when there is none that is not revoked.
-func (v Services) RevokeToken(ctx context.Context, accountID int64, id string, e sso.Event) error {
-	return v.s.writing(ctx, func(c *conn) error {
+func (v Store) RevokeToken(ctx context.Context, accountID int64, id string, e sso.Event) error {
+	return v.Write(ctx, func(c *sqldb.Conn) error {
 		maker, err := v.revoke(ctx, c, accountID, id)
 		if err != nil {
 			return err
 		}
-		if err := v.s.event(ctx, c, e); err != nil {
+		if err := v.Event(ctx, c, e); err != nil {
 			return err
 		}
-		return announce(ctx, c, maker, v.s.now())
+		return v.Announce(ctx, c, maker, v.Now())
 	})
 }
 
@@ -256,7 +264,7 @@ func tokenFields(t *service.Token) []any {
 }
 
 // withGroups fills in the groups of tokens.
-func withGroups(ctx context.Context, c *conn, tokens []*service.Token) error {
+func withGroups(ctx context.Context, c *sqldb.Conn, tokens []*service.Token) error {
 	if len(tokens) == 0 {
 		return nil
 	}
@@ -281,7 +289,7 @@ func withGroups(ctx context.Context, c *conn, tokens []*service.Token) error {
 }
 
 // Tokens returns one page of the tokens of a service account, newest first, and where the next begins ("" for none).
-func (v Services) Tokens(ctx context.Context, accountID int64, page sso.Page) (all []service.Token, next string, err error) {
+func (v Store) Tokens(ctx context.Context, accountID int64, page sso.Page) (all []service.Token, next string, err error) {
 	w := &sqldb.Where{}
 	w.And("t.service_id = ?", accountID)
 	if page.After != "" {
@@ -292,7 +300,7 @@ func (v Services) Tokens(ctx context.Context, accountID int64, page sso.Page) (a
 		}
 		w.And("(t.created_at, t.id) < (?, ?)", micros, id)
 	}
-	size, c := page.Size(), v.s.reading()
+	size, c := page.Size(), v.DB.Read()
 	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var t service.Token
 		err := rows.Scan(tokenFields(&t)...)
@@ -314,8 +322,8 @@ func (v Services) Tokens(ctx context.Context, accountID int64, page sso.Page) (a
 }
 
 // Holder implements [service.Reader].
-func (v Services) Holder(ctx context.Context, jti string) (*service.Holder, error) {
-	h, c := &service.Holder{}, v.s.reading()
+func (v Store) Holder(ctx context.Context, jti string) (*service.Holder, error) {
+	h, c := &service.Holder{}, v.DB.Read()
 	fields := append(tokenFields(&h.Token), sqldb.Bytes(h.Hash[:]), &h.Account.ID, &h.Account.Name, &h.Account.Label, &h.Account.Active)
 	found, err := c.One(ctx, fields, "SELECT "+tokenColumns+", t.hash, a.id, a.name, a.label, a.active FROM "+tokenTables+
 		" JOIN service_accounts a ON a.id = t.service_id WHERE t.id = $1", jti)
@@ -329,13 +337,13 @@ func (v Services) Holder(ctx context.Context, jti string) (*service.Holder, erro
 }
 
 // Touch writes when tokens were last used; only ever forward.
-func (v Services) Touch(ctx context.Context, used map[string]time.Time) error {
+func (v Store) Touch(ctx context.Context, used map[string]time.Time) error {
 	ids := make([]string, 0, len(used))
 	for id := range used {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	return v.s.writing(ctx, func(c *conn) error {
+	return v.Write(ctx, func(c *sqldb.Conn) error {
 		for _, id := range ids {
 			if _, err := c.Exec(ctx, "UPDATE service_tokens SET last_used = $2 WHERE id = $1 AND last_used < $2", id, used[id]); err != nil {
 				return err
@@ -349,8 +357,8 @@ const serviceKeyBox = "service keys"
 
 // Keys returns the keys whose tokens may still work, and those that the bridge made itself, newest first. It fails when one
 // cannot be opened with this SECRET_KEY.
-func (v Services) Keys(ctx context.Context) (keys []service.Key, err error) {
-	err = v.s.reading().Each(ctx, func(rows *sql.Rows) error {
+func (v Store) Keys(ctx context.Context) (keys []service.Key, err error) {
+	err = v.DB.Read().Each(ctx, func(rows *sql.Rows) error {
 		var k service.Key
 		var sealed []byte
 		if err := rows.Scan(&k.ID, &k.Algorithm, &k.Public, &sealed, sqldb.Time(&k.CreatedAt)); err != nil {
@@ -358,7 +366,7 @@ func (v Services) Keys(ctx context.Context) (keys []service.Key, err error) {
 		}
 		k.Public = slices.Clone(k.Public)
 		if len(sealed) > 0 {
-			box, err := v.s.box(serviceKeyBox)
+			box, err := v.Box(serviceKeyBox)
 			if err != nil {
 				return err
 			}
@@ -375,18 +383,18 @@ func (v Services) Keys(ctx context.Context) (keys []service.Key, err error) {
 // EnsureKey keeps a key, its private part sealed, and reports whether it was added. One that the bridge made itself is not
 // added when there is another one that was made after since: of replicas that ask at once, one adds its key. One of a file
 // takes the place of another one with that id.
-func (v Services) EnsureKey(ctx context.Context, k service.Key, since time.Time) (added bool, err error) {
+func (v Store) EnsureKey(ctx context.Context, k service.Key, since time.Time) (added bool, err error) {
 	var sealed []byte
 	if k.Private != nil {
-		box, err := v.s.box(serviceKeyBox)
+		box, err := v.Box(serviceKeyBox)
 		if err != nil {
 			return false, err
 		}
 		sealed = box.Seal(k.Private, k.ID)
 	}
-	err = v.s.writing(ctx, func(c *conn) error {
+	err = v.Write(ctx, func(c *sqldb.Conn) error {
 		// First, for its lock: PostgreSQL would let two look before either adds.
-		if err := announce(ctx, c, 0, v.s.now()); err != nil {
+		if err := v.Announce(ctx, c, 0, v.Now()); err != nil {
 			return err
 		}
 		query := `INSERT INTO service_keys (id, alg, public, private, created_at) SELECT $1, $2, $3, $4, $5
@@ -415,23 +423,23 @@ func orEmpty(b []byte) []byte {
 
 // Forget deletes what has no meaning any more: tokens that have been over for some time, and keys but the newest that the
 // bridge made itself of which no token is left.
-func (v Services) Forget(ctx context.Context, now time.Time) (n int, err error) {
+func (v Store) Forget(ctx context.Context, now time.Time) (n int, err error) {
 	old := now.Add(-tokensKept)
-	n, err = v.s.deleteBatches(ctx, fmt.Sprintf(`DELETE FROM service_tokens WHERE id IN (SELECT id FROM service_tokens
-		WHERE expires_at <= $1 OR (revoked_at > 0 AND revoked_at <= $1) LIMIT %d)`, sweepBatch), old)
+	n, err = v.DB.DeleteBatches(ctx, fmt.Sprintf(`DELETE FROM service_tokens WHERE id IN (SELECT id FROM service_tokens
+		WHERE expires_at <= $1 OR (revoked_at > 0 AND revoked_at <= $1) LIMIT %d)`, sqldb.SweepBatch), old)
 	if err != nil {
 		return n, err
 	}
-	deleted, err := v.s.deleteBatches(ctx, fmt.Sprintf(`DELETE FROM service_keys WHERE id IN (SELECT k.id FROM service_keys k
+	deleted, err := v.DB.DeleteBatches(ctx, fmt.Sprintf(`DELETE FROM service_keys WHERE id IN (SELECT k.id FROM service_keys k
 		WHERE k.created_at <= $1 AND NOT EXISTS (SELECT 1 FROM service_tokens t WHERE t.key_id = k.id)
-		AND (length(k.private) = 0 OR EXISTS (SELECT 1 FROM service_keys y WHERE length(y.private) > 0 AND y.created_at > k.created_at)) LIMIT %d)`, sweepBatch), old)
+		AND (length(k.private) = 0 OR EXISTS (SELECT 1 FROM service_keys y WHERE length(y.private) > 0 AND y.created_at > k.created_at)) LIMIT %d)`, sqldb.SweepBatch), old)
 	return n + deleted, err
 }
 
 // Compromise deletes all keys, and revokes all tokens.
-func (v Services) Compromise(ctx context.Context, e sso.Event) (revoked int, err error) {
-	err = v.s.writing(ctx, func(c *conn) error {
-		n, err := c.Exec(ctx, "UPDATE service_tokens SET revoked_at = $1 WHERE revoked_at = 0", v.s.now())
+func (v Store) Compromise(ctx context.Context, e sso.Event) (revoked int, err error) {
+	err = v.Write(ctx, func(c *sqldb.Conn) error {
+		n, err := c.Exec(ctx, "UPDATE service_tokens SET revoked_at = $1 WHERE revoked_at = 0", v.Now())
 		if err != nil {
 			return err
 		}
@@ -439,10 +447,10 @@ func (v Services) Compromise(ctx context.Context, e sso.Event) (revoked int, err
 		if _, err := c.Exec(ctx, "DELETE FROM service_keys"); err != nil {
 			return err
 		}
-		if err := v.s.event(ctx, c, e); err != nil {
+		if err := v.Event(ctx, c, e); err != nil {
 			return err
 		}
-		return announce(ctx, c, 0, v.s.now())
+		return v.Announce(ctx, c, 0, v.Now())
 	})
 	return revoked, err
 }
