@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
@@ -355,7 +356,7 @@ func readKeyFile(path string) ([]byte, error) {
 type Minter struct {
 	Keys   *ServiceKeys
 	Issuer string
-	Site   sso.Origin
+	Site   origin.Origin
 }
 
 // NewMinter makes the Minter of a bridge.

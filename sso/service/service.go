@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
 // Provider is the name under which service accounts are a provider; no other one may have it.
@@ -25,7 +26,7 @@ const Provider = "service"
 const TokenType = "at+jwt"
 
 // Audience is the aud of the tokens of a site. Assertions and login tokens have another.
-func Audience(site sso.Origin) string { return string(site) + "/service" }
+func Audience(site origin.Origin) string { return string(site) + "/service" }
 
 // An Account is a service account.
 type Account struct {
