@@ -85,7 +85,9 @@ func newSigningKey(key crypto.Signer, alg, kid string) (*SigningKey, error) {
 }
 
 // With is the same key, which signs with another algorithm that such a key can have.
-func (k *SigningKey) With(alg string) (*SigningKey, error) { return newSigningKey(k.key, alg, k.public.kid) }
+func (k *SigningKey) With(alg string) (*SigningKey, error) {
+	return newSigningKey(k.key, alg, k.public.kid)
+}
 
 // ID is the key's kid.
 func (k *SigningKey) ID() string { return k.public.kid }
