@@ -89,10 +89,11 @@ type Principal struct {
 	Groups  []Group // sorted by id; always contains All Users
 	Session Session // zero but for BySession
 
-	Provider string    // whose token it is; "" but for ByToken
-	Subject  string    // what that provider calls the holder; "" but for ByToken
+	Provider string    // whose token it is; "" for a session
+	Subject  string    // what that provider calls the holder; "" for a session
 	Username string    // the holder's name there, of one who has no e-mail
 	TokenID  string    // of a service token; "" but for ByService
+	Maker    int64     // the account that made a service token, whose changes concern it too; 0: none
 	Until    time.Time // when what a token says is to be looked at again, at the latest at its end; a session says so itself
 }
 

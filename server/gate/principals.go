@@ -362,7 +362,7 @@ func (p *principals) apply(accounts []int64, last int64) {
 	defer p.mu.Unlock()
 	p.applied = last
 	for _, cache := range []*generations{&p.sessions, &p.tokens} {
-		cache.removeIf(func(e *entry) bool { return gone[0] || gone[e.account] })
+		cache.removeIf(func(e *entry) bool { return gone[0] || gone[e.account] || e.token != nil && gone[e.token.maker] })
 	}
 }
 

@@ -176,6 +176,7 @@ type tokenState struct {
 	generation uint64 // of bearer, before it judged
 	user       [1]string
 	subject    string // of the assertion
+	maker      int64  // the account whose changes concern it, besides its own; 0: none
 }
 
 // subject is the sub of an assertion: the account's number, which has no colon in it, or what the provider calls its person.
@@ -189,7 +190,7 @@ func (e *entry) subject() string {
 func newTokenEntry(t *presented, of *sso.Provider, generation uint64, p *sso.Principal) *entry {
 	e := &entry{hash: t.hash, account: p.Account.ID, ends: p.Until.UnixMicro()}
 	e.answer.fill(p)
-	e.token = &tokenState{by: t.by, bearer: of.Bearer, generation: generation, user: [1]string{headerValue(p.Name())}}
+	e.token = &tokenState{by: t.by, bearer: of.Bearer, generation: generation, user: [1]string{headerValue(p.Name())}, maker: p.Maker}
 	if p.Account.ID == 0 {
 		e.token.subject = of.Name + ":" + p.Subject
 	}

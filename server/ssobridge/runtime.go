@@ -39,6 +39,7 @@ type Runtime struct {
 	key     []byte // for digests
 	now     func() time.Time
 	log     *slog.Logger
+	own     sso.Providers // those that no setting makes
 	listen  func(server.Live)
 	live    atomic.Pointer[server.Live]
 	keyring keyring
@@ -50,12 +51,12 @@ type Runtime struct {
 
 // NewRuntime takes in what is saved beside the flags, environment and file that cfg was made of. secretKey is SECRET_KEY,
 // or what was generated instead. Faults of the settings are errors.
-func NewRuntime(ctx context.Context, cfg *setting.Config, st RuntimeStore, secretKey []byte, now func() time.Time, log *slog.Logger) (*Runtime, error) {
+func NewRuntime(ctx context.Context, cfg *setting.Config, st RuntimeStore, secretKey []byte, now func() time.Time, log *slog.Logger, own ...*sso.Provider) (*Runtime, error) {
 	key, err := hkdf.Key(sha256.New, secretKey, nil, "ssobridge/marks", 32)
 	if err != nil {
 		return nil, err
 	}
-	r := &Runtime{store: st, key: key, now: now, log: log, listen: func(server.Live) {}}
+	r := &Runtime{store: st, key: key, now: now, log: log, own: own, listen: func(server.Live) {}}
 	r.live.Store(&server.Live{Config: cfg})
 	if err := r.Reload(ctx); err != nil {
 		return nil, err
@@ -114,6 +115,7 @@ func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*ser
 	for _, p := range b.Providers {
 		p.Digest = r.digester(cfg, cfg.Provider(p.Name))
 	}
+	b.Providers = append(b.Providers, r.own...)
 	return &server.Live{Config: cfg, Bridge: b}, nil
 }
 
@@ -244,6 +246,9 @@ func (r *Runtime) checkWayIn(ctx context.Context, next *server.Live) error {
 func (r *Runtime) digests(next *server.Live) (all []string) {
 	for _, made := range next.Bridge.Providers {
 		p := next.Config.Provider(made.Name)
+		if p == nil { // nobody signs in with it
+			continue
+		}
 		for _, secret := range p.SharedSecrets {
 			all = append(all, made.Digest(sso.SecretID(secret)))
 		}

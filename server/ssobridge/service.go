@@ -23,6 +23,7 @@ type Service struct {
 	Runtime *Runtime
 	store   *store.Store
 	signer  *Signer
+	bearer  *ServiceBearer
 	now     func() time.Time
 	log     *slog.Logger
 }
@@ -30,7 +31,15 @@ type Service struct {
 // Join makes the bridge that a configuration describes. The store stays the caller's; it has its tables. secretKey is
 // SECRET_KEY, or what was generated instead. Faults of the settings are errors.
 func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey []byte, now func() time.Time, log *slog.Logger, version string) (*Service, error) {
-	runtime, err := NewRuntime(ctx, cfg, st, secretKey, now, log)
+	services, err := NewServiceKeys(KeyFileOf(cfg), st.Services(), now, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := services.Reload(ctx); err != nil {
+		return nil, err
+	}
+	own, bearer := serviceProvider(cfg, services, st.Services(), log)
+	runtime, err := NewRuntime(ctx, cfg, st, secretKey, now, log, own)
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +57,6 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	}
 	signer, err := NewSigner(ctx, st, now, log)
 	if err != nil {
-		return nil, err
-	}
-	services, err := NewServiceKeys(KeyFileOf(cfg), st.Services(), now, log)
-	if err != nil {
-		return nil, err
-	}
-	if err := services.Reload(ctx); err != nil {
 		return nil, err
 	}
 	signer.also = services
@@ -79,7 +81,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 		return nil, err
 	}
 	runtime.Follow(s.Apply)
-	return &Service{Server: s, Runtime: runtime, store: st, signer: signer, now: now, log: log}, nil
+	return &Service{Server: s, Runtime: runtime, store: st, signer: signer, bearer: bearer, now: now, log: log}, nil
 }
 
 // sweepEvery is how often what is over (sessions, spent proofs, failures) is removed from the database. All of it has
@@ -91,6 +93,9 @@ func (s *Service) Tend(ctx context.Context) {
 	done := make(chan struct{})
 	go func() { defer close(done); s.signer.Follow(ctx) }()
 	defer func() { <-done }()
+	used := make(chan struct{})
+	go func() { defer close(used); s.bearer.Follow(ctx) }()
+	defer func() { <-used }()
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {

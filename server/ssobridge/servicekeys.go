@@ -43,9 +43,10 @@ type ServiceKeys struct {
 	file  *serviceKeyFile // nil: the bridge makes its own
 	now   func() time.Time
 
-	known atomic.Pointer[[]serviceKey]
-	mu    sync.Mutex // held while keys are read
-	asked time.Time
+	known   atomic.Pointer[[]serviceKey]
+	changes atomic.Uint64
+	mu      sync.Mutex // held while keys are read
+	asked   time.Time
 }
 
 // serviceKey is one key of the store.
@@ -106,9 +107,16 @@ func (k *ServiceKeys) reload(ctx context.Context) error {
 		}
 		all = append(all, one)
 	}
-	k.known.Store(&all)
+	if before := k.known.Swap(&all); !slices.EqualFunc(*before, all, func(a, b serviceKey) bool {
+		return a.public.KeyID() == b.public.KeyID() && a.public.Algorithm() == b.public.Algorithm() && a.public.Fingerprint() == b.public.Fingerprint()
+	}) {
+		k.changes.Add(1)
+	}
 	return nil
 }
+
+// generation changes when a key does.
+func (k *ServiceKeys) generation() uint64 { return k.changes.Load() }
 
 func readServiceKey(s service.Key) (serviceKey, error) {
 	keys, err := token.ParseKey(token.KeySpec{Name: "service key", Data: s.Public, Alg: s.Algorithm, Kid: s.ID})

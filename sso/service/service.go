@@ -153,7 +153,7 @@ func (h *Holder) revoked(x *sso.Exam) error {
 func (h *Holder) active(x *sso.Exam) error {
 	x.Note("the service account is active")
 	if !h.Account.Active {
-		return fmt.Errorf("the service account %q is deactivated: %w", h.Account.Name, sso.AccountDisabled)
+		return fmt.Errorf("the service account %q is deactivated: %w", h.Account.Name, sso.TokenRevoked)
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (h *Holder) maker(x *sso.Exam) error {
 	case h.Token.MakerID == 0:
 		x.Note("made in the shell")
 	case !h.Token.MakerActive:
-		return fmt.Errorf("%s, who made the token, is deactivated: %w", h.Token.Maker, sso.AccountDisabled)
+		return fmt.Errorf("%s, who made the token, is deactivated: %w", h.Token.Maker, sso.TokenRevoked)
 	default:
 		x.Note("made by %s", h.Token.Maker)
 	}
@@ -199,10 +199,13 @@ func (h *Holder) Principal() *sso.Principal {
 	}
 	return &sso.Principal{
 		How:      sso.ByService,
-		Account:  sso.Account{Email: h.Account.Name, FirstName: h.Account.Label, Active: true, Source: Provider},
+		Account:  sso.Account{FirstName: h.Account.Label, Active: true, Source: Provider},
 		Groups:   groups,
 		Provider: Provider,
+		Subject:  h.Account.Name,
+		Username: h.Account.Name,
 		TokenID:  h.Token.ID,
+		Maker:    h.Token.MakerID,
 		Until:    h.Token.ExpiresAt,
 	}
 }

@@ -101,8 +101,8 @@ func TestHolder(t *testing.T) {
 		{"another token with this jti", func(h *service.Holder) { h.Hash[0]++ }, "registered", sso.TokenSignature},
 		{"revoked", func(h *service.Holder) { h.Token.RevokedAt = now }, "revoked", sso.TokenRevoked},
 		{"over", func(h *service.Holder) { h.Token.ExpiresAt = now }, "revoked", sso.TokenExpired},
-		{"deactivated", func(h *service.Holder) { h.Account.Active = false }, "account", sso.AccountDisabled},
-		{"maker deactivated", func(h *service.Holder) { h.Token.MakerActive = false }, "maker", sso.AccountDisabled},
+		{"deactivated", func(h *service.Holder) { h.Account.Active = false }, "account", sso.TokenRevoked},
+		{"maker deactivated", func(h *service.Holder) { h.Token.MakerActive = false }, "maker", sso.TokenRevoked},
 	} {
 		for _, explaining := range []bool{false, true} {
 			h, x := holder(), &sso.Exam{Now: now, Explaining: explaining}
@@ -125,7 +125,7 @@ func TestPrincipal(t *testing.T) {
 	h := holder()
 	h.Token.Groups = []sso.Group{{ID: sso.Administrators, Name: sso.AdministratorsName}, {ID: 5, Name: "Research"}}
 	p := h.Principal()
-	if p.Administrator() || len(p.Groups) != 2 || p.Groups[0].ID != sso.AllUsers || p.Groups[1].ID != 5 {
+	if p.Administrator() || p.Name() != "etl" || p.Maker != 3 || p.Account.ID != 0 || len(p.Groups) != 2 || p.Groups[0].ID != sso.AllUsers || p.Groups[1].ID != 5 {
 		t.Errorf("principal %+v", p)
 	}
 	p.Groups = append(p.Groups, sso.Group{ID: sso.Administrators})

@@ -1,0 +1,111 @@
+package ssobridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/service"
+	"github.com/ssobridge/ssobridge/sso/setting"
+)
+
+// judgeAgain is how long a good service token is remembered: so its last use is known to the minute, and nothing that the
+// feed of changes does not tell of stays longer.
+const judgeAgain = time.Minute
+
+// useStore writes when tokens were last used.
+type useStore interface {
+	service.Reader
+	Touch(ctx context.Context, used map[string]time.Time) error
+}
+
+// A ServiceBearer judges the tokens of service accounts. It is a [sso.Bearer].
+type ServiceBearer struct {
+	minter Minter
+	store  useStore
+	log    *slog.Logger
+
+	mu   sync.Mutex
+	used map[string]time.Time // since the last write, by jti
+}
+
+// serviceProvider is the provider that every bridge has: its own.
+func serviceProvider(cfg *setting.Config, keys *ServiceKeys, st useStore, log *slog.Logger) (*sso.Provider, *ServiceBearer) {
+	m := NewMinter(cfg, keys)
+	b := &ServiceBearer{minter: m, store: st, log: log, used: map[string]time.Time{}}
+	return &sso.Provider{Name: service.Provider, Label: "Service accounts", Issuer: m.Issuer, Settings: "SERVICE_", Bearer: b,
+		KeySources: func() []sso.KeySource { return []sso.KeySource{keys.Source()} }}, b
+}
+
+// Authenticate implements [sso.Bearer]. The database is asked only for a token that one of our keys has signed.
+func (b *ServiceBearer) Authenticate(ctx context.Context, text string, x *sso.Exam) *sso.Principal {
+	jti := b.minter.Verifier().Verify(ctx, text, x)
+	if !x.GoesOn() || jti == "" {
+		return nil
+	}
+	var h *service.Holder
+	x.Check("known", func(x *sso.Exam) (err error) {
+		x.Note("jti %s", jti)
+		if h, err = b.store.Holder(ctx, jti); errors.Is(err, sso.NotFound) {
+			err = fmt.Errorf("no service account has this token: it was deleted, or is of another database: %w", sso.TokenRevoked)
+		}
+		return err
+	})
+	if h == nil || !h.Judge(text, x) {
+		return nil
+	}
+	p := h.Principal()
+	if again := x.Now.Add(judgeAgain); again.Before(p.Until) {
+		p.Until = again
+	}
+	if !x.Explaining {
+		b.use(jti, x.Now)
+	}
+	return p
+}
+
+// Generation implements [sso.Bearer].
+func (b *ServiceBearer) Generation() uint64 { return b.minter.Keys.generation() }
+
+func (b *ServiceBearer) use(jti string, at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used[jti] = at
+}
+
+// writeEvery is how often last use is written back.
+const writeEvery = 15 * time.Second
+
+// Follow writes last use back until ctx ends, and once more then.
+func (b *ServiceBearer) Follow(ctx context.Context) {
+	tick := time.NewTicker(writeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			b.write(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			b.write(last)
+			cancel()
+			return
+		}
+	}
+}
+
+func (b *ServiceBearer) write(ctx context.Context) {
+	b.mu.Lock()
+	used := b.used
+	b.used = map[string]time.Time{}
+	b.mu.Unlock()
+	if len(used) == 0 {
+		return
+	}
+	if err := b.store.Touch(ctx, used); err != nil {
+		b.log.WarnContext(ctx, "last use of service tokens not written", "tokens", len(used), "error", err)
+	}
+}
