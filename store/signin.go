@@ -25,7 +25,7 @@ const (
 	// Finding an account for a login locks it: another login of the same person waits here, and sees what this one did.
 	findByEmail    = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE email_key = $1 RETURNING ` + people.Columns
 	findByID       = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = $1 RETURNING ` + people.Columns
-	noteClaim      = `mark = $3, idp_groups = CASE WHEN $4 = '' OR source NOT IN ('', $5) THEN idp_groups ELSE $4 END`
+	noteClaim      = `mark = CASE WHEN $3 = '' THEN mark ELSE $3 END, idp_groups = CASE WHEN $4 = '' OR source NOT IN ('', $5) THEN idp_groups ELSE $4 END`
 	findSubject    = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
 	findGroups     = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
 	insertIdentity = `INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)`

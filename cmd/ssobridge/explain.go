@@ -21,7 +21,7 @@ import (
 )
 
 // noStore is for a bridge that is made and not used.
-type noStore struct{ sso.Store }
+type noStore struct{ ssobridge.Store }
 
 func (noStore) EnsureGroups(context.Context, []string, sso.Event) ([]sso.Group, error) {
 	return nil, nil

@@ -45,7 +45,7 @@ func (a overviewArea) overview(c *area.Call, _ openapi.Nothing) (overview, error
 	}
 	cfg := a.Host.Config()
 	return overview{
-		SignIn: len(cfg.EnabledProviders()) > 0, PasswordLogin: cfg.EnablePasswordLogin, People: sizes[sso.AllUsers],
+		SignIn: len(cfg.LoginProviders()) > 0, PasswordLogin: cfg.EnablePasswordLogin, People: sizes[sso.AllUsers],
 		Administrators: sizes[sso.Administrators], Callback: cfg.URL("/auth/sso"),
 		Warnings: append(append([]string{}, cfg.Warnings...), a.Host.Bridge().Providers.KeyFaults()...),
 	}, nil

@@ -192,7 +192,7 @@ func newTokenEntry(t *presented, of *sso.Provider, generation uint64, p *sso.Pri
 	e.answer.fill(p)
 	e.token = &tokenState{by: t.by, bearer: of.Bearer, generation: generation, user: [1]string{headerValue(p.Name())}, maker: p.Maker}
 	if p.Account.ID == 0 {
-		e.token.subject = of.Name + ":" + p.Subject
+		e.token.subject = of.Name + ":" + cmp.Or(p.Subject, p.Name())
 	}
 	return e
 }

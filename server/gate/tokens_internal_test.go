@@ -105,6 +105,21 @@ func TestTokensAreRemembered(t *testing.T) {
 	})
 }
 
+// Who is no account has in assertions a name that no account has.
+func TestSubjectOfAToken(t *testing.T) {
+	b := newBearers(sso.Providers{{Name: "api", Bearer: &fakeBearer{}}}, "Authorization", "")
+	token := presenting(t, b, "Bearer "+issuedBy("a", "0"))
+	for want, p := range map[string]*sso.Principal{
+		"api:etl":     {How: sso.ByToken, Subject: "etl"},
+		"7":           {How: sso.ByToken, Subject: "etl", Account: sso.Account{ID: 7}},
+		"api:nightly": {How: sso.ByService, Account: sso.Account{Email: "nightly"}},
+	} {
+		if got := newTokenEntry(token, token.of[0], 0, p).subject(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // Junk pushes nothing out, and 10,000 tokens that are good hold 16 MB at most.
 func TestTokensAreBounded(t *testing.T) {
 	f, hashes := newFakeSessions(1)
@@ -112,6 +127,7 @@ func TestTokensAreBounded(t *testing.T) {
 	if err := p.catchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	p.current.Store(1 << 62) // however long it takes
 	api := &fakeBearer{lasts: time.Hour}
 	b := newBearers(sso.Providers{{Name: "api", Bearer: api}}, "Authorization", "")
 	wantFind(t, p, hashes[0], "")

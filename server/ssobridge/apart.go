@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/bearer"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -22,8 +23,8 @@ func marksOf(cfg *setting.Config, made *sso.Provider) (secrets, public []keyMark
 	for _, address := range p.JWKSURLs {
 		public = append(public, keyMark{address, p.Setting("JWKS_URL")})
 	}
-	v, ok := made.Login.(*token.Verifier)
-	if !ok {
+	v := verifierOf(made)
+	if v == nil {
 		return secrets, public
 	}
 	for _, status := range token.StatusOf(v.Keys) {
@@ -40,6 +41,18 @@ func marksOf(cfg *setting.Config, made *sso.Provider) (secrets, public []keyMark
 		}
 	}
 	return secrets, public
+}
+
+// verifierOf is what judges the tokens of a provider; nil where that has no keys.
+func verifierOf(made *sso.Provider) *token.Verifier {
+	if v, ok := made.Login.(*token.Verifier); ok {
+		return v
+	}
+	if j, ok := made.Bearer.(*bearer.Judge); ok {
+		v, _ := j.Verifier.(*token.Verifier)
+		return v
+	}
+	return nil
 }
 
 // keysApart refuses two providers with one key that take each other's tokens: what holds for the people of one of them would not

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/bearer"
 	"github.com/ssobridge/ssobridge/sso/oidc"
 	"github.com/ssobridge/ssobridge/sso/outbound"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -23,6 +24,7 @@ import (
 // Store is what a bridge keeps things in; package store has it.
 type Store interface {
 	sso.Store
+	bearer.Store
 	// EnsureGroups creates those of the named groups that do not exist, each with an event made from e, and returns them.
 	EnsureGroups(ctx context.Context, names []string, e sso.Event) ([]sso.Group, error)
 }
@@ -43,7 +45,7 @@ func (m *maker) bridge(ctx context.Context, cfg *setting.Config, st Store) (b *s
 		Log:      m.log,
 	}
 	for _, p := range cfg.EnabledProviders() {
-		made, of, err := m.provider(cfg, p)
+		made, of, err := m.provider(cfg, p, st)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -113,10 +115,13 @@ func asSent(p *setting.Provider) []string {
 }
 
 // provider makes the parts of a provider that is on.
-func (m *maker) provider(cfg *setting.Config, p *setting.Provider) (*sso.Provider, []string, error) {
+func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*sso.Provider, []string, error) {
 	keys, warnings, err := m.keysOf(p)
 	if err != nil {
 		return nil, nil, err
+	}
+	if p.Kind == setting.KindBearer {
+		return bearerProvider(cfg, p, keys, st), warnings, nil
 	}
 	return &sso.Provider{
 		Name:       p.Name,

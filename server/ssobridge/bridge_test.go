@@ -20,7 +20,7 @@ import (
 
 // A notebook notes which groups are to exist. It signs no one in.
 type notebook struct {
-	sso.Store
+	Store
 	groups []string
 	err    error
 }

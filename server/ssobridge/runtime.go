@@ -224,7 +224,7 @@ func (r *Runtime) checkWayIn(ctx context.Context, next *server.Live) error {
 	}
 	const turnOff = "with password sign-in off, the identity provider is the only way in for who has no passkey"
 	problem := ""
-	if len(cfg.EnabledProviders()) == 0 {
+	if len(cfg.LoginProviders()) == 0 {
 		problem = turnOff + ", and it is off"
 	} else {
 		proved, err := r.store.AdministratorSignedInBy(ctx, r.digests(next))

@@ -59,6 +59,7 @@ type Provider struct {
 	Profile                     sso.Profile
 	MaxAge, Leeway, MaxLifetime time.Duration // whole seconds
 	Issuer, Audience            string
+	Bearer                      Bearer
 
 	Binding   sso.Binding
 	TokenURI  *url.URL
@@ -108,7 +109,7 @@ func CheckProviderName(name string) error {
 			sso.Truncate(sso.CleanText(name), 2*maxProviderName), maxProviderName)
 	case slices.Contains([]string{"password", "service", "new"}, name):
 		return fmt.Errorf("%q is reserved and names no provider", name)
-	case strings.HasSuffix(name, "-user-provisioning"): // with ENABLED, that would be a setting of another provider
+	case strings.HasSuffix(name, "-user-provisioning"), strings.HasSuffix(name, "-link"): // with ENABLED or ACCOUNTS, that would be a setting of another provider
 		return fmt.Errorf("%q names no provider: the names of its settings would be those of another one", name)
 	}
 	return nil
@@ -185,11 +186,17 @@ func (j *judge) providers() {
 		if p.Name == DefaultProvider {
 			j.defaultProvider()
 		}
+		if p.Kind == KindBearer {
+			j.bearer(p)
+			continue
+		}
 		j.provider(p)
+		j.loginRules(p)
 		j.binding(p)
 	}
 	j.apart()
-	if len(c.EnabledProviders()) == 0 && !c.EnablePasswordLogin {
+	j.tellApart()
+	if len(c.LoginProviders()) == 0 && !c.EnablePasswordLogin {
 		j.warn("no one can sign in without a passkey: sign-in through the identity provider is off, and so is ENABLE_PASSWORD_LOGIN")
 	}
 }
@@ -213,7 +220,7 @@ func (j *judge) defaultProvider() {
 	}
 	const off, page, key = "sign-in through the identity provider is off", "JWT_IDENTITY_PROVIDER_URI, or as administrator at /admin/sign-in", "JWT_SHARED_SECRET, or as administrator at /admin/key"
 	switch {
-	case !uri && !secret && len(c.Providers) > 1: // another one is meant
+	case !uri && !secret && len(c.LoginProviders()) > 0: // another one is meant
 	case !uri && !secret:
 		j.warn("%s: set %s; and %s", off, page, key)
 	case !uri:
@@ -278,12 +285,12 @@ func (j *judge) binding(p *Provider) {
 func (j *judge) apart() {
 	on := j.c.EnabledProviders()
 	for i, p := range on {
-		if len(on) > 1 && p.Issuer == "" && p.Binding == sso.BindingOff {
+		if p.Kind != KindBearer && len(j.c.LoginProviders()) > 1 && p.Issuer == "" && p.Binding == sso.BindingOff {
 			j.warn("%s is not set, and there are several providers: the page of the provider %s must add provider=%s to what it sends to /auth/sso",
 				p.Setting("ISSUER"), p.Name, p.Name)
 		}
 		for _, q := range on[:i] {
-			if p.Issuer != "" && p.Issuer == q.Issuer {
+			if p.Issuer != "" && p.Issuer == q.Issuer && (p.Kind == KindBearer) == (q.Kind == KindBearer) {
 				j.fault(p.Setting("ISSUER"), "is that of the provider "+q.Name+", too", "each provider has an issuer of its own", q.Setting("ISSUER"))
 			}
 			shared := slices.ContainsFunc(p.SharedSecrets, func(secret string) bool { return slices.Contains(q.SharedSecrets, secret) })
@@ -296,14 +303,16 @@ func (j *judge) apart() {
 }
 
 // OtherAudience reports whether neither provider takes a token that is for the audience of the other one.
-func (p *Provider) OtherAudience(q *Provider) bool { return p.differ(q, p.Audience, q.Audience) }
+func (p *Provider) OtherAudience(q *Provider) bool {
+	mine, other := p.audiences(), q.audiences()
+	both := func(audience string) bool { return slices.Contains(other, audience) }
+	return len(mine) > 0 && len(other) > 0 && !slices.ContainsFunc(mine, both)
+}
 
 // OtherIssuer reports whether neither provider takes a token of the other one's issuer.
-func (p *Provider) OtherIssuer(q *Provider) bool { return p.differ(q, p.Issuer, q.Issuer) }
-
-// differ: a claim that one of them does not look at keeps nothing apart.
-func (p *Provider) differ(q *Provider, mine, other string) bool {
-	return mine != "" && other != "" && mine != other && p.Profile != sso.Metabase && q.Profile != sso.Metabase
+// A claim that one of them does not look at keeps nothing apart.
+func (p *Provider) OtherIssuer(q *Provider) bool {
+	return p.Issuer != "" && q.Issuer != "" && p.Issuer != q.Issuer && p.Profile != sso.Metabase && q.Profile != sso.Metabase
 }
 
 // A document holds settings by their keys: the configuration file, or the JSON object in SSOBRIDGE_PROVIDERS.

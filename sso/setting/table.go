@@ -251,15 +251,15 @@ func providerSettings(provider string) []Setting {
 			set:   providerPlace(func(p *Provider) *duration { return &p.Leeway }, seconds(0, maxLeeway))},
 		{Name: of("MAX_LIFETIME"), Section: SectionToken, Type: "time", Default: "10m", Changeable: true, LetsIn: true,
 			Label: "Longest life of a token",
-			Help:  "how far ahead `exp` may be in a token without `iat`",
-			set:   providerPlace(func(p *Provider) *duration { return &p.MaxLifetime }, seconds(secondsMin, day))},
+			Help:  "how far ahead `exp` may be in a token without `iat`; of kind `bearer`: how far after `iat`, 24h unless it is set",
+			set:   providerPlace(func(p *Provider) *duration { return &p.MaxLifetime }, seconds(secondsMin, maxAge))},
 		{Name: of("ISSUER"), Section: SectionToken, Type: "text", Changeable: true, LetsIn: true,
 			Label: "Issuer (iss)",
 			Help:  "what `iss` must be; unset: not checked",
 			set:   providerPlace(func(p *Provider) *string { return &p.Issuer }, plainText)},
 		{Name: of("AUDIENCE"), Section: SectionToken, Type: "text", Changeable: true, LetsIn: true,
 			Label: "Audience (aud)",
-			Help:  "what `aud` must contain; unset: not checked",
+			Help:  "what `aud` must contain; unset: not checked. Of kind `bearer`: a list of which `aud` must contain one",
 			set:   providerPlace(func(p *Provider) *string { return &p.Audience }, plainText)},
 		{Name: of("BINDING"), Section: SectionBinding, Choices: []string{"off", "state", "pkce"}, Default: "off", Changeable: true, LetsIn: true,
 			Label: "Tie sign-ins to the browser that began them",
@@ -279,9 +279,10 @@ func providerSettings(provider string) []Setting {
 			set:   providerPlace(func(p *Provider) *urlPtr { return &p.LogoutURI }, optional(webURL))},
 	}
 	if provider != DefaultProvider {
-		fields = slices.Insert(fields, 0, Setting{Name: of("KIND"), Section: SectionProvider, Choices: []string{string(KindJWT)}, Default: string(KindJWT), Changeable: true,
+		fields = append(fields, bearerSettings(of)...)
+		fields = slices.Insert(fields, 0, Setting{Name: of("KIND"), Section: SectionProvider, Choices: []string{string(KindJWT), string(KindBearer)}, Default: string(KindJWT), Changeable: true,
 			Label: "Kind",
-			Help:  "what the provider speaks: `jwt` is a redirect with a token, or with a code",
+			Help:  "what the provider speaks: `jwt` is a redirect with a token, or with a code; with `bearer` nobody signs in, and its tokens come from API clients with each request",
 			set:   providerChoice(func(p *Provider) *Kind { return &p.Kind })})
 	}
 	for i := range fields {

@@ -12,9 +12,10 @@ import (
 	"github.com/ssobridge/ssobridge/sso/claim"
 )
 
-// A Verifier judges the login tokens of one provider. It is an [sso.Verifier] and safe for concurrent use. The zero
+// A Verifier judges the tokens of one provider: those of logins, unless Use says otherwise. It is an [sso.Verifier] and safe for concurrent use. The zero
 // Verifier refuses every token with [sso.Disabled].
 type Verifier struct {
+	Use      Use
 	Provider string // the provider's name; goes into the identity
 	Settings string // how the names of its settings begin, such as "JWT_"; for messages
 	Scope    string // keeps its used tokens apart from those of providers with another; without NUL
@@ -25,11 +26,15 @@ type Verifier struct {
 	// What iss and aud must be. "": not checked, but in [sso.Strict] then nothing passes. [sso.Metabase] looks at neither.
 	Issuer, Audience string
 
+	// Audiences are, of a token [ForBearer], those of which aud must name one, in the place of Audience; AnyAudience takes each.
+	Audiences   []string
+	AnyAudience bool
+
 	Require []claim.Requirement // what other claims must be, in every profile
 
 	MaxAge      time.Duration // how old iat may be; 0: nothing passes that has one
 	Leeway      time.Duration // how far the IdP's clock may be off, added to MaxAge too; [sso.Metabase] has none
-	MaxLifetime time.Duration // how far ahead exp may be in a token without iat ([sso.Standard])
+	MaxLifetime time.Duration // how far ahead exp may be in a token without iat ([sso.Standard]); of [ForBearer] after iat, too
 }
 
 // exam is one token before one Verifier.
@@ -45,6 +50,7 @@ type exam struct {
 	header   header
 	keys     []Key
 	pending  error // why there may be other keys than these; nil: there are none
+	key      Key   // that verified the signature
 	verified bool
 	claims   sso.Claims
 }
@@ -109,7 +115,11 @@ func (v *Verifier) Verify(ctx context.Context, token string, x *sso.Exam) {
 		e.now, e.leeway = time.Unix(x.Now.Unix(), 0), 0
 	}
 	defer e.noteClaimed(x)
-	for _, s := range steps() {
+	all := steps
+	if v.Use == ForBearer {
+		all = bearerSteps
+	}
+	for _, s := range all() {
 		if e.have&s.needs != s.needs {
 			continue
 		}
@@ -188,7 +198,7 @@ func (e *exam) findKeys(x *sso.Exam) (err error) {
 func (e *exam) signature(x *sso.Exam) error {
 	i := slices.IndexFunc(e.keys, func(k Key) bool { return k.verify(e.compact) })
 	if i >= 0 {
-		e.verified = true
+		e.verified, e.key = true, e.keys[i]
 		x.KeyID = e.keys[i].ID
 		x.Note("signed with %s", e.keys[i])
 		if !x.Explaining {

@@ -1,0 +1,355 @@
+package server_test
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// An apiIssuer signs tokens for API clients.
+type apiIssuer struct {
+	b   *bridge
+	key ed25519.PrivateKey
+}
+
+func newIssuer(seed string) *apiIssuer {
+	return &apiIssuer{key: ed25519.NewKeyFromSeed([]byte(strings.Repeat(seed, 32)[:32]))}
+}
+
+// public is the key as OpenSearch has it: DER in base64.
+func (i *apiIssuer) public() string {
+	der, err := x509.MarshalPKIXPublicKey(i.key.Public())
+	if err != nil {
+		panic(err)
+	}
+	return base64.StdEncoding.EncodeToString(der)
+}
+
+// token signs claims for the audience bi, of the person or program etl; a nil value removes a claim. "typ" and "kid" go into the header.
+func (i *apiIssuer) token(with claims) string {
+	i.b.t.Helper()
+	now := i.b.Now().Unix()
+	all := claims{"iss": "https://api.example", "aud": "bi", "sub": "etl", "email": "etl@example.com", "iat": now - 60, "exp": now + 3000}
+	maps.Copy(all, with)
+	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
+	t := jwt.New(jwt.SigningMethodEdDSA)
+	for _, name := range []string{"typ", "kid"} {
+		if v, ok := all["header:"+name]; ok {
+			t.Header[name] = v
+			delete(all, "header:"+name)
+		}
+	}
+	t.Claims = jwt.MapClaims(all)
+	signed, err := t.SignedString(i.key)
+	if err != nil {
+		i.b.t.Fatal(err)
+	}
+	return signed
+}
+
+// startAPI runs a bridge with a provider "api" of kind bearer in front of an app.
+func startAPI(t *testing.T, settings ...string) (*bridge, *apiIssuer) {
+	t.Helper()
+	i := newIssuer("a")
+	i.b = start(t, append([]string{"UPSTREAM=" + app(t).URL, "TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=true", "PROVIDERS=api", "PROVIDER_API_KIND=bearer",
+		"PROVIDER_API_KEYS=" + i.public(), "PROVIDER_API_AUDIENCE=bi, bi-cli", "PROVIDER_API_ISSUER=https://api.example",
+		`PROVIDER_API_GROUP_MAPPINGS={"readers":["Readers"]}`}, settings...)...)
+	return i.b, i
+}
+
+// An apiDoor is a way to ask who an API client is.
+type apiDoor struct {
+	name, path string
+	headers    []string
+}
+
+func apiDoors(b *bridge) []apiDoor {
+	proxied := []string{"X-Forwarded-Method: GET", "X-Forwarded-Proto: http", "X-Forwarded-Host: " + strings.TrimPrefix(b.url, "http://"), "X-Forwarded-Uri: /report"}
+	return []apiDoor{
+		{"verify", "/auth/verify", nil},
+		{"forward", "/auth/forward", proxied},
+		{"upstream", "/report", nil},
+		{"api", "/api/user/current", nil},
+	}
+}
+
+// A token of a provider of kind bearer is who it says at each door, without an account, a session or an event; one that is
+// not good is nobody's, and the answer says so as RFC 6750 wants it. SECURITY H1, H2, H6, J1, J4
+func TestBearerAtEachDoor(t *testing.T) {
+	b, api := startAPI(t)
+	other := newIssuer("o")
+	other.b = b
+	tampered := func(tok string) string { return tok[:len(tok)-6] + "AAAAAA" }
+	now := b.Now().Unix()
+	for _, tt := range []struct {
+		name  string
+		token string
+		want  sso.Code
+	}{
+		{"good", api.token(nil), ""},
+		{"for the other audience", api.token(claims{"aud": []string{"x", "bi-cli"}}), ""},
+		{"at+jwt", api.token(claims{"header:typ": "at+jwt", "client_id": "cli", "jti": "1"}), ""},
+		{"with jku", api.token(claims{"header:kid": "none-such"}), ""}, // a key without a kid is for each
+		{"changed", tampered(api.token(nil)), sso.TokenSignature},
+		{"of another key", other.token(nil), sso.TokenSignature},
+		{"of another issuer", api.token(claims{"iss": "https://idp.example"}), sso.TokenIssuer},
+		{"of no issuer", api.token(claims{"iss": nil}), sso.TokenIssuer},
+		{"for another audience", api.token(claims{"aud": "x"}), sso.TokenAudience},
+		{"without exp", api.token(claims{"exp": nil}), sso.TokenUnbounded},
+		{"expired", api.token(claims{"exp": now - 60, "iat": now - 120}), sso.TokenExpired},
+		{"for a month", api.token(claims{"exp": now + 30*86400}), sso.TokenUnbounded},
+		{"bound to a key", api.token(claims{"cnf": claims{"jkt": "x"}}), sso.TokenType},
+		{"a logout token", api.token(claims{"header:typ": "logout+jwt"}), sso.TokenType},
+		{"a login token", b.token(claims{"iss": "https://api.example", "aud": "bi", "sub": "x"}), sso.KeyUnknown},
+		{"encrypted", "a.b.c.d.e", sso.TokenIssuer},
+		{"junk", "junk", sso.TokenIssuer},
+		{"megabytes of dots", strings.Repeat(".", 40_000), sso.TokenIssuer},
+	} {
+		for _, d := range apiDoors(b) {
+			resp := b.browser().get(d.path, append(d.headers, "Authorization: Bearer "+tt.token, "Accept: application/json")...)
+			if tt.want == "" {
+				if resp.StatusCode != http.StatusOK {
+					t.Errorf("%s at %s: got %d %s", tt.name, d.name, resp.StatusCode, resp.body)
+				}
+				continue
+			}
+			var problem struct{ Code sso.Code }
+			json.Unmarshal([]byte(resp.body), &problem)
+			if d.name != "verify" && problem.Code != tt.want || resp.StatusCode != http.StatusUnauthorized ||
+				resp.Header.Get("Www-Authenticate") != `Bearer realm="ssobridge", error="invalid_token"` || strings.Contains(resp.body, tt.token) {
+				t.Errorf("%s at %s: got %d %q, %s; want %s", tt.name, d.name, resp.StatusCode, resp.Header.Get("Www-Authenticate"), resp.body, tt.want)
+			}
+		}
+	}
+	if n := b.sessions(); n != 0 {
+		t.Errorf("tokens opened %d sessions", n)
+	}
+	if a := b.account("etl@example.com"); a != nil {
+		t.Errorf("an account was made: %+v", a)
+	}
+	if log := b.log.String(); strings.Contains(log, api.token(nil)) || strings.Contains(log, strings.Split(api.token(nil), ".")[2]) {
+		t.Error("a token is in the log")
+	}
+}
+
+// What apps get to know of a token's holder: the same at each door, none of it empty, and nothing of the token itself.
+func TestBearerIdentity(t *testing.T) {
+	b, api := startAPI(t, "PROVIDER_API_CLAIM_GROUPS=realm_access.roles", "PROVIDER_API_PARAMETER=auth_token")
+	roles := claims{"realm_access": claims{"roles": []string{"readers", "Administrators", "admin", "none"}}, "department": "data"}
+	for _, tt := range []struct {
+		claims                    claims
+		user, email, name, groups string
+	}{
+		{claims{"first_name": "Nightly", "last_name": "Job"}, "etl@example.com", "etl@example.com", "Nightly Job", "All Users,Readers"},
+		{claims{"email": nil}, "etl", "-", "-", "All Users,Readers"},
+	} {
+		maps.Copy(tt.claims, roles)
+		tok := api.token(tt.claims)
+		resp := b.browser().get("/auth/verify", "Authorization: Bearer "+tok)
+		h := resp.Header
+		if got := fmt.Sprint(h["Remote-User"], h["Remote-Email"], h["Remote-Groups"], h["Remote-Id"]); got != fmt.Sprint([]string{tt.user}, []string{tt.email}, []string{tt.groups}, []string{"-"}) {
+			t.Errorf("got %s, want %s %s %s -", got, tt.user, tt.email, tt.groups)
+		}
+		for _, at := range []string{"/report?x=1&auth_token=" + tok, "/report?x=1"} {
+			header := "Authorization: Bearer " + tok
+			if strings.Contains(at, "auth_token") {
+				header = "Accept: */*"
+			}
+			var app map[string]any
+			if err := json.Unmarshal([]byte(b.browser().get(at, header).body), &app); err != nil {
+				t.Fatal(err)
+			}
+			if app["Authorization"] != nil || fmt.Sprint(app["X-Path"]) != "[/report?x=1]" || fmt.Sprint(app["Remote-User"]) != "["+tt.user+"]" || fmt.Sprint(app["Remote-Groups"]) != "["+tt.groups+"]" {
+				t.Errorf("%.12s: the app got %v", at, app)
+			}
+		}
+		u := b.browser().who("Authorization: Bearer " + tok)
+		if u["is_superuser"] != false || fmt.Sprint(u["group_ids"]) != "[1 3]" || u["id"] != 0.0 {
+			t.Errorf("current user: %v", u)
+		}
+	}
+}
+
+// No token of an API client reaches what is for administrators, whatever groups it names (SECURITY J3, G2).
+func TestBearerIsNoAdministrator(t *testing.T) {
+	b, api := startAPI(t, "UPSTREAM=", "PROVIDER_API_GROUP_MAPPINGS={}", "PROVIDER_API_ACCOUNTS=existing")
+	c := b.browser()
+	c.signIn(claims{"email": "etl@example.com", "groups": []string{"Administrators"}}).want(t, http.StatusFound, "/")
+	account := b.account("etl@example.com")
+	if err := b.store.AddMember(t.Context(), account.ID, sso.Administrators, sso.MemberByAdmin, sso.Event{At: b.Now(), Actor: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	tok := api.token(claims{"groups": []string{"Administrators"}})
+	if u := b.browser().who("Authorization: Bearer " + tok); u["is_superuser"] != false || fmt.Sprint(u["group_ids"]) != "[1]" || u["id"] != float64(account.ID) {
+		t.Errorf("current user: %v", u)
+	}
+	for _, path := range []string{"/admin", "/admin/people", "/api/v1/people", "/api/v1/settings", "//admin", "/Admin/people"} {
+		if resp := b.browser().get(path, "Authorization: Bearer "+tok, "Accept: application/json"); resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden && resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: got %d", path, resp.StatusCode)
+		}
+	}
+}
+
+// Two callers in one request are none; what is not ours beside a session is the app's.
+func TestBearerBesideASession(t *testing.T) {
+	b, api := startAPI(t, "PROVIDER_API_ACCOUNTS=existing")
+	c := b.browser()
+	c.signIn(nil).want(t, http.StatusFound, "/")
+	own, others := api.token(claims{"email": "ann@example.com"}), api.token(nil)
+	foreign := api.token(claims{"iss": "https://app.example"})
+	ben := b.browser()
+	ben.signIn(claims{"email": "etl@example.com"}).want(t, http.StatusFound, "/")
+	for _, tt := range []struct {
+		name    string
+		headers []string
+		want    int
+		log     string
+	}{
+		{"of the same account", []string{"Authorization: Bearer " + own}, 200, ""},
+		{"of another account", []string{"Authorization: Bearer " + others}, 401, "credentials_conflict"},
+		{"not good", []string{"Authorization: Bearer " + own[:len(own)-4] + "AAAA"}, 401, "token_signature"},
+		{"the app's own", []string{"Authorization: Bearer " + foreign}, 200, ""},
+		{"the app's own, opaque", []string{"Authorization: Bearer abc"}, 200, ""},
+		{"Basic", []string{"Authorization: Basic eDp5"}, 200, ""},
+		{"twice", []string{"Authorization: Bearer " + own, "Authorization: Bearer " + own}, 401, "credentials_conflict"},
+	} {
+		for _, d := range apiDoors(b) {
+			resp := c.get(d.path, append(d.headers, tt.headers...)...)
+			if resp.StatusCode != tt.want {
+				t.Errorf("%s at %s: got %d %s, want %d", tt.name, d.name, resp.StatusCode, resp.body, tt.want)
+			}
+		}
+		if !strings.Contains(b.log.String(), tt.log) {
+			t.Errorf("%s: the log has no %q", tt.name, tt.log)
+		}
+	}
+	var app map[string]any
+	if err := json.Unmarshal([]byte(c.get("/x", "Authorization: Bearer "+foreign).body), &app); err != nil || fmt.Sprint(app["Authorization"]) != "[Bearer "+foreign+"]" {
+		t.Errorf("the app did not get its own token: %v, %v", app, err)
+	}
+	planted := b.browser()
+	if resp := planted.get("/auth/verify", "Authorization: Bearer "+own, "Cookie: ssobridge=x"); resp.StatusCode != 401 {
+		t.Errorf("beside what is no session: got %d", resp.StatusCode)
+	}
+}
+
+// A login token is no API client's, and the other way round (SECURITY A12).
+func TestBearerIsNoLogin(t *testing.T) {
+	b, api := startAPI(t)
+	c := b.browser()
+	for _, query := range []string{"", "&provider=api"} {
+		if resp := c.get("/auth/sso?jwt=" + api.token(nil) + query); resp.StatusCode < 400 || c.email() != "" {
+			t.Errorf("%q: got %d, signed in as %q", query, resp.StatusCode, c.email())
+		}
+	}
+	if resp := c.get("/auth/verify", "Authorization: Bearer "+b.token(nil)); resp.StatusCode != 401 {
+		t.Errorf("a login token as bearer: got %d", resp.StatusCode)
+	}
+	c.signIn(nil).want(t, http.StatusFound, "/") // with a second provider that signs nobody in, nothing has to be chosen
+	if resp := b.browser().get("/auth/sso"); resp.StatusCode != 302 || !strings.HasPrefix(resp.Header.Get("Location"), "https://idp.example/") {
+		t.Errorf("the sign-in begins at %d %q", resp.StatusCode, resp.Header.Get("Location"))
+	}
+}
+
+// SECURITY D4, E8, J2: with accounts a token is worth what the account is, within a second.
+func TestBearerAccounts(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		b, api := startAPI(t, database, "PROVIDER_API_ACCOUNTS=existing")
+		tok := "Authorization: Bearer " + api.token(nil)
+		if resp := b.browser().get("/auth/verify", tok); resp.StatusCode != 401 {
+			t.Errorf("without an account: got %d", resp.StatusCode)
+		}
+		b.browser().signIn(claims{"email": "etl@example.com"}).want(t, http.StatusFound, "/")
+		if resp := b.browser().get("/auth/verify", tok); resp.StatusCode != 200 || resp.Header.Get("Remote-Id") == "-" || resp.Header.Get("Remote-Groups") != "All Users" {
+			t.Errorf("with one: got %d %v", resp.StatusCode, resp.Header)
+		}
+		account := b.account("etl@example.com")
+		if err := b.store.SetActive(t.Context(), account.ID, false, sso.Event{At: b.Now(), Actor: "test"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := eventually(func() bool { return b.browser().get("/auth/verify", tok).StatusCode == 403 }); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A first sight makes the account, with one event; the next ones write nothing for five minutes.
+func TestBearerProvisions(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		b, api := startAPI(t, database, "PROVIDER_API_ACCOUNTS=provision", "PROVIDER_API_GROUP_SYNC=true")
+		seen := func(with claims) map[string]any {
+			return b.browser().who("Authorization: Bearer " + api.token(with))
+		}
+		first := seen(claims{"groups": []string{"readers"}})
+		if first["id"] == 0.0 || fmt.Sprint(first["group_ids"]) != "[1 3]" {
+			t.Fatalf("got %v", first)
+		}
+		e := b.lastEvent()
+		if e.Kind != sso.EventAccount || e.Provider != "api" || !strings.Contains(e.Detail, "account provisioned") {
+			t.Errorf("got event %+v", e)
+		}
+		b.Pass(time.Minute)
+		if again := seen(claims{"groups": []string{"readers"}, "jti": "2"}); again["id"] != first["id"] || again["last_login"] == nil {
+			t.Errorf("got %v", again)
+		}
+		if account := b.account("etl@example.com"); !account.LastLogin.Equal(b.Now().Add(-time.Minute)) {
+			t.Errorf("written at %v", account.LastLogin)
+		}
+		b.Pass(5 * time.Minute)
+		if moved := seen(claims{"jti": "3", "groups": []string{}}); fmt.Sprint(moved["group_ids"]) != "[1]" {
+			t.Errorf("got %v", moved)
+		}
+		if again := b.lastEvent(); again.ID == e.ID || !strings.Contains(again.Detail, "removed from Readers") {
+			t.Errorf("got event %+v", again)
+		}
+		if n := b.sessions(); n != 0 {
+			t.Errorf("%d sessions", n)
+		}
+	})
+}
+
+// Anyone can send tokens by the thousand: the log has a few lines of them, the trail none.
+func TestBearerFloodIsQuiet(t *testing.T) {
+	b, _ := startAPI(t)
+	c := b.browser()
+	for i := range 60 {
+		for _, d := range apiDoors(b) {
+			c.get(d.path, append(d.headers, fmt.Sprintf("Authorization: Bearer a.%d.c", i))...)
+		}
+	}
+	if n := strings.Count(b.log.String(), "token of an API client refused"); n == 0 || n > 10 {
+		t.Errorf("got %d lines", n)
+	}
+	if n := strings.Count(b.log.String(), "level=INFO msg=refused"); n > 0 {
+		t.Errorf("got %d lines of refusals besides", n)
+	}
+	if list, _, err := b.store.Events(t.Context(), sso.EventQuery{}); err != nil || len(list) > 1 {
+		t.Errorf("got events %+v, %v", list, err)
+	}
+}
+
+// account is the account of an e-mail; nil: there is none.
+func (b *bridge) account(email string) *sso.Account {
+	b.t.Helper()
+	list, _, err := b.store.Accounts(b.t.Context(), sso.AccountQuery{Search: email})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, a := range list {
+		if a.Email == email {
+			return &a
+		}
+	}
+	return nil
+}

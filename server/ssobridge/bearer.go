@@ -1,0 +1,51 @@
+package ssobridge
+
+import (
+	"cmp"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/bearer"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/token"
+)
+
+// bearerProvider makes the parts of a provider with which nobody signs in.
+func bearerProvider(cfg *setting.Config, p *setting.Provider, keys token.KeySet, st bearer.Store) *sso.Provider {
+	return &sso.Provider{
+		Name:       p.Name,
+		Label:      cmp.Or(p.Label, p.Name),
+		Settings:   p.Settings(),
+		Issuer:     p.Issuer,
+		Binding:    sso.BindingOff,
+		Policy:     policy(cfg, p),
+		KeySources: keySources(keys),
+		Header:     p.Bearer.Header,
+		Parameter:  p.Bearer.Parameter,
+		Bearer: &bearer.Judge{
+			Provider: p.Name,
+			Policy:   policy(cfg, p),
+			Accounts: bearer.Accounts(p.Bearer.Accounts),
+			Store:    st,
+			Changes:  func() uint64 { return token.Generation(keys) },
+			Verifier: bearerVerifier(p, keys),
+		},
+	}
+}
+
+func bearerVerifier(p *setting.Provider, keys token.KeySet) *token.Verifier {
+	return &token.Verifier{
+		Use:         token.ForBearer,
+		Provider:    p.Name,
+		Scope:       scope(p),
+		Settings:    p.Settings(),
+		Profile:     sso.Standard,
+		Keys:        keys,
+		Names:       p.Claims,
+		Require:     p.Require,
+		Issuer:      p.Issuer,
+		Audiences:   p.Bearer.Audiences,
+		AnyAudience: p.Bearer.AnyAudience,
+		Leeway:      p.Leeway,
+		MaxLifetime: p.MaxLifetime,
+	}
+}

@@ -1,0 +1,81 @@
+package setting
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// bearerEnv is the environment of a provider acme of kind bearer, with one setting per provider more.
+func bearerEnv(more ...string) []string {
+	return append([]string{"SSOBRIDGE_PROVIDERS=acme", "SSOBRIDGE_PROVIDER_ACME_KIND=bearer", "SSOBRIDGE_PROVIDER_ACME_JWKS_URL=https://acme.example/jwks"}, more...)
+}
+
+// What a provider of API clients needs, and what is no use to it, is said with the setting's name.
+func TestBearerRules(t *testing.T) {
+	const at = "SSOBRIDGE_PROVIDER_ACME_"
+	for _, tt := range []struct {
+		name     string
+		env      []string
+		fault    string // the setting; "": none
+		warnings []string
+	}{
+		{"enough", []string{at + "AUDIENCE=bi"}, "", nil},
+		{"no audience", nil, "PROVIDER_ACME_AUDIENCE", nil},
+		{"any audience", []string{at + "AUDIENCE=any"}, "", []string{"PROVIDER_ACME_AUDIENCE is any"}},
+		{"an audience that is no list", []string{at + `AUDIENCE=["a",1]`}, "PROVIDER_ACME_AUDIENCE", nil},
+		{"no key", []string{at + "AUDIENCE=bi", at + "JWKS_URL="}, "PROVIDER_ACME_KEYS", nil},
+		{"off", []string{at + "ENABLED=false", at + "JWKS_URL="}, "", nil},
+		{"to Administrators", []string{at + "AUDIENCE=bi", at + `GROUP_MAPPINGS={"root":["Administrators"]}`}, "PROVIDER_ACME_GROUP_MAPPINGS", nil},
+		{"to the group 2", []string{at + "AUDIENCE=bi", at + `GROUP_MAPPINGS={"root":[2]}`}, "PROVIDER_ACME_GROUP_MAPPINGS", nil},
+		{"a sign-in page", []string{at + "AUDIENCE=bi", at + "IDENTITY_PROVIDER_URI=https://acme.example/login"}, "", []string{"PROVIDER_ACME_IDENTITY_PROVIDER_URI has no effect"}},
+		{"a header that has a meaning", []string{at + "AUDIENCE=bi", at + "HEADER=Remote-User"}, "PROVIDER_ACME_HEADER", nil},
+		{"a strange way of accounts", []string{at + "AUDIENCE=bi", at + "ACCOUNTS=all"}, "PROVIDER_ACME_ACCOUNTS", nil},
+		{"two without an issuer", []string{at + "AUDIENCE=bi", "SSOBRIDGE_PROVIDERS=acme,acme-two", at + "TWO_KIND=bearer", at + "TWO_AUDIENCE=x", at + "TWO_JWKS_URL=https://two.example/"},
+			"PROVIDER_ACME_TWO_ISSUER", nil},
+		{"one without an issuer", []string{at + "AUDIENCE=bi", at + "ISSUER=a", "SSOBRIDGE_PROVIDERS=acme,acme-two", at + "TWO_KIND=bearer", at + "TWO_AUDIENCE=x", at + "TWO_JWKS_URL=https://two.example/"}, "", nil},
+		{"a long life of login tokens", []string{at + "AUDIENCE=bi", "SSOBRIDGE_JWT_MAX_LIFETIME=48h"}, "JWT_MAX_LIFETIME", nil},
+		{"a header for sign-ins", []string{at + "KIND=jwt", at + "IDENTITY_PROVIDER_URI=https://acme.example/login", at + "HEADER=X-Jwt"}, "", []string{"PROVIDER_ACME_HEADER has no effect"}},
+	} {
+		c, faults := Resolve(Inputs{Environ: lastOf(bearerEnv(tt.env...))})
+		names := make([]string, len(faults))
+		for i, f := range faults {
+			names[i] = f.Name
+		}
+		if got := strings.Join(names, " "); got != tt.fault {
+			t.Errorf("%s: got faults %+v, want one of %q", tt.name, faults, tt.fault)
+		}
+		for _, want := range tt.warnings {
+			if !slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.HasPrefix(w, want) }) {
+				t.Errorf("%s: got warnings %q, want one that begins with %q", tt.name, c.Warnings, want)
+			}
+		}
+	}
+}
+
+// lastOf keeps the last value of each variable.
+func lastOf(env []string) (kept []string) {
+	for i, line := range env {
+		name, _, _ := strings.Cut(line, "=")
+		if !slices.ContainsFunc(env[i+1:], func(later string) bool { return strings.HasPrefix(later, name+"=") }) {
+			kept = append(kept, line)
+		}
+	}
+	return kept
+}
+
+func TestBearerDefaults(t *testing.T) {
+	c := mustResolve(t, Inputs{Environ: bearerEnv("SSOBRIDGE_PROVIDER_ACME_AUDIENCE=bi, bi-cli")})
+	p := c.Provider("acme")
+	if p.MaxLifetime != 24*time.Hour || p.Bearer.Accounts != "none" || !slices.Equal(p.Bearer.Audiences, []string{"bi", "bi-cli"}) || p.Claims.Subject != "sub" || !p.Claims.EmailOptional {
+		t.Errorf("got %+v", p)
+	}
+	if c.JWT.MaxLifetime != 10*time.Minute || len(c.LoginProviders()) != 0 {
+		t.Errorf("the default provider: %+v", c.JWT)
+	}
+	c = mustResolve(t, Inputs{Environ: bearerEnv("SSOBRIDGE_PROVIDER_ACME_AUDIENCE=bi", "SSOBRIDGE_PROVIDER_ACME_MAX_LIFETIME=2000h", "SSOBRIDGE_PROVIDER_ACME_ACCOUNTS=provision")})
+	if p = c.Provider("acme"); p.MaxLifetime != 2000*time.Hour || p.Claims.EmailOptional {
+		t.Errorf("got %+v", p)
+	}
+}
