@@ -287,7 +287,7 @@ func (g *Gate) checkToken(r *http.Request, t *presented, err error, session sso.
 	if err == nil && besides {
 		e, err = g.sameCaller(r, e, session, hasSession)
 	}
-	g.countToken(remembered, err)
+	g.web.Metrics.TokenChecked(tokenOutcome(remembered, err))
 	if err != nil {
 		g.logToken(r, s, err)
 	}
@@ -316,20 +316,19 @@ func (s *settings) namesSession(r *http.Request) bool {
 	return n > 0 || len(r.Header["X-Metabase-Session"]) > 0
 }
 
-func (g *Gate) countToken(remembered bool, err error) {
-	outcome := "accepted"
+// tokenOutcome is what came of a token, for metrics.
+func tokenOutcome(remembered bool, err error) string {
 	switch {
 	case err == nil && remembered:
-		outcome = "remembered"
+		return "remembered"
 	case err == nil:
+		return "accepted"
 	case sso.CodeOf(err) == sso.CredentialsConflict:
-		outcome = "conflict"
+		return "conflict"
 	case actsForNone(err):
-		outcome = "refused"
-	default:
-		outcome = "unavailable"
+		return "refused"
 	}
-	g.web.Metrics.TokenChecked(outcome)
+	return "unavailable"
 }
 
 // logToken says why a token let nobody in. Anyone can send tokens by the thousand, so not each time.
