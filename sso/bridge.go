@@ -138,6 +138,7 @@ func steps() []step {
 		{"code", hasCode, (*run).redeem},           // a code becomes a token
 		{"", hasToken, (*run).verify},              // a token becomes an identity and a proof, or was this session's: done
 		{"flow", hasProvider, (*run).judgeBinding}, // whether it is this browser's login that ends here
+		{"", hasIdentity, (*run).findGroups},       // the groups that the token does not say
 		{"admission", hasIdentity, (*run).admit},   // whether the provider may sign this person in at all
 		{"", hasIdentity, (*run).keep},             // the one transaction: proof, account, groups, session, event
 	}

@@ -48,6 +48,7 @@ const (
 	Throttled           Code = "throttled"
 	StoreUnavailable    Code = "store_unavailable"
 	ProviderUnavailable Code = "provider_unavailable"
+	GroupsUnavailable   Code = "groups_unavailable" // the directory or the endpoint that knows the groups
 )
 
 // The codes of other refusals.

@@ -213,7 +213,7 @@ func (p GroupSync) syncs(id Identity) bool { return p.SyncGroups && id.GroupsSen
 // joined reports whether the claim is one text that looks like several names, such as "extHR,extSales". No group has a
 // comma in its name; that the person is in none is not what was meant (SECURITY E6).
 func (p GroupSync) joined(id Identity) bool {
-	if len(id.Groups) != 1 || !strings.Contains(id.Groups[0], ",") {
+	if id.GroupsListed || len(id.Groups) != 1 || !strings.Contains(id.Groups[0], ",") {
 		return false
 	}
 	_, mapped := p.Mappings[id.Groups[0]]

@@ -27,6 +27,9 @@ type Identity struct {
 	Groups     []string          // nil: not sent, change nothing; empty: in none
 	GroupsSent bool
 
+	// GroupsListed says that the groups come from a source that lists them one by one: none of them is a list in one text.
+	GroupsListed bool
+
 	// GroupsFault says what of a groups claim could not be read: all of it when GroupsSent is false, entries of a list else.
 	// "": nothing, or there was no claim.
 	GroupsFault string

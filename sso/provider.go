@@ -28,6 +28,10 @@ type Provider struct {
 	Bearer            Bearer // judges the tokens of API clients; nil: none are accepted
 	Header, Parameter string // where clients put them, if not where sessions of API clients are; Header in canonical form
 
+	// Groups finds the groups of its people; nil: they are those of the token. OnGroupFailure says what a failure of it means.
+	Groups         GroupFinder
+	OnGroupFailure FailureRule
+
 	// KeySources says what is known of its public keys, by the place from which they come. nil: there are none.
 	KeySources func() []KeySource
 

@@ -186,7 +186,7 @@ func reasons(yield func(reason) bool) {
 		},
 		{
 			code: PersonNotAllowed, status: 403, label: "Not one of those who may come in",
-			advice:  "add the domain of the e-mail to ALLOWED_DOMAINS, or put the person into a group of ALLOWED_GROUPS at the identity provider; the log says which",
+			advice:  "add the domain of the e-mail to ALLOWED_DOMAINS, or put the person into a group of ALLOWED_GROUPS at the identity provider, or switch the person on in the directory (LDAP_ENABLED_FILTER); the log says which",
 			message: "Your account may not be used on this site",
 			title:   "Your account may not be used here",
 			help:    helpAdmin,
@@ -273,6 +273,14 @@ func reasons(yield func(reason) bool) {
 			message: "The identity provider does not answer; try again",
 			title:   "Please try again in a moment",
 			help:    "The sign-in service did not answer. Start again; if it goes on, tell your administrator.",
+		},
+		{
+			code: GroupsUnavailable, status: 503, label: "The groups cannot be looked up",
+			advice: "the directory (LDAP_URL) or the endpoint (JWT_GROUPS_ENDPOINT_URL) that knows the groups did not answer as it should: the log says what " +
+				"it did. With JWT_GROUPS_ON_FAILURE keep people come in with the groups that they have",
+			message: "The groups of this account cannot be looked up; try again",
+			title:   "Please try again in a moment",
+			help:    "The service that knows your groups did not answer. Start again; if it goes on, tell your administrator.",
 		},
 
 		// The codes of other refusals.
