@@ -1,0 +1,216 @@
+package ldap
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	ber "github.com/go-asn1-ber/asn1-ber"
+	goldap "github.com/go-ldap/ldap/v3"
+)
+
+// A fake is a directory that does as the test says. It binds everybody.
+type fake struct {
+	url      string
+	accepted atomic.Int64
+	searches atomic.Int64
+}
+
+// serve starts a fake. For each search answer gets the connection and the message's id.
+func serve(t *testing.T, answer func(c net.Conn, id int64)) *fake {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{url: "ldap://" + l.Addr().String()}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			f.accepted.Add(1)
+			t.Cleanup(func() { c.Close() })
+			go f.talk(c, answer)
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-ended })
+	return f
+}
+
+func (f *fake) talk(c net.Conn, answer func(net.Conn, int64)) {
+	for {
+		p, err := ber.ReadPacket(c)
+		if err != nil || len(p.Children) < 2 {
+			return
+		}
+		id, _ := p.Children[0].Value.(int64)
+		switch p.Children[1].Tag {
+		case goldap.ApplicationBindRequest:
+			c.Write(result(id, goldap.ApplicationBindResponse, 0))
+		case goldap.ApplicationSearchRequest:
+			f.searches.Add(1)
+			answer(c, id)
+		case goldap.ApplicationExtendedRequest: // StartTLS, which it cannot
+			c.Write(result(id, goldap.ApplicationExtendedResponse, goldap.LDAPResultProtocolError))
+		}
+	}
+}
+
+func message(id int64, op *ber.Packet) []byte {
+	p := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, "")
+	p.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, id, ""))
+	p.AppendChild(op)
+	return p.Bytes()
+}
+
+func result(id int64, tag ber.Tag, code int64) []byte {
+	op := ber.Encode(ber.ClassApplication, ber.TypeConstructed, tag, nil, "")
+	op.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, code, ""))
+	op.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, "", ""))
+	op.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, "", ""))
+	return message(id, op)
+}
+
+func entry(id int64, dn string) []byte {
+	op := ber.Encode(ber.ClassApplication, ber.TypeConstructed, goldap.ApplicationSearchResultEntry, nil, "")
+	op.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, dn, ""))
+	op.AppendChild(ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, ""))
+	return message(id, op)
+}
+
+func reference(id int64) []byte {
+	op := ber.Encode(ber.ClassApplication, ber.TypeConstructed, goldap.ApplicationSearchResultReference, nil, "")
+	op.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, "ldap://elsewhere.example/dc=x", ""))
+	return message(id, op)
+}
+
+func done(id int64) []byte { return result(id, goldap.ApplicationSearchResultDone, 0) }
+
+func ended(code int64) func(net.Conn, int64) {
+	return func(c net.Conn, id int64) { c.Write(result(id, goldap.ApplicationSearchResultDone, code)) }
+}
+
+// found answers every search with one entry, each time another one.
+func found(c net.Conn, id int64) {
+	c.Write(append(append(entry(id, fmt.Sprintf("cn=x%d", id)), reference(id)...), done(id)...))
+}
+
+func of(change func(*Options), servers ...*fake) Options {
+	o := Options{BindDN: "cn=reader", BindPassword: "x", UserBase: "dc=x", UserFilter: "(uid={user})", GroupFilter: "(member={dn})", GroupName: dn,
+		Nested: NestedNo, Depth: 10, Timeout: time.Minute}
+	for _, s := range servers {
+		o.URLs = append(o.URLs, s.url)
+	}
+	if change != nil {
+		change(&o)
+	}
+	return o
+}
+
+// SECURITY E12, E13: whatever a server does, the question ends, is refused, or is put to another server.
+func TestMisbehaviour(t *testing.T) {
+	short := func(o *Options) { o.Timeout = 300 * time.Millisecond }
+	hang := serve(t, func(net.Conn, int64) {})
+	drip := serve(t, func(c net.Conn, id int64) {
+		for _, b := range entry(id, strings.Repeat("x", 1000)) {
+			if _, err := c.Write([]byte{b}); err != nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	good := serve(t, found)
+	hangUp := serve(t, func(c net.Conn, _ int64) { c.Close() })
+	garbage := serve(t, func(c net.Conn, _ int64) { c.Write(bytes.Repeat([]byte{0xff}, 1000)) })
+	html := serve(t, func(c net.Conn, _ int64) { c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); c.Close() })
+	busy, unavailable := serve(t, ended(goldap.LDAPResultBusy)), serve(t, ended(goldap.LDAPResultUnavailable))
+	for _, tt := range []struct {
+		name string
+		o    Options
+		want string
+	}{
+		{"good, with references", of(nil, good), "cn=x"},
+		{"hangs", of(short, hang), "error: " + hang.url + ": no whole answer within 300ms"},
+		{"a byte at a time", of(short, drip), "error: " + drip.url + ": no whole answer within 300ms"},
+		{"hangs, and the next does not", of(short, hang, good), "cn=x"},
+		{"hangs up", of(nil, hangUp), "error: " + hangUp.url + ": "},
+		{"hangs up, and the next does not", of(nil, hangUp, good), "cn=x"},
+		{"garbage", of(nil, garbage, good), "cn=x"},
+		{"a web server", of(nil, html, good), "cn=x"},
+		{"busy", of(nil, busy), "error: " + busy.url + ": "},
+		{"busy, and the next is not", of(nil, busy, unavailable, good), "cn=x"},
+		{"refers to another server", of(nil, serve(t, ended(goldap.LDAPResultReferral)), good), "error: looking for the person: the directory refers to another server"},
+		{"gives no more", of(nil, serve(t, ended(goldap.LDAPResultSizeLimitExceeded)), good), "error: more than one person"},
+		{"refuses", of(nil, serve(t, ended(goldap.LDAPResultInsufficientAccessRights)), good), "error: looking for the person: LDAP Result Code 50"},
+		{"cannot do StartTLS", of(func(o *Options) { o.StartTLS = true }, good), "error: " + good.url + ": StartTLS: "},
+	} {
+		if got := ask(t, tt.o, named("ada")); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// SECURITY E12: a directory that never ends, or nests without end, costs no more memory than its bound.
+func TestEndlessAnswers(t *testing.T) {
+	endless := func(text []byte) func(net.Conn, int64) {
+		return func(c net.Conn, id int64) {
+			for {
+				if _, err := c.Write(text); err != nil {
+					return
+				}
+			}
+		}
+	}
+	for name, server := range map[string]*fake{
+		"entries": serve(t, func(c net.Conn, id int64) { endless(bytes.Repeat(entry(id, "cn=x"), 100))(c, id) }),
+		"one entry": serve(t, func(c net.Conn, id int64) {
+			c.Write([]byte{0x30, 0x84, 0x7f, 0xff, 0xff, 0xff})
+			endless(bytes.Repeat([]byte("\x04\x1exxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), 1000))(c, id)
+		}),
+		"nested": serve(t, endless(bytes.Repeat([]byte{0x30, 0x80}, 1000))),
+	} {
+		d, err := New(of(nil, server))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got := said(d.GroupsOf(t.Context(), named("ada")))
+		runtime.ReadMemStats(&after)
+		if !strings.HasPrefix(got, "error: ") {
+			t.Errorf("%s: got %s", name, got)
+		}
+		grown := after.TotalAlloc - before.TotalAlloc
+		t.Logf("%s: %.200s; %d MB allocated", name, got, grown>>20)
+		if grown > 100<<20 {
+			t.Errorf("%s: %d MB were allocated", name, grown>>20)
+		}
+	}
+}
+
+// A server that did not answer is asked last for a while: not every sign-in waits for it.
+func TestDownServerIsLast(t *testing.T) {
+	hangUp, good := serve(t, func(c net.Conn, _ int64) { c.Close() }), serve(t, found)
+	d, err := New(of(nil, hangUp, good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if got := said(d.GroupsOf(t.Context(), named("ada"))); !strings.HasPrefix(got, "cn=x") {
+			t.Fatal(got)
+		}
+		d.pool.take().kill()
+	}
+	if n := hangUp.accepted.Load(); n != 1 {
+		t.Errorf("the server that hangs up was asked %d times, want once", n)
+	}
+}
