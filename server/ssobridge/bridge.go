@@ -33,7 +33,7 @@ type Store interface {
 // whoever operates the bridge; they name no secret. The error says which setting to change.
 func Bridge(ctx context.Context, cfg *setting.Config, st Store, now func() time.Time, log *slog.Logger) (
 	b *sso.Bridge, warnings []string, err error) {
-	return (&maker{keyring: &keyring{}, now: now, log: log}).bridge(ctx, cfg, st)
+	return (&maker{keyring: &keyring{}, sources: &sourcebook{}, now: now, log: log}).bridge(ctx, cfg, st)
 }
 
 func (m *maker) bridge(ctx context.Context, cfg *setting.Config, st Store) (b *sso.Bridge, warnings []string, err error) {
@@ -52,6 +52,9 @@ func (m *maker) bridge(ctx context.Context, cfg *setting.Config, st Store) (b *s
 		b.Providers, warnings = append(b.Providers, made), append(warnings, of...)
 	}
 	if err := keysApart(cfg, b.Providers); err != nil {
+		return nil, nil, err
+	}
+	if err := m.unused(cfg); err != nil {
 		return nil, nil, err
 	}
 	warnings = append(warnings, ownPaths(cfg)...)
@@ -120,6 +123,10 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 	if err != nil {
 		return nil, nil, err
 	}
+	groups, err := m.groups(cfg, p)
+	if err != nil {
+		return nil, nil, err
+	}
 	if p.Kind == setting.KindBearer {
 		return bearerProvider(cfg, p, keys, st), warnings, nil
 	}
@@ -133,6 +140,9 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 		Beginner:   sso.Redirect{URI: p.IdentityProviderURI, ClientID: p.ClientID, RedirectURI: callback(cfg)},
 		Redeemer:   redeemer(cfg, p),
 		KeySources: keySources(keys),
+
+		Groups:         groups,
+		OnGroupFailure: p.Groups.OnFailure,
 		Login: &token.Verifier{
 			Provider:    p.Name,
 			Scope:       scope(p),

@@ -183,6 +183,7 @@ func keySources(keys token.KeySet) func() []sso.KeySource {
 // A maker makes bridges.
 type maker struct {
 	keyring *keyring
+	sources *sourcebook
 	now     func() time.Time
 	log     *slog.Logger
 }

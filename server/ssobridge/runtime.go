@@ -43,6 +43,7 @@ type Runtime struct {
 	listen  func(server.Live)
 	live    atomic.Pointer[server.Live]
 	keyring keyring
+	sources sourcebook
 
 	mu      sync.Mutex // held while settings are loaded
 	loaded  bool
@@ -104,7 +105,7 @@ func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*ser
 	if len(faults) > 0 {
 		return nil, refusal(faults)
 	}
-	b, warnings, err := (&maker{&r.keyring, r.now, r.log}).bridge(ctx, cfg, st)
+	b, warnings, err := (&maker{&r.keyring, &r.sources, r.now, r.log}).bridge(ctx, cfg, st)
 	if err != nil {
 		if f, ok := FaultOf(cfg, err); ok {
 			return nil, &admin.Refusal{Err: err, Fields: map[string]string{f.Name: f.Problem}}
@@ -177,6 +178,9 @@ func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes map[stri
 	if err := r.changeable(saved, changes); err != nil {
 		return nil, err
 	}
+	if err := r.sentElsewhere(saved, changes); err != nil {
+		return nil, err
+	}
 	next, err := r.make(ctx, saved, aside{r.store})
 	if err != nil {
 		return nil, err
@@ -210,6 +214,33 @@ func (r *Runtime) changeable(next setting.Saved, changes map[string]*string) err
 		all = append(all, name+" "+fields[name])
 	}
 	return &admin.Refusal{Err: fmt.Errorf("%s: %w", strings.Join(all, ". "), sso.Invalid), Fields: fields}
+}
+
+// sentElsewhere refuses a change by which a secret that nobody may see would be sent to another place, or readable on the way:
+// who has it gives it anew (SECURITY F3).
+func (r *Runtime) sentElsewhere(next setting.Saved, changes map[string]*string) error {
+	before := r.Live().Config
+	cfg, _ := before.WithSaved(next)
+	fields := map[string]string{}
+	for _, s := range cfg.Table() {
+		if given := changes[s.Name]; cfg.Text(s.Name) == "" || given != nil && *given != "" {
+			continue
+		}
+		for _, where := range s.SentTo {
+			if before.Text(where) == cfg.Text(where) {
+				continue
+			}
+			fields[where] = "says where " + s.Name + " is sent: give that anew, too"
+			if cfg.Source(s.Name).Fixed() {
+				fields[where] = "says where " + s.Name + " is sent, which is set as " + cfg.Source(s.Name).String() + ": set this there, too"
+			}
+		}
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	name := slices.Sorted(maps.Keys(fields))[0]
+	return &admin.Refusal{Err: fmt.Errorf("%s %s: %w", name, fields[name], sso.Invalid), Fields: fields}
 }
 
 const passwordLogin = "ENABLE_PASSWORD_LOGIN"

@@ -186,7 +186,8 @@ const testKey = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPap
 // SECURITY G4
 func TestMark(t *testing.T) {
 	given := func(name, text string) string {
-		all := map[string]string{"JWT_IDENTITY_PROVIDER_URI": "https://idp.example/login", "JWT_CLIENT_ID": "bridge", name: text}
+		all := map[string]string{"JWT_IDENTITY_PROVIDER_URI": "https://idp.example/login", "JWT_CLIENT_ID": "bridge", "JWT_GROUPS_ENDPOINT_URL": "https://idp.example/groups",
+			"LDAP_USER_BASE": "dc=acme", "LDAP_BIND_DN": "cn=bridge", "LDAP_BIND_PASSWORD": "x", name: text}
 		all["JWT_SHARED_SECRET"] = cmp.Or(all["JWT_SHARED_SECRET"], "vX9qLk2nRz7pTb4mYc8wHs3dJf6gKa1eUo5iQrWxNyE")
 		var environ []string
 		for name, text := range all {
@@ -200,6 +201,9 @@ func TestMark(t *testing.T) {
 		"JWT_IDENTITY_PROVIDER_URI": "https://other.example/", "JWT_SHARED_SECRET": "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM", "JWT_PROFILE": "metabase",
 		"JWT_BINDING": "state", "LINK_PASSWORD_ACCOUNTS": "true", "JWT_LINK_ACCOUNTS": "true", "JWT_KEYS": testKey,
 		"JWT_PRINCIPAL_DOMAIN": "acme.example", "JWT_ALLOWED_DOMAINS": "acme.example", "JWT_REQUIRE": `[{"claim":"a","values":["b"]}]`, "JWT_MAX_AGE": "10s", "JWT_LEEWAY": "1s", "JWT_MAX_LIFETIME": "60s",
+		"JWT_GROUPS_ORDER": "endpoint", "JWT_GROUPS_ON_FAILURE": "keep", "JWT_GROUPS_ENDPOINT_METHOD": "post", "JWT_GROUPS_ENDPOINT_TIMEOUT": "3s", "JWT_GROUPS_ENDPOINT_CACHE": "3s",
+		"LDAP_URL": "ldaps://dc1.acme.example", "LDAP_STARTTLS": "true", "LDAP_INSECURE": "true", "LDAP_USER_BASE": "ou=people,dc=acme", "LDAP_USER_FILTER": "(mail={email})",
+		"LDAP_ENABLED_FILTER": "(a=b)", "LDAP_GROUP_FILTER": "(memberUid={user})", "LDAP_NESTED": "recursive", "LDAP_DEPTH": "3", "LDAP_TIMEOUT": "3s", "LDAP_CACHE": "3s",
 	}
 	for _, s := range setting.Table() {
 		if text := cmp.Or(other[s.Name], "https://idp.example/x"); s.LetsIn || s.Name == "JWT_SHARED_SECRET" {

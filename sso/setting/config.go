@@ -57,6 +57,8 @@ type Config struct {
 	// Providers are all that are configured, whether they are on or not: JWT, then the others in the order of their names.
 	Providers []*Provider
 
+	LDAP LDAP // the directory with groups
+
 	LinkPasswordAccounts bool
 
 	EnablePasswordLogin   bool

@@ -234,7 +234,7 @@ func (j *judge) keys(p *Provider) {
 			}
 		}
 	}
-	if p.CAFile != "" && len(p.JWKSURLs) == 0 {
+	if p.CAFile != "" && len(p.JWKSURLs) == 0 && p.Groups.EndpointURL == "" {
 		j.warn("%s has no effect: %s is not set", of("CA_FILE"), of("JWKS_URL"))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/url"
 	"reflect"
@@ -50,6 +51,7 @@ type Provider struct {
 	Claims                  claim.Mapping
 	GroupSync               bool
 	GroupMappings           sso.Mappings
+	Groups                  Groups
 	UserProvisioningEnabled bool
 	LinkAccounts            bool
 	Require                 []claim.Requirement
@@ -193,9 +195,11 @@ func (j *judge) providers() {
 		j.provider(p)
 		j.loginRules(p)
 		j.binding(p)
+		j.groups(p)
 	}
 	j.apart()
 	j.tellApart()
+	j.directory()
 	if len(c.LoginProviders()) == 0 && !c.EnablePasswordLogin {
 		j.warn("no one can sign in without a passkey: sign-in through the identity provider is off, and so is ENABLE_PASSWORD_LOGIN")
 	}
@@ -339,6 +343,12 @@ func (r *resolver) declare() {
 		if tree, ok := jsonable(raw).(map[string]any); ok && key == setting.Key() {
 			raw = r.nested(setting, &r.file, tree)
 		}
+		if tree, ok := jsonable(raw).(map[string]any); ok && key == "ldap" {
+			for inner, b := range within(key, branch{tree, key}) {
+				r.put(setting, &r.file, inner, b)
+			}
+			continue
+		}
 		r.file.keys[key] = branch{raw, key}
 	}
 	r.object = document{FromEnviron, setting.Env(), map[string]branch{}}
@@ -378,17 +388,32 @@ func (r *resolver) nested(s *Setting, d *document, tree map[string]any) string {
 		for _, field := range slices.Sorted(maps.Keys(fields)) {
 			raw := fields[field]
 			path := "providers." + name + "." + field
-			claims, isMap := raw.(map[string]any)
-			if field != "claims" || !isMap {
-				r.put(s, d, settingKey(name, field), branch{raw, path})
-				continue
-			}
-			for _, claim := range slices.Sorted(maps.Keys(claims)) {
-				r.put(s, d, settingKey(name, "claim_"+claim), branch{claims[claim], path + "." + claim})
+			for inner, b := range within(field, branch{raw, path}) {
+				r.put(s, d, settingKey(name, inner), b)
 			}
 		}
 	}
 	return strings.Join(slices.Sorted(maps.Keys(tree)), ",")
+}
+
+// within yields the settings of a block such as groups, in which endpoint is another one: groups_order, groups_endpoint_url.
+// What is no block is one setting.
+func within(field string, b branch) iter.Seq2[string, branch] {
+	return func(yield func(string, branch) bool) {
+		prefix := map[string]string{"claims": "claim", "groups": "groups", "groups_endpoint": "groups_endpoint", "ldap": "ldap"}[field]
+		block, isMap := b.raw.(map[string]any)
+		if prefix == "" || !isMap {
+			yield(field, b)
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(block)) {
+			for inner, value := range within(prefix+"_"+name, branch{block[name], b.path + "." + name}) {
+				if !yield(inner, value) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // maxDepth bounds how deep objects and lists may nest in a setting; a JWK Set among KEYS of PROVIDERS is eight deep.

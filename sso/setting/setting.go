@@ -35,6 +35,10 @@ type Setting struct {
 	// had before it changed is no evidence that there will be another one (SECURITY G4).
 	LetsIn bool
 
+	// SentTo are, of a secret, the settings that decide who gets to see it. Whoever changes one of them gives the secret anew:
+	// who may not see it must not have it sent to a place of their own (SECURITY F3).
+	SentTo []string
+
 	Help string // one line
 
 	set  func(s *Setting, c *Config, text string) error
@@ -47,6 +51,7 @@ const (
 	SectionApp      = "The app behind the bridge"
 	SectionProvider = "Identity provider"
 	SectionPeople   = "People and groups"
+	SectionLDAP     = "Directory (LDAP)"
 	SectionToken    = "Tokens"
 	SectionBinding  = "Binding"
 	SectionSession  = "Sessions"
@@ -57,6 +62,7 @@ const (
 const (
 	PageKey     = "key"
 	PageMapping = "mapping"
+	PageSources = "group-sources"
 )
 
 // Env is the setting's environment variable.

@@ -21,7 +21,7 @@ type table struct {
 // newTable makes the table with the settings of these providers besides the default one.
 func newTable(providers []string) *table {
 	t := &table{byName: map[string]*Setting{}}
-	rows := slices.Concat(processSettings(), appSettings(), defaultProviderSettings(), sessionSettings(), serviceSettings())
+	rows := slices.Concat(processSettings(), appSettings(), defaultProviderSettings(), ldapSettings(), sessionSettings(), serviceSettings())
 	for _, name := range providers {
 		rows = append(rows, providerSettings(name)...)
 	}
@@ -167,7 +167,7 @@ func providerSettings(provider string) []Setting {
 			set:  providerPlace(func(p *Provider) *[]string { return &p.Algorithms }, algorithmList)},
 		{Name: of("CA_FILE"), Section: SectionProvider, Type: "file",
 			show: shownFile,
-			Help: "certificates of the authorities that are trusted for JWKS_URL; unset: those of the system",
+			Help: "certificates of the authorities that are trusted for JWKS_URL and GROUPS_ENDPOINT_URL; unset: those of the system",
 			set:  providerPlace(func(p *Provider) *string { return &p.CAFile }, optional(fileName))},
 		{Name: of("ATTRIBUTE_EMAIL"), Alias: "MB_JWT_ATTRIBUTE_EMAIL", Section: SectionPeople, Type: "claim", Default: "email", Changeable: true, LetsIn: true,
 			Label: "Claim with the e-mail",
@@ -223,7 +223,7 @@ func providerSettings(provider string) []Setting {
 			set:   providerPlace(func(p *Provider) *string { return &p.Claims.GroupPrefix }, plainText)},
 		{Name: of("GROUP_SYNC"), Alias: "MB_JWT_GROUP_SYNC", Section: SectionPeople, Choices: onOff(), Default: "false", Changeable: true, Page: PageMapping,
 			Label: "Groups from the identity provider",
-			Help:  "each sign-in sets the person's groups from the token",
+			Help:  "each sign-in sets the person's groups from the token, or where GROUPS_ORDER says",
 			set:   providerPlace(func(p *Provider) *bool { return &p.GroupSync }, boolean)},
 		{Name: of("GROUP_MAPPINGS"), Alias: "MB_JWT_GROUP_MAPPINGS", Section: SectionPeople, Type: "JSON object", Default: "{}", Changeable: true, Page: PageMapping,
 			Label: "Mapping of groups",
@@ -278,6 +278,8 @@ func providerSettings(provider string) []Setting {
 			Help:  "where a browser goes after signing out, to sign out of your product too",
 			set:   providerPlace(func(p *Provider) *urlPtr { return &p.LogoutURI }, optional(webURL))},
 	}
+	sync := slices.IndexFunc(fields, func(s Setting) bool { return s.Name == of("GROUP_SYNC") })
+	fields = slices.Insert(fields, sync, groupSettings(of)...)
 	if provider != DefaultProvider {
 		fields = append(fields, bearerSettings(of)...)
 		fields = slices.Insert(fields, 0, Setting{Name: of("KIND"), Section: SectionProvider, Choices: []string{string(KindJWT), string(KindBearer)}, Default: string(KindJWT), Changeable: true,

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/slapd"
 )
 
 // A commandLine is one call of ssobridge that a document shows.
@@ -115,6 +116,24 @@ func TestFirstFile(t *testing.T) {
 	out, status := output(t, "", environ(), "check", "--config", filepath.Join(dir, "ssobridge.yaml"))
 	if status != 0 || strings.Contains(out, "warning") {
 		t.Errorf("the file: status %d\n%s", status, out)
+	}
+}
+
+// The files of the recipes for directories are sound.
+func TestDirectoryFiles(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "ssobridge.yaml")
+	authority := slapd.Certificate(t, dir)
+	for _, recipe := range []string{"openldap", "active directory"} {
+		yaml := strings.NewReplacer("/etc/ssobridge/ca.pem", authority, "/etc/ssobridge/", dir+"/").Replace(marked(t, "settings: "+recipe).code)
+		for name, text := range map[string]string{"ssobridge.yaml": yaml, "secret": secret + "\n", "ldap": "reader\n"} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out, status := output(t, "", environ(), "check", "--config", config); status != 0 || strings.Contains(out, "warning") {
+			t.Errorf("%s: status %d\n%s", recipe, status, out)
+		}
 	}
 }
 
