@@ -7,6 +7,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/admin"
 	"github.com/ssobridge/ssobridge/server/admin/area"
+	"github.com/ssobridge/ssobridge/server/admin/services"
 	"github.com/ssobridge/ssobridge/server/admin/signin"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
@@ -19,6 +20,8 @@ import (
 type Administration struct {
 	Store    admin.Store
 	Settings rules.SettingStore
+	Services services.Store // nil: there are no service accounts
+	Minter   rules.Minter   // of their tokens
 }
 
 // mountAdmin adds /admin and /api/v1.
@@ -27,7 +30,7 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 		return
 	}
 	admin.New(admin.Options{
-		Store: s.options.Administration.Store,
+		Store: s.options.Administration.Store, Services: s.options.Administration.Services, Minter: s.options.Administration.Minter,
 		Options: area.Options{Settings: s.options.Administration.Settings, Now: s.options.Now, Host: area.Host{
 			Principal:  func(r *http.Request) (*sso.Principal, error) { return s.gate.Principal(r) },
 			Render:     func(w http.ResponseWriter, status int, p templates.Page) error { return s.web.Page(w, status, p) },

@@ -11,6 +11,7 @@ const (
 	AdminSectionPeople   AdminSection = "people"
 	AdminSectionGroups   AdminSection = "groups"
 	AdminSectionSessions AdminSection = "sessions"
+	AdminSectionServices AdminSection = "service-accounts"
 	AdminSectionActivity AdminSection = "activity"
 )
 
@@ -38,6 +39,7 @@ func (l AdminLayout) Nav() []AdminLink {
 		{Section: AdminSectionPeople, URL: "/admin/people", Label: "People", Description: "Accounts, their attributes and groups"},
 		{Section: AdminSectionGroups, URL: "/admin/groups", Label: "Groups", Description: "Groups and who is in them"},
 		{Section: AdminSectionSessions, URL: "/admin/sessions", Label: "Sessions", Description: "Who is signed in, and where"},
+		{Section: AdminSectionServices, URL: "/admin/service-accounts", Label: "Service accounts", Description: "Programs that call your apps, and their tokens"},
 		{Section: AdminSectionActivity, URL: "/admin/activity", Label: "Activity", Description: "What happened, and why a sign-in failed"},
 	}
 	for i := range all {

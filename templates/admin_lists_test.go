@@ -57,6 +57,17 @@ func listSamples() []sample {
 		}}},
 		{"admin groups deleted", AdminGroups{AdminLayout: layout(AdminSectionGroups), Total: 1, Groups: []AdminGroupRow{{ID: 7, Name: "Sales", From: []string{"ext"}}}, Now: sampleTime,
 			Deleted: []AdminGoneGroup{{Undo: "ABCD", Name: "APAC", Members: 1, At: sampleTime.Add(-time.Hour), By: "ada@acme.example"}}}},
+		{"admin services", AdminServices{AdminLayout: adminSample(AdminSectionServices), Pager: pager, Now: sampleTime, Accounts: []AdminServiceRow{
+			{ID: 1, Name: "etl-nightly", Label: "Load of the night", Tokens: 2, LastUsed: sampleTime.Add(-time.Hour)}, {ID: 2, Name: "old", Inactive: true}}}},
+		{"admin services none", AdminServices{AdminLayout: layout(AdminSectionServices), NewName: "Etl", NameError: "Write small letters.", NewLabel: "x", LabelError: "Has line ends.", Alert: "Not made."}},
+		{"admin service", AdminService{AdminLayout: adminSample(AdminSectionServices), ID: 1, Name: "etl-nightly", Label: "Load of the night", NewLabel: "Load of the night",
+			MadeBy: "ada@acme.example", CreatedAt: sampleTime, Working: 1, Token: "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJldGwtbmlnaHRseSIsInRva2VuX3R5cGUiOiJzZXJ2aWNlIn0.c2ln",
+			TTL: "30", Groups: []AdminOption{{Value: "3", Label: "Research", Chosen: true}, {Value: "4", Label: "Sales"}}, Pager: pager, Now: sampleTime,
+			Tokens: []AdminServiceToken{
+				{ID: "A", Name: "first", State: "works", Groups: []string{"Research"}, Lost: []string{"Sales"}, MadeBy: "ada@acme.example", CreatedAt: sampleTime, Endless: true},
+				{ID: "B", State: "expired", MadeBy: "cli", CreatedAt: sampleTime.Add(-48 * time.Hour), ExpiresAt: sampleTime.Add(-time.Hour), LastUsed: sampleTime.Add(-2 * time.Hour)}}}},
+		{"admin service stopped", AdminService{AdminLayout: layout(AdminSectionServices), ID: 2, Name: "old", Inactive: true, MadeBy: "cli", CreatedAt: sampleTime, TTL: "90", Now: sampleTime,
+			NewLabel: "x", LabelError: "Too long.", TokenName: "y", TokenNameError: "Too long.", TTLError: "Is a minute or more.", GroupsError: "You are not in it.", Alert: "Not made."}},
 		{"admin groups none", AdminGroups{AdminLayout: layout(AdminSectionGroups), Search: "zz", NewName: "All users", NameError: "It is too like a built-in group.", Alert: "Not made."}},
 		{"admin group", AdminGroup{AdminLayout: adminSample(AdminSectionGroups), ID: 7, Name: "Sales, Europe", NewName: "Sales, Europe", Members: 12345,
 			From: []string{"extSales", "extEMEA"}, Synced: true, People: people, Pager: pager, Now: sampleTime}},

@@ -16,16 +16,19 @@ import (
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/admin/mapping"
 	"github.com/ssobridge/ssobridge/server/admin/people"
+	"github.com/ssobridge/ssobridge/server/admin/services"
 	"github.com/ssobridge/ssobridge/server/admin/signin"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
-// Options are what the pages need. All fields are required.
+// Options are what the pages need. All fields but the last two are required.
 type Options struct {
 	area.Options
-	Store Store
+	Store    Store
+	Services services.Store // nil: there are no service accounts
+	Minter   admin.Minter   // of their tokens
 }
 
 // Store keeps what administrators see and change. Each area says what it needs of it; package store has the one
@@ -53,6 +56,7 @@ func (a *Admin) areas() []area.Area {
 		signin.New(a.Options.Options, a.Store),
 		mapping.New(a.Options.Options, a.Store),
 		people.New(a.Options.Options, a.Store),
+		services.New(a.Options.Options, a.Services, a.Minter),
 		activity.New(a.Options.Options, a.Store),
 	}
 }

@@ -72,7 +72,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 		Log:            log,
 		Version:        version,
 		Metrics:        counted,
-		Administration: &server.Administration{Store: st, Settings: runtime},
+		Administration: &server.Administration{Store: st, Settings: runtime, Services: st.Services(), Minter: bearer.minter},
 		SettingsChanged: func(ctx context.Context) error {
 			return errors.Join(runtime.Reload(ctx), signer.Reload(ctx), services.Reload(ctx))
 		},

@@ -28,7 +28,7 @@ type Call struct {
 func (c *Call) Actor() admin.Actor {
 	r, host := c.Request(), c.Options.Host
 	return admin.Actor{
-		Name: c.Who.Account.Email, Peer: host.Peer(r), Reference: host.Reference(r), At: c.Options.Now(),
+		Name: c.Who.Account.Email, AccountID: c.Who.Account.ID, Peer: host.Peer(r), Reference: host.Reference(r), At: c.Options.Now(),
 		Proved: host.Recent == nil || host.Recent(r),
 	}
 }
