@@ -69,9 +69,13 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 		t.Fatal(err)
 	}
 	b.store = st
+	keys, err := ssobridge.NewServiceKeys(ssobridge.KeyFileOf(cfg), st.Services(), b.now, log)
+	if err != nil {
+		t.Fatal(err)
+	}
 	b.srv, err = server.New(server.Options{
 		Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test",
-		Administration: &server.Administration{Store: st, Settings: runtime}, SettingsChanged: runtime.Reload,
+		Administration: &server.Administration{Store: st, Settings: runtime, Services: st.Services(), Minter: ssobridge.NewMinter(cfg, keys)}, SettingsChanged: runtime.Reload,
 	}, runtime.Live())
 	if err != nil {
 		t.Fatal(err)
