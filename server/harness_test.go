@@ -33,6 +33,7 @@ const secret = "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM"
 var chrome chromium.Shared
 
 func TestMain(m *testing.M) {
+	ssotest.TempInMemory()
 	code := m.Run()
 	postgres.Stop()
 	chrome.Close()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
@@ -26,6 +28,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		os.Exit(child())
 	}
+	ssotest.TempInMemory()
 	code := m.Run()
 	postgres.Stop()
 	if code == 0 {
@@ -58,8 +61,9 @@ func empties() map[string]func(testing.TB) string {
 // A testDB is a migrated store with a clock that the test moves.
 type testDB struct {
 	*store.Store
-	url string
-	now atomic.Pointer[time.Time]
+	url    string
+	now    atomic.Pointer[time.Time]
+	counts func() *sql.DB // for count: PostgreSQL starts a process for each connection
 }
 
 var secret = bytes.Repeat([]byte("k7"), 20)
@@ -69,6 +73,7 @@ var start = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 func open(t testing.TB, databaseURL string) *testDB {
 	t.Helper()
 	db := &testDB{url: databaseURL}
+	db.counts = sync.OnceValue(func() *sql.DB { return db.raw(t) })
 	db.now.Store(&start)
 	db.Store = db.another(t, store.Options{})
 	if _, err := db.Migrate(t.Context()); err != nil {
@@ -154,7 +159,7 @@ func (db *testDB) signIn(t testing.TB, id sso.Identity, policy sso.Policy) (*sso
 // count counts rows, past the store.
 func (db *testDB) count(t testing.TB, table string) (n int) {
 	t.Helper()
-	if err := db.raw(t).QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+	if err := db.counts().QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n

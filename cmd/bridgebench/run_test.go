@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
 // TestMain lets the test program be the children that bridgebench makes of itself.
@@ -17,6 +19,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "child-") {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
+	ssotest.TempInMemory()
 	os.Exit(m.Run())
 }
 

@@ -18,6 +18,7 @@ import (
 
 // The scripts of testdata/script run the real program: this very binary, as "ssobridge".
 func TestMain(m *testing.M) {
+	ssotest.TempInMemory()
 	testscript.Main(m, map[string]func(){"ssobridge": main})
 }
 

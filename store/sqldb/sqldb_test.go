@@ -21,6 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	ssotest.TempInMemory()
 	code := m.Run()
 	postgres.Stop()
 	os.Exit(code)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
 // A Program is the binary under test, and what else its package of tests builds. A package has one, whose Main is called
@@ -21,6 +23,7 @@ type Program struct {
 
 // Main runs the tests with a folder for what they build, and removes it when they have ended. It returns the exit status.
 func (p *Program) Main(m *testing.M) (status int) {
+	ssotest.TempInMemory()
 	var err error
 	if p.dir, err = os.MkdirTemp("", "ssobridge-test-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

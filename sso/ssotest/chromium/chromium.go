@@ -129,6 +129,7 @@ func (s *Shared) Close() {
 
 // Main is what TestMain does in a package that shares nothing else.
 func (s *Shared) Main(m *testing.M) {
+	ssotest.TempInMemory()
 	status := m.Run()
 	s.Close()
 	os.Exit(status)

@@ -22,7 +22,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
-// Database returns the URL of an empty schema, which is dropped when the test has ended.
+// Database returns the URL of an empty schema of the test's own.
 func Database(t testing.TB) string {
 	t.Helper()
 	return server.database(t)
@@ -37,6 +37,7 @@ type cluster struct {
 	url  string
 	dir  string
 	n    atomic.Int64
+	db   *sql.DB
 	bin  string
 	run  func(name string, args ...string) *exec.Cmd
 }
@@ -55,6 +56,7 @@ func (p *cluster) database(t testing.TB) string {
 				t.Logf("PostgreSQL did not start: %v", err)
 			}
 		}
+		p.db, _ = sql.Open("pgx", p.url) // a wrong URL fails in what follows
 	})
 	if p.url == "" {
 		t.Fatal("PostgreSQL did not start; an earlier test says why")
@@ -64,20 +66,17 @@ func (p *cluster) database(t testing.TB) string {
 
 func (p *cluster) schema(t testing.TB) string {
 	t.Helper()
-	admin, err := sql.Open("pgx", p.url)
-	if err != nil {
-		t.Fatal(err)
-	}
 	schema := fmt.Sprintf("test_%d_%d", os.Getpid(), p.n.Add(1))
-	if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+schema); err != nil {
+	if _, err := p.db.ExecContext(t.Context(), "CREATE SCHEMA "+schema); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if _, err := admin.ExecContext(context.Background(), "DROP SCHEMA "+schema+" CASCADE"); err != nil {
-			t.Error(err)
-		}
-		admin.Close()
-	})
+	if p.dir == "" { // one of our own goes as a whole
+		t.Cleanup(func() {
+			if _, err := p.db.ExecContext(context.Background(), "DROP SCHEMA "+schema+" CASCADE"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	u, err := url.Parse(p.url)
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +117,7 @@ func (p *cluster) start() error {
 	for _, c := range []*exec.Cmd{
 		p.run(filepath.Join(p.bin, "initdb"), "-D", dir+"/d", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E", "UTF8", "--no-sync"),
 		p.run(filepath.Join(p.bin, "pg_ctl"), "-D", dir+"/d", "-l", dir+"/log", "-w", "-o",
-			fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=500", port, dir), "start"),
+			fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c autovacuum=off -c jit=off -c dynamic_shared_memory_type=mmap -c max_connections=500", port, dir), "start"),
 	} {
 		c.Dir = dir
 		if out, err := c.CombinedOutput(); err != nil {
@@ -130,6 +129,9 @@ func (p *cluster) start() error {
 }
 
 func (p *cluster) stop() {
+	if p.db != nil {
+		p.db.Close()
+	}
 	if p.dir == "" {
 		return
 	}
