@@ -59,6 +59,7 @@ func concrete(path string) string {
 // first page to all that can be reached, as an administrator and as nobody.
 func TestEveryLinkStaysBelowThePrefix(t *testing.T) {
 	b := start(t, "PATH_PREFIX="+prefix)
+	b.serviceToken()
 	for who, c := range map[string]*browser{"admin": b.admin(), "nobody": b.browser()} {
 		w := &walk{t: t, c: c, who: who, forms: map[string]bool{}, seen: map[string]bool{}}
 		w.visit("/") // no app is there, so that it leads to the bridge's own

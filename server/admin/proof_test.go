@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -140,7 +141,23 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /admin/groups/:id/members", "do=remove&person=bob@example.com", "303"},
 		{"POST /admin/groups/restore", "undo=x", "asks"},
 		{"POST /admin/sessions", "session=:ref", "303"},
+
+		{"POST /api/v1/service-accounts", `{"name":"new"}`, "asks"},
+		{"PATCH /api/v1/service-accounts/:id", `{"label":"x"}`, "asks"},
+		{"PATCH /api/v1/service-accounts/:id", `{"active":true}`, "asks"},
+		{"POST /api/v1/service-accounts/:id/tokens", `{"ttl":"7"}`, "asks"},
+		{"POST /api/v1/service-accounts/:id/tokens/:ref/regenerate", `{}`, "asks"},
+		{"DELETE /api/v1/service-accounts/:id", "", "asks"},
+		{"POST /admin/service-accounts", "name=new", "asks"},
+		{"POST /admin/service-accounts/:id", "do=rename&label=x", "asks"},
+		{"POST /admin/service-accounts/:id", "do=delete", "asks"},
+		{"POST /admin/service-accounts/:id/tokens", "ttl=7", "asks"},
+		{"POST /admin/service-accounts/:id/tokens", "token=:ref", "asks"},
+		{"PATCH /api/v1/service-accounts/:id", `{"active":false}`, "200"},
+		{"DELETE /api/v1/service-accounts/:id/tokens/:ref", "", "204"},
+		{"POST /admin/service-accounts/:id", "do=deactivate", "303"},
 	}
+	program, key := b.serviceToken()
 	stands := map[string]bool{}
 	for _, tt := range tests {
 		stands[tt.route] = true
@@ -149,7 +166,11 @@ func TestActionsNeedProof(t *testing.T) {
 		if strings.Contains(path, "/groups/:id") {
 			id = group
 		}
-		fill := strings.NewReplacer(":id", fmt.Sprint(id), ":group", fmt.Sprint(group), ":ref", session())
+		ref := session()
+		if strings.Contains(path, "/service-accounts") {
+			id, ref = program, key
+		}
+		fill := strings.NewReplacer(":id", fmt.Sprint(id), ":group", fmt.Sprint(group), ":ref", ref)
 		kind := "application/x-www-form-urlencoded\n"
 		if strings.HasPrefix(path, "/api/") {
 			kind = "application/json\n"
@@ -193,4 +214,18 @@ func (b *bridge) signedIn(email string, ago time.Duration) *browser {
 	at, _ := url.Parse(b.url)
 	c.Jar.SetCookies(at, []*http.Cookie{{Name: "ssobridge", Value: id, Path: "/"}})
 	return c
+}
+
+// serviceToken makes a service account with a token, and returns their ids.
+func (b *bridge) serviceToken() (account int64, token string) {
+	b.t.Helper()
+	e := sso.Event{Kind: sso.EventService}
+	made, err := b.store.Services().Create(b.t.Context(), service.Account{Name: "etl"}, e)
+	if err == nil {
+		err = b.store.Services().AddToken(b.t.Context(), service.Token{ID: "T1", AccountID: made.ID, CreatedAt: b.now(), ExpiresAt: service.Never()}, service.HashToken("x"), "", e)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return made.ID, "T1"
 }
