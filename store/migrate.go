@@ -31,13 +31,27 @@ func migrations() ([]sqldb.Migration, error) {
 // ErrNewer is what [Store.Migrate] and [Store.Ready] wrap when this program is older than the tables.
 var ErrNewer = sqldb.ErrNewer
 
+// Migrated returns nil when the tables are those of this program, else an error that says what is missing.
+func (s *Store) Migrated(ctx context.Context) error {
+	steps, err := migrations()
+	if err != nil {
+		return err
+	}
+	return s.db.Migrated(ctx, steps)
+}
+
 // Migrate brings the tables up to date, in one transaction, and returns the names of the steps it took. Any number of
 // processes may call it at once. It refuses a database that a newer program has migrated, and one whose
-// steps are not the ones of this program.
+// steps are not the ones of this program. A SECRET_KEY that is not the one of the database is a [*sealed.Lost] error, and the
+// steps are taken.
 func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
 	steps, err := migrations()
 	if err != nil {
 		return nil, err
 	}
-	return s.db.Migrate(ctx, steps, s.now())
+	applied, err = s.db.Migrate(ctx, steps, s.now())
+	if err == nil {
+		err = s.sealed.Use(ctx)
+	}
+	return applied, err
 }

@@ -3,16 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/sealed"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
-
-const settingsBox = "settings"
 
 // Settings returns what administrators saved, by name, secrets opened, and the version to save with. It fails when a
 // secret cannot be opened: a bridge that ignored it would do something else than was asked for.
@@ -25,15 +23,17 @@ func (s *Store) Settings(ctx context.Context) (saved map[string]sso.SavedSetting
 	saved = map[string]sso.SavedSetting{}
 	err = c.Each(ctx, func(rows *sql.Rows) error {
 		var name string
-		var sealed bool
+		var secret bool
 		var v sso.SavedSetting
-		if err := rows.Scan(&name, &v.Value, &sealed, sqldb.Time(&v.SavedAt), &v.SavedBy); err != nil {
+		if err := rows.Scan(&name, &v.Value, &secret, sqldb.Time(&v.SavedAt), &v.SavedBy); err != nil {
 			return err
 		}
-		if sealed {
-			if v.Value, err = s.openSetting(name, v.Value); err != nil {
+		if secret {
+			plain, err := s.sealed.Open(sealed.Settings(), []byte(v.Value), name)
+			if err != nil {
 				return fmt.Errorf("setting %s: %w", name, err)
 			}
+			v.Value = string(plain)
 		}
 		saved[name] = v
 		return nil
@@ -114,29 +114,15 @@ func (s *Store) saveSetting(ctx context.Context, c *conn, name string, value *st
 		_, err := c.Exec(ctx, "DELETE FROM settings WHERE name = $1", name)
 		return err
 	}
-	kept := *value
+	kept := any(*value)
 	if secret {
-		box, err := s.box(settingsBox)
-		if err != nil {
+		var err error
+		if kept, err = s.sealed.Seal(ctx, c, sealed.Settings(), []byte(*value), name); err != nil {
 			return err
 		}
-		kept = base64.StdEncoding.EncodeToString(box.Seal([]byte(kept), name))
 	}
 	_, err := c.Exec(ctx, `INSERT INTO settings (name, value, sealed, saved_at, saved_by) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (name) DO UPDATE SET value = excluded.value, sealed = excluded.sealed, saved_at = excluded.saved_at,
 		saved_by = excluded.saved_by`, name, kept, secret, s.now(), sso.CleanText(actor))
 	return err
-}
-
-func (s *Store) openSetting(name, kept string) (string, error) {
-	box, err := s.box(settingsBox)
-	if err != nil {
-		return "", err
-	}
-	sealed, err := base64.StdEncoding.DecodeString(kept)
-	if err != nil {
-		return "", err
-	}
-	plain, err := box.Open(sealed, name)
-	return string(plain), err
 }

@@ -8,12 +8,11 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/seal"
+	"github.com/ssobridge/ssobridge/store/sealed"
 )
 
-const (
-	setupBox = "set-up"
-	setupRow = "first administrator"
-)
+const setupRow = "first administrator"
 
 // SetupSecret returns the secret that makes the first administrator. The first call keeps fresh as the secret, and later
 // ones, of any replica, return that. It returns [sso.NotFound] while there is an administrator.
@@ -31,15 +30,15 @@ func (s *Store) SetupSecret(ctx context.Context, fresh string) (secret string, e
 		if secret = kept; err != nil || kept != "" {
 			return err
 		}
-		box, err := s.box(setupBox)
+		// One that another SECRET_KEY has sealed is replaced: nobody can be told it any more.
+		sealing, err := s.sealed.Seal(ctx, c, sealed.Setup(), []byte(fresh), setupRow)
 		if err != nil {
 			return err
 		}
-		// One that another SECRET_KEY has sealed is replaced: nobody can be told it any more.
 		secret = fresh
 		_, err = c.Exec(ctx, `INSERT INTO setup (name, sealed, made_at) VALUES ($1, $2, $3)
 			ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed, made_at = excluded.made_at`,
-			setupRow, box.Seal([]byte(fresh), setupRow), s.now())
+			setupRow, sealing, s.now())
 		return err
 	})
 	if err != nil {
@@ -70,18 +69,14 @@ func (s *Store) checkSetup(ctx context.Context, c *conn, secret string) error {
 
 // keptSetupSecret is "" when there is none that this SECRET_KEY opens.
 func (s *Store) keptSetupSecret(ctx context.Context, c *conn) (string, error) {
-	box, err := s.box(setupBox)
-	if err != nil {
-		return "", err
-	}
-	var sealed []byte
-	found, err := c.One(ctx, []any{&sealed}, "SELECT sealed FROM setup WHERE name = $1", setupRow)
+	var kept []byte
+	found, err := c.One(ctx, []any{&kept}, "SELECT sealed FROM setup WHERE name = $1", setupRow)
 	if err != nil || !found {
 		return "", err
 	}
-	plain, err := box.Open(sealed, setupRow)
-	if err != nil {
-		return "", nil
+	plain, err := s.sealed.Open(sealed.Setup(), kept, setupRow)
+	if err != nil && !errors.Is(err, seal.ErrOtherKey) && !errors.Is(err, seal.ErrDamaged) {
+		return "", err
 	}
 	return string(plain), nil
 }

@@ -17,13 +17,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/store/people"
+	"github.com/ssobridge/ssobridge/store/sealed"
 	"github.com/ssobridge/ssobridge/store/services"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 	"github.com/ssobridge/ssobridge/store/trail"
@@ -42,8 +41,8 @@ type Store struct {
 	db     *sqldb.DB
 	now    func() time.Time
 	log    *slog.Logger
-	secret []byte
 	seen   *seenGroups
+	sealed *sealed.Keeper
 
 	*people.People // the methods that find accounts
 	*trail.Trail   // the methods that record, list and count events
@@ -58,11 +57,13 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		db: db, now: o.Now, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), secret: o.Secret,
-		seen: &seenGroups{at: map[seenKey]time.Time{}},
+		db: db, now: o.Now, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), seen: &seenGroups{at: map[seenKey]time.Time{}},
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.sealed, err = sealed.New(db, o.Secret, s.now); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	s.People, s.Trail = people.New(db), trail.New(db, s.now)
 	return s, nil
@@ -77,12 +78,12 @@ func (s *Store) Close() error {
 	return s.db.Close()
 }
 
-// Ready reports whether the database can be read and written and has the tables of this program: nil, or an error that
-// says what is wrong.
+// Ready reports whether the database can be read and written, and has the tables of this program and the SECRET_KEY of this
+// store: nil, or an error that says what is wrong.
 func (s *Store) Ready(ctx context.Context) error {
-	steps, err := migrations()
+	err := s.Migrated(ctx)
 	if err == nil {
-		err = s.db.Migrated(ctx, steps)
+		err = s.sealed.Check(ctx)
 	}
 	if err != nil {
 		return err
@@ -106,7 +107,7 @@ func (s *Store) Backup(ctx context.Context, file string) error {
 
 // Services is the part that keeps service accounts.
 func (s *Store) Services() services.Store {
-	return services.Store{DB: s.db, Now: s.now, Write: s.writing, Event: s.event, Announce: announce, Box: s.box}
+	return services.Store{DB: s.db, Now: s.now, Write: s.writing, Event: s.event, Announce: announce, Sealed: s.sealed}
 }
 
 // A conn runs SQL, in a transaction or by itself.
@@ -127,16 +128,4 @@ func (s *Store) event(ctx context.Context, c *conn, e sso.Event) error {
 		e.At = s.now()
 	}
 	return trail.Write(ctx, c, e)
-}
-
-// box makes the seal of one purpose.
-func (s *Store) box(purpose string) (*seal.Box, error) {
-	if s.secret == nil {
-		return nil, errors.New("SECRET_KEY is not set: secrets can be neither kept nor read")
-	}
-	box, err := seal.New(s.secret, purpose)
-	if err != nil {
-		return nil, fmt.Errorf("SECRET_KEY: %w", err)
-	}
-	return box, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/store"
+	"github.com/ssobridge/ssobridge/store/sealed"
 )
 
 // faulty is the error of settings that have faults: one line for each, whatever else a command prints.
@@ -124,12 +125,8 @@ func (f *flags) openWith(ctx context.Context, cfg *setting.Config, faults []sett
 		}
 	}
 	o := &opened{cfg: cfg, log: f.p.logger(cfg)}
-	if o.key, err = secretKey(cfg, fresh); err != nil {
+	if o.store, o.key, err = f.openStore(ctx, cfg, fresh); err != nil {
 		return nil, err
-	}
-	o.store, err = store.Open(ctx, cfg.DatabaseURL, store.Options{Now: f.p.now, Secret: o.key, Log: o.log})
-	if err != nil {
-		return nil, databaseError(err)
 	}
 	if err := o.prepare(ctx, f.p, faults, fresh, serving); err != nil {
 		o.store.Close()
@@ -192,11 +189,20 @@ func (f *flags) look(ctx context.Context) (*setting.Config, []setting.Fault, err
 	}
 	saved, err := f.readSaved(ctx, cfg)
 	if err != nil {
-		source := cfg.Source("DATABASE_URL").String()
-		return cfg, append(faults, setting.Fault{Name: "DATABASE_URL", Source: source, Problem: "saved settings cannot be read: " + err.Error()}), nil
+		return cfg, append(faults, unreadable(cfg, err)), nil
 	}
 	cfg, faults = cfg.WithSaved(saved)
 	return cfg, faults, nil
+}
+
+// unreadable is the fault of settings in the database that cannot be read.
+func unreadable(cfg *setting.Config, err error) setting.Fault {
+	f := setting.Fault{Name: "DATABASE_URL", Problem: "saved settings cannot be read: " + err.Error()}
+	if lost, ok := errors.AsType[*sealed.Lost](err); ok {
+		f.Name, f.Problem, f.Hint = "SECRET_KEY", strings.TrimPrefix(lost.Error(), "SECRET_KEY "), "set it as it was; "+wayOut
+	}
+	f.Source = cfg.Source(f.Name).String()
+	return f
 }
 
 func (f *flags) readSaved(ctx context.Context, cfg *setting.Config) (saved setting.Saved, err error) {
@@ -209,11 +215,7 @@ func (f *flags) readSaved(ctx context.Context, cfg *setting.Config) (saved setti
 
 // reading calls read with a database that is there, and changes nothing.
 func (f *flags) reading(ctx context.Context, cfg *setting.Config, read func(*store.Store) error) error {
-	key, err := secretKey(cfg, false)
-	if err != nil {
-		return err
-	}
-	st, err := store.Open(ctx, cfg.DatabaseURL, store.Options{Now: f.p.now, Secret: key, Log: f.p.logger(cfg)})
+	st, _, err := f.openStore(ctx, cfg, false)
 	if err != nil {
 		return err
 	}
@@ -248,6 +250,9 @@ func concerns(faults []setting.Fault, names ...string) bool {
 }
 
 func databaseError(err error) error {
+	if errors.Is(err, seal.ErrOtherKey) {
+		return withHint("set SECRET_KEY, or put back the file beside the database, as it was when this database was made; all replicas need the same; "+wayOut, err)
+	}
 	if errors.Is(err, sso.StoreUnavailable) {
 		return withHint("check DATABASE_URL, and that the database can be reached and written", errors.New(cmp.Or(sso.Reason(err), err.Error())))
 	}
@@ -256,6 +261,9 @@ func databaseError(err error) error {
 
 // notReady is for the commands that leave the tables as they are.
 func notReady(err error) error {
+	if errors.Is(err, seal.ErrOtherKey) {
+		return databaseError(err)
+	}
 	said := errors.New(cmp.Or(sso.Reason(err), err.Error()))
 	if errors.Is(err, store.ErrNewer) {
 		return said
@@ -266,7 +274,7 @@ func notReady(err error) error {
 // joinError tells a SECRET_KEY that is another from settings that are wrong.
 func joinError(err error) error {
 	if errors.Is(err, seal.ErrOtherKey) {
-		return withHint("set SECRET_KEY, or put back the file beside the database, as it was when this database was made; all replicas need the same", err)
+		return databaseError(err)
 	}
 	return withHint("ssobridge check shows all settings and where they come from", plain(err))
 }

@@ -56,7 +56,7 @@ func commands() []*command {
 			{"check", "", "validates the settings and shows those in force", check},
 			{"explain", "[TOKEN|URL|-]", "shows each check that a sign-in with this token meets", explain},
 		},
-		tokenCommands(), serviceCommands(), keyCommands(), userCommands(), groupCommands(), sessionCommands(),
+		tokenCommands(), serviceCommands(), keyCommands(), userCommands(), groupCommands(), sessionCommands(), secretKeyCommands(),
 		[]*command{
 			{"migrate", "", "brings the tables of the database up to date", migrate},
 			{"backup", "FILE", "writes a copy of the SQLite database", backup},

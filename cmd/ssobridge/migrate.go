@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-
-	"github.com/ssobridge/ssobridge/store"
 )
 
 // migrate looks at the settings of the database alone: those of sign-in may be changing with the new version.
@@ -18,13 +16,9 @@ func migrate(f *flags) runner {
 		if concerns(faults, "DATABASE_URL", "SECRET_KEY") {
 			return p.faulty(faults)
 		}
-		key, err := secretKey(cfg, isFresh(cfg))
+		st, _, err := f.openStore(ctx, cfg, isFresh(cfg))
 		if err != nil {
 			return err
-		}
-		st, err := store.Open(ctx, cfg.DatabaseURL, store.Options{Now: p.now, Secret: key, Log: p.logger(cfg)})
-		if err != nil {
-			return databaseError(err)
 		}
 		defer st.Close()
 		applied, err := st.Migrate(ctx)

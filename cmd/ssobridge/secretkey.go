@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso/seal"
@@ -16,6 +18,11 @@ import (
 
 // keySuffix names the file beside a SQLite database that holds its secret key while SECRET_KEY is not set.
 const keySuffix = ".key"
+
+// newSuffix follows it in the name of the file of a key to which a rotation is under way, or was cut off.
+const newSuffix = ".new"
+
+const wayOut = `if it is lost, "ssobridge secret-key forget" begins anew without what it sealed`
 
 // secretKey returns SECRET_KEY's bytes, else those of the file beside the SQLite database, which is made together with a
 // new database. For a database that exists without its key no other is made: nothing sealed before could be read with it.
@@ -30,11 +37,10 @@ func secretKey(cfg *setting.Config, fresh bool) ([]byte, error) {
 		return key, err
 	}
 	if !fresh {
-		return nil, withHint(fmt.Sprintf("bring the key back that was beside the database, or set SECRET_KEY as it was; to go on without "+
-			"what it sealed (saved secrets, signing keys), make a new one: (umask 077; openssl rand -base64 33 >%s)", path),
+		return nil, withHint("bring the key back that was beside the database, or set SECRET_KEY as it was; "+wayOut,
 			fmt.Errorf("the database is there, but its secret key %s is not", path))
 	}
-	if err := makeKey(path); err != nil {
+	if err := writeKey(path, randomKey()); err != nil {
 		return nil, withHint("check that the folder can be written, or set SECRET_KEY", fmt.Errorf("secret key: %w", err))
 	}
 	return readKey(path) // another process may have been first
@@ -63,17 +69,52 @@ func readKey(path string) ([]byte, error) {
 	return []byte(key), nil
 }
 
-// makeKey writes a new random key. It appears under its name whole, or not at all, and never replaces another: a hard link
-// fails where the name exists.
-func makeKey(path string) error {
+func randomKey() []byte {
 	var raw [seal.MinSecret]byte
 	rand.Read(raw[:])
+	return []byte(base64.RawURLEncoding.EncodeToString(raw[:]))
+}
+
+// keepNewKey writes the key to which a rotation leads into a file beside the one at path, before anything is sealed under it.
+// nil: one is made. A rotation that was cut off goes on with its key.
+func keepNewKey(path string, next []byte) ([]byte, error) {
+	file := path + newSuffix
+	before, err := readKey(file)
+	switch {
+	case err == nil && (next == nil || bytes.Equal(before, next)):
+		return before, nil
+	case err == nil:
+		return nil, withHint("leave the new key out to go on with that one; or delete the file, if no rotation runs",
+			fmt.Errorf("a rotation to another key is under way, or was cut off: %s", file))
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case next == nil:
+		next = randomKey()
+	}
+	if err := writeKey(file, next); err != nil {
+		return nil, withHint("check that the folder can be written", fmt.Errorf("secret key: %w", err))
+	}
+	return readKey(file) // another process may have been first
+}
+
+// adoptKey makes the key to which a rotation led the one beside the database.
+func adoptKey(path string) error {
+	err := os.Rename(path+newSuffix, path)
+	if errors.Is(err, fs.ErrNotExist) { // another process was first
+		return nil
+	}
+	return errors.Join(err, syncDir(filepath.Dir(path)))
+}
+
+// writeKey writes a key. It appears under its name whole, or not at all, and never replaces another: a hard link fails where
+// the name exists.
+func writeKey(path string, key []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*") // mode 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(tmp.Name())
-	_, err = tmp.WriteString(base64.RawURLEncoding.EncodeToString(raw[:]) + "\n")
+	_, err = tmp.Write(append(slices.Clone(key), '\n'))
 	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}

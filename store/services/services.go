@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/service"
+	"github.com/ssobridge/ssobridge/store/sealed"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
@@ -24,7 +24,7 @@ type Store struct {
 	Write    func(ctx context.Context, fn func(*sqldb.Conn) error) error                   // runs fn in one transaction
 	Event    func(ctx context.Context, c *sqldb.Conn, e sso.Event) error                   // writes an event in it
 	Announce func(ctx context.Context, c *sqldb.Conn, accountID int64, at time.Time) error // says that an account is another; 0 is everyone
-	Box      func(purpose string) (*seal.Box, error)
+	Sealed   *sealed.Keeper
 }
 
 // tokensKept is how long a token that is over is still listed.
@@ -353,24 +353,19 @@ func (v Store) Touch(ctx context.Context, used map[string]time.Time) error {
 	})
 }
 
-const serviceKeyBox = "service keys"
-
 // Keys returns the keys whose tokens may still work, and those that the bridge made itself, newest first. It fails when one
 // cannot be opened with this SECRET_KEY.
 func (v Store) Keys(ctx context.Context) (keys []service.Key, err error) {
 	err = v.DB.Read().Each(ctx, func(rows *sql.Rows) error {
 		var k service.Key
-		var sealed []byte
-		if err := rows.Scan(&k.ID, &k.Algorithm, &k.Public, &sealed, sqldb.Time(&k.CreatedAt)); err != nil {
+		var kept []byte
+		if err := rows.Scan(&k.ID, &k.Algorithm, &k.Public, &kept, sqldb.Time(&k.CreatedAt)); err != nil {
 			return err
 		}
 		k.Public = slices.Clone(k.Public)
-		if len(sealed) > 0 {
-			box, err := v.Box(serviceKeyBox)
-			if err != nil {
-				return err
-			}
-			if k.Private, err = box.Open(sealed, k.ID); err != nil {
+		if len(kept) > 0 {
+			var err error
+			if k.Private, err = v.Sealed.Open(sealed.ServiceKeys(), kept, k.ID); err != nil {
 				return fmt.Errorf("service key %s: %w", k.ID, err)
 			}
 		}
@@ -384,14 +379,6 @@ func (v Store) Keys(ctx context.Context) (keys []service.Key, err error) {
 // added when there is another one that was made after since: of replicas that ask at once, one adds its key. One of a file
 // takes the place of another one with that id.
 func (v Store) EnsureKey(ctx context.Context, k service.Key, since time.Time) (added bool, err error) {
-	var sealed []byte
-	if k.Private != nil {
-		box, err := v.Box(serviceKeyBox)
-		if err != nil {
-			return false, err
-		}
-		sealed = box.Seal(k.Private, k.ID)
-	}
 	err = v.Write(ctx, func(c *sqldb.Conn) error {
 		// First, for its lock: PostgreSQL would let two look before either adds.
 		if err := v.Announce(ctx, c, 0, v.Now()); err != nil {
@@ -399,8 +386,12 @@ func (v Store) EnsureKey(ctx context.Context, k service.Key, since time.Time) (a
 		}
 		query := `INSERT INTO service_keys (id, alg, public, private, created_at) SELECT $1, $2, $3, $4, $5
 			WHERE NOT EXISTS (SELECT 1 FROM service_keys WHERE length(private) > 0 AND created_at > $6)`
-		args := []any{k.ID, k.Algorithm, k.Public, orEmpty(sealed), k.CreatedAt, since}
-		if sealed == nil {
+		private, err := v.sealedKey(ctx, c, k)
+		if err != nil {
+			return err
+		}
+		args := []any{k.ID, k.Algorithm, k.Public, private, k.CreatedAt, since}
+		if k.Private == nil {
 			query, args = `INSERT INTO service_keys (id, alg, public, private, created_at) VALUES ($1, $2, $3, $4, $5)
 				ON CONFLICT (id) DO UPDATE SET alg = excluded.alg, public = excluded.public, private = excluded.private, created_at = excluded.created_at`, args[:5]
 		}
@@ -414,11 +405,12 @@ func (v Store) EnsureKey(ctx context.Context, k service.Key, since time.Time) (a
 	return added && err == nil, err
 }
 
-func orEmpty(b []byte) []byte {
-	if b == nil {
-		return []byte{}
+// sealedKey is the private part of a key as it is kept: nothing of one that the operator keeps in a file.
+func (v Store) sealedKey(ctx context.Context, c *sqldb.Conn, k service.Key) (any, error) {
+	if k.Private == nil {
+		return []byte{}, nil
 	}
-	return b
+	return v.Sealed.Seal(ctx, c, sealed.ServiceKeys(), k.Private, k.ID)
 }
 
 // Forget deletes what has no meaning any more: tokens that have been over for some time, and keys but the newest that the

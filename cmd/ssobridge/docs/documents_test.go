@@ -301,7 +301,7 @@ func TestNames(t *testing.T) {
 	codeName := regexp.MustCompile(`^(token|flow|account|link|provisioning|return_to|key|sso|code_exchange)_(malformed|signature|[a-z]*missing|mismatch|expired|` +
 		`not_yet_valid|too_old|from_future|unbounded|issuer|audience|type|replayed|email_invalid|disabled|refused|off|unknown|failed)$`)
 	known := map[string]bool{
-		setting.ConfigEnv: true, "SSOBRIDGE_TEST_REQUIRE": true, "SSOBRIDGE_TEST_NODE_MODULES": true, "SSOBRIDGE_TEST_TRAEFIK": true, "SSO_SECRET": true, "BRIDGE_URL": true,
+		setting.ConfigEnv: true, "SSOBRIDGE_TEST_REQUIRE": true, "SSOBRIDGE_TEST_NODE_MODULES": true, "SSOBRIDGE_TEST_TRAEFIK": true, "SSO_SECRET": true, "SSOBRIDGE_NEW_SECRET_KEY": true, "BRIDGE_URL": true,
 	}
 	cfg, _ := setting.Resolve(setting.Inputs{Flags: map[string]string{"providers": "acme"}}) // the name in examples
 	for _, s := range cfg.Table() {
