@@ -89,8 +89,8 @@ func newStage(t *testing.T, database string) *stage {
 	t.Helper()
 	b := startWith(t, func(o *server.Options) { o.Passwords = quickly{} }, database, "SITE_URL=http://localhost:$PORT", "JWT_IDENTITY_PROVIDER_URI=", "JWT_SHARED_SECRET=")
 	b.save("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
-	for b.browser().get("/auth/sso").StatusCode != 302 { // until what was saved is in force
-		time.Sleep(5 * time.Millisecond)
+	if err := b.rules.Reload(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	s := &stage{bridge: b, owner: b.browser(), key: &softKey{}}
 	hash, _ := quickly{}.Hash(t.Context(), goodPassword)
@@ -158,6 +158,7 @@ func ways() map[string]func(s *stage, c *browser) response {
 // SECURITY D8: what was right when it was shown, and is not any more when the session would open, opens none, whatever
 // was in flight. A change that has nothing to do with it gets in nobody's way.
 func TestSignInInFlight(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, database string) {
 		for _, row := range []struct {
 			way, change string
@@ -219,6 +220,7 @@ func (b *bridge) opened() int {
 
 // SECURITY D8, G3: nor is it a fresh proof of who somebody is.
 func TestProofInFlight(t *testing.T) {
+	t.Parallel()
 	ways := map[string]func(s *stage, c *browser) response{
 		"a password": func(_ *stage, c *browser) response {
 			return c.send("POST", "/auth/confirm", form("password", goodPassword, "return_to", "/a"))
@@ -257,6 +259,7 @@ func TestProofInFlight(t *testing.T) {
 
 // SECURITY D8: nor does a session that ends leave a passkey behind, by which whoever had it would come back.
 func TestPasskeyInFlight(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, database string) {
 		for _, change := range []string{"the owner changes the password", "the shell sets a password", "the account is deactivated"} {
 			t.Run(change, func(t *testing.T) {
@@ -278,6 +281,7 @@ func TestPasskeyInFlight(t *testing.T) {
 
 // The row of the report: nine sign in with the old password while its owner changes it, thirty times.
 func TestNineSignInWhileThePasswordChanges(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, database string) {
 		s := startWith(t, func(o *server.Options) { o.Passwords = quickly{} }, database)
 		root := s.root()

@@ -247,6 +247,7 @@ func TestDisabled(t *testing.T) {
 
 // SECURITY C1: 100 parallel presentations, on two replicas, open one session.
 func TestOneTokenOpensOneSession(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	replica := startOn(t, b, "SITE_URL="+b.url)
 	tok := b.token(nil)

@@ -116,6 +116,7 @@ func (s *stall) pass(to, from net.Conn) {
 //
 // SECURITY L4, L8
 func TestStalledPostgres(t *testing.T) {
+	t.Parallel()
 	u, err := url.Parse(postgres.Database(t))
 	if err != nil {
 		t.Fatal(err)
