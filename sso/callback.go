@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/sso/urltext"
 )
 
 // A Callback is what came to /auth/sso. [ParseCallback] reads what the request says; the rest is filled in by whoever
@@ -149,7 +151,7 @@ func escapeBare(raw string) string {
 		switch c := raw[i]; {
 		case c == ';':
 			b.WriteString("%3B")
-		case c == '%' && !(i+2 < len(raw) && isHex(raw[i+1]) && isHex(raw[i+2])):
+		case c == '%' && !(i+2 < len(raw) && urltext.IsHex(raw[i+1]) && urltext.IsHex(raw[i+2])):
 			b.WriteString("%25")
 		default:
 			b.WriteByte(c)
@@ -212,7 +214,7 @@ const maxShown = 20
 func shownNames(values url.Values) []string {
 	shown := map[string]bool{}
 	for name := range values {
-		shown[ShownName(name)] = true
+		shown[urltext.ShownName(name)] = true
 	}
 	all := make([]string, 0, len(shown))
 	for name := range shown {
@@ -220,52 +222,6 @@ func shownNames(values url.Values) []string {
 	}
 	slices.Sort(all)
 	return all[:min(len(all), maxShown)]
-}
-
-// ShownName is the name of a parameter for a log, where it can be nothing else. One that is longer than names are, or has
-// other characters, may be a token that lacks its name (SECURITY K1).
-func ShownName(name string) string {
-	odd := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_[]", r))
-	}
-	if name == "" || len(name) > 32 || strings.ContainsFunc(name, odd) {
-		return "one with an odd name"
-	}
-	return name
-}
-
-// ShownPath is a path for a log, without what looks like a signed token: some products write theirs behind a slash or a
-// semicolon, where nothing reads it and so it is still good (SECURITY K1).
-func ShownPath(path string) string {
-	var b strings.Builder
-	for path != "" {
-		begin := strings.IndexFunc(path, tokenRune)
-		if begin < 0 {
-			begin = len(path)
-		}
-		b.WriteString(path[:begin])
-		path = path[begin:]
-		end := strings.IndexFunc(path, func(r rune) bool { return !tokenRune(r) })
-		if end < 0 {
-			end = len(path)
-		}
-		b.WriteString(shownPart(path[:end]))
-		path = path[end:]
-	}
-	return b.String()
-}
-
-// shownPart is a part of a path, of characters that tokens have. Names of files have short parts between their dots.
-func shownPart(part string) string {
-	const short = 10
-	if parts := strings.SplitN(part, ".", 3); len(parts) == 3 && len(parts[0]) >= short && len(parts[1]) >= short {
-		return "[token]"
-	}
-	return part
-}
-
-func tokenRune(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
 }
 
 // ParsePasted reads what somebody pasted who asks about a sign-in: a token, or the address that the identity provider sent

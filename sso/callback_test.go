@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/urltext"
 )
 
 func TestParseCallback(t *testing.T) {
@@ -128,7 +129,7 @@ func TestShownPath(t *testing.T) {
 		"/.well-known/jwks.json":                   "/.well-known/jwks.json",
 		"/abcdefghijkl.example.com/mirror.example": "/abcdefghijkl.example.com/mirror.example",
 	} {
-		if got := sso.ShownPath(path); got != want {
+		if got := urltext.ShownPath(path); got != want {
 			t.Errorf("%q: got %q, want %q", path, got, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/sso/origin"
+	"github.com/ssobridge/ssobridge/sso/urltext"
 )
 
 // ReturnRules say where a person may be sent after signing in. The zero value allows nothing but paths.
@@ -73,51 +74,23 @@ func (r ReturnRules) Parse(raw string) (string, error) {
 	if !strings.HasPrefix(rest, "/") {
 		rest = "/" + rest
 	}
-	if kept := WithoutToken(query); kept != query {
+	if kept := urltext.WithoutToken(query); kept != query {
 		query, hasQuery = kept, kept != ""
 	}
-	if kept := fragmentWithoutToken(fragment); kept != fragment {
+	if kept := urltext.FragmentWithoutToken(fragment); kept != fragment {
 		fragment, hasFragment = kept, kept != ""
 	}
-	out := string(at) + escape(rest, pathBytes)
+	out := string(at) + urltext.Escape(rest, urltext.PathBytes)
 	if hasQuery {
-		out += "?" + escape(query, queryBytes)
+		out += "?" + urltext.Escape(query, urltext.QueryBytes)
 	}
 	if hasFragment {
-		out += "#" + escape(fragment, queryBytes)
+		out += "#" + urltext.Escape(fragment, urltext.QueryBytes)
 	}
 	if len(out) > maxReturnTo { // escaping makes text longer
 		return refuse(fmt.Sprintf("is longer than %d bytes once it is escaped", maxReturnTo))
 	}
 	return out, nil
-}
-
-// WithoutToken is a query without the parameter jwt, and otherwise as it was: a token that an identity provider sent to a
-// page is not carried on to where the sign-in ends (SECURITY B5).
-func WithoutToken(query string) string {
-	if !strings.Contains(query, "=") {
-		return query
-	}
-	var kept []string
-	for part := range strings.SplitSeq(query, "&") {
-		name, _, _ := strings.Cut(part, "=")
-		if plain, err := url.QueryUnescape(name); err != nil || plain != "jwt" {
-			kept = append(kept, part)
-		}
-	}
-	return strings.Join(kept, "&")
-}
-
-// fragmentWithoutToken is WithoutToken for #jwt=… and for the #/page?jwt=… of apps that keep their pages there.
-func fragmentWithoutToken(fragment string) string {
-	path, query, found := strings.Cut(fragment, "?")
-	if !found {
-		return WithoutToken(fragment)
-	}
-	if query = WithoutToken(query); query == "" {
-		return path
-	}
-	return path + "?" + query
 }
 
 // cutScheme returns what follows "http://" or "https://".
@@ -128,32 +101,4 @@ func cutScheme(s string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// RFC 3986 §3.3 and §3.4: what may stand in a path, and in a query or fragment, without an escape.
-const (
-	pathBytes  = "-._~!$&'()*+,;=:@/"
-	queryBytes = pathBytes + "?"
-)
-
-// escape writes s with every byte escaped that is neither a letter, a digit, one of allowed, nor part of an escape.
-func escape(s, allowed string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte(allowed, c) >= 0:
-			b.WriteByte(c)
-		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
-			b.WriteString(s[i : i+3])
-			i += 2
-		default:
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
-}
-
-func isHex(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }

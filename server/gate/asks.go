@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/urltext"
 )
 
 // asks are what a proxy adds to its question: ?group=A&group=B, who is in one of them, and ?with=…, what else is to be
@@ -38,7 +39,7 @@ func (s *settings) readAsks(r *http.Request, with ...string) (a asks, err error)
 			}
 		case s.readsParameter(name):
 		default:
-			err = fmt.Errorf("%s is no parameter of %s: groups are asked for as ?group=A&group=B, letter by letter", sso.ShownName(name), r.URL.Path)
+			err = fmt.Errorf("%s is no parameter of %s: groups are asked for as ?group=A&group=B, letter by letter", urltext.ShownName(name), r.URL.Path)
 		}
 		if err != nil {
 			return asks{}, fmt.Errorf("%w: %w", err, sso.ProxyRefused)

@@ -14,6 +14,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/access"
+	"github.com/ssobridge/ssobridge/sso/urltext"
 )
 
 // proxied is what reverseProxy hands to the proxy's functions.
@@ -116,7 +117,7 @@ func (g *Gate) letIn(r *http.Request, s *settings) (e *entry, rule access.Rule, 
 // signInPath begins a sign-in that ends where r was to go, without a token that was in it (SECURITY B5).
 func (s *settings) signInPath(r *http.Request) string {
 	to := *r.URL
-	to.RawQuery = sso.WithoutToken(s.withoutBearer(to.RawQuery))
+	to.RawQuery = urltext.WithoutToken(s.withoutBearer(to.RawQuery))
 	return s.Path("/auth/sso?redirect=" + url.QueryEscape(oneSlash(to.RequestURI())))
 }
 

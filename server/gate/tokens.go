@@ -14,6 +14,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/urltext"
 )
 
 // bearers say where API clients put their tokens, and whose tokens these are. They are made once, with the settings, and nil
@@ -340,7 +341,7 @@ func (g *Gate) logToken(r *http.Request, s *settings, err error) {
 	if !actsForNone(err) {
 		level = g.web.Log.ErrorContext
 	}
-	fields := []any{"code", sso.CodeOf(err), "reason", sso.Reason(err), "path", sso.ShownPath(r.URL.Path), "peer", s.Peer(r)}
+	fields := []any{"code", sso.CodeOf(err), "reason", sso.Reason(err), "path", urltext.ShownPath(r.URL.Path), "peer", s.Peer(r)}
 	if of, ok := errors.AsType[*tokenError](err); ok && of.provider != "" {
 		fields = append(fields, "provider", of.provider, "key", of.key)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/urltext"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -207,7 +208,7 @@ func (web *Web) LogRefusal(r *http.Request, status int, code sso.Code, ref, id s
 		web.WarnStrayToken(r, asked(r).Path, asked(r).RawQuery)
 	}
 	fields := []any{"code", code, "reference", ref, "status", status, "reason", sso.Reason(err),
-		"method", r.Method, "path", sso.ShownPath(asked(r).Path), "peer", web.Site().Peer(r), "request_id", id}
+		"method", r.Method, "path", urltext.ShownPath(asked(r).Path), "peer", web.Site().Peer(r), "request_id", id}
 	if o, ok := errors.AsType[accountError](err); ok {
 		fields = append(fields, "account", o.Account())
 	}

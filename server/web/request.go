@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/urltext"
 )
 
 // requestInfo goes with a request through its handlers.
@@ -170,7 +171,7 @@ func (web *Web) Recovered(w http.ResponseWriter, r *http.Request) {
 	case p == http.ErrAbortHandler: // the server's own way to drop a connection
 		panic(p)
 	default:
-		web.Log.ErrorContext(r.Context(), "panic", "panic", p, "path", sso.ShownPath(asked(r).Path), "stack", string(debug.Stack()))
+		web.Log.ErrorContext(r.Context(), "panic", "panic", p, "path", urltext.ShownPath(asked(r).Path), "stack", string(debug.Stack()))
 		web.ServeRefusal(w, r, sso.Internal)
 	}
 }
