@@ -199,7 +199,7 @@ func (h *Holder) Principal() *sso.Principal {
 	}
 	return &sso.Principal{
 		How:      sso.ByService,
-		Account:  sso.Account{FirstName: h.Account.Label, Active: true, Source: Provider},
+		Account:  sso.Account{FirstName: h.Account.Shown(), Active: true, Source: Provider},
 		Groups:   groups,
 		Provider: Provider,
 		Subject:  h.Account.Name,
