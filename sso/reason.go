@@ -131,8 +131,7 @@ func reasons(yield func(reason) bool) {
 			code: TokenClaim, status: 401, label: "A claim is not as required",
 			advice:  "give the token the claim with one of the values that the configuration of the provider requires; the log names the claim",
 			message: "JWT token has a claim that is not accepted",
-			title:   "This sign-in is not meant for this site",
-			help:    helpAdmin,
+			title:   "This sign-in is not meant for this site", help: helpAdmin,
 		},
 		{
 			code: TokenType, status: 401, label: "Wrong type of token",
@@ -145,8 +144,7 @@ func reasons(yield func(reason) bool) {
 			code: TokenRevoked, status: 401, label: "The token was revoked",
 			advice:  "make the service account a new token; the log says whether it was revoked, or was never one of this bridge",
 			message: "Token is not accepted any more",
-			title:   "This token is not accepted any more",
-			help:    helpAdmin,
+			title:   "This token is not accepted any more", help: helpAdmin,
 		},
 		{
 			code: TokenReplayed, status: 401, label: "The token was used before",
@@ -293,8 +291,7 @@ func reasons(yield func(reason) bool) {
 		{
 			code: CredentialsConflict, status: 401,
 			message: "The request has two credentials, of different callers: send one",
-			title:   "That request came from two callers",
-			help:    "Your request carries two credentials, and they are not of one caller. Send one of them.",
+			title:   "That request came from two callers", help: "Your request carries two credentials, and they are not of one caller. Send one of them.",
 		},
 		{
 			code: Forbidden, status: 403,

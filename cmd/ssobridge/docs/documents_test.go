@@ -302,6 +302,7 @@ func TestNames(t *testing.T) {
 		`not_yet_valid|too_old|from_future|unbounded|issuer|audience|type|replayed|email_invalid|disabled|refused|off|unknown|failed)$`)
 	known := map[string]bool{
 		setting.ConfigEnv: true, "SSOBRIDGE_TEST_REQUIRE": true, "SSOBRIDGE_TEST_NODE_MODULES": true, "SSOBRIDGE_TEST_TRAEFIK": true, "SSO_SECRET": true, "SSOBRIDGE_NEW_SECRET_KEY": true, "BRIDGE_URL": true,
+		"RSA_PRIVATE_KEY_FILE_PATH": true, "RSA_PUBLIC_KEY_FILE_PATH": true, "JWT_KEY_ID": true, // OpenMetadata's
 	}
 	cfg, _ := setting.Resolve(setting.Inputs{Flags: map[string]string{"providers": "acme"}}) // the name in examples
 	for _, s := range cfg.Table() {
