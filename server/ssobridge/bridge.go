@@ -130,6 +130,10 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 	if p.Kind == setting.KindBearer {
 		return bearerProvider(cfg, p, keys, st), warnings, nil
 	}
+	redeemer, err := redeemer(cfg, p)
+	if err != nil {
+		return nil, nil, err
+	}
 	return &sso.Provider{
 		Name:       p.Name,
 		Label:      cmp.Or(p.Label, p.Name),
@@ -138,7 +142,7 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 		Binding:    p.Binding,
 		Policy:     policy(cfg, p),
 		Beginner:   sso.Redirect{URI: p.IdentityProviderURI, ClientID: p.ClientID, RedirectURI: callback(cfg)},
-		Redeemer:   redeemer(cfg, p),
+		Redeemer:   redeemer,
 		KeySources: keySources(keys),
 
 		Groups:         groups,
@@ -172,9 +176,13 @@ func callback(cfg *setting.Config) string { return cfg.URL("/auth/sso") }
 
 // redeemer is nil when tokens come in the request: without the binding pkce, and for an identity provider that has no token
 // endpoint and returns the code_challenge as a claim.
-func redeemer(cfg *setting.Config, p *setting.Provider) sso.Redeemer {
+func redeemer(cfg *setting.Config, p *setting.Provider) (sso.Redeemer, error) {
 	if p.Binding != sso.BindingPKCE || p.TokenURI == nil {
-		return nil
+		return nil, nil
 	}
-	return &oidc.Exchange{TokenURI: p.TokenURI, ClientID: p.ClientID, RedirectURI: callback(cfg), Client: outbound.Client(p.TokenURI, nil)}
+	_, trusted, err := authorities(p.Setting("CA_FILE"), p.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	return &oidc.Exchange{TokenURI: p.TokenURI, ClientID: p.ClientID, RedirectURI: callback(cfg), Client: outbound.Client(p.TokenURI, trusted)}, nil
 }

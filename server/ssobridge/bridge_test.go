@@ -2,8 +2,15 @@ package ssobridge
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -162,5 +169,35 @@ func TestBridgeRedeemer(t *testing.T) {
 		if ok && (e.TokenURI.String() != tt.uri || e.ClientID != "c" || e.RedirectURI != "https://sso.example.com/auth/sso" || e.Client == nil) {
 			t.Errorf("got %+v", e)
 		}
+	}
+}
+
+// The token endpoint may have a certificate of an authority of one's own, as the address of keys may.
+func TestTokenEndpointOfOwnAuthority(t *testing.T) {
+	endpoint := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"jwt":"a.b.c"}`)
+	}))
+	defer endpoint.Close()
+	endpoint.Config.ErrorLog = log.New(io.Discard, "", 0)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: endpoint.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for caFile, want := range map[string]sso.Code{file: "", "": sso.ProviderUnavailable} {
+		flags := map[string]string{"jwt-binding": "pkce", "jwt-client-id": "c", "jwt-token-uri": endpoint.URL + "/token", "jwt-ca-file": caFile}
+		b, _, err := Bridge(t.Context(), with(t, flags), &notebook{}, time.Now, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := b.Providers[0].Redeemer.Redeem(t.Context(), "code", strings.Repeat("v", 43))
+		if sso.CodeOf(err) != want || want == "" && token != "a.b.c" {
+			t.Errorf("with CA_FILE %q: got %q, %v, want %q", caFile, token, err, want)
+		}
+	}
+	_, _, err := Bridge(t.Context(), with(t, map[string]string{"jwt-binding": "pkce", "jwt-client-id": "c", "jwt-token-uri": endpoint.URL, "jwt-ca-file": file + ".none"}),
+		&notebook{}, time.Now, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "JWT_CA_FILE") {
+		t.Errorf("no such file: got %v, want an error about JWT_CA_FILE", err)
 	}
 }

@@ -234,8 +234,8 @@ func (j *judge) keys(p *Provider) {
 			}
 		}
 	}
-	if p.CAFile != "" && len(p.JWKSURLs) == 0 && p.Groups.EndpointURL == "" {
-		j.warn("%s has no effect: %s is not set", of("CA_FILE"), of("JWKS_URL"))
+	if p.CAFile != "" && len(p.JWKSURLs) == 0 && p.Groups.EndpointURL == "" && p.TokenURI == nil {
+		j.warn("%s has no effect: %s and %s are not set", of("CA_FILE"), of("JWKS_URL"), of("TOKEN_URI"))
 	}
 }
 

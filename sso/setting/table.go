@@ -167,7 +167,7 @@ func providerSettings(provider string) []Setting {
 			set:  providerPlace(func(p *Provider) *[]string { return &p.Algorithms }, algorithmList)},
 		{Name: of("CA_FILE"), Section: SectionProvider, Type: "file",
 			show: shownFile,
-			Help: "certificates of the authorities that are trusted for JWKS_URL and GROUPS_ENDPOINT_URL; unset: those of the system",
+			Help: "certificates of the authorities that are trusted for JWKS_URL, TOKEN_URI and GROUPS_ENDPOINT_URL; unset: those of the system",
 			set:  providerPlace(func(p *Provider) *string { return &p.CAFile }, optional(fileName))},
 		{Name: of("ATTRIBUTE_EMAIL"), Alias: "MB_JWT_ATTRIBUTE_EMAIL", Section: SectionPeople, Type: "claim", Default: "email", Changeable: true, LetsIn: true,
 			Label: "Claim with the e-mail",
