@@ -14,7 +14,7 @@ type Bearer interface {
 	// The answer may be remembered until its Until, but no longer than Generation stays what it was before the call, and not
 	// beyond a change of its account or of the groups.
 	//
-	// Whoever cannot be judged now is [ProviderUnavailable] or [StoreUnavailable]; every other error means no.
+	// Whoever cannot be judged now is [ProviderUnavailable], [GroupsUnavailable] or [StoreUnavailable]; every other error means no.
 	Authenticate(ctx context.Context, token string, x *Exam) *Principal
 
 	// Generation changes when what was found out before is to be found out anew, such as when a key is removed. It is called

@@ -49,25 +49,40 @@ const (
 	KeepOnFailure   FailureRule = "keep"   // the groups of the account stay as they are
 )
 
-// findGroups is the step between who it is and whether they may come in, for which groups count.
+// findGroups is the step between who it is and whether they may come in, for which groups count: groups that nobody knows
+// cannot be kept there.
 func (r *run) findGroups() error {
-	if p := r.provider; p.Groups != nil {
-		r.x.Check("group_sources", func(x *Exam) error { return p.FindGroups(r.ctx, x, p.OnGroupFailure) })
+	p, rule := r.provider, r.provider.OnGroupFailure
+	if len(p.Policy.AllowedGroups) > 0 {
+		rule = RefuseOnFailure
+	}
+	if p.Groups != nil {
+		r.x.Check("group_sources", func(x *Exam) error { return FindGroups(r.ctx, p.Groups, x, rule) })
 	}
 	return nil
 }
 
-// FindGroups puts the groups of x.Identity in place, as the provider's sources know them. A caller without an account has no
-// groups to keep: it passes [RefuseOnFailure]. Errors: [GroupsUnavailable], [PersonNotAllowed].
-func (p *Provider) FindGroups(ctx context.Context, x *Exam, rule FailureRule) error {
+// LookUpGroups asks the provider's sources about one name, an e-mail or the name of a user, as for somebody whose token says no
+// groups. Errors: see [GroupFinder], and [Invalid] for a provider that asks nobody.
+func (p *Provider) LookUpGroups(ctx context.Context, name string) (GroupAnswer, error) {
 	if p.Groups == nil {
-		return nil
+		return GroupAnswer{}, fmt.Errorf("the provider %s takes the groups from the token alone: %sGROUPS_ORDER names other sources: %w", p.Name, p.Settings, Invalid)
 	}
-	answer, err := p.Groups.FindGroups(ctx, x.Identity)
+	id := Identity{Provider: p.Name, Username: name}
+	if strings.Contains(name, "@") {
+		id = Identity{Provider: p.Name, Email: name, Subject: Subject{Kind: SubjectEmail, Value: name}}
+	}
+	return p.Groups.FindGroups(ctx, id)
+}
+
+// FindGroups puts the groups of x.Identity in place, as the sources know them. A caller without an account has no groups to
+// keep: it passes [RefuseOnFailure]. Errors: [GroupsUnavailable], [PersonNotAllowed].
+func FindGroups(ctx context.Context, finder GroupFinder, x *Exam, rule FailureRule) error {
+	answer, err := finder.FindGroups(ctx, x.Identity)
 	switch code := CodeOf(err); {
 	case code == PersonNotAllowed:
 		return err
-	case err != nil && (rule != KeepOnFailure || len(p.Policy.AllowedGroups) > 0):
+	case err != nil && rule != KeepOnFailure:
 		return fmt.Errorf("%s: %w", described(answer, err), GroupsUnavailable)
 	case err != nil: // no groups were sent: the sign-in changes none
 		x.Identity.Groups, x.Identity.GroupsSent = nil, false

@@ -10,7 +10,7 @@ import (
 )
 
 // bearerProvider makes the parts of a provider with which nobody signs in.
-func bearerProvider(cfg *setting.Config, p *setting.Provider, keys token.KeySet, st bearer.Store) *sso.Provider {
+func bearerProvider(cfg *setting.Config, p *setting.Provider, keys token.KeySet, groups sso.GroupFinder, st bearer.Store) *sso.Provider {
 	return &sso.Provider{
 		Name:       p.Name,
 		Label:      cmp.Or(p.Label, p.Name),
@@ -19,6 +19,7 @@ func bearerProvider(cfg *setting.Config, p *setting.Provider, keys token.KeySet,
 		Binding:    sso.BindingOff,
 		Policy:     policy(cfg, p),
 		KeySources: keySources(keys),
+		Groups:     groups,
 		Header:     p.Bearer.Header,
 		Parameter:  p.Bearer.Parameter,
 		Bearer: &bearer.Judge{
@@ -26,6 +27,7 @@ func bearerProvider(cfg *setting.Config, p *setting.Provider, keys token.KeySet,
 			Policy:   policy(cfg, p),
 			Accounts: bearer.Accounts(p.Bearer.Accounts),
 			Store:    st,
+			Groups:   groups,
 			Changes:  func() uint64 { return token.Generation(keys) },
 			Verifier: bearerVerifier(p, keys),
 		},

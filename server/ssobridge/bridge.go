@@ -128,7 +128,7 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 		return nil, nil, err
 	}
 	if p.Kind == setting.KindBearer {
-		return bearerProvider(cfg, p, keys, st), warnings, nil
+		return bearerProvider(cfg, p, keys, groups, st), warnings, nil
 	}
 	redeemer, err := redeemer(cfg, p)
 	if err != nil {

@@ -45,6 +45,7 @@ type Judge struct {
 	Policy   sso.Policy    // with [AccountsNone] its groups are given whether they are synced or not
 	Accounts Accounts
 	Store    Store
+	Groups   sso.GroupFinder // nil: the groups are those of the token
 
 	wrote writes
 }
@@ -52,11 +53,14 @@ type Judge struct {
 // Generation implements [sso.Bearer].
 func (j *Judge) Generation() uint64 { return j.Changes() }
 
-// Authenticate implements [sso.Bearer]. Errors, besides those of the verifier: [sso.PersonNotAllowed], and with accounts those of
+// Authenticate implements [sso.Bearer]. Errors, besides those of the verifier: [sso.GroupsUnavailable], [sso.PersonNotAllowed], and with accounts those of
 // [sso.Admission.Admit].
 func (j *Judge) Authenticate(ctx context.Context, token string, x *sso.Exam) *sso.Principal {
 	j.Verifier.Verify(ctx, token, x)
 	if x.Identity.Subject == (sso.Subject{}) || !x.GoesOn() {
+		return nil
+	}
+	if j.Groups != nil && !x.Check("group_sources", func(x *sso.Exam) error { return sso.FindGroups(ctx, j.Groups, x, sso.RefuseOnFailure) }) {
 		return nil
 	}
 	if !x.Check("admission", func(x *sso.Exam) error { return j.Policy.Admission.Allows(x.Identity) }) {

@@ -262,7 +262,7 @@ func (j *judge) groups(p *Provider) {
 	if g.EndpointURL != "" && !slices.Contains(g.Order, GroupsFromEndpoint) {
 		j.warn("%s has no effect: %s does not have endpoint", of("GROUPS_ENDPOINT_URL"), of("GROUPS_ORDER"))
 	}
-	if g.Asks() && !p.GroupSync && len(p.AllowedGroups) == 0 {
+	if g.Asks() && p.Kind != KindBearer && !p.GroupSync && len(p.AllowedGroups) == 0 {
 		j.warn("%s has no effect: %s is off, and %s is not set", of("GROUPS_ORDER"), of("GROUP_SYNC"), of("ALLOWED_GROUPS"))
 	}
 	if g.Asks() && g.OnFailure == sso.KeepOnFailure && len(p.AllowedGroups) > 0 {

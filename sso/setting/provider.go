@@ -190,6 +190,7 @@ func (j *judge) providers() {
 		}
 		if p.Kind == KindBearer {
 			j.bearer(p)
+			j.groups(p)
 			continue
 		}
 		j.provider(p)
