@@ -35,6 +35,13 @@ func adminSamples() []sample {
 				{Origin: "PROVIDER_ACME_PUBLIC_KEY: /etc/ssobridge/acme.pem", Fault: "the file is empty", FaultSince: sampleTime.Add(-time.Hour)}}},
 			{Name: "old", Label: "Old product"},
 		}}},
+		{"admin group sources", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}}}},
+		{"admin group sources none", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn)}},
+		{"admin group sources wrong", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}, {Name: "acme", Label: "Acme"}}, NameError: "This is empty."}},
+		{"admin group sources found", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}}, Name: "ada", Found: &AdminFoundGroups{
+			Provider: "jwt", Source: "ldap", Groups: []string{"research", "<b>staff</b>"}, Asked: []AdminAskedSource{{"token", "has no groups claim", 0}, {"ldap", "2 groups: research, staff", 12}}}}},
+		{"admin group sources failed", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}}, Name: "ada", Found: &AdminFoundGroups{
+			Provider: "jwt", Code: "groups_unavailable", Asked: []AdminAskedSource{{"ldap", "ldaps://dc1.example.com: connection refused", 3}}}}},
 		{"admin try", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin"}},
 		{"admin try providers", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin",
 			Providers: []Provider{{Name: "jwt", Label: "Our product"}, {Name: "acme"}}}},

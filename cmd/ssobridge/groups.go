@@ -17,6 +17,7 @@ func groupCommands() []*command {
 		{"groups rename", "GROUP NAME", "gives a group another name", groupsRename},
 		{"groups delete", "GROUP", "deletes a group", groupsDelete},
 		{"groups add-member", "GROUP EMAIL|ID", "puts someone into a group", groupsAddMember},
+		{"groups lookup", "NAME", "asks the directory or the endpoint for the groups of a name", groupsLookup},
 		{"groups remove-member", "GROUP EMAIL|ID", "takes someone out of a group", groupsRemoveMember},
 	}
 }

@@ -137,6 +137,33 @@ func TestDirectoryFiles(t *testing.T) {
 	}
 }
 
+// The command of the recipes says which source knows somebody, and what.
+func TestGroupsLookup(t *testing.T) {
+	d := slapd.Start(t)
+	env := environ(append(d.Environ(), "SSOBRIDGE_JWT_SHARED_SECRET="+secret, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=http://127.0.0.1:3535/login", "SSOBRIDGE_JWT_ATTRIBUTE_SUBJECT=sub",
+		"SSOBRIDGE_JWT_GROUP_SYNC=true", "SSOBRIDGE_JWT_GROUPS_ORDER=token,ldap", "SSOBRIDGE_LDAP_ENABLED_FILTER=(!(userAccountControl:1.2.840.113556.1.4.803:=2))")...)
+	milliseconds := regexp.MustCompile(`\([0-9]+ ms\)`)
+	for _, tt := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"ada"}, 0, "token: has no groups claim\nldap: 4 groups: research, science, loop, staff (N ms)\nresearch\nscience\nloop\nstaff\n"},
+		{[]string{"ada", "--json"}, 0, `"source": "ldap"`},
+		{[]string{"*"}, 1, "no source knows this person"},
+		{[]string{"ada@example.org"}, 1, "no source knows this person"}, // they are looked for by {user}
+		{[]string{"bob"}, 1, "switched off"},
+		{[]string{"ada", "--ldap-bind-dn", "cn=x,dc=example,dc=org"}, 1, "the directory does not accept LDAP_BIND_DN with LDAP_BIND_PASSWORD"},
+		{[]string{"ada", "--jwt-groups-order", "token"}, 1, "all groups come from the token"},
+		{[]string{"ada", "--provider", "acme"}, 2, "the providers with sources of groups are jwt"},
+	} {
+		out, status := output(t, "", env, append([]string{"groups", "lookup"}, tt.args...)...)
+		if out = milliseconds.ReplaceAllString(out, "(N ms)"); status != tt.status || !strings.Contains(out, tt.want) || strings.Contains(out, slapd.Password+"\n") {
+			t.Errorf("%q: status %d, want %d and %q\n%s", tt.args, status, tt.status, tt.want, out)
+		}
+	}
+}
+
 // The example of explain is what explain says; only numbers are others.
 func TestExplain(t *testing.T) {
 	env := environ("SSOBRIDGE_JWT_SHARED_SECRET="+secret, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=http://127.0.0.1:3535/login")

@@ -29,9 +29,10 @@ type Store interface {
 // New makes the area.
 func New(o area.Options, store Store) area.Area {
 	settings, key, providers, try := settingArea{o, store}, keyArea{o, store}, providerArea{o}, tryArea{o, store}
+	sources := sourceArea{o}
 	return area.Area{
-		Pages:      slices.Concat(settings.pages(), key.pages(), providers.pages(), try.pages()),
-		Operations: slices.Concat(settings.operations(), key.operations(), providers.operations(), try.operations()),
+		Pages:      slices.Concat(settings.pages(), key.pages(), providers.pages(), sources.pages(), try.pages()),
+		Operations: slices.Concat(settings.operations(), key.operations(), providers.operations(), sources.operations(), try.operations()),
 		Notices: map[string]string{
 			"key-added":   "The new shared secret is in force. The one before still works until you remove it.",
 			"key-first":   "The shared secret is in force. Your product must sign with the same one. To see whether it does, try it.",
