@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // A GroupFinder knows the groups of a provider's people also where the token does not say them.
@@ -17,16 +16,16 @@ type GroupFinder interface {
 
 // A GroupAnswer says which source knew the person, and the groups there.
 type GroupAnswer struct {
-	Source string   // "token", "ldap" or "endpoint"; "": none that was asked knows the person
-	Groups []string // nil for the token, whose groups the identity has already
-	Asked  []GroupsAsked
+	Source string        `json:"source"` // "token", "ldap" or "endpoint"; "": none that was asked knows the person
+	Groups []string      `json:"groups"` // nil for the token, whose groups the identity has already
+	Asked  []GroupsAsked `json:"asked"`
 }
 
 // GroupsAsked is one source that was asked, for people who look why somebody is in a group.
 type GroupsAsked struct {
-	Source string
-	Said   string        // in words
-	Took   time.Duration // 0 for the token
+	Source       string `json:"source"`
+	Said         string `json:"said"`         // in words
+	Milliseconds int64  `json:"milliseconds"` // 0 for the token
 }
 
 // String is one line such as "ldap: 2 groups (12 ms)".
@@ -34,7 +33,7 @@ func (a GroupsAsked) String() string {
 	if a.Source == TokenSource {
 		return a.Source + ": " + a.Said
 	}
-	return fmt.Sprintf("%s: %s (%d ms)", a.Source, a.Said, a.Took.Milliseconds())
+	return fmt.Sprintf("%s: %s (%d ms)", a.Source, a.Said, a.Milliseconds)
 }
 
 // TokenSource is the source of groups that the token itself is.
@@ -60,6 +59,16 @@ func (r *run) findGroups() error {
 		r.x.Check("group_sources", func(x *Exam) error { return FindGroups(r.ctx, p.Groups, x, rule) })
 	}
 	return nil
+}
+
+// WithGroupSources are those that ask others than the token for groups.
+func (ps Providers) WithGroupSources() (all Providers) {
+	for _, p := range ps {
+		if p.Groups != nil {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // LookUpGroups asks the provider's sources about one name, an e-mail or the name of a user, as for somebody whose token says no

@@ -13,8 +13,7 @@ import (
 
 // groupsLookup asks the sources of groups about a name, as a sign-in does. It needs no database.
 func groupsLookup(f *flags) runner {
-	p := f.p
-	asJSON := f.Bool("json", false, "print JSON")
+	p, asJSON := f.p, f.Bool("json", false, "print JSON")
 	name := f.String("provider", "", "whose `provider`'s sources are asked; needed when several have some")
 	return func(ctx context.Context, args []string) error {
 		cfg, err := f.sound(ctx)
@@ -31,16 +30,14 @@ func groupsLookup(f *flags) runner {
 		}
 		answer, err := of.LookUpGroups(ctx, args[0])
 		if *asJSON {
-			if printed := p.printJSON(lookupJSON(of, answer, err)); printed != nil {
+			if printed := p.printJSON(answer); printed != nil {
 				return printed
 			}
 		} else {
 			for _, asked := range answer.Asked {
 				fmt.Fprintln(p.stdout, asked)
 			}
-			for _, group := range answer.Groups {
-				fmt.Fprintln(p.stdout, group)
-			}
+			fmt.Fprint(p.stdout, strings.Join(append(answer.Groups, ""), "\n"))
 		}
 		switch {
 		case sso.CodeOf(err) == sso.PersonNotAllowed:
@@ -54,15 +51,8 @@ func groupsLookup(f *flags) runner {
 	}
 }
 
-// withSources is the named provider, or the only one that has sources of groups.
 func withSources(all sso.Providers, name string) (*sso.Provider, error) {
-	var asking sso.Providers
-	var names []string
-	for _, p := range all {
-		if p.Groups != nil {
-			asking, names = append(asking, p), append(names, p.Name)
-		}
-	}
+	asking := all.WithGroupSources()
 	p := asking.Sole()
 	if name != "" {
 		p = asking.Named(name)
@@ -71,26 +61,7 @@ func withSources(all sso.Providers, name string) (*sso.Provider, error) {
 	case len(asking) == 0:
 		return nil, withHint("set JWT_GROUPS_ORDER to token,ldap or token,endpoint", errors.New("all groups come from the token: no provider that is on has another source"))
 	case p == nil:
-		return nil, usageError("the providers with sources of groups are "+strings.Join(names, ", "), "name one of them with --provider")
+		return nil, usageError("ssobridge check shows whose GROUPS_ORDER has ldap or endpoint", "name with --provider one of those that have sources of groups")
 	}
 	return p, nil
-}
-
-func lookupJSON(of *sso.Provider, answer sso.GroupAnswer, err error) any {
-	type asked struct {
-		Source       string `json:"source"`
-		Said         string `json:"said"`
-		Milliseconds int64  `json:"milliseconds"`
-	}
-	out := struct {
-		Provider string   `json:"provider"`
-		Source   string   `json:"source"`
-		Groups   []string `json:"groups"`
-		Asked    []asked  `json:"asked"`
-		Failed   bool     `json:"failed"`
-	}{of.Name, answer.Source, append([]string{}, answer.Groups...), []asked{}, err != nil}
-	for _, a := range answer.Asked {
-		out.Asked = append(out.Asked, asked{a.Source, a.Said, a.Took.Milliseconds()})
-	}
-	return out
 }

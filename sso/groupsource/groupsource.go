@@ -109,7 +109,7 @@ func ask(ctx context.Context, s Named, p Person) (asked sso.GroupsAsked, names [
 	if err == nil && known {
 		names, err = usable(names)
 	}
-	asked = sso.GroupsAsked{Source: s.Name, Took: time.Since(began)}
+	asked = sso.GroupsAsked{Source: s.Name, Milliseconds: time.Since(began).Milliseconds()}
 	switch {
 	case err != nil:
 		asked.Said = sso.Shorten(sso.Reason(err), maxSaid)

@@ -46,18 +46,8 @@ type askedSource struct {
 	Milliseconds int64  `json:"milliseconds"`
 }
 
-// asking are the providers that have sources.
-func (a sourceArea) asking() (all sso.Providers) {
-	for _, p := range a.Host.Bridge().Providers {
-		if p.Groups != nil {
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
 func (a sourceArea) lookUp(c *area.Call, in nameToLookUp) (lookedUp, error) {
-	name, all := strings.TrimSpace(in.Name), a.asking()
+	name, all := strings.TrimSpace(in.Name), a.Host.Bridge().Providers.WithGroupSources()
 	p := all.Sole()
 	if in.Provider != "" {
 		p = all.Named(in.Provider)
@@ -82,14 +72,14 @@ func look(ctx context.Context, p *sso.Provider, name string) lookedUp {
 		}
 	}
 	for _, asked := range answer.Asked {
-		out.Asked = append(out.Asked, askedSource{asked.Source, asked.Said, asked.Took.Milliseconds()})
+		out.Asked = append(out.Asked, askedSource{asked.Source, asked.Said, asked.Milliseconds})
 	}
 	return out
 }
 
 func (a sourceArea) template(c *area.Call) templates.AdminGroupSources {
 	p := templates.AdminGroupSources{AdminLayout: c.Layout(templates.AdminSectionSignIn)}
-	for _, of := range a.asking() {
+	for _, of := range a.Host.Bridge().Providers.WithGroupSources() {
 		p.Providers = append(p.Providers, templates.Provider{Name: of.Name, Label: of.Label})
 	}
 	return p

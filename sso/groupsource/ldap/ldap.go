@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -246,6 +247,7 @@ func (d *Directory) groupsOf(c *connection, values map[string]string) (names []s
 			break
 		}
 	}
+	slices.Sort(names)
 	return names, nil
 }
 
