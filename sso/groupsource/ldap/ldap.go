@@ -57,12 +57,11 @@ const (
 
 // A Directory is a [groupsource.Source]. Make one with [New].
 type Directory struct {
-	o                Options
-	people, groups   groupsource.Template
-	enabled, nameOf  string
-	servers          []*server
-	pool             pool
-	usesUser, byMail bool
+	o               Options
+	people, groups  groupsource.Template
+	enabled, nameOf string
+	servers         []*server
+	pool            pool
 }
 
 // New reads the options. The error begins with the setting that must change, and wraps [sso.Invalid].
