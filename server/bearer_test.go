@@ -181,7 +181,7 @@ func TestBearerIdentity(t *testing.T) {
 	}
 }
 
-// No token of an API client reaches what is for administrators, whatever groups it names (SECURITY J3, G2).
+// No token of an API client reaches what is for administrators, whatever groups it names (SECURITY J5, G2).
 func TestBearerIsNoAdministrator(t *testing.T) {
 	b, api := startAPI(t, "UPSTREAM=", "PROVIDER_API_GROUP_MAPPINGS={}", "PROVIDER_API_ACCOUNTS=existing")
 	c := b.browser()
@@ -201,7 +201,7 @@ func TestBearerIsNoAdministrator(t *testing.T) {
 	}
 }
 
-// Two callers in one request are none; what is not ours beside a session is the app's.
+// SECURITY J5: two callers in one request are none; what is not ours beside a session is the app's.
 func TestBearerBesideASession(t *testing.T) {
 	b, api := startAPI(t, "PROVIDER_API_ACCOUNTS=existing")
 	c := b.browser()
@@ -317,6 +317,37 @@ func TestBearerProvisions(t *testing.T) {
 			t.Errorf("%d sessions", n)
 		}
 	})
+}
+
+// An explanation of a pasted token tells which provider, which key and which claim it was; a login token stays one.
+func TestBearerExplained(t *testing.T) {
+	b, api := startAPI(t)
+	for _, tt := range []struct {
+		name, token, provider string
+		want                  sso.Code
+		failed                string
+	}{
+		{"good", api.token(claims{"groups": []string{"readers"}}), "api", "", ""},
+		{"for another audience", api.token(claims{"aud": "x"}), "api", sso.TokenAudience, "audience"},
+		{"a login token", b.token(nil), "jwt", "", ""},
+	} {
+		e, err := b.sso.ExplainPasted(t.Context(), tt.token, "")
+		failed := ""
+		for _, c := range e.Checks {
+			if !c.OK {
+				failed += c.Name
+			}
+		}
+		if err != nil || e.Provider != tt.provider || e.Code != tt.want || e.Accepted != (tt.want == "") || failed != tt.failed {
+			t.Errorf("%s: got %+v, %v", tt.name, e, err)
+		}
+		if tt.name == "good" && (e.Caller == nil || len(e.SignedIn.Groups) != 2) {
+			t.Errorf("%s: got %+v", tt.name, e)
+		}
+	}
+	if n := b.sessions(); n != 0 {
+		t.Errorf("%d sessions", n)
+	}
 }
 
 // Anyone can send tokens by the thousand: the log has a few lines of them, the trail none.

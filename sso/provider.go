@@ -71,46 +71,6 @@ type Verifier interface {
 	Verify(ctx context.Context, token string, x *Exam)
 }
 
-// Redirect is the [Beginner] of the redirect protocol: one configured address, and parameters.
-type Redirect struct {
-	URI         *url.URL
-	ClientID    string // with RedirectURI, sent with a flow that has a verifier
-	RedirectURI string // our /auth/sso, as the IdP must call it back
-}
-
-// Site implements [Beginner].
-func (r Redirect) Site() *url.URL { return r.URI }
-
-// LoginURL implements [Beginner].
-func (r Redirect) LoginURL(returnTo string, flow *Flow) string {
-	q := url.Values{}
-	if flow == nil && returnTo != "" {
-		q.Set("return_to", returnTo)
-	}
-	if flow != nil {
-		q.Set("state", flow.State)
-		q.Set("nonce", flow.Nonce)
-	}
-	if flow != nil && flow.Verifier != "" {
-		q.Set("response_type", "code")
-		q.Set("client_id", r.ClientID)
-		q.Set("redirect_uri", r.RedirectURI)
-		q.Set("code_challenge", flow.Challenge())
-		q.Set("code_challenge_method", "S256")
-	}
-	if len(q) == 0 {
-		return r.URI.String()
-	}
-	// url.Values writes a space as "+"; %20 is read alike by every IdP.
-	query := strings.ReplaceAll(q.Encode(), "+", "%20")
-	u := *r.URI
-	if u.RawQuery != "" {
-		query = u.RawQuery + "&" + query
-	}
-	u.RawQuery = query
-	return u.String()
-}
-
 // Providers are those in force. The first is where a sign-in begins that names none.
 type Providers []*Provider
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/claim"
+	"github.com/ssobridge/ssobridge/sso/oidc"
 	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/ssotest/memory"
 	"github.com/ssobridge/ssobridge/sso/token"
@@ -65,7 +66,7 @@ func provider(t *testing.T, name, issuer, secret string) *sso.Provider {
 		Name: name, Settings: "JWT_", Issuer: issuer, Binding: sso.BindingOff,
 		Policy: sso.Policy{SingleUse: true, Admission: sso.Admission{SiteName: "Example", Settings: "JWT_", Provision: true},
 			GroupSync: sso.GroupSync{SyncGroups: true}},
-		Beginner: sso.Redirect{URI: &url.URL{Scheme: "https", Host: name + ".example", Path: "/login"}, ClientID: "c", RedirectURI: "https://bi.example/auth/sso"},
+		Beginner: oidc.Redirect{URI: &url.URL{Scheme: "https", Host: name + ".example", Path: "/login"}, ClientID: "c", RedirectURI: "https://bi.example/auth/sso"},
 		Login: &token.Verifier{
 			Provider: name, Settings: "JWT_", Scope: scope, Profile: sso.Standard, Keys: keys, Issuer: issuer,
 			Names:  claim.Mapping{Email: "email", FirstName: "first_name", LastName: "last_name", Groups: "groups"},

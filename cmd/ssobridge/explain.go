@@ -164,14 +164,10 @@ func text(s *string) string {
 func (p *program) printExplanation(e sso.Explanation) {
 	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	for _, c := range e.Checks {
-		mark := "✓"
-		if !c.OK {
-			mark = "✗"
-		}
-		fmt.Fprintf(t, "%s %s\t%s\n", mark, c.Name, oneLine(c.Detail))
+		fmt.Fprintf(t, "%s %s\t%s\n", map[bool]string{true: "✓", false: "✗"}[c.OK], c.Name, oneLine(c.Detail))
 	}
 	t.Flush()
-	if e.Identity.Email != "" {
+	if e.Identity.Email != "" || e.Caller != nil {
 		fmt.Fprintln(p.stdout)
 		p.printIdentity(e)
 	}
@@ -204,14 +200,18 @@ func (p *program) printIdentity(e sso.Explanation) {
 	case id.GroupsFault != "":
 		row("groups in the token", strings.Join(append(slices.Clone(id.Groups), id.GroupsFault), "; "))
 	case !id.GroupsSent:
-		row("groups in the token", "none sent: groups stay as they are")
+		row("groups in the token", map[bool]string{true: "none sent", false: "none sent: groups stay as they are"}[e.Caller != nil])
 	default:
 		row("groups in the token", strings.Join(id.Groups, ", "))
 	}
 	if e.SignedIn == nil {
 		return
 	}
-	row("account", map[sso.Admitted]string{sso.AdmittedKnown: "known", sso.AdmittedNew: "would be made", sso.AdmittedReactivated: "would be reactivated"}[e.SignedIn.Admitted])
+	account := map[sso.Admitted]string{sso.AdmittedKnown: "known", sso.AdmittedNew: "would be made", sso.AdmittedReactivated: "would be reactivated"}[e.SignedIn.Admitted]
+	if e.Caller != nil && e.Caller.Account.ID == 0 {
+		account = "none is needed"
+	}
+	row("account", account)
 	row("groups afterwards", groupNames(e.SignedIn.Groups))
 	for _, w := range e.SignedIn.Warnings {
 		row("warning", w)

@@ -7,10 +7,24 @@ import (
 	"github.com/ssobridge/ssobridge/sso/bearer"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
+	"github.com/ssobridge/ssobridge/sso/validation"
 )
 
 // bearerProvider makes the parts of a provider with which nobody signs in.
-func bearerProvider(cfg *setting.Config, p *setting.Provider, keys token.KeySet, groups sso.GroupFinder, st bearer.Store) *sso.Provider {
+func (m *maker) bearerProvider(cfg *setting.Config, p *setting.Provider, keys token.KeySet, groups sso.GroupFinder, st bearer.Store) (*sso.Provider, error) {
+	if !p.HasKeys() {
+		keys = nil
+	}
+	v := bearerVerifier(p, keys)
+	if address := p.Bearer.ValidationURL; address != "" {
+		_, authorities, err := authoritiesOf(p)
+		if err != nil {
+			return nil, err
+		}
+		if v.Validator, err = validation.New(p.Setting("VALIDATION_URL"), address, authorities, m.now); err != nil {
+			return nil, err
+		}
+	}
 	return &sso.Provider{
 		Name:       p.Name,
 		Label:      cmp.Or(p.Label, p.Name),
@@ -29,9 +43,9 @@ func bearerProvider(cfg *setting.Config, p *setting.Provider, keys token.KeySet,
 			Store:    st,
 			Groups:   groups,
 			Changes:  func() uint64 { return token.Generation(keys) },
-			Verifier: bearerVerifier(p, keys),
+			Verifier: v,
 		},
-	}
+	}, nil
 }
 
 func bearerVerifier(p *setting.Provider, keys token.KeySet) *token.Verifier {
@@ -49,5 +63,6 @@ func bearerVerifier(p *setting.Provider, keys token.KeySet) *token.Verifier {
 		AnyAudience: p.Bearer.AnyAudience,
 		Leeway:      p.Leeway,
 		MaxLifetime: p.MaxLifetime,
+		ValidateAll: p.Bearer.ValidateAll,
 	}
 }

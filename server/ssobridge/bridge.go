@@ -128,7 +128,8 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 		return nil, nil, err
 	}
 	if p.Kind == setting.KindBearer {
-		return bearerProvider(cfg, p, keys, groups, st), warnings, nil
+		made, err := m.bearerProvider(cfg, p, keys, groups, st)
+		return made, warnings, err
 	}
 	redeemer, err := redeemer(cfg, p)
 	if err != nil {
@@ -141,7 +142,7 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 		Issuer:     p.Issuer,
 		Binding:    p.Binding,
 		Policy:     policy(cfg, p),
-		Beginner:   sso.Redirect{URI: p.IdentityProviderURI, ClientID: p.ClientID, RedirectURI: callback(cfg)},
+		Beginner:   oidc.Redirect{URI: p.IdentityProviderURI, ClientID: p.ClientID, RedirectURI: callback(cfg)},
 		Redeemer:   redeemer,
 		KeySources: keySources(keys),
 

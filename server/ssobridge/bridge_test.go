@@ -84,7 +84,7 @@ func TestBridge(t *testing.T) {
 	if diff := cmp.Diff(sso.ReturnRules{Site: "https://sso.example.com", Allowed: []origin.Origin{"https://app.example.com"}}, b.Return); diff != "" {
 		t.Errorf("return rules (-want +got):\n%s", diff)
 	}
-	begins := p.Beginner.(sso.Redirect)
+	begins := p.Beginner.(oidc.Redirect)
 	if p.Name != "jwt" || p.Issuer != "i" || begins.URI.String() != "https://app.example.com/login" || p.Binding != sso.BindingPKCE ||
 		begins.ClientID != "c" || begins.RedirectURI != "https://sso.example.com/auth/sso" || p.Redeemer != nil {
 		t.Errorf("provider: got %+v", p)

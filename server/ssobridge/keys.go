@@ -2,6 +2,7 @@ package ssobridge
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -124,16 +125,25 @@ func (m *maker) files(p *setting.Provider) ([]token.KeySet, error) {
 	return []token.KeySet{set}, err
 }
 
+// authoritiesOf reads CA_FILE; nil: those of the system.
+func authoritiesOf(p *setting.Provider) (pem []byte, pool *x509.CertPool, err error) {
+	if p.CAFile == "" {
+		return nil, nil, nil
+	}
+	name := p.Setting("CA_FILE")
+	if pem, err = os.ReadFile(p.CAFile); err != nil {
+		return nil, nil, fmt.Errorf("%s: cannot be read: %w: %w", name, err, sso.Invalid)
+	}
+	pool, err = outbound.ParseCAs(name, pem)
+	return pem, pool, err
+}
+
 // published are the sets that the provider publishes.
 func (m *maker) published(p *setting.Provider) (sets []token.KeySet, err error) {
 	options := token.RemoteOptions{Now: m.now, Log: m.log}
 	var authorities []byte
-	if p.CAFile != "" && len(p.JWKSURLs) > 0 {
-		name := p.Setting("CA_FILE")
-		if authorities, err = os.ReadFile(p.CAFile); err != nil {
-			return nil, fmt.Errorf("%s: cannot be read: %w: %w", name, err, sso.Invalid)
-		}
-		if options.CAs, err = outbound.ParseCAs(name, authorities); err != nil {
+	if len(p.JWKSURLs) > 0 {
+		if authorities, options.CAs, err = authoritiesOf(p); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,8 @@
 package setting
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,6 +18,8 @@ type Bearer struct {
 	Header, Parameter string // "": BEARER_HEADER and BEARER_PARAMETER
 	Audiences         []string
 	AnyAudience       bool
+	ValidationURL     string // "": the keys alone decide
+	ValidateAll       bool   // VALIDATION is all
 }
 
 // anyAudience is the AUDIENCE of who takes tokens for anyone.
@@ -36,7 +40,33 @@ func bearerSettings(of func(string) string) []Setting {
 			Label: "URL parameter with the token",
 			Help:  "of kind `bearer`: the URL parameter in which API clients may send it; unset: BEARER_PARAMETER",
 			set:   providerPlace(func(p *Provider) *string { return &p.Bearer.Parameter }, optional(parameterName))},
+		{Name: of("VALIDATION_URL"), Section: SectionToken, Type: "URL", Changeable: true, LetsIn: true,
+			Label: "Server that says whether a token is good",
+			Help:  "of kind `bearer`: a server of the provider that is asked about each token before the keys: POST with the token as bearer, and 200 with a JSON object that has a `sub` means that it is good; https except on this machine",
+			show:  shownURLs,
+			set:   providerPlace(func(p *Provider) *string { return &p.Bearer.ValidationURL }, optional(validationURL))},
+		{Name: of("VALIDATION"), Section: SectionToken, Choices: []string{"any", "all"}, Default: "any", Changeable: true, LetsIn: true,
+			Label: "What a token needs, that server or a key",
+			Help:  "with VALIDATION_URL: `any` takes a token that the server or a key takes, so that one which the server has revoked still passes by its signature; with `all` both must take it",
+			set:   providerValidation},
 	}
+}
+
+// validationURL reads VALIDATION_URL, which is one address.
+func validationURL(text string) (string, error) {
+	all, err := keyURLs(text)
+	if err != nil || len(all) != 1 {
+		return "", cmp.Or(err, errors.New("is not one address"))
+	}
+	return all[0], nil
+}
+
+func providerValidation(s *Setting, c *Config, text string) error {
+	word, err := oneOf(s.Choices...)(text)
+	if err == nil {
+		c.Provider(s.Provider).Bearer.ValidateAll = word == "all"
+	}
+	return err
 }
 
 func providerChoiceText(place func(*Provider) *string) func(*Setting, *Config, string) error {
@@ -52,7 +82,7 @@ func loginOnly() []string {
 
 // loginRules says which fields of a provider with which people sign in are for API clients alone, or out of bounds.
 func (j *judge) loginRules(p *Provider) {
-	for _, field := range []string{"ACCOUNTS", "HEADER", "PARAMETER"} {
+	for _, field := range []string{"ACCOUNTS", "HEADER", "PARAMETER", "VALIDATION_URL", "VALIDATION"} {
 		if name := p.Setting(field); j.c.Find(name) != nil && j.c.Source(name).Kind != FromDefault {
 			j.warn("%s has no effect: it is for providers of kind bearer", name)
 		}
@@ -94,9 +124,13 @@ func (j *judge) bearer(p *Provider) {
 			j.warn("%s has no effect: with a provider of kind bearer nobody signs in", of(field))
 		}
 	}
-	if p.Enabled && !p.HasKeys() {
-		j.fault(of("KEYS"), "is not set, and the provider "+p.Name+" needs a key", "set it, or "+of("JWKS_URL")+", "+of("JWKS_FILE")+" or "+of("PUBLIC_KEY"),
-			of("ENABLED"), of("JWKS_URL"), of("JWKS_FILE"), of("PUBLIC_KEY"))
+	switch {
+	case p.HasKeys():
+	case p.Bearer.ValidateAll:
+		j.fault(of("VALIDATION"), "is all, and there is no key that could take a token besides "+of("VALIDATION_URL"), "set a key, or VALIDATION to any", of("KEYS"))
+	case p.Enabled && p.Bearer.ValidationURL == "":
+		j.fault(of("KEYS"), "is not set, and the provider "+p.Name+" needs a key", "set it, or "+of("JWKS_URL")+", "+of("JWKS_FILE")+", "+of("PUBLIC_KEY")+" or "+of("VALIDATION_URL"),
+			of("ENABLED"), of("JWKS_URL"), of("JWKS_FILE"), of("PUBLIC_KEY"), of("VALIDATION_URL"))
 	}
 	j.keys(p)
 	j.bearerAudience(p)
@@ -110,6 +144,9 @@ func (j *judge) bearer(p *Provider) {
 		p.Bearer.Header = ""
 	}
 }
+
+// calls reports whether servers of the provider are called, whose certificates CA_FILE is about.
+func (p *Provider) calls() bool { return len(p.JWKSURLs) > 0 || p.Bearer.ValidationURL != "" }
 
 func (j *judge) bearerAudience(p *Provider) {
 	of := p.Setting

@@ -234,7 +234,7 @@ func (j *judge) keys(p *Provider) {
 			}
 		}
 	}
-	if p.CAFile != "" && len(p.JWKSURLs) == 0 && p.Groups.EndpointURL == "" && p.TokenURI == nil {
+	if p.CAFile != "" && !p.calls() && p.Groups.EndpointURL == "" && p.TokenURI == nil {
 		j.warn("%s has no effect: %s and %s are not set", of("CA_FILE"), of("JWKS_URL"), of("TOKEN_URI"))
 	}
 }

@@ -30,6 +30,11 @@ type Verifier struct {
 	Audiences   []string
 	AnyAudience bool
 
+	// Validator is asked, of tokens [ForBearer], before the keys, which may then be nil: what it takes is good, and what it does
+	// not take is judged by the keys. With ValidateAll both must take it.
+	Validator   Validator
+	ValidateAll bool
+
 	Require []claim.Requirement // what other claims must be, in every profile
 
 	MaxAge      time.Duration // how old iat may be; 0: nothing passes that has one
@@ -51,6 +56,7 @@ type exam struct {
 	keys     []Key
 	pending  error // why there may be other keys than these; nil: there are none
 	key      Key   // that verified the signature
+	word     word  // of the Validator
 	verified bool
 	claims   sso.Claims
 }
@@ -145,7 +151,7 @@ func (e *exam) noteClaimed(x *sso.Exam) {
 const maxClaimed = 254
 
 func (v *Verifier) configured() error {
-	if v == nil || v.Keys == nil || v.Names.Email == "" {
+	if v == nil || v.Keys == nil && (v.Use != ForBearer || v.Validator == nil) || v.Names.Email == "" {
 		return fmt.Errorf("no keys or no claim names are set: %w", sso.Disabled)
 	}
 	if _, err := sso.ParseProfile(string(v.Profile)); err != nil {

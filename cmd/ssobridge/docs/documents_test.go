@@ -303,6 +303,9 @@ func TestNames(t *testing.T) {
 	known := map[string]bool{
 		setting.ConfigEnv: true, "SSOBRIDGE_TEST_REQUIRE": true, "SSOBRIDGE_TEST_NODE_MODULES": true, "SSOBRIDGE_TEST_TRAEFIK": true, "SSO_SECRET": true, "SSOBRIDGE_NEW_SECRET_KEY": true, "BRIDGE_URL": true,
 		"RSA_PRIVATE_KEY_FILE_PATH": true, "RSA_PUBLIC_KEY_FILE_PATH": true, "JWT_KEY_ID": true, // OpenMetadata's
+		// Of other systems.
+		"JWT_AUTHENTICATION_SERVER_URL": true, "AUTHENTICATION_PUBLIC_KEYS": true, "AUTHENTICATION_AUTHORITY": true, "AUTHENTICATION_CLIENT_ID": true,
+		"AUTHENTICATION_JWT_PRINCIPAL_CLAIMS": true,
 	}
 	cfg, _ := setting.Resolve(setting.Inputs{Flags: map[string]string{"providers": "acme"}}) // the name in examples
 	for _, s := range cfg.Table() {
