@@ -161,17 +161,19 @@ func TestBearerAsksGroupSources(t *testing.T) {
 	e := newEndpoint(t, nil)
 	b, issuer := startAPI(t, "PROVIDER_API_GROUPS_ORDER=endpoint", "PROVIDER_API_GROUPS_ON_FAILURE=keep", "PROVIDER_API_GROUPS_ENDPOINT_URL="+e.URL,
 		"PROVIDER_API_GROUPS_ENDPOINT_CACHE=0", `PROVIDER_API_GROUP_MAPPINGS={"staff":["Staff"],"readers":["Readers"]}`)
-	verify := func(jti string) response {
-		return b.browser().get("/auth/verify", "Authorization: Bearer "+issuer.token(claims{"jti": jti, "groups": []string{"readers"}}))
+	first := issuer.token(claims{"jti": "1", "groups": []string{"readers"}})
+	another := issuer.token(claims{"jti": "2", "groups": []string{"readers"}})
+	verify := func(token string) response {
+		return b.browser().get("/auth/verify", "Authorization: Bearer "+token)
 	}
-	if resp := verify("1"); resp.StatusCode != 200 || resp.Header.Get("Remote-Groups") != "All Users,Staff" {
+	if resp := verify(first); resp.StatusCode != 200 || resp.Header.Get("Remote-Groups") != "All Users,Staff" {
 		t.Errorf("got %d, %q", resp.StatusCode, resp.Header.Get("Remote-Groups"))
 	}
 	e.status.Store(500)
-	if resp := verify("1"); resp.StatusCode != 200 {
+	if resp := verify(first); resp.StatusCode != 200 {
 		t.Errorf("the token of before, which is remembered: got %d", resp.StatusCode)
 	}
-	if resp := verify("2"); resp.StatusCode != 503 || resp.Header.Get("Remote-Groups") != "" {
+	if resp := verify(another); resp.StatusCode != 503 || resp.Header.Get("Remote-Groups") != "" {
 		t.Errorf("another token, while the source fails: got %d, %q", resp.StatusCode, resp.Header.Get("Remote-Groups"))
 	}
 }

@@ -104,6 +104,7 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /api/v1/signing-key/retire", `{"version":1}`, "asks"},
 		{"DELETE /api/v1/signing-key/:key", "", "asks"},
 		{"POST /api/v1/explain", `{"token":"x"}`, "200"},
+		{"POST /api/v1/group-sources/lookup", `{"name":"ada"}`, "400"}, // no source is set up
 		{"PUT /api/v1/mapping", fmt.Sprintf(`{"version":%d,"mode":"automatic"}`, v), "asks"},
 		{"POST /api/v1/mapping/undo", `{"id":"x"}`, "asks"},
 		{"POST /api/v1/mapping/preview", `{"mode":"automatic","mappings":{}}`, "200"},
@@ -125,6 +126,8 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /admin/key", "version=1&action=retire", "asks"},
 		{"POST /admin/try", "token=x", "200"},
 		{"POST /admin/try/begin", "", "303"},
+		{"POST /admin/group-sources", "name=ada", "400"}, // no source is set up
+
 		{"POST /admin/mapping", fmt.Sprintf("version=%d&mode=automatic", v), "asks"},
 		{"POST /admin/mapping/undo", "undo=x", "asks"},
 		{"POST /admin/people/new", "email=new@example.com", "asks"},
