@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -41,11 +42,20 @@ func (b *Buffer) Reset() {
 }
 
 // FreePort returns a port of 127.0.0.1 that is free now. It lies below those that Linux gives to connections by itself
-// (32768 and above): one of those may be a connection's before the server of the test has it.
+// (32768 and above): one of those may be a connection's before the server of the test has it. Nobody else who calls FreePort
+// gets it before the test is over.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	for range 100 {
 		port := strconv.Itoa(20000 + rand.IntN(12000))
+		// Tests of other packages run beside this one: the port is reserved by a name that Linux keeps while a process has it.
+		if runtime.GOOS == "linux" {
+			mine, err := net.Listen("unix", "@ssobridge-test-port-"+port)
+			if err != nil {
+				continue
+			}
+			t.Cleanup(func() { mine.Close() })
+		}
 		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
 			l.Close()
 			return port
