@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting/parse"
 )
 
 // KindBearer is a provider with which nobody signs in: it judges the tokens that API clients present with each request.
@@ -35,16 +36,16 @@ func bearerSettings(of func(string) string) []Setting {
 		{Name: of("HEADER"), Section: SectionToken, Type: "header name", Changeable: true, LetsIn: true,
 			Label: "Header with the token",
 			Help:  "of kind `bearer`: the header in which API clients send the token, after `Bearer` or, if it is not Authorization, alone; unset: BEARER_HEADER",
-			set:   providerPlace(func(p *Provider) *string { return &p.Bearer.Header }, optional(bearerHeader))},
+			set:   providerPlace(func(p *Provider) *string { return &p.Bearer.Header }, parse.Optional(parse.BearerHeader))},
 		{Name: of("PARAMETER"), Section: SectionToken, Type: "parameter name", Changeable: true, LetsIn: true,
 			Label: "URL parameter with the token",
 			Help:  "of kind `bearer`: the URL parameter in which API clients may send it; unset: BEARER_PARAMETER",
-			set:   providerPlace(func(p *Provider) *string { return &p.Bearer.Parameter }, optional(parameterName))},
+			set:   providerPlace(func(p *Provider) *string { return &p.Bearer.Parameter }, parse.Optional(parse.ParameterName))},
 		{Name: of("VALIDATION_URL"), Section: SectionToken, Type: "URL", Changeable: true, LetsIn: true,
 			Label: "Server that says whether a token is good",
 			Help:  "of kind `bearer`: a server of the provider that is asked about each token before the keys: POST with the token as bearer, and 200 with a JSON object that has a `sub` means that it is good; https except on this machine",
 			show:  shownURLs,
-			set:   providerPlace(func(p *Provider) *string { return &p.Bearer.ValidationURL }, optional(validationURL))},
+			set:   providerPlace(func(p *Provider) *string { return &p.Bearer.ValidationURL }, parse.Optional(validationURL))},
 		{Name: of("VALIDATION"), Section: SectionToken, Choices: []string{"any", "all"}, Default: "any", Changeable: true, LetsIn: true,
 			Label: "What a token needs, that server or a key",
 			Help:  "with VALIDATION_URL: `any` takes a token that the server or a key takes, so that one which the server has revoked still passes by its signature; with `all` both must take it",
@@ -62,7 +63,7 @@ func validationURL(text string) (string, error) {
 }
 
 func providerValidation(s *Setting, c *Config, text string) error {
-	word, err := oneOf(s.Choices...)(text)
+	word, err := parse.OneOf(s.Choices...)(text)
 	if err == nil {
 		c.Provider(s.Provider).Bearer.ValidateAll = word == "all"
 	}
@@ -71,7 +72,7 @@ func providerValidation(s *Setting, c *Config, text string) error {
 
 func providerChoiceText(place func(*Provider) *string) func(*Setting, *Config, string) error {
 	return func(s *Setting, c *Config, text string) error {
-		return providerPlace(place, oneOf(s.Choices...))(s, c, text)
+		return providerPlace(place, parse.OneOf(s.Choices...))(s, c, text)
 	}
 }
 
@@ -87,7 +88,7 @@ func (j *judge) loginRules(p *Provider) {
 			j.warn("%s has no effect: it is for providers of kind bearer", name)
 		}
 	}
-	if p.MaxLifetime > day {
+	if p.MaxLifetime > parse.Day {
 		j.fault(p.Setting("MAX_LIFETIME"), "is longer than a day, which only a provider of kind bearer may allow", "make it shorter", p.Setting("KIND"))
 	}
 }
@@ -108,13 +109,13 @@ func (c *Config) deriveBearer() {
 		if p.Audience == anyAudience {
 			p.Bearer.AnyAudience = true
 		} else {
-			p.Bearer.Audiences, _ = list(p.Audience) // a fault of it is told by j.bearer
+			p.Bearer.Audiences, _ = parse.List(p.Audience) // a fault of it is told by j.bearer
 		}
 	}
 }
 
 // bearerLifetime is MAX_LIFETIME of API clients, unless it is set.
-const bearerLifetime = day
+const bearerLifetime = parse.Day
 
 // bearer judges a provider of [KindBearer].
 func (j *judge) bearer(p *Provider) {
@@ -154,7 +155,7 @@ func (j *judge) bearerAudience(p *Provider) {
 		j.warn("%s is any: every token that the identity provider signs for anyone is taken from API clients, those for signing in to other apps, too", of("AUDIENCE"))
 		return
 	}
-	audiences, err := list(p.Audience)
+	audiences, err := parse.List(p.Audience)
 	switch {
 	case err != nil:
 		j.fault(of("AUDIENCE"), err.Error(), "")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting/parse"
 )
 
 // The sources of groups in GROUPS_ORDER.
@@ -72,7 +73,7 @@ func groupSettings(of func(string) string) []Setting {
 			Label: "When the groups cannot be looked up",
 			Help:  "what a sign-in does when a source of groups does not answer: `refuse` lets nobody in, `keep` leaves the person's groups as they are",
 			set: func(s *Setting, c *Config, text string) error {
-				word, err := oneOf(s.Choices...)(text)
+				word, err := parse.OneOf(s.Choices...)(text)
 				if err == nil {
 					c.Provider(s.Provider).Groups.OnFailure = sso.FailureRule(word)
 				}
@@ -82,25 +83,25 @@ func groupSettings(of func(string) string) []Setting {
 			Label: "Endpoint that knows the groups",
 			Help:  "is asked `GET …?user=NAME`, or `POST {\"sub\":NAME}`, and answers `{\"groups\":[\"research\"]}`; https except on this machine",
 			show:  func(_ *Config, text string) string { return shownIf(oneURL, text) },
-			set:   providerPlace(at(func(g *Groups) *string { return &g.EndpointURL }), optional(endpointURL))},
+			set:   providerPlace(at(func(g *Groups) *string { return &g.EndpointURL }), parse.Optional(endpointURL))},
 		{Name: of("GROUPS_ENDPOINT_TOKEN"), Section: SectionPeople, Type: "text", Secret: true, Changeable: true, SentTo: []string{of("GROUPS_ENDPOINT_URL")}, Page: PageSources,
 			Label: "Token for that endpoint",
 			Help:  "is sent to it as `Authorization: Bearer`; unset: nothing is",
-			set:   providerPlace(at(func(g *Groups) *string { return &g.EndpointToken }), optional(headerText))},
+			set:   providerPlace(at(func(g *Groups) *string { return &g.EndpointToken }), parse.Optional(headerText))},
 		{Name: of("GROUPS_ENDPOINT_METHOD"), Section: SectionPeople, Choices: []string{"get", "post"}, Default: "get", Changeable: true, LetsIn: true,
 			Label: "How the endpoint is asked",
 			Help:  "how the endpoint is asked",
 			set: func(s *Setting, c *Config, text string) (err error) {
-				return field(func(c *Config) *string { return &c.Provider(s.Provider).Groups.EndpointMethod }, oneOf(s.Choices...))(s, c, text)
+				return field(func(c *Config) *string { return &c.Provider(s.Provider).Groups.EndpointMethod }, parse.OneOf(s.Choices...))(s, c, text)
 			}},
 		{Name: of("GROUPS_ENDPOINT_TIMEOUT"), Section: SectionPeople, Type: "time", Default: "2s", Changeable: true, LetsIn: true,
 			Label: "How long the endpoint may take",
 			Help:  "how long the endpoint may take, at most 5s",
-			set:   providerPlace(func(p *Provider) *duration { return &p.Groups.EndpointTimeout }, seconds(secondsMin, 5*time.Second))},
+			set:   providerPlace(func(p *Provider) *duration { return &p.Groups.EndpointTimeout }, parse.Seconds(parse.SecondsMin, 5*time.Second))},
 		{Name: of("GROUPS_ENDPOINT_CACHE"), Section: SectionPeople, Type: "time", Default: "60s", Changeable: true, LetsIn: true,
 			Label: "How long its answers are remembered",
 			Help:  "how long its answer for a person is remembered; `0` is not at all",
-			set:   providerPlace(func(p *Provider) *duration { return &p.Groups.EndpointCache }, seconds(0, maxGroupCache))},
+			set:   providerPlace(func(p *Provider) *duration { return &p.Groups.EndpointCache }, parse.Seconds(0, maxGroupCache))},
 	}
 }
 
@@ -108,11 +109,11 @@ func groupSettings(of func(string) string) []Setting {
 func ldapSettings() []Setting {
 	text := func(name, kind, byDefault, label, help string, place func(*LDAP) *string) Setting {
 		return Setting{Name: name, Section: SectionLDAP, Type: kind, Default: byDefault, Changeable: true, LetsIn: true, Label: label, Help: help,
-			set: field(func(c *Config) *string { return place(&c.LDAP) }, plainText)}
+			set: field(func(c *Config) *string { return place(&c.LDAP) }, parse.PlainText)}
 	}
 	onOffAt := func(name, label, help string, place func(*LDAP) *bool) Setting {
 		return Setting{Name: name, Section: SectionLDAP, Choices: onOff(), Default: "false", Changeable: true, LetsIn: true, Label: label, Help: help,
-			set: field(func(c *Config) *bool { return place(&c.LDAP) }, boolean)}
+			set: field(func(c *Config) *bool { return place(&c.LDAP) }, parse.Boolean)}
 	}
 	return []Setting{
 		{Name: "LDAP_URL", Section: SectionLDAP, Type: "list of addresses", Changeable: true, LetsIn: true,
@@ -126,10 +127,10 @@ func ldapSettings() []Setting {
 			SentTo: []string{"LDAP_URL", "LDAP_STARTTLS", "LDAP_INSECURE"}, Page: PageSources,
 			Label: "Its password",
 			Help:  "the password for LDAP_BIND_DN",
-			set:   field(func(c *Config) *string { return &c.LDAP.BindPassword }, optional(anyText))},
+			set:   field(func(c *Config) *string { return &c.LDAP.BindPassword }, parse.Optional(parse.AnyText))},
 		{Name: "LDAP_CA_FILE", Section: SectionLDAP, Type: "file", show: shownFile,
 			Help: "certificates of the authorities that are trusted for LDAP_URL; unset: those of the system",
-			set:  field(func(c *Config) *string { return &c.LDAP.CAFile }, optional(fileName))},
+			set:  field(func(c *Config) *string { return &c.LDAP.CAFile }, parse.Optional(fileName))},
 		onOffAt("LDAP_STARTTLS", "StartTLS", "turns a connection to `ldap://` into one with TLS before anything is said; a server that cannot is not asked", func(l *LDAP) *bool { return &l.StartTLS }),
 		onOffAt("LDAP_INSECURE", "Without TLS", "allows `ldap://` without TLS to another machine: everyone on the way reads the password and can change groups", func(l *LDAP) *bool { return &l.Insecure }),
 		text("LDAP_USER_BASE", "distinguished name", "", "Where people are", "below which entry people are looked for, such as `ou=people,dc=example,dc=com`", func(l *LDAP) *string { return &l.UserBase }),
@@ -152,17 +153,17 @@ func ldapSettings() []Setting {
 		{Name: "LDAP_TIMEOUT", Section: SectionLDAP, Type: "time", Default: "2s", Changeable: true, LetsIn: true,
 			Label: "How long a server may take",
 			Help:  "how long each server may take for all that is asked of it, at most 10s",
-			set:   field(func(c *Config) *duration { return &c.LDAP.Timeout }, seconds(secondsMin, maxGroupTimeout))},
+			set:   field(func(c *Config) *duration { return &c.LDAP.Timeout }, parse.Seconds(parse.SecondsMin, maxGroupTimeout))},
 		{Name: "LDAP_CACHE", Section: SectionLDAP, Type: "time", Default: "60s", Changeable: true, LetsIn: true,
 			Label: "How long answers are remembered",
 			Help:  "how long the answer for a person is remembered; `0` is not at all",
-			set:   field(func(c *Config) *duration { return &c.LDAP.Cache }, seconds(0, maxGroupCache))},
+			set:   field(func(c *Config) *duration { return &c.LDAP.Cache }, parse.Seconds(0, maxGroupCache))},
 	}
 }
 
 // groupOrder reads GROUPS_ORDER.
 func groupOrder(text string) ([]string, error) {
-	all, err := list(text)
+	all, err := parse.List(text)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +207,7 @@ func headerText(text string) (string, error) {
 
 // directoryURLs reads LDAP_URL. Errors do not repeat what may have a password in it.
 func directoryURLs(text string) ([]string, error) {
-	all, err := list(text)
+	all, err := parse.List(text)
 	if err != nil {
 		return nil, err
 	}
@@ -311,5 +312,5 @@ func thisMachine(host string) bool {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return a.Unmap().IsLoopback()
 	}
-	return loopback(strings.ToLower(host))
+	return parse.Loopback(strings.ToLower(host))
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting/parse"
 	"github.com/ssobridge/ssobridge/sso/strictjson"
 )
 
@@ -62,7 +63,7 @@ func keyList(text string) (keys []Key, err error) {
 		return []Key{{Data: trimmed}}, nil
 	}
 	var entries []json.RawMessage
-	if err := strictJSON(trimmed, &entries); err != nil {
+	if err := parse.StrictJSON(trimmed, &entries); err != nil {
 		return nil, keyJSON(err)
 	}
 	if len(entries) > maxKeys {
@@ -91,7 +92,7 @@ func keyEntry(raw json.RawMessage) (Key, error) {
 	if _, err := jsonObject(string(raw)); err != nil {
 		return Key{}, errors.New("it is no JSON object, or has a name twice")
 	}
-	if err := strictJSON(string(raw), &form); err != nil {
+	if err := parse.StrictJSON(string(raw), &form); err != nil {
 		return Key{}, errors.New("it has a member that is unknown or of the wrong type: file, jwks_file, key, jwk, alg, kid, encoding and not_after " +
 			"are known, each a text, and jwk may be an object")
 	}
@@ -144,7 +145,7 @@ func shownIf(parse func(string) ([]string, error), text string) string {
 
 // fileList reads a list of whole paths. file:// is left out, as some write it.
 func fileList(text string) (names []string, err error) {
-	if names, err = list(text); err != nil {
+	if names, err = parse.List(text); err != nil {
 		return nil, err
 	}
 	for i, name := range names {
@@ -162,11 +163,11 @@ func fileList(text string) (names []string, err error) {
 func fileName(text string) (string, error) { return text, checkFileName(text) }
 
 // algorithmList reads ALGORITHM, one for each file of PUBLIC_KEY. Whether there are such algorithms is said where keys are made.
-func algorithmList(text string) ([]string, error) { return list(text) }
+func algorithmList(text string) ([]string, error) { return parse.List(text) }
 
 // keyURLs reads JWKS_URL. What else is wrong with an address is said where keys are fetched.
 func keyURLs(text string) (addresses []string, err error) {
-	if addresses, err = list(text); err != nil {
+	if addresses, err = parse.List(text); err != nil {
 		return nil, err
 	}
 	for _, a := range addresses {

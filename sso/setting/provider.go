@@ -17,6 +17,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/claim"
+	"github.com/ssobridge/ssobridge/sso/setting/parse"
 	"github.com/ssobridge/ssobridge/sso/strictjson"
 )
 
@@ -119,7 +120,7 @@ func CheckProviderName(name string) error {
 
 // providerNames reads PROVIDERS: the default provider is always there, and is named only for the sake of completeness.
 func providerNames(text string) (names []string, err error) {
-	if names, err = list(text); err != nil {
+	if names, err = parse.List(text); err != nil {
 		return nil, err
 	}
 	for _, name := range names {
@@ -166,7 +167,7 @@ func providerPlace[T any](place func(*Provider) *T, parse func(string) (T, error
 
 func providerChoice(place func(*Provider) *Kind) func(*Setting, *Config, string) error {
 	return func(s *Setting, c *Config, text string) error {
-		word, err := oneOf(s.Choices...)(text)
+		word, err := parse.OneOf(s.Choices...)(text)
 		if err == nil {
 			*place(c.Provider(s.Provider)) = Kind(word)
 		}
@@ -466,7 +467,7 @@ func (c *Config) addProviders(g *given, saved Saved) {
 
 // domains reads ALLOWED_DOMAINS.
 func domains(text string) ([]string, error) {
-	all, err := list(text)
+	all, err := parse.List(text)
 	if err != nil {
 		return nil, err
 	}
@@ -489,7 +490,7 @@ func requirements(text string) (all []claim.Requirement, err error) {
 		Claim  string   `json:"claim"`
 		Values []string `json:"values"`
 	}
-	if err := strictJSON(text, &entries); err != nil {
+	if err := parse.StrictJSON(text, &entries); err != nil {
 		return nil, errors.New(form)
 	}
 	for _, e := range entries {

@@ -16,6 +16,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/access"
 	"github.com/ssobridge/ssobridge/sso/claim"
 	"github.com/ssobridge/ssobridge/sso/origin"
+	"github.com/ssobridge/ssobridge/sso/setting/parse"
 )
 
 const (
@@ -592,7 +593,7 @@ func keepsPromises(t *testing.T, c *Config) {
 	if _, err := origin.Parse(string(c.SiteURL)); err != nil {
 		t.Errorf("SiteURL: got %q: %v", c.SiteURL, err)
 	}
-	if scheme, host := splitOrigin(c.SiteURL); scheme == "http" && !loopback(host) {
+	if scheme, host := parse.SplitOrigin(c.SiteURL); scheme == "http" && !parse.Loopback(host) {
 		t.Errorf("SiteURL: got plain http for %s", host)
 	}
 	if c.JWT.Enabled && (c.JWT.IdentityProviderURI == nil || len(c.JWT.SharedSecrets) == 0) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/ssobridge/ssobridge/sso/origin"
+	"github.com/ssobridge/ssobridge/sso/setting/parse"
 )
 
 // derive fills in what follows from several settings, and holds them against one another. Rules about a setting that is
@@ -148,11 +149,11 @@ func listensAt(listen string, u *url.URL) bool {
 	case here == to || at.IsValid() && at == asked:
 		return true
 	case asked.IsUnspecified(): // the system takes it for this machine
-		return all || loopback(here)
+		return all || parse.Loopback(here)
 	case all, !at.IsValid(): // a name such as localhost may be any address of this machine
-		return loopback(to) && (all || loopback(here))
+		return parse.Loopback(to) && (all || parse.Loopback(here))
 	}
-	return at.IsLoopback() && !asked.IsValid() && loopback(to)
+	return at.IsLoopback() && !asked.IsValid() && parse.Loopback(to)
 }
 
 // RuleHosts are the hosts under which ACCESS_RULES know the app: those that rules name, and those of SITE_URL and
@@ -163,7 +164,7 @@ func (c *Config) RuleHosts() []string {
 		return nil
 	}
 	for _, o := range append([]origin.Origin{c.SiteURL}, c.AllowedOrigins...) {
-		if _, host := splitOrigin(o); !slices.Contains(hosts, host) {
+		if _, host := parse.SplitOrigin(o); !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}
 	}
@@ -173,12 +174,12 @@ func (c *Config) RuleHosts() []string {
 // listensHereOnly reports whether only this machine can reach the bridge.
 func (j *judge) listensHereOnly() bool {
 	host, _, _ := net.SplitHostPort(j.c.Listen)
-	return loopback(strings.ToLower(host))
+	return parse.Loopback(strings.ToLower(host))
 }
 
 func (j *judge) cookies() {
 	c := j.c
-	scheme, host := splitOrigin(c.SiteURL)
+	scheme, host := parse.SplitOrigin(c.SiteURL)
 	if c.SessionCookieSameSite == SameSiteNone && scheme != "https" { // RFC 6265bis §5.7: browsers drop such a cookie
 		j.fault("SESSION_COOKIE_SAMESITE", "is none, which browsers accept only from https sites", "make SITE_URL https", "SITE_URL")
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/sso/setting/parse"
 )
 
 // serviceSettings are about the tokens of service accounts. None is Changeable: the key is a file where the bridge runs, and
@@ -13,20 +15,20 @@ func serviceSettings() []Setting {
 		{Name: "SERVICE_KEY_FILE", Section: SectionService, Type: "file",
 			Help: "the private key that signs the tokens of service accounts, as PEM or DER; it is read again when it changes. Unset: the bridge makes its own, and the next one every 90 days",
 			show: shownFile,
-			set:  field(func(c *Config) *string { return &c.ServiceKeyFile }, optional(fileName))},
+			set:  field(func(c *Config) *string { return &c.ServiceKeyFile }, parse.Optional(fileName))},
 		{Name: "SERVICE_PUBLIC_KEY_FILE", Section: SectionService, Type: "file",
 			Help: "the public key of SERVICE_KEY_FILE; it is not needed, and when it is set the two must belong together",
 			show: shownFile,
-			set:  field(func(c *Config) *string { return &c.ServicePublicKeyFile }, optional(fileName))},
+			set:  field(func(c *Config) *string { return &c.ServicePublicKeyFile }, parse.Optional(fileName))},
 		{Name: "SERVICE_KEY_ID", Section: SectionService, Type: "text",
 			Help: "the `kid` of that key in tokens and in the published key set; unset: the thumbprint of the key",
-			set:  field(func(c *Config) *string { return &c.ServiceKeyID }, plainText)},
+			set:  field(func(c *Config) *string { return &c.ServiceKeyID }, parse.PlainText)},
 		{Name: "SERVICE_KEY_ALG", Section: SectionService, Choices: serviceAlgorithms(),
 			Help: "the algorithm with which SERVICE_KEY_FILE signs; unset: `RS256` of an RSA key, and of others the one that such a key has",
-			set:  field(func(c *Config) *string { return &c.ServiceKeyAlg }, optional(serviceAlgorithm))},
+			set:  field(func(c *Config) *string { return &c.ServiceKeyAlg }, parse.Optional(serviceAlgorithm))},
 		{Name: "SERVICE_ISSUER", Section: SectionService, Type: "text",
 			Help: "the `iss` of the tokens of service accounts; unset: SITE_URL",
-			set:  field(func(c *Config) *string { return &c.ServiceIssuer }, plainText)},
+			set:  field(func(c *Config) *string { return &c.ServiceIssuer }, parse.PlainText)},
 	}
 }
 
