@@ -70,9 +70,13 @@ type AdminService struct {
 
 func (AdminService) template() string { return "admin-service" }
 
-// Faults are why a form was refused.
+// Faults are why a form was refused. What is wrong with the groups leads to the first of them.
 func (s AdminService) Faults() Faults {
-	return faults(s.Alert, s.LabelField(), s.TokenNameField()).with("ttl", "How long it works", s.TTLError).with("groups", "Groups", s.GroupsError)
+	groups := "groups-0"
+	if len(s.Groups) == 0 { // there is no field for them
+		groups = s.TokenNameField().Name
+	}
+	return faults(s.Alert, s.LabelField(), s.TokenNameField()).with("ttl", "How long it works", s.TTLError).with(groups, "Groups", s.GroupsError)
 }
 
 // Shown is the label, or the name.
