@@ -1,6 +1,7 @@
 package sso
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -104,3 +105,6 @@ func Truncate(s string, n int) string {
 	}
 	return s[:n]
 }
+
+// Quote makes text from outside fit for a message: short, on one line, ASCII.
+func Quote(s string) string { return strconv.QuoteToASCII(Truncate(s, 60)) }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/claim"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/oidc"
 	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/ssotest/memory"
@@ -54,7 +55,7 @@ func newWorld(t *testing.T, change ...func(*sso.Provider)) *world {
 // provider is one of the redirect kind, with a secret of its own.
 func provider(t *testing.T, name, issuer, secret string) *sso.Provider {
 	t.Helper()
-	keys, _, err := token.NewSecrets([]string{secret}, sso.Standard)
+	keys, _, err := keyset.NewSecrets([]string{secret}, sso.Standard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,9 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/setting"
-	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/store"
 	"github.com/ssobridge/ssobridge/store/sealed"
 )
@@ -127,13 +127,12 @@ func (p *program) readAll(file string) ([]byte, error) {
 
 // checkNewKey refuses a key that can be guessed: whoever has a copy of the database can try keys on it without asking us.
 func checkNewKey(text string) error {
-	err := token.CheckSecret(text)
+	err := keyset.CheckSecret(text)
 	if err == nil {
 		return nil
 	}
 	why, _, _ := strings.Cut(cmp.Or(sso.Reason(err), err.Error()), ": make one")
-	why = strings.ReplaceAll(why, "the shared secret", "the new key")
-	return usageError("make one with: openssl rand -base64 33", "%s", why)
+	return usageError("make one with: openssl rand -base64 33", "%s", strings.ReplaceAll(why, "the shared secret", "the new key"))
 }
 
 // openKeyed opens the database for a change of its key, whatever the saved settings say. path is the file of the key beside the

@@ -17,8 +17,8 @@ import (
 	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/service"
-	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // A tokenFolder is where the commands keep a key pair and tokens, under the names that okctl gives them.
@@ -85,7 +85,7 @@ func (d tokenFolder) generate(alg string) error {
 	if d.has(d.public()) {
 		return withHint("move it away, or put the private key beside it", fmt.Errorf("%s is there without its private key", d.public()))
 	}
-	key, err := token.GenerateSigningKey(alg)
+	key, err := keyset.GenerateSigningKey(alg)
 	if err != nil {
 		return usageError("--alg RS512", "--alg: %s", err)
 	}
@@ -99,7 +99,7 @@ func (d tokenFolder) generate(alg string) error {
 	return d.writePublic(key)
 }
 
-func (d tokenFolder) writePublic(key *token.SigningKey) error {
+func (d tokenFolder) writePublic(key *keyset.SigningKey) error {
 	spki, err := key.Public().SPKI()
 	if err != nil {
 		return err
@@ -108,19 +108,19 @@ func (d tokenFolder) writePublic(key *token.SigningKey) error {
 }
 
 // key reads the private key, and holds it against the public one.
-func (d tokenFolder) key(alg string) (*token.SigningKey, error) {
+func (d tokenFolder) key(alg string) (*keyset.SigningKey, error) {
 	data, err := os.ReadFile(d.private())
 	if err != nil {
 		return nil, err
 	}
-	key, err := token.ParsePrivateKey(token.KeySpec{Name: d.private(), Data: data, Alg: alg})
+	key, err := keyset.ParsePrivateKey(keyset.Spec{Name: d.private(), Data: data, Alg: alg})
 	if err != nil || !d.has(d.public()) {
 		return key, withoutCode(err)
 	}
 	if data, err = os.ReadFile(d.public()); err != nil {
 		return nil, err
 	}
-	public, err := token.ParseKey(token.KeySpec{Name: d.public(), Data: data})
+	public, err := keyset.ParseKey(keyset.Spec{Name: d.public(), Data: data})
 	if err == nil && (len(public) != 1 || public[0].Fingerprint() != key.Public().Fingerprint()) {
 		err = withHint("openssl pkey -in "+d.private()+" -pubout -out "+d.public(), fmt.Errorf("%s does not belong to %s", d.public(), d.private()))
 	}
@@ -176,7 +176,7 @@ func (d tokenFolder) isKey(file ssobridge.KeyFile) error {
 	if err != nil {
 		return err
 	}
-	theirs, err := token.ParsePrivateKey(token.KeySpec{Name: file.Setting, Data: data, Kid: file.Kid})
+	theirs, err := keyset.ParsePrivateKey(keyset.Spec{Name: file.Setting, Data: data, Kid: file.Kid})
 	if err != nil {
 		return withoutCode(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -153,7 +154,7 @@ func tokensVerify(f *flags) runner {
 		if err != nil {
 			return err
 		}
-		keys, err := token.ParseKeys(data)
+		keys, err := keyset.ParseKeys(data)
 		if err == nil {
 			err = token.VerifySignature(ctx, text, keys, *alg)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/bearer"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -27,7 +28,7 @@ func marksOf(cfg *setting.Config, made *sso.Provider) (secrets, public []keyMark
 	if v == nil {
 		return secrets, public
 	}
-	for _, status := range token.StatusOf(v.Keys) {
+	for _, status := range keyset.StatusOf(v.Keys) {
 		for _, k := range status.Keys {
 			name, _, _ := strings.Cut(k.Origin, ":")
 			if cfg.Find(name) == nil {

@@ -5,13 +5,14 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/bearer"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/sso/validation"
 )
 
 // bearerProvider makes the parts of a provider with which nobody signs in.
-func (m *maker) bearerProvider(cfg *setting.Config, p *setting.Provider, keys token.KeySet, groups sso.GroupFinder, st bearer.Store) (*sso.Provider, error) {
+func (m *maker) bearerProvider(cfg *setting.Config, p *setting.Provider, keys keyset.Set, groups sso.GroupFinder, st bearer.Store) (*sso.Provider, error) {
 	if !p.HasKeys() {
 		keys = nil
 	}
@@ -42,13 +43,13 @@ func (m *maker) bearerProvider(cfg *setting.Config, p *setting.Provider, keys to
 			Accounts: bearer.Accounts(p.Bearer.Accounts),
 			Store:    st,
 			Groups:   groups,
-			Changes:  func() uint64 { return token.Generation(keys) },
+			Changes:  func() uint64 { return keyset.Generation(keys) },
 			Verifier: v,
 		},
 	}, nil
 }
 
-func bearerVerifier(p *setting.Provider, keys token.KeySet) *token.Verifier {
+func bearerVerifier(p *setting.Provider, keys keyset.Set) *token.Verifier {
 	return &token.Verifier{
 		Use:         token.ForBearer,
 		Provider:    p.Name,

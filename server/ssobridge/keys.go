@@ -13,23 +13,23 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/outbound"
 	"github.com/ssobridge/ssobridge/sso/setting"
-	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // keyring keeps the key sets that have a life of their own, files and addresses, from one Bridge to the next: what was fetched
 // is not fetched anew because somebody has changed the name of the site. The zero keyring is empty.
 type keyring struct {
 	mu   sync.Mutex
-	sets map[string]token.KeySet
+	sets map[string]keyset.Set
 }
 
 // maxKept is how many sets a keyring keeps: more than all providers can have. Beyond it, it begins anew.
 const maxKept = 300
 
 // kept returns the set that was made of the same description before, or makes it.
-func (k *keyring) kept(description any, make func() (token.KeySet, error)) (token.KeySet, error) {
+func (k *keyring) kept(description any, make func() (keyset.Set, error)) (keyset.Set, error) {
 	text, err := json.Marshal(description)
 	if err != nil {
 		return nil, err
@@ -44,18 +44,18 @@ func (k *keyring) kept(description any, make func() (token.KeySet, error)) (toke
 		return nil, err
 	}
 	if k.sets == nil || len(k.sets) >= maxKept {
-		k.sets = map[string]token.KeySet{}
+		k.sets = map[string]keyset.Set{}
 	}
 	k.sets[string(text)] = set
 	return set, nil
 }
 
 // keysOf makes the keys with which a provider may sign. The error begins with the setting that is to be changed.
-func (m *maker) keysOf(p *setting.Provider) (keys token.KeySet, warnings []string, err error) {
-	var sets []token.KeySet
+func (m *maker) keysOf(p *setting.Provider) (keys keyset.Set, warnings []string, err error) {
+	var sets []keyset.Set
 	if len(p.SharedSecrets) > 0 {
 		name := p.Setting("SHARED_SECRET")
-		secrets, weak, err := token.NewSecrets(p.SharedSecrets, p.Profile)
+		secrets, weak, err := keyset.NewSecrets(p.SharedSecrets, p.Profile)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -64,19 +64,19 @@ func (m *maker) keysOf(p *setting.Provider) (keys token.KeySet, warnings []strin
 		}
 		sets = append(sets, secrets)
 	}
-	var written []token.Key
+	var written []keyset.Key
 	for i, k := range p.Keys {
 		if k.File != "" {
 			continue
 		}
-		some, err := token.ParseKey(spec(k, fmt.Sprintf("%s: key %d", p.Setting("KEYS"), i+1)))
+		some, err := keyset.ParseKey(spec(k, fmt.Sprintf("%s: key %d", p.Setting("KEYS"), i+1)))
 		if err != nil {
 			return nil, nil, err
 		}
 		written = append(written, some...)
 	}
 	if len(written) > 0 {
-		set, err := token.NewKeys(written)
+		set, err := keyset.NewKeys(written)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", p.Setting("KEYS"), err)
 		}
@@ -94,16 +94,16 @@ func (m *maker) keysOf(p *setting.Provider) (keys token.KeySet, warnings []strin
 	if len(sets) == 1 {
 		return sets[0], warnings, nil
 	}
-	return token.Union(sets...), warnings, nil
+	return keyset.Union(sets...), warnings, nil
 }
 
-func spec(k setting.Key, name string) token.KeySpec {
-	return token.KeySpec{Name: name, Data: []byte(k.Data), Alg: k.Alg, Kid: k.Kid, Encoding: k.Encoding, NotAfter: k.NotAfter}
+func spec(k setting.Key, name string) keyset.Spec {
+	return keyset.Spec{Name: name, Data: []byte(k.Data), Alg: k.Alg, Kid: k.Kid, Encoding: k.Encoding, NotAfter: k.NotAfter}
 }
 
 // files is the set of the keys that are in files, if there are any.
-func (m *maker) files(p *setting.Provider) ([]token.KeySet, error) {
-	var files []token.KeyFile
+func (m *maker) files(p *setting.Provider) ([]keyset.Set, error) {
+	var files []keyset.File
 	var names []setting.Key
 	for i, k := range p.AllKeys() {
 		if k.File == "" {
@@ -116,13 +116,13 @@ func (m *maker) files(p *setting.Provider) ([]token.KeySet, error) {
 		case i >= len(p.Keys):
 			name = p.Setting("PUBLIC_KEY")
 		}
-		files, names = append(files, token.KeyFile{Path: k.File, Spec: spec(k, name+": "+k.File)}), append(names, k)
+		files, names = append(files, keyset.File{Path: k.File, Spec: spec(k, name+": "+k.File)}), append(names, k)
 	}
 	if len(files) == 0 {
 		return nil, nil
 	}
-	set, err := m.keyring.kept([]any{p.Name, names}, func() (token.KeySet, error) { return token.NewFiles(files, m.now, m.log) })
-	return []token.KeySet{set}, err
+	set, err := m.keyring.kept([]any{p.Name, names}, func() (keyset.Set, error) { return keyset.NewFiles(files, m.now, m.log) })
+	return []keyset.Set{set}, err
 }
 
 // authoritiesOf reads CA_FILE; nil: those of the system.
@@ -139,8 +139,8 @@ func authoritiesOf(p *setting.Provider) (pem []byte, pool *x509.CertPool, err er
 }
 
 // published are the sets that the provider publishes.
-func (m *maker) published(p *setting.Provider) (sets []token.KeySet, err error) {
-	options := token.RemoteOptions{Now: m.now, Log: m.log}
+func (m *maker) published(p *setting.Provider) (sets []keyset.Set, err error) {
+	options := keyset.RemoteOptions{Now: m.now, Log: m.log}
 	var authorities []byte
 	if len(p.JWKSURLs) > 0 {
 		if authorities, options.CAs, err = authoritiesOf(p); err != nil {
@@ -149,8 +149,8 @@ func (m *maker) published(p *setting.Provider) (sets []token.KeySet, err error) 
 	}
 	for _, address := range p.JWKSURLs {
 		options.Name = p.Setting("JWKS_URL") + ": " + address
-		set, err := m.keyring.kept([]any{p.Name, address, sha256.Sum256(authorities)}, func() (token.KeySet, error) {
-			return token.NewRemote(address, options)
+		set, err := m.keyring.kept([]any{p.Name, address, sha256.Sum256(authorities)}, func() (keyset.Set, error) {
+			return keyset.NewRemote(address, options)
 		})
 		if err != nil {
 			return nil, err
@@ -170,9 +170,9 @@ func keyIDs(p *sso.Provider) (ids []string) {
 	return ids
 }
 
-func keySources(keys token.KeySet) func() []sso.KeySource {
+func keySources(keys keyset.Set) func() []sso.KeySource {
 	return func() (all []sso.KeySource) {
-		for _, s := range token.StatusOf(keys) {
+		for _, s := range keyset.StatusOf(keys) {
 			source := sso.KeySource{Origin: s.Origin, LastSuccess: s.LastSuccess, Fault: s.Fault, FaultSince: s.FaultSince, LeftOut: s.LeftOut}
 			var origins []string // several files are one source
 			for _, k := range s.Keys {

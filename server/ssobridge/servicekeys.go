@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -37,7 +38,7 @@ type ServiceKeyStore interface {
 
 // ServiceKeys are the keys that sign the tokens of service accounts: that of SERVICE_KEY_FILE, or those that the bridge
 // makes when one is needed and keeps sealed. Keys of before verify as long as a token of theirs is left, so that a new key
-// is no outage. It is a [token.KeySet].
+// is no outage. It is a [keyset.Set].
 type ServiceKeys struct {
 	store ServiceKeyStore
 	file  *serviceKeyFile // nil: the bridge makes its own
@@ -51,8 +52,8 @@ type ServiceKeys struct {
 
 // serviceKey is one key of the store.
 type serviceKey struct {
-	public token.Key
-	signs  *token.SigningKey // nil: its private part is in a file, or was
+	public keyset.Key
+	signs  *keyset.SigningKey // nil: its private part is in a file, or was
 	made   time.Time
 }
 
@@ -119,19 +120,19 @@ func (k *ServiceKeys) reload(ctx context.Context) error {
 func (k *ServiceKeys) generation() uint64 { return k.changes.Load() }
 
 func readServiceKey(s service.Key) (serviceKey, error) {
-	keys, err := token.ParseKey(token.KeySpec{Name: "service key", Data: s.Public, Alg: s.Algorithm, Kid: s.ID})
+	keys, err := keyset.ParseKey(keyset.Spec{Name: "service key", Data: s.Public, Alg: s.Algorithm, Kid: s.ID})
 	if err != nil {
 		return serviceKey{}, err
 	}
 	one := serviceKey{public: keys[0], made: s.CreatedAt}
 	if s.Private != nil {
-		one.signs, err = token.ParsePrivateKey(token.KeySpec{Name: "service key", Data: s.Private, Alg: s.Algorithm, Kid: s.ID})
+		one.signs, err = keyset.ParsePrivateKey(keyset.Spec{Name: "service key", Data: s.Private, Alg: s.Algorithm, Kid: s.ID})
 	}
 	return one, err
 }
 
-// Keys implements [token.KeySet].
-func (k *ServiceKeys) Keys(ctx context.Context, kid string) ([]token.Key, error) {
+// Keys implements [keyset.Set].
+func (k *ServiceKeys) Keys(ctx context.Context, kid string) ([]keyset.Key, error) {
 	found := k.named(kid)
 	if len(found) == 0 && k.reask() {
 		if err := k.Reload(ctx); err != nil {
@@ -146,7 +147,7 @@ func (k *ServiceKeys) Keys(ctx context.Context, kid string) ([]token.Key, error)
 }
 
 // named are the keys that may have that kid. All of ours name one.
-func (k *ServiceKeys) named(kid string) (found []token.Key) {
+func (k *ServiceKeys) named(kid string) (found []keyset.Key) {
 	for _, key := range k.Public() {
 		if kid == "" || key.KeyID() == kid {
 			found = append(found, key)
@@ -167,12 +168,12 @@ func (k *ServiceKeys) reask() bool {
 }
 
 // Public are the keys that verify, for the JWK Set: that of the file first.
-func (k *ServiceKeys) Public() (all []token.Key) {
+func (k *ServiceKeys) Public() (all []keyset.Key) {
 	if k.file != nil {
 		all = append(all, k.ofFile().Public())
 	}
 	for _, s := range *k.known.Load() {
-		if !slices.ContainsFunc(all, func(other token.Key) bool { return other.KeyID() == s.public.KeyID() }) {
+		if !slices.ContainsFunc(all, func(other keyset.Key) bool { return other.KeyID() == s.public.KeyID() }) {
 			all = append(all, s.public)
 		}
 	}
@@ -181,7 +182,7 @@ func (k *ServiceKeys) Public() (all []token.Key) {
 
 // ofFile is the key of the file. It goes on with the algorithm with which it signed before, unless the configuration says
 // another one: a key has one (RFC 8725 §3.1), and there are tokens by it.
-func (k *ServiceKeys) ofFile() *token.SigningKey {
+func (k *ServiceKeys) ofFile() *keyset.SigningKey {
 	key := k.file.current()
 	if k.file.Alg != "" {
 		return key
@@ -196,7 +197,7 @@ func (k *ServiceKeys) ofFile() *token.SigningKey {
 
 // Signing returns the key that signs now, and makes one if none is due. Whoever asks keeps what it signed in the store: then
 // the key is there, too.
-func (k *ServiceKeys) Signing(ctx context.Context) (*token.SigningKey, error) {
+func (k *ServiceKeys) Signing(ctx context.Context) (*keyset.SigningKey, error) {
 	if k.file != nil {
 		key := k.ofFile()
 		return key, k.keep(ctx, key, false, time.Time{})
@@ -211,7 +212,7 @@ func (k *ServiceKeys) Signing(ctx context.Context) (*token.SigningKey, error) {
 }
 
 // youngest is the youngest key that the bridge made itself, after since; nil: there is none.
-func (k *ServiceKeys) youngest(since time.Time) *token.SigningKey {
+func (k *ServiceKeys) youngest(since time.Time) *keyset.SigningKey {
 	for _, s := range *k.known.Load() {
 		if s.signs != nil && s.made.After(since) {
 			return s.signs
@@ -221,11 +222,11 @@ func (k *ServiceKeys) youngest(since time.Time) *token.SigningKey {
 }
 
 // Rotate makes the next key, unless another replica made one after since, and returns the one that signs from now on.
-func (k *ServiceKeys) Rotate(ctx context.Context, since time.Time) (*token.SigningKey, error) {
+func (k *ServiceKeys) Rotate(ctx context.Context, since time.Time) (*keyset.SigningKey, error) {
 	if k.file != nil {
 		return nil, fmt.Errorf("the key is in SERVICE_KEY_FILE: put another one there, and what the old one signed is still accepted: %w", sso.Invalid)
 	}
-	key, err := token.NewSigningKey()
+	key, err := keyset.NewSigningKey()
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +240,7 @@ func (k *ServiceKeys) Rotate(ctx context.Context, since time.Time) (*token.Signi
 }
 
 // keep sees to it that the key is in the store.
-func (k *ServiceKeys) keep(ctx context.Context, key *token.SigningKey, own bool, since time.Time) error {
+func (k *ServiceKeys) keep(ctx context.Context, key *keyset.SigningKey, own bool, since time.Time) error {
 	public := key.Public()
 	if slices.ContainsFunc(*k.known.Load(), func(s serviceKey) bool {
 		return s.public.KeyID() == public.KeyID() && s.public.Algorithm() == public.Algorithm() && s.public.Fingerprint() == public.Fingerprint()
@@ -283,14 +284,14 @@ type serviceKeyFile struct {
 	log *slog.Logger
 
 	mu         sync.Mutex
-	key        *token.SigningKey
+	key        *keyset.SigningKey
 	read       time.Time
 	good       time.Time
 	fault      string
 	faultSince time.Time
 }
 
-func (f *serviceKeyFile) current() *token.SigningKey {
+func (f *serviceKeyFile) current() *keyset.SigningKey {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
@@ -323,19 +324,19 @@ func (f *serviceKeyFile) status() (good time.Time, fault string, since time.Time
 
 // load reads the file, and that of the public key if one is named: a pair that is none would give tokens that nobody else
 // can verify.
-func (f *serviceKeyFile) load() (*token.SigningKey, error) {
+func (f *serviceKeyFile) load() (*keyset.SigningKey, error) {
 	data, err := readKeyFile(f.Private)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read: %w: %w", f.Setting, err, sso.Invalid)
 	}
-	key, err := token.ParsePrivateKey(token.KeySpec{Name: f.Setting + ": " + f.Private, Data: data, Alg: f.Alg, Kid: f.Kid})
+	key, err := keyset.ParsePrivateKey(keyset.Spec{Name: f.Setting + ": " + f.Private, Data: data, Alg: f.Alg, Kid: f.Kid})
 	if err != nil || f.Public == "" {
 		return key, err
 	}
 	if data, err = readKeyFile(f.Public); err != nil {
 		return nil, fmt.Errorf("SERVICE_PUBLIC_KEY_FILE: cannot be read: %w: %w", err, sso.Invalid)
 	}
-	public, err := token.ParseKey(token.KeySpec{Name: "SERVICE_PUBLIC_KEY_FILE: " + f.Public, Data: data})
+	public, err := keyset.ParseKey(keyset.Spec{Name: "SERVICE_PUBLIC_KEY_FILE: " + f.Public, Data: data})
 	switch {
 	case err != nil:
 		return nil, err

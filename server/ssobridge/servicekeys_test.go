@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
@@ -230,7 +231,7 @@ func TestOneTypeIsNotAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := token.ParseKeys(set)
+	keys, err := keyset.ParseKeys(set)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/token"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 )
 
 // AssertionType is the typ of the bridge's assertions (RFC 8725 §3.11): no one can take one for a login token.
@@ -55,7 +55,7 @@ type Signer struct {
 
 // A signingKey is one key and its dates. All replicas derive the same from the same rows.
 type signingKey struct {
-	*token.SigningKey
+	*keyset.SigningKey
 	made    time.Time
 	signs   time.Time // from then on
 	retired time.Time // zero: in use
@@ -95,7 +95,7 @@ func arrange(stored []sso.StoredKey) ([]signingKey, error) {
 	keys := make([]signingKey, len(stored))
 	next := time.Time{} // when the next younger key in use begins to sign
 	for i, k := range slices.Backward(stored) {
-		key, err := token.ParseSigningKey(k.Private)
+		key, err := keyset.ParseSigningKey(k.Private)
 		if err != nil {
 			return nil, fmt.Errorf("signing key %s: %w", k.ID, err)
 		}
@@ -138,7 +138,7 @@ func (s *Signer) SignAssertion(claims map[string]any) (string, error) {
 // JWKS is the public key set, RFC 7517: the key that signs, the next one, and those that did so lately.
 func (s *Signer) JWKS() ([]byte, error) {
 	now := s.now()
-	var public []token.Key
+	var public []keyset.Key
 	for _, k := range *s.keys.Load() {
 		if k.published(now) {
 			public = append(public, k.Public())
@@ -147,7 +147,7 @@ func (s *Signer) JWKS() ([]byte, error) {
 	if s.also != nil {
 		public = append(public, s.also.Public()...)
 	}
-	return token.PublicJWKS(public...)
+	return keyset.PublicJWKS(public...)
 }
 
 // Follow sees to the keys until ctx ends. What fails is logged and tried again.
@@ -202,7 +202,7 @@ func due(keys []signingKey, now time.Time) bool {
 
 // add makes a key, unless another replica made one after since.
 func (s *Signer) add(ctx context.Context, since time.Time, actor, why string) error {
-	key, err := token.NewSigningKey()
+	key, err := keyset.NewSigningKey()
 	if err != nil {
 		return err
 	}

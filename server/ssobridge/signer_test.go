@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
@@ -79,7 +80,7 @@ func jwks(t *testing.T, s *Signer) []byte {
 
 func verifies(t *testing.T, signed string, set []byte) error {
 	t.Helper()
-	keys, err := token.ParsePublicKeys(set)
+	keys, err := keyset.ParsePublicKeys(set)
 	if err != nil {
 		t.Fatal(err)
 	}

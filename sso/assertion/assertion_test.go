@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso/assertion"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
@@ -23,7 +24,7 @@ var start = time.Unix(1_800_000_000, 0)
 type bridge struct {
 	*httptest.Server
 	t      testing.TB
-	keys   atomic.Pointer[[]*token.SigningKey]
+	keys   atomic.Pointer[[]*keyset.SigningKey]
 	down   atomic.Bool
 	asked  atomic.Int32
 	answer func(w http.ResponseWriter) // nil: the keys
@@ -31,7 +32,7 @@ type bridge struct {
 
 func newBridge(t testing.TB) *bridge {
 	b := &bridge{t: t}
-	b.keys.Store(&[]*token.SigningKey{newKey(t)})
+	b.keys.Store(&[]*keyset.SigningKey{newKey(t)})
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.asked.Add(1)
 		switch {
@@ -42,11 +43,11 @@ func newBridge(t testing.TB) *bridge {
 		case b.answer != nil:
 			b.answer(w)
 		default:
-			var public []token.Key
+			var public []keyset.Key
 			for _, k := range *b.keys.Load() {
 				public = append(public, k.Public())
 			}
-			set, err := token.PublicJWKS(public...)
+			set, err := keyset.PublicJWKS(public...)
 			if err != nil {
 				t.Error(err)
 			}
@@ -57,9 +58,9 @@ func newBridge(t testing.TB) *bridge {
 	return b
 }
 
-func newKey(t testing.TB) *token.SigningKey {
+func newKey(t testing.TB) *keyset.SigningKey {
 	t.Helper()
-	k, err := token.NewSigningKey()
+	k, err := keyset.NewSigningKey()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func claims(site string) map[string]any {
 		"email": "zoe@example.com", "name": "Zoë Lee", "groups": []string{"All Users", "R&D"}, "attributes": map[string]string{"team": "a"}}
 }
 
-func sign(t testing.TB, k *token.SigningKey, claims map[string]any, typ string) string {
+func sign(t testing.TB, k *keyset.SigningKey, claims map[string]any, typ string) string {
 	t.Helper()
 	text, err := k.Sign(claims, typ)
 	if err != nil {
@@ -170,7 +171,7 @@ func TestKeysChange(t *testing.T) {
 	b := newBridge(t)
 	now := start
 	v := &assertion.Verifier{Bridge: b.URL, Now: func() time.Time { return now }}
-	person := func(k *token.SigningKey) error {
+	person := func(k *keyset.SigningKey) error {
 		c := claims(b.URL)
 		c["iat"], c["exp"] = now.Unix(), now.Add(5*time.Minute).Unix()
 		_, err := v.Person(request(sign(t, k, c, "assertion+jwt")))
@@ -190,7 +191,7 @@ func TestKeysChange(t *testing.T) {
 	if n := b.asked.Load(); n != 1 {
 		t.Errorf("asked %d times within a second, want once", n)
 	}
-	b.keys.Store(&[]*token.SigningKey{next}) // keys rotate --compromised
+	b.keys.Store(&[]*keyset.SigningKey{next}) // keys rotate --compromised
 	now = now.Add(time.Second)
 	wantErr("the new key, a second later", person(next), "")
 	wantErr("the old one", person(old), "not one of the bridge's")

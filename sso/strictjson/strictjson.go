@@ -1,4 +1,5 @@
-// Package strictjson reads JSON objects in which nothing can be read in two ways: of a token, and of settings.
+// Package strictjson reads JSON objects in which nothing can be read in two ways, of a token and of settings, and the base64url
+// that carries them in a token.
 package strictjson
 
 import (
@@ -85,7 +86,7 @@ func parseMembers(d *json.Decoder, depth int) (map[string]any, error) {
 		}
 		name, _ := t.(string) // json.Valid has seen to it that it is one
 		if _, twice := object[name]; twice {
-			return nil, fmt.Errorf("the name %s occurs twice", strconv.QuoteToASCII(sso.Truncate(name, 60)))
+			return nil, fmt.Errorf("the name %s occurs twice", sso.Quote(name))
 		}
 		if object[name], err = parseValue(d, depth-1); err != nil {
 			return nil, err

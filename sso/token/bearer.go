@@ -55,11 +55,11 @@ func (e *exam) bearerType(x *sso.Exam) error {
 	if e.header.typ != nil && !ok {
 		return fmt.Errorf("the header's typ is not a string: %w", sso.TokenMalformed)
 	}
-	x.Note("typ %s", quote(typ))
+	x.Note("typ %s", sso.Quote(typ))
 	if accessTokenType(typ) || checkType(typ) == nil {
 		return nil
 	}
-	return fmt.Errorf("the header's typ is %s; a token of an API client has at+jwt, JWT or none: %w", quote(typ), sso.TokenType)
+	return fmt.Errorf("the header's typ is %s; a token of an API client has at+jwt, JWT or none: %w", sso.Quote(typ), sso.TokenType)
 }
 
 // confirmation refuses tokens that are good together with a key or a certificate only (RFC 7800, RFC 8705 §3, RFC 9449 §6):
@@ -86,7 +86,7 @@ func (e *exam) bearerExpiry(x *sso.Exam) error {
 
 // endOfKey is when the key that verified the token stops being good.
 func (e *exam) endOfKey() time.Time {
-	if end := e.key.notAfter; !end.IsZero() {
+	if end := e.key.NotAfter(); !end.IsZero() {
 		return end
 	}
 	return time.Unix(maxDate, 0)
@@ -133,12 +133,12 @@ func (e *exam) audiences(x *sso.Exam) error {
 		x.Note("not checked: %sAUDIENCE is any", e.Settings)
 		return nil
 	}
-	x.Note("%s", quote(strings.Join(e.Audiences, " or ")))
+	x.Note("%s", sso.Quote(strings.Join(e.Audiences, " or ")))
 	if slices.ContainsFunc(e.Audiences, func(own string) bool { return own != "" && isFor(e.claims["aud"], own) }) {
 		return nil
 	}
 	return fmt.Errorf("the token's aud is %s; %sAUDIENCE is %s: %w", describe(e.claims["aud"]), e.Settings,
-		quote(strings.Join(e.Audiences, " or ")), sso.TokenAudience)
+		sso.Quote(strings.Join(e.Audiences, " or ")), sso.TokenAudience)
 }
 
 // accessToken wants what RFC 9068 §2.2 requires of a token that says to be of its kind.

@@ -11,13 +11,14 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/claim"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // bearerVerifier takes tokens of https://idp.example for bi and bi-cli.
 func bearerVerifier(t testing.TB) *token.Verifier {
 	t.Helper()
-	keys, _, err := token.NewSecrets([]string{secret}, sso.Standard)
+	keys, _, err := keyset.NewSecrets([]string{secret}, sso.Standard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,14 +142,14 @@ func TestBearerZeroValues(t *testing.T) {
 }
 
 // ending is a set of one key with an end.
-type ending struct{ keys []token.Key }
+type ending struct{ keys []keyset.Key }
 
-func (e ending) Keys(context.Context, string) ([]token.Key, error) { return e.keys, nil }
+func (e ending) Keys(context.Context, string) ([]keyset.Key, error) { return e.keys, nil }
 
 // A token is good no longer than the key that signed it.
 func TestBearerUntil(t *testing.T) {
 	end := time.Unix(nowUnix+60, 0)
-	keys, err := token.ParseKey(token.KeySpec{Name: "k", Data: []byte(secret), Alg: "HS256", Encoding: "text", NotAfter: end})
+	keys, err := keyset.ParseKey(keyset.Spec{Name: "k", Data: []byte(secret), Alg: "HS256", Encoding: "text", NotAfter: end})
 	if err != nil {
 		t.Fatal(err)
 	}

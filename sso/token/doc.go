@@ -1,4 +1,4 @@
-// Package token verifies the signed tokens of redirect-style JWT login, and makes the few that the bridge signs itself.
+// Package token verifies the signed tokens of redirect-style JWT login.
 //
 // Two things are meant for use. A [Verifier] judges a login token: form, signature, times, issuer, audience, and the
 // mapping to an identity (it is the [sso.Verifier] of a provider). [VerifySignature] judges form and signature only, for
@@ -11,10 +11,7 @@
 //   - A token is a compact JWS of at most [MaxSize] bytes: three non-empty parts of base64url and nothing else. So each
 //     accepted token has exactly one spelling, but for the signature (ES256 has two for each, see [sso.Proof]).
 //   - Header and payload are one JSON object each: UTF-8, no duplicate names, at most 8 deep.
-//   - Keys come from the configured [KeySet] alone. jku, jwk, x5u and x5c in a header are never looked at, and kid only
+//   - Keys come from the configured [keyset.Set] alone. jku, jwk, x5u and x5c in a header are never looked at, and kid only
 //     chooses among the configured keys.
 //   - A key has exactly one algorithm. A token whose header says another is refused before any cryptography.
-//
-// Keys that are configured come from [NewSecrets], [ParseKey] with [NewKeys], and [NewFiles]; those that an identity provider
-// publishes from [NewRemote]. [Union] joins them, and [StatusOf] says how they are.
 package token

@@ -1,13 +1,11 @@
 package token
 
 import (
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/strictjson"
 )
 
 // MaxSize is the most bytes a token may have.
@@ -29,7 +27,7 @@ func split(token string) (compact, error) {
 	c := compact{signingInput: token[:len(parts[0])+1+len(parts[1])]}
 	for i, to := range []*[]byte{&c.header, &c.payload, &c.signature} {
 		var err error
-		if *to, err = decode(parts[i]); err != nil {
+		if *to, err = strictjson.Base64URL(parts[i]); err != nil {
 			name := [...]string{"header", "payload", "signature"}[i]
 			return compact{}, fmt.Errorf("the token's %s (part %d of 3): %w: %w", name, i+1, err, sso.TokenMalformed)
 		}
@@ -47,41 +45,6 @@ func wrongParts(token string, n int) string {
 		return "a signed token has three parts separated by dots, this has more than five"
 	}
 	return fmt.Sprintf("a signed token has three parts separated by dots, this has %d", n)
-}
-
-// decode reads one part: at least one character, base64url without padding (RFC 7515 §2), spare bits zero.
-func decode(part string) ([]byte, error) {
-	if part == "" {
-		return nil, errors.New("is empty")
-	}
-	for i := range len(part) {
-		if c := part[i]; !base64url(c) {
-			return nil, fmt.Errorf("has %s, which is not base64url%s", strconv.QuoteToASCII(part[i:i+1]), whyOdd(c))
-		}
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(part)
-	if err != nil {
-		return nil, errors.New("is not base64url: cut off, or with spare bits that are not zero")
-	}
-	return b, nil
-}
-
-func base64url(c byte) bool {
-	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_'
-}
-
-func whyOdd(c byte) string {
-	switch c {
-	case '+', '/':
-		return ": it was encoded with the standard alphabet, not the URL one"
-	case '=':
-		return ": leave the padding out"
-	case ' ', '\t', '\r', '\n':
-		return ": a space or line end came along"
-	case '"', '\'':
-		return ": a quotation mark came along"
-	}
-	return ""
 }
 
 // header is what we read of a JOSE header. Members that we do not know are ignored, as RFC 7515 §4 asks; so are jku, jwk,
@@ -121,6 +84,3 @@ func parseHeader(data []byte) (header, error) {
 	}
 	return h, nil
 }
-
-// quote makes text from outside fit for a message: short, on one line, ASCII.
-func quote(s string) string { return strconv.QuoteToASCII(sso.Truncate(s, 60)) }

@@ -1,14 +1,8 @@
 package token_test
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/json"
 	"math"
 	"testing"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/token"
@@ -29,98 +23,5 @@ func TestMint(t *testing.T) {
 	}
 	if _, err := token.Mint(secret, map[string]any{"x": math.NaN()}); err == nil {
 		t.Error("claims that JSON cannot say were signed")
-	}
-}
-
-func TestSigningKey(t *testing.T) {
-	made, err := token.NewSigningKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := made.PKCS8()
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := token.ParseSigningKey(der)
-	if err != nil || key.ID() != made.ID() || len(key.ID()) != 43 {
-		t.Fatalf("parsed back: %v, id %q, want %q", err, key.ID(), made.ID())
-	}
-	signed, err := key.Sign(map[string]any{"sub": "1"}, "assertion+jwt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := token.PublicJWKS(made.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := token.ParsePublicKeys(set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := token.VerifySignature(t.Context(), signed, keys, "ES256"); err != nil {
-		t.Errorf("signature: %v", err)
-	}
-	parsed, _, err := jwt.NewParser().ParseUnverified(signed, jwt.MapClaims{})
-	if err != nil || parsed.Header["typ"] != "assertion+jwt" || parsed.Header["kid"] != made.ID() || parsed.Header["alg"] != "ES256" {
-		t.Errorf("header: got %v (%v)", parsed.Header, err)
-	}
-
-	// SECURITY J1, A12: what the bridge asserts is no login, not even where its own key is trusted.
-	v := verifier(t, sso.Metabase)
-	v.Keys = keys
-	own, err := key.Sign(claims(), "assertion+jwt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := sso.CodeOf(judge(t, v, own).Err); got != sso.TokenType {
-		t.Errorf("an assertion as a login: got %q, want %q", got, sso.TokenType)
-	}
-	for _, typ := range []string{"", "JWT", "jwt"} {
-		if _, err := key.Sign(claims(), typ); err == nil {
-			t.Errorf("signed with typ %q", typ)
-		}
-	}
-}
-
-// SECURITY F6: public members only, kid = RFC 7638 thumbprint, use and alg.
-func TestPublicJWKS(t *testing.T) {
-	a, _ := token.NewSigningKey()
-	b, err := token.NewSigningKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := token.PublicJWKS(a.Public(), b.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got struct{ Keys []map[string]any }
-	if err := json.Unmarshal(data, &got); err != nil || len(got.Keys) != 2 {
-		t.Fatalf("got %s (%v)", data, err)
-	}
-	for i, k := range got.Keys {
-		for name := range k {
-			switch name {
-			case "kty", "crv", "x", "y", "use", "alg", "kid":
-			default:
-				t.Errorf("key %d has the member %q", i, name)
-			}
-		}
-		if k["use"] != "sig" || k["alg"] != "ES256" || k["kid"] != []*token.SigningKey{a, b}[i].ID() {
-			t.Errorf("key %d: got %v", i, k)
-		}
-	}
-	if data, err := token.PublicJWKS(); err != nil || string(data) != `{"keys":[]}` {
-		t.Errorf("no keys: got %s (%v)", data, err)
-	}
-}
-
-func TestParseSigningKeyRefuses(t *testing.T) {
-	_, ed, _ := ed25519.GenerateKey(rand.Reader)
-	edDER, _ := x509.MarshalPKCS8PrivateKey(ed)
-	rsaDER, _ := x509.MarshalPKCS8PrivateKey(rsaKey())
-	for name, der := range map[string][]byte{"nothing": nil, "rubbish": []byte("x"), "Ed25519": edDER, "RSA": rsaDER} {
-		if _, err := token.ParseSigningKey(der); err == nil {
-			t.Errorf("%s: parsed", name)
-		}
 	}
 }

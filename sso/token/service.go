@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 )
 
 // A ServiceVerifier judges the form, signature and claims of the tokens that the bridge gives to service accounts. Whether
 // such a token is one that was given out, and to whom, is for others to judge. The zero ServiceVerifier refuses every token.
 type ServiceVerifier struct {
 	Typ              string // what the header's typ must be
-	Keys             KeySet
+	Keys             keyset.Set
 	Issuer, Audience string
 }
 
@@ -61,9 +62,9 @@ func (v *ServiceVerifier) Verify(ctx context.Context, token string, x *sso.Exam)
 // ownType is RFC 9068 §4: with or without application/ in front.
 func (e *exam) ownType(x *sso.Exam, want string) error {
 	typ, _ := e.header.typ.(string)
-	x.Note("typ %s", quote(typ))
+	x.Note("typ %s", sso.Quote(typ))
 	if strings.TrimPrefix(strings.ToLower(typ), "application/") != want {
-		return fmt.Errorf("the header's typ is %s; a service token has %s: %w", quote(typ), want, sso.TokenType)
+		return fmt.Errorf("the header's typ is %s; a service token has %s: %w", sso.Quote(typ), want, sso.TokenType)
 	}
 	return nil
 }

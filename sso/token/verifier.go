@@ -10,6 +10,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/claim"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 )
 
 // A Verifier judges the tokens of one provider: those of logins, unless Use says otherwise. It is an [sso.Verifier] and safe for concurrent use. The zero
@@ -20,7 +21,7 @@ type Verifier struct {
 	Settings string // how the names of its settings begin, such as "JWT_"; for messages
 	Scope    string // keeps its used tokens apart from those of providers with another; without NUL
 	Profile  sso.Profile
-	Keys     KeySet
+	Keys     keyset.Set
 	Names    claim.Mapping
 
 	// What iss and aud must be. "": not checked, but in [sso.Strict] then nothing passes. [sso.Metabase] looks at neither.
@@ -53,10 +54,10 @@ type exam struct {
 	leeway   time.Duration // 0 in the metabase profile
 	compact  compact
 	header   header
-	keys     []Key
-	pending  error // why there may be other keys than these; nil: there are none
-	key      Key   // that verified the signature
-	word     word  // of the Validator
+	keys     []keyset.Key
+	pending  error      // why there may be other keys than these; nil: there are none
+	key      keyset.Key // that verified the signature
+	word     word       // of the Validator
 	verified bool
 	claims   sso.Claims
 }
@@ -182,17 +183,17 @@ func (e *exam) parseHeader(x *sso.Exam) (err error) {
 		return err
 	}
 	e.have |= hasHeader
-	x.Note("alg %s, kid %s", quote(e.header.alg), quote(e.header.kid))
+	x.Note("alg %s, kid %s", sso.Quote(e.header.alg), sso.Quote(e.header.kid))
 	return nil
 }
 
 func (e *exam) algorithm(x *sso.Exam) error {
-	x.Note("%s", quote(e.header.alg))
+	x.Note("%s", sso.Quote(e.header.alg))
 	return checkAlgorithm(e.header.alg)
 }
 
 func (e *exam) findKeys(x *sso.Exam) (err error) {
-	if e.keys, err = candidates(e.ctx, e.Keys, e.header, e.now); len(e.keys) == 0 {
+	if e.keys, err = keyset.Candidates(e.ctx, e.Keys, e.header.kid, e.header.alg, e.now); len(e.keys) == 0 {
 		return err
 	}
 	e.pending = err
@@ -202,22 +203,22 @@ func (e *exam) findKeys(x *sso.Exam) (err error) {
 }
 
 func (e *exam) signature(x *sso.Exam) error {
-	i := slices.IndexFunc(e.keys, func(k Key) bool { return k.verify(e.compact) })
+	i := slices.IndexFunc(e.keys, func(k keyset.Key) bool { return k.Verify(e.compact.signingInput, e.compact.signature) })
 	if i >= 0 {
 		e.verified, e.key = true, e.keys[i]
 		x.KeyID = e.keys[i].ID
 		x.Note("signed with %s", e.keys[i])
 		if !x.Explaining {
-			e.keys[i].used.at(x.Now)
+			e.keys[i].Used(x.Now)
 		}
 		return nil
 	}
 	if e.pending != nil {
 		return e.pending
 	}
-	hint := diagnose(e.keys, e.compact)
+	hint := keyset.Diagnose(e.keys, e.compact.signingInput, e.compact.signature)
 	if hint == "" && x.Explaining { // the log stays short
-		hint = compare(e.keys)
+		hint = keyset.Compare(e.keys)
 	}
 	return fmt.Errorf("the signature does not fit: the token was changed, or the identity provider signs with another secret or key%s: %w",
 		hint, sso.TokenSignature)
@@ -265,7 +266,7 @@ func (e *exam) typ(x *sso.Exam) error {
 	if e.header.typ != nil && !ok {
 		return fmt.Errorf("the header's typ is not a string: %w", sso.TokenMalformed)
 	}
-	x.Note("typ %s", quote(typ))
+	x.Note("typ %s", sso.Quote(typ))
 	return checkType(typ)
 }
 
@@ -273,7 +274,7 @@ func checkType(typ string) error {
 	if typ == "" || strings.EqualFold(typ, "JWT") { // RFC 7519 §5.1
 		return nil
 	}
-	return fmt.Errorf("the header's typ is %s; a login token has JWT or none: %w", quote(typ), sso.TokenType)
+	return fmt.Errorf("the header's typ is %s; a login token has JWT or none: %w", sso.Quote(typ), sso.TokenType)
 }
 
 // issuer is RFC 7519 §4.1.1.
@@ -282,7 +283,7 @@ func (e *exam) issuer(x *sso.Exam) error {
 		return nil
 	}
 	if iss, ok := e.claims.String("iss"); e.Issuer == "" || !ok || iss != e.Issuer {
-		return fmt.Errorf("the token's iss is %s; %sISSUER is %s: %w", describe(e.claims["iss"]), e.Settings, quote(e.Issuer), sso.TokenIssuer)
+		return fmt.Errorf("the token's iss is %s; %sISSUER is %s: %w", describe(e.claims["iss"]), e.Settings, sso.Quote(e.Issuer), sso.TokenIssuer)
 	}
 	return nil
 }
@@ -295,7 +296,7 @@ func (e *exam) audience(x *sso.Exam) error {
 	if e.Audience != "" && isFor(e.claims["aud"], e.Audience) {
 		return nil
 	}
-	return fmt.Errorf("the token's aud is %s; %sAUDIENCE is %s: %w", describe(e.claims["aud"]), e.Settings, quote(e.Audience), sso.TokenAudience)
+	return fmt.Errorf("the token's aud is %s; %sAUDIENCE is %s: %w", describe(e.claims["aud"]), e.Settings, sso.Quote(e.Audience), sso.TokenAudience)
 }
 
 // require holds the token to what the configuration asks of claims.
@@ -308,8 +309,8 @@ func (e *exam) require(x *sso.Exam) error {
 	for _, r := range e.Require {
 		if !r.Met(e.claims) {
 			value, _ := r.Claim.In(e.claims)
-			return fmt.Errorf("the token's %s is %s; it must be %s: %w", quote(r.Claim.String()), describe(value),
-				quote(strings.Join(r.Values, " or ")), sso.TokenClaim)
+			return fmt.Errorf("the token's %s is %s; it must be %s: %w", sso.Quote(r.Claim.String()), describe(value),
+				sso.Quote(strings.Join(r.Values, " or ")), sso.TokenClaim)
 		}
 	}
 	return nil
@@ -325,7 +326,7 @@ func (e *exam) judges(x *sso.Exam, want, setting string) bool {
 		x.Note("not checked: %s is not set", setting)
 		return false
 	}
-	x.Note("%s", quote(want))
+	x.Note("%s", sso.Quote(want))
 	return true
 }
 
@@ -349,9 +350,9 @@ func describe(claim any) string {
 	case nil:
 		return "absent or null"
 	case string:
-		return quote(c)
+		return sso.Quote(c)
 	default:
-		return quote(fmt.Sprint(c))
+		return sso.Quote(fmt.Sprint(c))
 	}
 }
 
@@ -359,7 +360,7 @@ func (e *exam) tokenID(x *sso.Exam) error {
 	id := e.id()
 	switch {
 	case id != "":
-		x.Note("jti %s", quote(id))
+		x.Note("jti %s", sso.Quote(id))
 	case e.Profile == sso.Strict:
 		return fmt.Errorf("the strict profile needs a jti: a string of 1 to %d bytes, different in each token: %w", maxID, sso.TokenIDMissing)
 	default:
@@ -398,6 +399,6 @@ func (e *exam) identity(x *sso.Exam) (err error) {
 		x.Identity = sso.Identity{}
 		return err
 	}
-	x.Note("%s", quote(x.Identity.Email))
+	x.Note("%s", sso.Quote(x.Identity.Email))
 	return nil
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/claim"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
@@ -84,8 +85,8 @@ func sign(t testing.TB, claims map[string]any) string {
 }
 
 // secrets judges the two secrets once; that takes some milliseconds.
-var secrets = sync.OnceValue(func() token.KeySet {
-	keys, _, err := token.NewSecrets([]string{secret, older}, sso.Strict)
+var secrets = sync.OnceValue(func() keyset.Set {
+	keys, _, err := keyset.NewSecrets([]string{secret, older}, sso.Strict)
 	if err != nil {
 		panic(err)
 	}
@@ -422,7 +423,7 @@ func TestPublicKeyIsNoSecret(t *testing.T) {
 	der := x509.MarshalPKCS1PublicKey(&key.PublicKey)
 	spki, _ := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	jwk := `{"kty":"RSA","n":"` + b64(key.N.Bytes()) + `","e":"AQAB"}`
-	keys, err := token.ParsePublicKeys([]byte(jwk))
+	keys, err := keyset.ParsePublicKeys([]byte(jwk))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -473,7 +474,7 @@ func TestProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := token.ParsePublicKeys(fmt.Appendf(nil, `{"kty":"EC","crv":"P-256","x":%q,"y":%q}`,
+	keys, err := keyset.ParsePublicKeys(fmt.Appendf(nil, `{"kty":"EC","crv":"P-256","x":%q,"y":%q}`,
 		b64(key.X.FillBytes(make([]byte, 32))), b64(key.Y.FillBytes(make([]byte, 32)))))
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -237,7 +238,7 @@ func notAssertions(t *testing.T, assertion, login string) map[string]string {
 		m[name] = value
 		return m
 	}
-	foreign, err := token.NewSigningKey()
+	foreign, err := keyset.NewSigningKey()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package token_test
+package keyset_test
 
 import (
 	"crypto"
@@ -19,6 +19,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
@@ -161,11 +162,11 @@ func TestParseKeys(t *testing.T) {
 		{"300 KiB", strings.Repeat(" ", 300<<10) + jwk(rs), false, false},
 	}
 	for _, test := range tests {
-		_, err := token.ParseKeys([]byte(test.data))
+		_, err := keyset.ParseKeys([]byte(test.data))
 		if (err == nil) != test.own || err != nil && sso.CodeOf(err) != sso.KeyUnknown {
 			t.Errorf("%s, own: got %v, want accepted %v", test.name, err, test.own)
 		}
-		_, err = token.ParsePublicKeys([]byte(test.data))
+		_, err = keyset.ParsePublicKeys([]byte(test.data))
 		if (err == nil) != test.public || err != nil && sso.CodeOf(err) != sso.KeyUnknown {
 			t.Errorf("%s, public: got %v, want accepted %v", test.name, err, test.public)
 		}
@@ -239,7 +240,7 @@ func TestOneAlgorithm(t *testing.T) {
 		{"oct, none demanded", jwk(octMembers(64)), "HS256", long, "none", sso.KeyUnknown},
 		{"another key of the kind", jwk(octMembers(32)), "HS256", long, "", sso.TokenSignature},
 	} {
-		keys, err := token.ParseKeys([]byte(test.jwk))
+		keys, err := keyset.ParseKeys([]byte(test.jwk))
 		if err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
@@ -255,7 +256,7 @@ func TestOneAlgorithm(t *testing.T) {
 
 // SECURITY 0.1: PS256 with another salt length than the hash's (Wycheproof 281-286).
 func TestSaltLength(t *testing.T) {
-	keys, err := token.ParseKeys([]byte(jwk(rsaMembers(), "alg", "PS256")))
+	keys, err := keyset.ParseKeys([]byte(jwk(rsaMembers(), "alg", "PS256")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +291,7 @@ func TestKeyID(t *testing.T) {
 		{"unknown, but a key has no name", set(k(a, "a"), unnamed), `{"alg":"HS256","kid":"c"}`, b, ""},
 		{"case", set(k(a, "a"), k(b, "b")), `{"alg":"HS256","kid":"B"}`, b, sso.KeyUnknown},
 	} {
-		keys, err := token.ParseKeys([]byte(test.keys))
+		keys, err := keyset.ParseKeys([]byte(test.keys))
 		if err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
@@ -302,7 +303,7 @@ func TestKeyID(t *testing.T) {
 
 // VerifySignature passes the gate of form as a login does.
 func TestVerifySignatureForm(t *testing.T) {
-	keys, err := token.ParseKeys([]byte(jwk(octMembers(32))))
+	keys, err := keyset.ParseKeys([]byte(jwk(octMembers(32))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,11 +322,11 @@ func TestVerifySignatureForm(t *testing.T) {
 
 // SECURITY F3, K1: no way of printing shows a secret.
 func TestKeysDoNotPrintSecrets(t *testing.T) {
-	keys, _, err := token.NewSecrets([]string{secret}, sso.Standard)
+	keys, _, err := keyset.NewSecrets([]string{secret}, sso.Standard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signing, err := token.NewSigningKey()
+	signing, err := keyset.NewSigningKey()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +334,7 @@ func TestKeysDoNotPrintSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []any{keys, list, list[0], signing, struct{ k token.Key }{list[0]}, &token.Verifier{Keys: keys}} {
+	for _, v := range []any{keys, list, list[0], signing, struct{ k keyset.Key }{list[0]}, &token.Verifier{Keys: keys}} {
 		for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 			got := fmt.Sprintf(format, v)
 			if strings.Contains(got, secret[:8]) || strings.Contains(got, "102 51 97") || strings.Contains(got, "0x66, 0x33") {
@@ -349,8 +350,8 @@ func FuzzParseKeys(f *testing.F) {
 	f.Add([]byte(set(jwk(ecMembers(p256, "P-256")), `{"kty":"OKP","crv":"Ed25519","x":"AAAA"}`)))
 	f.Add([]byte(jwk(octMembers(64))))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		keys, err := token.ParseKeys(data)
-		public, publicErr := token.ParsePublicKeys(data)
+		keys, err := keyset.ParseKeys(data)
+		public, publicErr := keyset.ParsePublicKeys(data)
 		if publicErr == nil && err != nil {
 			t.Errorf("public, but not one's own: %v", err)
 		}
@@ -359,14 +360,14 @@ func FuzzParseKeys(f *testing.F) {
 				t.Errorf("got %v, want %q", err, sso.KeyUnknown)
 			}
 		}
-		fetched, left, fetchedErr := token.ParseFetched(data)
+		fetched, left, fetchedErr := keyset.ParseFetched(data)
 		if publicErr == nil && (fetchedErr != nil || left > 0) {
 			t.Errorf("good as published keys, but fetched: %v, %d left out", fetchedErr, left)
 		}
-		if fetchedErr == nil && (len(fetched) == 0 || slices.ContainsFunc(fetched, func(k token.Key) bool { return strings.HasPrefix(k.Algorithm(), "HS") })) {
+		if fetchedErr == nil && (len(fetched) == 0 || slices.ContainsFunc(fetched, func(k keyset.Key) bool { return strings.HasPrefix(k.Algorithm(), "HS") })) {
 			t.Errorf("fetched: %v", fetched)
 		}
-		for _, s := range []token.KeySet{keys, public} {
+		for _, s := range []keyset.Set{keys, public} {
 			if s == nil {
 				continue
 			}

@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"context"
@@ -10,11 +10,11 @@ import (
 
 // Union is the keys of several sets. A set that cannot be asked now is no obstacle to the keys of the others, but what
 // they do not verify may be verified by that set: then the answer is [sso.ProviderUnavailable].
-func Union(sets ...KeySet) KeySet { return union(sets) }
+func Union(sets ...Set) Set { return union(sets) }
 
-type union []KeySet
+type union []Set
 
-// Keys implements [KeySet].
+// Keys implements [Set].
 func (u union) Keys(ctx context.Context, kid string) (keys []Key, err error) {
 	var unknown error = fmt.Errorf("there is no key: %w", sso.KeyUnknown)
 	for _, set := range u {

@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"slices"
@@ -24,7 +24,7 @@ type KeyStatus struct {
 }
 
 // StatusOf returns the status of each part of a key set, in its order. Shared secrets and sets of other packages have none.
-func StatusOf(keys KeySet) []Status {
+func StatusOf(keys Set) []Status {
 	switch s := keys.(type) {
 	case union:
 		var all []Status
@@ -56,6 +56,9 @@ func (k Key) status() KeyStatus {
 	return s
 }
 
+// Used notes that the key has just verified a token.
+func (k Key) Used(at time.Time) { k.used.at(at) }
+
 // usage is when a key last verified a token. Keys that are copied share it.
 type usage struct{ micros atomic.Int64 }
 
@@ -75,7 +78,7 @@ func (u *usage) time() time.Time {
 // Generation changes when the keys of a set do, and costs next to nothing: what was found out with the keys of before, such
 // as that a token is good, is to be found out anew. It also sees to it that the keys are looked at when it is time, although
 // no token is judged.
-func Generation(keys KeySet) (sum uint64) {
+func Generation(keys Set) (sum uint64) {
 	switch s := keys.(type) {
 	case union:
 		for _, part := range s {

@@ -1,4 +1,4 @@
-package token_test
+package keyset_test
 
 import (
 	"cmp"
@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
-	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // clock is a clock that stands until it is moved.
@@ -49,7 +49,7 @@ func write(t *testing.T, path, content string) {
 }
 
 // kids are those that a key set has.
-func kids(t *testing.T, set token.KeySet) string {
+func kids(t *testing.T, set keyset.Set) string {
 	t.Helper()
 	keys, err := set.Keys(t.Context(), "")
 	if err != nil {
@@ -62,13 +62,13 @@ func kids(t *testing.T, set token.KeySet) string {
 	return strings.Join(names, " ")
 }
 
-func files(t *testing.T, c *clock, log *strings.Builder, paths ...string) *token.Files {
+func files(t *testing.T, c *clock, log *strings.Builder, paths ...string) *keyset.Files {
 	t.Helper()
-	var list []token.KeyFile
+	var list []keyset.File
 	for _, path := range paths {
-		list = append(list, token.KeyFile{Path: path})
+		list = append(list, keyset.File{Path: path})
 	}
-	f, err := token.NewFiles(list, c.now, slog.New(slog.NewTextHandler(log, nil)))
+	f, err := keyset.NewFiles(list, c.now, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,11 +186,11 @@ func TestFilesAtTheBeginning(t *testing.T) {
 		{[]string{filepath.Join(dir, "none")}, "no such file"},
 		{[]string{good, good}, "two keys have the kid"},
 	} {
-		var list []token.KeyFile
+		var list []keyset.File
 		for _, path := range test.paths {
-			list = append(list, token.KeyFile{Path: path})
+			list = append(list, keyset.File{Path: path})
 		}
-		if _, err := token.NewFiles(list, time.Now, slog.New(slog.DiscardHandler)); sso.CodeOf(err) != sso.Invalid || !strings.Contains(err.Error(), test.want) {
+		if _, err := keyset.NewFiles(list, time.Now, slog.New(slog.DiscardHandler)); sso.CodeOf(err) != sso.Invalid || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: got %v, want %q", test.paths, err, test.want)
 		}
 	}

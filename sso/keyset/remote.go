@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"cmp"
@@ -88,7 +88,7 @@ func NewRemote(address string, o RemoteOptions) (*Remote, error) {
 	return &Remote{address: u.String(), client: client, options: o, status: Status{Origin: u.String()}}, nil
 }
 
-// Keys implements [KeySet].
+// Keys implements [Set].
 func (r *Remote) Keys(ctx context.Context, kid string) ([]Key, error) {
 	r.mu.Lock()
 	f, wait := r.need(kid, r.options.Now())

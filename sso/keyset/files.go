@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"bytes"
@@ -18,17 +18,17 @@ import (
 // rereadAfter is how old the keys of a file may be (PROVIDERS 1).
 const rereadAfter = 10 * time.Second
 
-// A KeyFile is a file with a key, and what the configuration says of it.
-type KeyFile struct {
+// A File is a file with a key, and what the configuration says of it.
+type File struct {
 	Path string
-	Spec KeySpec // without Data; its Name may be empty, then messages have the path
+	Spec Spec // without Data; its Name may be empty, then messages have the path
 }
 
 // Files is the keys of files, which are read anew every ten seconds at most, when a token is judged. Files that have become
 // unreadable or wrong change nothing: the keys of before stay until the files are right again, and [Files.Status] and the
 // log say so. It is safe for concurrent use.
 type Files struct {
-	files []KeyFile
+	files []File
 	now   func() time.Time
 	log   *slog.Logger
 
@@ -42,7 +42,7 @@ type Files struct {
 }
 
 // NewFiles reads key files. At the beginning each must be right: errors wrap [sso.Invalid].
-func NewFiles(files []KeyFile, now func() time.Time, log *slog.Logger) (*Files, error) {
+func NewFiles(files []File, now func() time.Time, log *slog.Logger) (*Files, error) {
 	f := &Files{files: files, now: now, log: log, read: now()}
 	for i := range files {
 		if files[i].Spec.Name == "" {
@@ -63,7 +63,7 @@ func NewFiles(files []KeyFile, now func() time.Time, log *slog.Logger) (*Files, 
 	return f, nil
 }
 
-// Keys implements [KeySet].
+// Keys implements [Set].
 func (f *Files) Keys(ctx context.Context, kid string) ([]Key, error) {
 	f.refresh()
 	return f.keys.Load().Keys(ctx, kid)

@@ -1,4 +1,4 @@
-package token_test
+package keyset_test
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
-	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // makeKeys is what the documents of others say, and what people do beside it. Of OpenMetadata are the first three commands.
@@ -177,7 +177,7 @@ func TestParseKeyOpenSSL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys, err := token.ParseKey(token.KeySpec{Name: "keys[0]", Data: data, Encoding: test.encoding, Alg: test.alg})
+		keys, err := keyset.ParseKey(keyset.Spec{Name: "keys[0]", Data: data, Encoding: test.encoding, Alg: test.alg})
 		if err == nil {
 			if len(keys) != 1 || keys[0].Algorithm() != test.want || len(keys[0].Fingerprint()) != 43 || keys[0].ID != keys[0].Fingerprint() {
 				t.Errorf("%s %s %s: got %v, want one key of %s", test.file, test.encoding, test.alg, keys, test.want)
@@ -203,7 +203,7 @@ func fingerprint(t *testing.T, dir, file string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := token.ParseKey(token.KeySpec{Name: file, Data: data})
+	keys, err := keyset.ParseKey(keyset.Spec{Name: file, Data: data})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,14 +236,14 @@ func TestPublicKeysAreNoSecrets(t *testing.T) {
 				if name == "with spaces" && !utf8.Valid(data) { // DER is no text
 					continue
 				}
-				if _, _, err := token.NewSecrets([]string{form}, profile); sso.CodeOf(err) != sso.Invalid {
+				if _, _, err := keyset.NewSecrets([]string{form}, profile); sso.CodeOf(err) != sso.Invalid {
 					t.Errorf("%s as %s, %s: got %v, want %q", filepath.Base(path), name, profile, err, sso.Invalid)
 				}
 			}
 		}
 	}
 	for _, form := range []string{jwk(rsaMembers()), set(jwk(rsaMembers())), base64.StdEncoding.EncodeToString([]byte(jwk(rsaMembers())))} {
-		if _, _, err := token.NewSecrets([]string{form}, sso.Metabase); sso.CodeOf(err) != sso.Invalid {
+		if _, _, err := keyset.NewSecrets([]string{form}, sso.Metabase); sso.CodeOf(err) != sso.Invalid {
 			t.Errorf("%.50s: got %v, want %q", form, err, sso.Invalid)
 		}
 	}
@@ -257,46 +257,46 @@ func TestParseKeyJWK(t *testing.T) {
 	secrets := jwk(map[string]any{"kty": "oct", "k": b64([]byte(secret)), "kid": "s"})
 	for _, test := range []struct {
 		name string
-		spec token.KeySpec
+		spec keyset.Spec
 		want string
 	}{
-		{"a key", token.KeySpec{Data: []byte(jwk(rsaMembers(), "kid", "a"))}, `a (RS256)`},
-		{"padding, a zero byte", token.KeySpec{Data: []byte(jwk(padded, "kid", "a"))}, `a (RS256)`},
-		{"base64", token.KeySpec{Data: []byte(b64([]byte(jwk(rsaMembers(), "kid", "a")))), Encoding: "base64"}, `a (RS256)`},
-		{"alg added", token.KeySpec{Data: []byte(jwk(rsaMembers(), "kid", "a")), Alg: "PS256"}, `a (PS256)`},
-		{"alg the same", token.KeySpec{Data: []byte(jwk(rsaMembers(), "kid", "a", "alg", "RS512")), Alg: "RSA512"}, `a (RS512)`},
-		{"kid added", token.KeySpec{Data: []byte(jwk(rsaMembers())), Kid: "b"}, `b (RS256)`},
-		{"a set", token.KeySpec{Data: []byte(set(jwk(rsaMembers(), "kid", "a"), jwk(rsaMembers(), "kid", "b", "alg", "PS256")))}, `a (RS256), b (PS256)`},
-		{"a secret", token.KeySpec{Data: []byte(secrets)}, `s (HS256)`},
-		{"a secret, alg", token.KeySpec{Data: []byte(secrets), Alg: "HS512"}, `s (HS512)`},
+		{"a key", keyset.Spec{Data: []byte(jwk(rsaMembers(), "kid", "a"))}, `a (RS256)`},
+		{"padding, a zero byte", keyset.Spec{Data: []byte(jwk(padded, "kid", "a"))}, `a (RS256)`},
+		{"base64", keyset.Spec{Data: []byte(b64([]byte(jwk(rsaMembers(), "kid", "a")))), Encoding: "base64"}, `a (RS256)`},
+		{"alg added", keyset.Spec{Data: []byte(jwk(rsaMembers(), "kid", "a")), Alg: "PS256"}, `a (PS256)`},
+		{"alg the same", keyset.Spec{Data: []byte(jwk(rsaMembers(), "kid", "a", "alg", "RS512")), Alg: "RSA512"}, `a (RS512)`},
+		{"kid added", keyset.Spec{Data: []byte(jwk(rsaMembers())), Kid: "b"}, `b (RS256)`},
+		{"a set", keyset.Spec{Data: []byte(set(jwk(rsaMembers(), "kid", "a"), jwk(rsaMembers(), "kid", "b", "alg", "PS256")))}, `a (RS256), b (PS256)`},
+		{"a secret", keyset.Spec{Data: []byte(secrets)}, `s (HS256)`},
+		{"a secret, alg", keyset.Spec{Data: []byte(secrets), Alg: "HS512"}, `s (HS512)`},
 
-		{"another alg", token.KeySpec{Data: []byte(jwk(rsaMembers(), "alg", "RS512")), Alg: "RS256"}, "leave alg out"},
-		{"another kid", token.KeySpec{Data: []byte(jwk(rsaMembers(), "kid", "a")), Kid: "b"}, "leave kid out"},
-		{"kid of a set", token.KeySpec{Data: []byte(set(jwk(rsaMembers()), jwk(rsaMembers()))), Kid: "b"}, "leave kid out"},
-		{"private", token.KeySpec{Data: []byte(jwk(private))}, "give its public part"},
-		{"private, for encryption", token.KeySpec{Data: []byte(jwk(private, "use", "enc"))}, "give its public part"},
-		{"one of a set is bad", token.KeySpec{Data: []byte(set(jwk(rsaMembers()), `{"kty":"RSA","n":"AA","e":"AQAB"}`))}, "key 2"},
-		{"kid twice", token.KeySpec{Data: []byte(set(jwk(rsaMembers(), "kid", "a"), jwk(rsaMembers(), "kid", "a")))}, `two keys have the kid "a"`},
-		{"mixed", token.KeySpec{Data: []byte(set(jwk(rsaMembers()), secrets))}, "mixed"},
-		{"a weak secret", token.KeySpec{Data: []byte(jwk(map[string]any{"kty": "oct", "k": b64(bytes.Repeat([]byte("a"), 64))}))}, "guessable"},
-		{"a secret that is a public key", token.KeySpec{Data: []byte(jwk(map[string]any{"kty": "oct", "k": b64([]byte(jwk(rsaMembers())))}))}, "is a key"},
-		{"a secret as RS256", token.KeySpec{Data: []byte(secrets), Alg: "RS256"}, "take HS256"},
-		{"no key of ours", token.KeySpec{Data: []byte(jwk(rsaMembers(), "use", "enc"))}, "cannot verify tokens"},
-		{"not JSON", token.KeySpec{Data: []byte(jwk(rsaMembers()) + ",")}, "not JSON: copy the whole key again"},
-		{"other JSON", token.KeySpec{Data: []byte(`{"issuer":"x"}`)}, "no key that the bridge can read"},
-		{"an address", token.KeySpec{Data: []byte("https://idp.example.com/jwks")}, "no key that the bridge can read"},
-		{"OpenSSH", token.KeySpec{Data: []byte("ssh-rsa AAAAB3NzaC1yc2E ann@host")}, "ssh-keygen -e -m PKCS8"},
-		{"OpenSSH, private", token.KeySpec{Data: []byte("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----")}, "ssh-keygen -e -m PKCS8"},
-		{"large", token.KeySpec{Data: bytes.Repeat([]byte(" "), 256<<10+1)}, "at most 262144"},
+		{"another alg", keyset.Spec{Data: []byte(jwk(rsaMembers(), "alg", "RS512")), Alg: "RS256"}, "leave alg out"},
+		{"another kid", keyset.Spec{Data: []byte(jwk(rsaMembers(), "kid", "a")), Kid: "b"}, "leave kid out"},
+		{"kid of a set", keyset.Spec{Data: []byte(set(jwk(rsaMembers()), jwk(rsaMembers()))), Kid: "b"}, "leave kid out"},
+		{"private", keyset.Spec{Data: []byte(jwk(private))}, "give its public part"},
+		{"private, for encryption", keyset.Spec{Data: []byte(jwk(private, "use", "enc"))}, "give its public part"},
+		{"one of a set is bad", keyset.Spec{Data: []byte(set(jwk(rsaMembers()), `{"kty":"RSA","n":"AA","e":"AQAB"}`))}, "key 2"},
+		{"kid twice", keyset.Spec{Data: []byte(set(jwk(rsaMembers(), "kid", "a"), jwk(rsaMembers(), "kid", "a")))}, `two keys have the kid "a"`},
+		{"mixed", keyset.Spec{Data: []byte(set(jwk(rsaMembers()), secrets))}, "mixed"},
+		{"a weak secret", keyset.Spec{Data: []byte(jwk(map[string]any{"kty": "oct", "k": b64(bytes.Repeat([]byte("a"), 64))}))}, "guessable"},
+		{"a secret that is a public key", keyset.Spec{Data: []byte(jwk(map[string]any{"kty": "oct", "k": b64([]byte(jwk(rsaMembers())))}))}, "is a key"},
+		{"a secret as RS256", keyset.Spec{Data: []byte(secrets), Alg: "RS256"}, "take HS256"},
+		{"no key of ours", keyset.Spec{Data: []byte(jwk(rsaMembers(), "use", "enc"))}, "cannot verify tokens"},
+		{"not JSON", keyset.Spec{Data: []byte(jwk(rsaMembers()) + ",")}, "not JSON: copy the whole key again"},
+		{"other JSON", keyset.Spec{Data: []byte(`{"issuer":"x"}`)}, "no key that the bridge can read"},
+		{"an address", keyset.Spec{Data: []byte("https://idp.example.com/jwks")}, "no key that the bridge can read"},
+		{"OpenSSH", keyset.Spec{Data: []byte("ssh-rsa AAAAB3NzaC1yc2E ann@host")}, "ssh-keygen -e -m PKCS8"},
+		{"OpenSSH, private", keyset.Spec{Data: []byte("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----")}, "ssh-keygen -e -m PKCS8"},
+		{"large", keyset.Spec{Data: bytes.Repeat([]byte(" "), 256<<10+1)}, "at most 262144"},
 	} {
 		test.spec.Name = "keys[0]"
 		checkParseKey(t, test.name, test.spec, test.want)
 	}
 }
 
-func checkParseKey(t *testing.T, name string, spec token.KeySpec, want string) {
+func checkParseKey(t *testing.T, name string, spec keyset.Spec, want string) {
 	t.Helper()
-	keys, err := token.ParseKey(spec)
+	keys, err := keyset.ParseKey(spec)
 	if err != nil {
 		if sso.CodeOf(err) != sso.Invalid || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "keys[0]: ") ||
 			strings.Contains(err.Error(), string(sso.KeyUnknown)) {
@@ -318,20 +318,20 @@ func TestParseKeySecret(t *testing.T) {
 	inBase64 := base64.StdEncoding.EncodeToString([]byte(secret))
 	for _, test := range []struct {
 		name string
-		spec token.KeySpec
+		spec keyset.Spec
 		want string
 	}{
-		{"text", token.KeySpec{Data: []byte(secret), Encoding: "text", Alg: "HS256"}, sso.SecretID(secret) + " (HS256)"},
-		{"a line end", token.KeySpec{Data: []byte(secret + "\r\n"), Encoding: "text", Alg: "HS256"}, sso.SecretID(secret) + " (HS256)"},
-		{"base64", token.KeySpec{Data: []byte(inBase64 + "\n"), Encoding: "base64", Alg: "HS256"}, sso.SecretID(secret) + " (HS256)"},
-		{"kid", token.KeySpec{Data: []byte(inBase64), Encoding: "base64", Alg: "HS384", Kid: "s"}, "s (HS384)"},
+		{"text", keyset.Spec{Data: []byte(secret), Encoding: "text", Alg: "HS256"}, sso.SecretID(secret) + " (HS256)"},
+		{"a line end", keyset.Spec{Data: []byte(secret + "\r\n"), Encoding: "text", Alg: "HS256"}, sso.SecretID(secret) + " (HS256)"},
+		{"base64", keyset.Spec{Data: []byte(inBase64 + "\n"), Encoding: "base64", Alg: "HS256"}, sso.SecretID(secret) + " (HS256)"},
+		{"kid", keyset.Spec{Data: []byte(inBase64), Encoding: "base64", Alg: "HS384", Kid: "s"}, "s (HS384)"},
 
-		{"no encoding", token.KeySpec{Data: []byte(inBase64), Alg: "HS256"}, "say encoding: text"},
-		{"no alg", token.KeySpec{Data: []byte(inBase64), Encoding: "base64"}, "say alg: HS256"},
-		{"short", token.KeySpec{Data: []byte("secret"), Encoding: "text", Alg: "HS256"}, "shorter than 32 bytes"},
-		{"short for HS512", token.KeySpec{Data: []byte(older[:40]), Encoding: "text", Alg: "HS512"}, "only with HS256"},
-		{"guessable", token.KeySpec{Data: []byte(strings.Repeat("a", 64)), Encoding: "text", Alg: "HS256"}, "guessable"},
-		{"a cut public key", token.KeySpec{Data: []byte(base64.StdEncoding.EncodeToString([]byte("-----BEGIN PUBLIC KEY-----\n"))), Encoding: "base64", Alg: "HS256"}, "is missing"},
+		{"no encoding", keyset.Spec{Data: []byte(inBase64), Alg: "HS256"}, "say encoding: text"},
+		{"no alg", keyset.Spec{Data: []byte(inBase64), Encoding: "base64"}, "say alg: HS256"},
+		{"short", keyset.Spec{Data: []byte("secret"), Encoding: "text", Alg: "HS256"}, "shorter than 32 bytes"},
+		{"short for HS512", keyset.Spec{Data: []byte(older[:40]), Encoding: "text", Alg: "HS512"}, "only with HS256"},
+		{"guessable", keyset.Spec{Data: []byte(strings.Repeat("a", 64)), Encoding: "text", Alg: "HS256"}, "guessable"},
+		{"a cut public key", keyset.Spec{Data: []byte(base64.StdEncoding.EncodeToString([]byte("-----BEGIN PUBLIC KEY-----\n"))), Encoding: "base64", Alg: "HS256"}, "is missing"},
 	} {
 		test.spec.Name = "keys[0]"
 		checkParseKey(t, test.name, test.spec, test.want)
@@ -342,11 +342,11 @@ func TestParseKeySecret(t *testing.T) {
 func TestNotAfter(t *testing.T) {
 	now := time.Unix(1790000000, 0)
 	v := verifier(t, sso.Standard)
-	keys, err := token.ParseKey(token.KeySpec{Data: []byte(jwk(rsaMembers(), "kid", "a")), NotAfter: now})
+	keys, err := keyset.ParseKey(keyset.Spec{Data: []byte(jwk(rsaMembers(), "kid", "a")), NotAfter: now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Keys, err = token.NewKeys(keys); err != nil {
+	if v.Keys, err = keyset.NewKeys(keys); err != nil {
 		t.Fatal(err)
 	}
 	signed := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{"email": "ada@example.com", "exp": now.Unix() + 60})
@@ -361,7 +361,7 @@ func TestNotAfter(t *testing.T) {
 			t.Errorf("at %s: got %q (%v), want %q", at, got, x.Err, want)
 		}
 	}
-	if _, err := token.NewKeys(append(keys, keys...)); sso.CodeOf(err) != sso.Invalid {
+	if _, err := keyset.NewKeys(append(keys, keys...)); sso.CodeOf(err) != sso.Invalid {
 		t.Errorf("one kid twice: got %v, want %q", err, sso.Invalid)
 	}
 }
@@ -373,7 +373,7 @@ func FuzzParseKey(f *testing.F) {
 	f.Add([]byte(`MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE`), "base64", "")
 	f.Add([]byte(secret), "text", "HS256")
 	f.Fuzz(func(t *testing.T, data []byte, encoding, alg string) {
-		keys, err := token.ParseKey(token.KeySpec{Name: "k", Data: data, Encoding: encoding, Alg: alg})
+		keys, err := keyset.ParseKey(keyset.Spec{Name: "k", Data: data, Encoding: encoding, Alg: alg})
 		if err != nil {
 			if sso.CodeOf(err) != sso.Invalid {
 				t.Errorf("got %v, want %q", err, sso.Invalid)
@@ -387,7 +387,7 @@ func FuzzParseKey(f *testing.F) {
 			if strings.HasPrefix(k.Algorithm(), "HS") {
 				continue
 			}
-			if _, _, err := token.NewSecrets([]string{string(data)}, sso.Metabase); err == nil {
+			if _, _, err := keyset.NewSecrets([]string{string(data)}, sso.Metabase); err == nil {
 				t.Error("a public key is accepted as a shared secret")
 			}
 		}

@@ -1,4 +1,10 @@
-package token
+// Package keyset is the keys that verify signed tokens, and those that the bridge signs with.
+//
+// Keys that are configured come from [NewSecrets], [ParseKey] with [NewKeys], and [NewFiles]; those that an identity provider
+// publishes from [NewRemote]. [Union] joins them, and [StatusOf] says how they are. A [SigningKey] signs.
+//
+// A key has exactly one algorithm, and is never tried with another.
+package keyset
 
 import (
 	"context"
@@ -18,8 +24,8 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// A KeySet is the keys that an issuer may sign with.
-type KeySet interface {
+// A Set is the keys that an issuer may sign with.
+type Set interface {
 	// Keys returns the keys that may have signed a token whose header names kid ("" when it names none), the likeliest
 	// first. The caller tries only those whose algorithm is the token's. It returns [sso.KeyUnknown] when no key can have
 	// that kid, and [sso.ProviderUnavailable] when that cannot be found out now. With the latter there may be keys too: one
@@ -74,12 +80,13 @@ func (k Key) String() string { return k.ID + " (" + k.alg + ")" }
 // GoString is [Key.String], so that %#v cannot print a secret.
 func (k Key) GoString() string { return k.String() }
 
-func (k Key) verify(c compact) bool {
+// Verify reports whether the key made this signature of what was signed.
+func (k Key) Verify(signed string, signature []byte) bool {
 	m, material := method(k.alg), k.material
 	if h, ok := material.(hidden); ok {
 		material = h()
 	}
-	return m != nil && m.Verify(c.signingInput, c.signature, material) == nil
+	return m != nil && m.Verify(signed, signature, material) == nil
 }
 
 // method returns the signature method of an algorithm; nil for every other text, "none" among them. Names are compared
@@ -152,27 +159,15 @@ func hmacs(bytes int) []string {
 	return all[:min(len(all), max(0, bytes/16-1))]
 }
 
-// checkAlgorithm refuses what is no signature algorithm of ours: none, hs256, ES256K, RSA1_5 (SECURITY A1).
-func checkAlgorithm(alg string) error {
-	if method(alg) != nil {
-		return nil
-	}
-	if strings.EqualFold(alg, "none") {
-		return fmt.Errorf("the token is not signed (alg %s): %w", quote(alg), sso.TokenSignature)
-	}
-	return fmt.Errorf("the token's alg %s is not supported: sign with one of %s: %w",
-		quote(alg), strings.Join(allAlgorithms(), ", "), sso.TokenSignature)
-}
-
-// candidates returns the keys to try on a token: those of its kid whose one algorithm is the token's (SECURITY A2), and
+// Candidates returns the keys to try on a token: those of its kid whose one algorithm is the token's (SECURITY A2), and
 // which are still valid. With keys, the error is the one to return if none of them verifies the token.
-func candidates(ctx context.Context, keys KeySet, h header, now time.Time) ([]Key, error) {
-	all, pending := keys.Keys(ctx, h.kid)
+func Candidates(ctx context.Context, keys Set, kid, alg string, now time.Time) ([]Key, error) {
+	all, pending := keys.Keys(ctx, kid)
 	if len(all) == 0 && pending != nil {
 		return nil, pending
 	}
 	valid := slices.DeleteFunc(slices.Clone(all), func(k Key) bool { return k.expired(now) })
-	fit, err := withAlgorithm(valid, h.alg)
+	fit, err := WithAlgorithm(valid, alg)
 	switch {
 	case err != nil && pending != nil:
 		return nil, pending
@@ -186,7 +181,8 @@ func candidates(ctx context.Context, keys KeySet, h header, now time.Time) ([]Ke
 
 func (k Key) expired(now time.Time) bool { return !k.notAfter.IsZero() && now.After(k.notAfter) }
 
-func withAlgorithm(keys []Key, alg string) ([]Key, error) {
+// WithAlgorithm returns the keys that are for an algorithm.
+func WithAlgorithm(keys []Key, alg string) ([]Key, error) {
 	var fit []Key
 	var others []string
 	for _, k := range keys {
@@ -203,49 +199,11 @@ func withAlgorithm(keys []Key, alg string) ([]Key, error) {
 		return nil, fmt.Errorf("there is no key: %w", sso.KeyUnknown)
 	}
 	return nil, fmt.Errorf("the token's alg is %s, but the key is for %s: sign with %s: %w",
-		quote(alg), strings.Join(others, ", "), others[0], sso.KeyUnknown)
+		sso.Quote(alg), strings.Join(others, ", "), others[0], sso.KeyUnknown)
 }
 
-// VerifySignature checks the form and the signature of a token and nothing else: no type, no times, no claims; the
-// payload need not even be JSON. Nobody may be signed in on its word: that is what a [Verifier] is for.
-//
-// alg, when not "", says which algorithm it must be. It overrides nothing: a key that names another one is not tried.
-// Only a key that names none takes it, if it can have it at all.
-//
-// It returns [sso.TokenMalformed], [sso.TokenSignature], [sso.KeyUnknown] or [sso.ProviderUnavailable].
-func VerifySignature(ctx context.Context, token string, keys KeySet, alg string) error {
-	if err := checkSize(token); err != nil {
-		return err
-	}
-	c, err := split(token)
-	if err != nil {
-		return err
-	}
-	h, err := parseHeader(c.header)
-	if err != nil {
-		return err
-	}
-	if err := checkAlgorithm(h.alg); err != nil {
-		return err
-	}
-	all, pending := keys.Keys(ctx, h.kid)
-	if alg != "" {
-		all = demand(all, alg)
-	}
-	fit, err := withAlgorithm(all, h.alg)
-	switch {
-	case slices.ContainsFunc(fit, func(k Key) bool { return k.verify(c) }):
-		return nil
-	case pending != nil:
-		return pending
-	case err != nil:
-		return err
-	}
-	return fmt.Errorf("the signature does not fit: %w", sso.TokenSignature)
-}
-
-// demand keeps the keys whose algorithm is alg, or may become it because their JWK named none.
-func demand(keys []Key, alg string) []Key {
+// Demand keeps the keys whose algorithm is alg, or may become it because their JWK named none.
+func Demand(keys []Key, alg string) []Key {
 	var fit []Key
 	for _, k := range keys {
 		if k.assigned && slices.Contains(algorithms(k.material), alg) {
@@ -256,15 +214,4 @@ func demand(keys []Key, alg string) []Key {
 		}
 	}
 	return fit
-}
-
-func checkSize(token string) error {
-	switch {
-	case token == "":
-		return fmt.Errorf("there is no token: %w", sso.TokenMalformed)
-	case len(token) > MaxSize:
-		return fmt.Errorf("the token has %d bytes, at most %d are allowed: send fewer or shorter claims: %w",
-			len(token), MaxSize, sso.TokenMalformed)
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package token_test
+package keyset_test
 
 import (
 	"bytes"
@@ -24,9 +24,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/outbound"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
-	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // idp publishes keys, and misbehaves as it is told.
@@ -74,7 +74,7 @@ func (p *idp) down() {
 
 // remote is the key set of a provider, its clock, and what it logs.
 type remote struct {
-	*token.Remote
+	*keyset.Remote
 	clock *clock
 	log   *bytes.Buffer
 }
@@ -82,7 +82,7 @@ type remote struct {
 func newRemote(t *testing.T, p *idp) remote {
 	t.Helper()
 	c, out := newClock(), new(bytes.Buffer)
-	r, err := token.NewRemote(p.URL, token.RemoteOptions{Name: "jwks_url", Now: c.now, Log: slog.New(slog.NewTextHandler(out, nil))})
+	r, err := keyset.NewRemote(p.URL, keyset.RemoteOptions{Name: "jwks_url", Now: c.now, Log: slog.New(slog.NewTextHandler(out, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -458,7 +458,7 @@ func TestRemoteDrips(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	})
-	r, err := token.NewRemote(p.URL, token.RemoteOptions{Now: newClock().now, Log: slog.New(slog.DiscardHandler), Timeout: 50 * time.Millisecond})
+	r, err := keyset.NewRemote(p.URL, keyset.RemoteOptions{Now: newClock().now, Log: slog.New(slog.DiscardHandler), Timeout: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -545,7 +545,7 @@ func TestRemoteTLS(t *testing.T) {
 		{"of the system", server.URL, nil, sso.ProviderUnavailable, "CA_FILE"},
 		{"another name", strings.Replace(server.URL, "127.0.0.1", "localhost", 1), pool, sso.ProviderUnavailable, "certificate"},
 	} {
-		r, err := token.NewRemote(test.url, token.RemoteOptions{CAs: test.cas, Now: newClock().now, Log: slog.New(slog.DiscardHandler)})
+		r, err := keyset.NewRemote(test.url, keyset.RemoteOptions{CAs: test.cas, Now: newClock().now, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -559,7 +559,7 @@ func TestRemoteTLS(t *testing.T) {
 // SECURITY F5
 func TestRemoteAddresses(t *testing.T) {
 	for address, want := range map[string]sso.Code{"https://idp.example.com/jwks": "", "http://idp.example.com/jwks": sso.Invalid, "https://169.254.169.254/": sso.Invalid} {
-		if _, err := token.NewRemote(address, token.RemoteOptions{Name: "jwks_url"}); sso.CodeOf(err) != want {
+		if _, err := keyset.NewRemote(address, keyset.RemoteOptions{Name: "jwks_url"}); sso.CodeOf(err) != want {
 			t.Errorf("%s: got %v, want %q", address, err, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"cmp"
@@ -18,6 +18,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
 // A SigningKey signs what the bridge itself says: assertions to the app behind it, and tokens of service accounts. Others
@@ -40,7 +42,7 @@ func GenerateSigningKey(alg string) (*SigningKey, error) {
 	var err error
 	switch alg = canonicalAlg(alg); {
 	case !slices.Contains(SigningAlgorithms(), alg):
-		return nil, fmt.Errorf("no key is made for alg %s: take one of %s", quote(alg), strings.Join(SigningAlgorithms(), ", "))
+		return nil, fmt.Errorf("no key is made for alg %s: take one of %s", sso.Quote(alg), strings.Join(SigningAlgorithms(), ", "))
 	case alg == "ES256":
 		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case alg == "EdDSA":
@@ -113,7 +115,7 @@ func (k *SigningKey) PKCS8() ([]byte, error) {
 // Sign makes a token of these claims. typ tells what it is for (RFC 8725 §3.11), so that no token of the bridge passes
 // for another, nor for a login token, whose typ is JWT; "" and "JWT" are errors.
 func (k *SigningKey) Sign(claims map[string]any, typ string) (string, error) {
-	if checkType(typ) == nil {
+	if typ == "" || strings.EqualFold(typ, "JWT") {
 		return "", fmt.Errorf("sign: typ %q would make it a login token", typ)
 	}
 	t := jwt.NewWithClaims(method(k.public.alg), jwt.MapClaims(maps.Clone(claims)))

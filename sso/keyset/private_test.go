@@ -1,4 +1,4 @@
-package token_test
+package keyset_test
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
@@ -77,7 +78,7 @@ func TestParsePrivateKey(t *testing.T) {
 				if data[0] == 0xef && !bytes.Contains(data, []byte("-----BEGIN")) {
 					continue // an editor puts its mark before text only
 				}
-				key, err := token.ParsePrivateKey(token.KeySpec{Name: "SERVICE_KEY_FILE", Data: data, Alg: tt.alg})
+				key, err := keyset.ParsePrivateKey(keyset.Spec{Name: "SERVICE_KEY_FILE", Data: data, Alg: tt.alg})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -88,11 +89,11 @@ func TestParsePrivateKey(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				set, err := token.PublicJWKS(key.Public())
+				set, err := keyset.PublicJWKS(key.Public())
 				if err != nil {
 					t.Fatal(err)
 				}
-				keys, err := token.ParseKeys(set)
+				keys, err := keyset.ParseKeys(set)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -103,7 +104,7 @@ func TestParsePrivateKey(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				again, err := token.ParseKey(token.KeySpec{Data: spki, Alg: tt.want, Kid: key.ID()})
+				again, err := keyset.ParseKey(keyset.Spec{Data: spki, Alg: tt.want, Kid: key.ID()})
 				if err != nil || again[0].Fingerprint() != key.ID() {
 					t.Errorf("written as SPKI it is %v, %v", again, err)
 				}
@@ -119,38 +120,38 @@ func TestParsePrivateKeyRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good, err := token.GenerateSigningKey("ES256")
+	good, err := keyset.GenerateSigningKey("ES256")
 	if err != nil {
 		t.Fatal(err)
 	}
 	der, _ := good.PKCS8()
 	block := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	set, _ := token.PublicJWKS(good.Public())
+	set, _ := keyset.PublicJWKS(good.Public())
 	spki, _ := good.Public().SPKI()
 	for _, tt := range []struct {
 		name, want string
-		spec       token.KeySpec
+		spec       keyset.Spec
 	}{
-		{"empty", "it is empty", token.KeySpec{Data: []byte(" \n")}},
-		{"text", "no private key", token.KeySpec{Data: []byte("hello")}},
-		{"a public key", "give the private key", token.KeySpec{Data: spki}},
-		{"a public PEM", "give the private key", token.KeySpec{Data: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki})}},
-		{"a JWK Set", "no private key", token.KeySpec{Data: set}},
-		{"two", "2 private keys", token.KeySpec{Data: append(bytes.Clone(block), block...)}},
-		{"cut off", "is missing", token.KeySpec{Data: block[:len(block)-10]}},
-		{"damaged", "copy the whole key again", token.KeySpec{Data: bytes.Replace(block, []byte("MI"), []byte("!!"), 1)}},
-		{"encrypted", "it is encrypted", token.KeySpec{Data: openssl(t, dir, "genpkey -algorithm ed25519 -aes256 -pass pass:x -out OUT")}},
-		{"encrypted DER", "it is encrypted", token.KeySpec{Data: encryptedDER(t, dir)}},
-		{"RSA of 1024 bits", "1024", token.KeySpec{Data: x509.MarshalPKCS1PrivateKey(weak)}},
-		{"X25519", "X25519", token.KeySpec{Data: openssl(t, dir, "genpkey -algorithm x25519 -out OUT")}},
-		{"Ed448", "does not sign with", token.KeySpec{Data: openssl(t, dir, "genpkey -algorithm ed448 -out OUT")}},
-		{"another alg", "cannot be used with alg RS256", token.KeySpec{Data: der, Alg: "RS256"}},
-		{"no alg", "not supported", token.KeySpec{Data: der, Alg: "none"}},
-		{"a secret's alg", "cannot be used with alg HS256", token.KeySpec{Data: der, Alg: "HS256"}},
-		{"huge", "at most", token.KeySpec{Data: make([]byte, 1<<20)}},
+		{"empty", "it is empty", keyset.Spec{Data: []byte(" \n")}},
+		{"text", "no private key", keyset.Spec{Data: []byte("hello")}},
+		{"a public key", "give the private key", keyset.Spec{Data: spki}},
+		{"a public PEM", "give the private key", keyset.Spec{Data: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki})}},
+		{"a JWK Set", "no private key", keyset.Spec{Data: set}},
+		{"two", "2 private keys", keyset.Spec{Data: append(bytes.Clone(block), block...)}},
+		{"cut off", "is missing", keyset.Spec{Data: block[:len(block)-10]}},
+		{"damaged", "copy the whole key again", keyset.Spec{Data: bytes.Replace(block, []byte("MI"), []byte("!!"), 1)}},
+		{"encrypted", "it is encrypted", keyset.Spec{Data: openssl(t, dir, "genpkey -algorithm ed25519 -aes256 -pass pass:x -out OUT")}},
+		{"encrypted DER", "it is encrypted", keyset.Spec{Data: encryptedDER(t, dir)}},
+		{"RSA of 1024 bits", "1024", keyset.Spec{Data: x509.MarshalPKCS1PrivateKey(weak)}},
+		{"X25519", "X25519", keyset.Spec{Data: openssl(t, dir, "genpkey -algorithm x25519 -out OUT")}},
+		{"Ed448", "does not sign with", keyset.Spec{Data: openssl(t, dir, "genpkey -algorithm ed448 -out OUT")}},
+		{"another alg", "cannot be used with alg RS256", keyset.Spec{Data: der, Alg: "RS256"}},
+		{"no alg", "not supported", keyset.Spec{Data: der, Alg: "none"}},
+		{"a secret's alg", "cannot be used with alg HS256", keyset.Spec{Data: der, Alg: "HS256"}},
+		{"huge", "at most", keyset.Spec{Data: make([]byte, 1<<20)}},
 	} {
 		tt.spec.Name = "SERVICE_KEY_FILE"
-		_, err := token.ParsePrivateKey(tt.spec)
+		_, err := keyset.ParsePrivateKey(tt.spec)
 		if sso.CodeOf(err) != sso.Invalid || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
@@ -162,18 +163,18 @@ func TestParsePrivateKeyRefuses(t *testing.T) {
 
 // TestPublicJWKSRefusesSecrets: a set that is published has no shared secret in it (SECURITY F1).
 func TestPublicJWKSRefusesSecrets(t *testing.T) {
-	keys, err := token.ParseKey(token.KeySpec{Name: "k", Data: []byte("c3b1f0a97d264e58b1a09f6de2754c8310fbe9d27a6485"), Alg: "HS256", Encoding: "text"})
+	keys, err := keyset.ParseKey(keyset.Spec{Name: "k", Data: []byte("c3b1f0a97d264e58b1a09f6de2754c8310fbe9d27a6485"), Alg: "HS256", Encoding: "text"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if set, err := token.PublicJWKS(keys...); err == nil {
+	if set, err := keyset.PublicJWKS(keys...); err == nil {
 		t.Errorf("got %s", set)
 	}
 }
 
 // FuzzParsePrivateKey: whatever the file has, there is a key or an error of ours, and the key is one that verifies here.
 func FuzzParsePrivateKey(f *testing.F) {
-	key, err := token.GenerateSigningKey("ES256")
+	key, err := keyset.GenerateSigningKey("ES256")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -182,14 +183,14 @@ func FuzzParsePrivateKey(f *testing.F) {
 	f.Add(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), "ES256")
 	f.Add([]byte("-----BEGIN ENCRYPTED PRIVATE KEY-----"), "RSA512")
 	f.Fuzz(func(t *testing.T, data []byte, alg string) {
-		key, err := token.ParsePrivateKey(token.KeySpec{Name: "k", Data: data, Alg: alg})
+		key, err := keyset.ParsePrivateKey(keyset.Spec{Name: "k", Data: data, Alg: alg})
 		if err != nil {
 			if sso.CodeOf(err) != sso.Invalid {
 				t.Fatal(err)
 			}
 			return
 		}
-		if _, err := token.PublicJWKS(key.Public()); err != nil {
+		if _, err := keyset.PublicJWKS(key.Public()); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"bytes"
@@ -15,6 +15,9 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/strictjson"
 )
 
 // parseForms reads the keys in data, in whichever form it is. The error is errNoKey when it is in none.
@@ -70,7 +73,7 @@ func checkMaterial(material any) error {
 
 // parseJSONForm reads a JWK or JWK Set. JSON that is neither is no key.
 func parseJSONForm(text []byte) ([]Key, error) {
-	top, err := parseObject(text)
+	top, err := strictjson.Object(text, maxNesting)
 	if err != nil && bytes.Contains(text, []byte(`"kty"`)) {
 		return nil, fmt.Errorf("it looks like a JWK, but is %w: copy the whole key again", err)
 	}
@@ -108,7 +111,7 @@ func parsePEM(text string) (any, error) {
 	switch b.kind {
 	case "PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE", "X509 CERTIFICATE":
 	default:
-		return nil, fmt.Errorf("it is the PEM of %s: give that of a PUBLIC KEY or CERTIFICATE", quote(b.kind))
+		return nil, fmt.Errorf("it is the PEM of %s: give that of a PUBLIC KEY or CERTIFICATE", sso.Quote(b.kind))
 	}
 	der, err := base64.StdEncoding.DecodeString(b.body)
 	if err != nil {
@@ -147,7 +150,7 @@ func pemBlocks(text string) (blocks []pemBlock, err error) {
 		}
 		body, rest, ok := strings.Cut(rest, "-----END "+kind+"-----")
 		if !ok || strings.Contains(body, "-----BEGIN ") {
-			return nil, fmt.Errorf("the line -----END %s----- is missing: copy the whole key again", strings.Trim(quote(kind), `"`))
+			return nil, fmt.Errorf("the line -----END %s----- is missing: copy the whole key again", strings.Trim(sso.Quote(kind), `"`))
 		}
 		blocks = append(blocks, pemBlock{kind, strings.Join(strings.Fields(body), "")})
 		text = rest

@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/outbound"
 )
 
@@ -55,11 +56,11 @@ func ask(ctx context.Context, client *http.Client, address, etag string) (*answe
 		a.unchanged, a.etag = true, etag
 		return a, nil
 	case resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header.Get("Location") != "":
-		return nil, fmt.Errorf("it answered with a redirect to %s, which is not followed: give the address itself", quote(resp.Header.Get("Location")))
+		return nil, fmt.Errorf("it answered with a redirect to %s, which is not followed: give the address itself", sso.Quote(resp.Header.Get("Location")))
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("it answered with status %d", resp.StatusCode)
 	case resp.Header.Get("Content-Encoding") != "" && resp.Header.Get("Content-Encoding") != "identity":
-		return nil, fmt.Errorf("it answered with Content-Encoding %s, which was not asked for", quote(resp.Header.Get("Content-Encoding")))
+		return nil, fmt.Errorf("it answered with Content-Encoding %s, which was not asked for", sso.Quote(resp.Header.Get("Content-Encoding")))
 	}
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxKeySet+1)); err != nil {
 		return nil, fmt.Errorf("its answer broke off: %w", err)

@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 // ParsePrivateKey reads a key that the bridge signs with, as spec configures it: PEM or DER, in PKCS #8, PKCS #1 or SEC 1.
 // Without Alg it is the first one that such a key can have, without Kid its thumbprint. Errors wrap [sso.Invalid] and never
 // repeat the data.
-func ParsePrivateKey(spec KeySpec) (*SigningKey, error) {
+func ParsePrivateKey(spec Spec) (*SigningKey, error) {
 	key, err := spec.private()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", spec.Name, reasonOf(err), sso.Invalid)
@@ -24,13 +24,13 @@ func ParsePrivateKey(spec KeySpec) (*SigningKey, error) {
 	return key, nil
 }
 
-func (s KeySpec) private() (*SigningKey, error) {
+func (s Spec) private() (*SigningKey, error) {
 	if len(s.Data) > maxKeySet {
 		return nil, fmt.Errorf("it has %d bytes; at most %d are allowed", len(s.Data), maxKeySet)
 	}
 	alg := canonicalAlg(s.Alg)
 	if alg != "" && method(alg) == nil {
-		return nil, fmt.Errorf("alg %s is not supported", quote(sso.Truncate(alg, 20)))
+		return nil, fmt.Errorf("alg %s is not supported", sso.Quote(sso.Truncate(alg, 20)))
 	}
 	key, err := parsePrivate(s.Data)
 	if err != nil {
@@ -77,7 +77,7 @@ func privateOfPEM(text string) (crypto.Signer, error) {
 	}
 	switch {
 	case len(found) == 0:
-		return nil, fmt.Errorf("it is the PEM of %s; the bridge signs with this one: give the private key", quote(blocks[0].kind))
+		return nil, fmt.Errorf("it is the PEM of %s; the bridge signs with this one: give the private key", sso.Quote(blocks[0].kind))
 	case len(found) > 1:
 		return nil, fmt.Errorf("it has %d private keys: leave one", len(found))
 	case found[0].kind == "OPENSSH PRIVATE KEY":

@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const (
 // secret is tried.
 type secretList []Key
 
-// Keys implements [KeySet].
+// Keys implements [Set].
 func (l secretList) Keys(context.Context, string) ([]Key, error) {
 	if len(l) == 0 {
 		return nil, fmt.Errorf("no shared secret is configured: %w", sso.KeyUnknown)
@@ -33,7 +33,7 @@ func (l secretList) Keys(context.Context, string) ([]Key, error) {
 //
 // A secret that [CheckSecret] refuses is an error. With [sso.Metabase] it is a warning, as people bring the secret that
 // Metabase took from them; only an empty one and a public key are errors then. No message contains a secret.
-func NewSecrets(secrets []string, p sso.Profile) (keys KeySet, warnings []string, err error) {
+func NewSecrets(secrets []string, p sso.Profile) (keys Set, warnings []string, err error) {
 	if len(secrets) == 0 {
 		return nil, nil, fmt.Errorf("no shared secret: %w", sso.Invalid)
 	}

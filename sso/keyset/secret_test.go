@@ -1,4 +1,4 @@
-package token_test
+package keyset_test
 
 import (
 	"crypto/rand"
@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/token"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 )
 
 // SECURITY F1
@@ -31,7 +31,7 @@ func TestWeakSecretsAreRefused(t *testing.T) {
 		"${JWT_SHARED_SECRET:?set it in the environment}", "$(openssl rand -hex 32) $(openssl rand", "{{ .Values.ssobridge.jwtSharedSecret }}",
 		"<paste-the-32-byte-secret-from-admin-here>", "REPLACE_ME_WITH_OPENSSL_RAND_HEX_32!!", "Xk-Change.This.ssobridge.9fK2-q0ZzR7-wLm4",
 	} {
-		err := token.CheckSecret(weak)
+		err := keyset.CheckSecret(weak)
 		if sso.CodeOf(err) != sso.Invalid || !strings.Contains(sso.Reason(err), "openssl rand -hex 32") {
 			t.Errorf("%.80q: got %v, want %q and how to make a good one", weak, err, sso.Invalid)
 		}
@@ -52,7 +52,7 @@ func TestRandomSecretsPass(t *testing.T) {
 			fmt.Sprintf("%s-%s-4%s-a%s-%s", h[:8], h[8:12], h[13:16], h[17:20], h[20:32]), rand.Text() + rand.Text(),
 			h[:64] + h[:64], "prod-" + h[:40], "<" + h[:40], "${" + h[:40],
 		} {
-			if err := token.CheckSecret(s); err != nil {
+			if err := keyset.CheckSecret(s); err != nil {
 				t.Errorf("%q: got %v, want no error", s, err)
 			}
 		}
@@ -66,7 +66,7 @@ func TestRandomBytesAreNoKey(t *testing.T) {
 		rand.Read(b)
 		copy(b, begin)
 		for _, s := range []string{base64.StdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b), hex.EncodeToString(b), string(b)} {
-			if err := token.CheckSecret(s); err != nil {
+			if err := keyset.CheckSecret(s); err != nil {
 				t.Errorf("%q: got %v, want no error", s, err)
 			}
 		}
@@ -92,7 +92,7 @@ func TestNewSecrets(t *testing.T) {
 		{"one of two empty, metabase", []string{secret, ""}, sso.Metabase, 0, sso.Invalid},
 		{"none", nil, sso.Metabase, 0, sso.Invalid},
 	} {
-		keys, warnings, err := token.NewSecrets(test.secrets, test.profile)
+		keys, warnings, err := keyset.NewSecrets(test.secrets, test.profile)
 		if got := sso.CodeOf(err); got != test.want || len(warnings) != test.warnings || (keys == nil) != (err != nil) {
 			t.Errorf("%s: got %q (%v), warnings %q; want %q and %d", test.name, got, err, warnings, test.want, test.warnings)
 		}
@@ -102,11 +102,16 @@ func TestNewSecrets(t *testing.T) {
 // SECURITY F4: old and new secret verify together; afterwards the old one does not.
 func TestRotation(t *testing.T) {
 	v := verifier(t, sso.Standard)
-	tok := raw(hs256, `{"email":"ada@example.com","exp":1790000060}`, older)
+	both, _, err := keyset.NewSecrets([]string{secret, older}, sso.Standard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Keys = both
+	tok := raw(`{"alg":"HS256","typ":"JWT"}`, `{"email":"ada@example.com","exp":1790000060}`, older)
 	if x := judge(t, v, tok); x.Err != nil || x.KeyID != sso.SecretID(older) {
 		t.Errorf("the older secret: got %v with %q, want its fingerprint", x.Err, x.KeyID)
 	}
-	keys, _, err := token.NewSecrets([]string{secret}, sso.Standard)
+	keys, _, err := keyset.NewSecrets([]string{secret}, sso.Standard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package token_test
+package keyset_test
 
 import (
 	"context"
@@ -10,23 +10,24 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // away is a key set that nobody can ask now.
 type away struct{}
 
-func (away) Keys(context.Context, string) ([]token.Key, error) {
+func (away) Keys(context.Context, string) ([]keyset.Key, error) {
 	return nil, fmt.Errorf("the server is down: %w", sso.ProviderUnavailable)
 }
 
-func newKeys(t *testing.T, text, kid string) token.KeySet {
+func newKeys(t *testing.T, text, kid string) keyset.Set {
 	t.Helper()
-	keys, err := token.ParseKey(token.KeySpec{Name: "keys", Data: []byte(text), Kid: kid})
+	keys, err := keyset.ParseKey(keyset.Spec{Name: "keys", Data: []byte(text), Kid: kid})
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := token.NewKeys(keys)
+	set, err := keyset.NewKeys(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,20 +53,20 @@ func TestUnion(t *testing.T) {
 	other, p256 := newKeys(t, ed("", '1'), ""), newKeys(t, jwk(rsaMembers(), "alg", "PS256"), "")
 	for _, test := range []struct {
 		name string
-		keys token.KeySet
+		keys keyset.Set
 		kid  string
 		want sso.Code
 	}{
-		{"of the second", token.Union(other, fits), "", ""},
-		{"of the second, by kid", token.Union(other, named), "a", ""},
-		{"no kid fits", token.Union(named, named), "b", sso.KeyUnknown},
-		{"none", token.Union(), "a", sso.KeyUnknown},
-		{"one away, but another fits", token.Union(away{}, fits), "a", ""},
-		{"one away, but another fits, by kid", token.Union(named, away{}), "a", ""},
-		{"one away, none has the kid", token.Union(named, away{}), "b", sso.ProviderUnavailable},
-		{"one away, another is for another algorithm", token.Union(p256, away{}), "b", sso.ProviderUnavailable},
-		{"one away, another does not fit", token.Union(newKeys(t, jwk(anotherRSA()), ""), away{}), "b", sso.ProviderUnavailable},
-		{"in one another", token.Union(token.Union(away{}, other), named), "b", sso.ProviderUnavailable},
+		{"of the second", keyset.Union(other, fits), "", ""},
+		{"of the second, by kid", keyset.Union(other, named), "a", ""},
+		{"no kid fits", keyset.Union(named, named), "b", sso.KeyUnknown},
+		{"none", keyset.Union(), "a", sso.KeyUnknown},
+		{"one away, but another fits", keyset.Union(away{}, fits), "a", ""},
+		{"one away, but another fits, by kid", keyset.Union(named, away{}), "a", ""},
+		{"one away, none has the kid", keyset.Union(named, away{}), "b", sso.ProviderUnavailable},
+		{"one away, another is for another algorithm", keyset.Union(p256, away{}), "b", sso.ProviderUnavailable},
+		{"one away, another does not fit", keyset.Union(newKeys(t, jwk(anotherRSA()), ""), away{}), "b", sso.ProviderUnavailable},
+		{"in one another", keyset.Union(keyset.Union(away{}, other), named), "b", sso.ProviderUnavailable},
 	} {
 		v := verifier(t, sso.Standard)
 		v.Keys = test.keys
@@ -88,12 +89,12 @@ func anotherRSA() map[string]any {
 
 func TestStatusOf(t *testing.T) {
 	v := verifier(t, sso.Standard)
-	v.Keys = token.Union(newKeys(t, ed("b", '1'), ""), newKeys(t, jwk(rsaMembers()), "a"))
+	v.Keys = keyset.Union(newKeys(t, ed("b", '1'), ""), newKeys(t, jwk(rsaMembers()), "a"))
 	x := judge(t, v, signRS256(t, "a"))
 	if x.Err != nil {
 		t.Fatal(x.Err)
 	}
-	all := token.StatusOf(v.Keys)
+	all := keyset.StatusOf(v.Keys)
 	if len(all) != 2 || len(all[0].Keys) != 1 || len(all[1].Keys) != 1 {
 		t.Fatalf("got %+v, want two of one key", all)
 	}
@@ -101,7 +102,7 @@ func TestStatusOf(t *testing.T) {
 		t.Errorf("the key that was not used: got %s, want none", got)
 	}
 	got := all[1].Keys[0]
-	want := token.KeyStatus{ID: "a", Kid: "a", Algorithm: "RS256", Fingerprint: got.Fingerprint, Origin: "keys", LastUsed: x.Now.Truncate(time.Microsecond)}
+	want := keyset.KeyStatus{ID: "a", Kid: "a", Algorithm: "RS256", Fingerprint: got.Fingerprint, Origin: "keys", LastUsed: x.Now.Truncate(time.Microsecond)}
 	if got.LastUsed = got.LastUsed.In(x.Now.Location()); got != want || len(got.Fingerprint) != 43 {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// A KeySpec is a key as somebody configures it.
-type KeySpec struct {
+// A Spec is a key as somebody configures it.
+type Spec struct {
 	Name     string    // how messages name it: the setting, or the file
 	Data     []byte    // PEM, DER, an X.509 certificate, a JWK or a JWK Set; or a shared secret
 	Encoding string    // "text", "base64", or "": whatever Data is. A shared secret needs one of the two
@@ -30,7 +30,7 @@ type KeySpec struct {
 // Refused are private keys, where a public one is enough; more than one PEM block, since each key is configured on its own;
 // what [ParseKeys] refuses; secrets that [CheckSecret] refuses, and public keys as secrets (CVE-2015-9235). Of a certificate
 // only the key counts, and not its dates, names or signature. Errors wrap [sso.Invalid] and never repeat the data.
-func ParseKey(spec KeySpec) ([]Key, error) {
+func ParseKey(spec Spec) ([]Key, error) {
 	keys, err := spec.keys()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", spec.Name, reasonOf(err), sso.Invalid)
@@ -48,13 +48,13 @@ func reasonOf(err error) string {
 
 // NewKeys makes the set of these keys, the likeliest first. Two keys with one kid and one algorithm are an error, as a
 // token's kid must name one. The error wraps [sso.Invalid].
-func NewKeys(keys []Key) (KeySet, error) {
+func NewKeys(keys []Key) (Set, error) {
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("there is no key: %w", sso.Invalid)
 	}
 	for i, k := range keys {
 		if k.kid != "" && slices.ContainsFunc(keys[:i], func(l Key) bool { return l.kid == k.kid && l.alg == k.alg }) {
-			return nil, fmt.Errorf("two keys have the kid %s and the alg %s: give one of them another kid, or none: %w", quote(k.kid), k.alg, sso.Invalid)
+			return nil, fmt.Errorf("two keys have the kid %s and the alg %s: give one of them another kid, or none: %w", sso.Quote(k.kid), k.alg, sso.Invalid)
 		}
 	}
 	return keyList(slices.Clone(keys)), nil
@@ -64,16 +64,16 @@ func NewKeys(keys []Key) (KeySet, error) {
 var errNoKey = errors.New("this is no key that the bridge can read: give PEM (-----BEGIN PUBLIC KEY-----), DER, a certificate, a JWK or a " +
 	"JWK Set; for a shared secret say alg: HS256, and encoding: text or base64")
 
-func (s KeySpec) keys() ([]Key, error) {
+func (s Spec) keys() ([]Key, error) {
 	if len(s.Data) > maxKeySet {
 		return nil, fmt.Errorf("it has %d bytes; at most %d are allowed", len(s.Data), maxKeySet)
 	}
 	if s.Alg = canonicalAlg(s.Alg); s.Alg != "" && method(s.Alg) == nil { // a long one may be a secret that went to the wrong place
 		what := "alg"
 		if len(s.Alg) <= 10 {
-			what += " " + quote(s.Alg)
+			what += " " + sso.Quote(s.Alg)
 		}
-		return nil, fmt.Errorf("%s is not supported: take one of %s", what, strings.Join(allAlgorithms(), ", "))
+		return nil, fmt.Errorf("%s is not supported: take one of %s", what, strings.Join(AllAlgorithms(), ", "))
 	}
 	data, err := s.decoded()
 	if err != nil {
@@ -97,7 +97,7 @@ func (s KeySpec) keys() ([]Key, error) {
 }
 
 // decoded is the data without its encoding.
-func (s KeySpec) decoded() ([]byte, error) {
+func (s Spec) decoded() ([]byte, error) {
 	data := s.Data
 	switch s.Encoding {
 	case "", "text":
@@ -115,16 +115,16 @@ func (s KeySpec) decoded() ([]byte, error) {
 }
 
 // settle gives keys what the configuration says of them.
-func (s KeySpec) settle(keys []Key) ([]Key, error) {
+func (s Spec) settle(keys []Key) ([]Key, error) {
 	if s.Kid != "" && len(keys) > 1 {
-		return nil, fmt.Errorf("it has %d keys, which cannot all have the kid %s: leave kid out", len(keys), quote(s.Kid))
+		return nil, fmt.Errorf("it has %d keys, which cannot all have the kid %s: leave kid out", len(keys), sso.Quote(s.Kid))
 	}
 	for i := range keys {
 		k := &keys[i]
 		secret, isSecret := k.material.(hidden)
 		switch {
 		case s.Kid != "" && k.kid != "" && s.Kid != k.kid:
-			return nil, fmt.Errorf("the JWK has the kid %s, and kid is %s: leave kid out", quote(k.kid), quote(s.Kid))
+			return nil, fmt.Errorf("the JWK has the kid %s, and kid is %s: leave kid out", sso.Quote(k.kid), sso.Quote(s.Kid))
 		case s.Alg != "" && !slices.Contains(algorithms(k.material), s.Alg):
 			return nil, fmt.Errorf("it cannot be used with alg %s: take %s%s", s.Alg, strings.Join(algorithms(k.material), ", "), noSecret(s.Alg))
 		case s.Alg != "" && !k.assigned && s.Alg != k.alg:
@@ -153,7 +153,7 @@ func noSecret(alg string) string {
 	return ""
 }
 
-func (s KeySpec) secret(data []byte) ([]Key, error) {
+func (s Spec) secret(data []byte) ([]Key, error) {
 	switch s.Encoding {
 	case "":
 		return nil, errors.New("a shared secret can be read in two ways: say encoding: text if it is the secret itself, or encoding: base64 if it is encoded")
@@ -175,7 +175,8 @@ func canonicalAlg(alg string) string {
 	return alg
 }
 
-func allAlgorithms() []string {
+// AllAlgorithms are those that a key may be for.
+func AllAlgorithms() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"}
 }
 

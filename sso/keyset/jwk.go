@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"context"
@@ -13,12 +13,14 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/strictjson"
 )
 
 // Limits of a key set.
 const (
 	maxKeySet  = 256 << 10 // bytes of JSON
 	maxKeys    = 100
+	maxNesting = 8    // of objects and lists in it; the outermost is 1
 	minRSABits = 2048 // RFC 7518 §3.3
 	maxRSABits = 8192 // more only costs time
 )
@@ -32,13 +34,13 @@ const (
 // (use, key_ops) or of a kind that we do not support is left out of a set, as RFC 7517 §5 asks; alone, it is refused.
 //
 // Errors wrap [sso.KeyUnknown].
-func ParseKeys(data []byte) (KeySet, error) {
+func ParseKeys(data []byte) (Set, error) {
 	return reading{secrets: true, private: true}.keySet(data)
 }
 
 // ParsePublicKeys is [ParseKeys] for what an issuer publishes: there, private members and secrets are errors too
 // (RFC 7517 §9.2; a published secret is none).
-func ParsePublicKeys(data []byte) (KeySet, error) { return reading{}.keySet(data) }
+func ParsePublicKeys(data []byte) (Set, error) { return reading{}.keySet(data) }
 
 // A reading says what a JWK or JWK Set may hold, besides public keys.
 type reading struct {
@@ -50,7 +52,7 @@ type reading struct {
 // keyList is a fixed set of keys.
 type keyList []Key
 
-// Keys implements [KeySet]: the keys of that kid, and those without one.
+// Keys implements [Set]: the keys of that kid, and those without one.
 func (l keyList) Keys(_ context.Context, kid string) ([]Key, error) {
 	if kid == "" {
 		return l, nil
@@ -62,7 +64,7 @@ func (l keyList) Keys(_ context.Context, kid string) ([]Key, error) {
 		}
 	}
 	if len(fit) == 0 {
-		return nil, fmt.Errorf("no key has the token's kid %s: %w", quote(kid), sso.KeyUnknown)
+		return nil, fmt.Errorf("no key has the token's kid %s: %w", sso.Quote(kid), sso.KeyUnknown)
 	}
 	return fit, nil
 }
@@ -73,7 +75,7 @@ var errNotForUs = errors.New("cannot verify tokens")
 // errExposed marks a key that was published with what must stay secret. Then the whole set is not to be trusted.
 var errExposed = errors.New("was published: it must be replaced")
 
-func (r reading) keySet(data []byte) (KeySet, error) {
+func (r reading) keySet(data []byte) (Set, error) {
 	keys, err := r.keys(data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, sso.KeyUnknown)
@@ -116,7 +118,7 @@ func jwkList(data []byte) ([]map[string]any, error) {
 	if len(data) > maxKeySet {
 		return nil, fmt.Errorf("a key set may have at most %d bytes", maxKeySet)
 	}
-	top, err := parseObject(data)
+	top, err := strictjson.Object(data, maxNesting)
 	if err != nil {
 		return nil, fmt.Errorf("not a JWK or JWK Set: %w", err)
 	}
@@ -152,7 +154,7 @@ func checkSet(list []map[string]any) error {
 		}
 		if kid, ok := members["kid"].(string); ok {
 			if seen[kid] {
-				return fmt.Errorf("two keys have the kid %s", quote(kid))
+				return fmt.Errorf("two keys have the kid %s", sso.Quote(kid))
 			}
 			seen[kid] = true
 		}
@@ -186,7 +188,7 @@ func (r reading) key(members map[string]any) (Key, error) {
 	case "OKP":
 		k.material = j.okp()
 	default:
-		j.fail(fmt.Errorf("kty %s %w", quote(kty), errNotForUs))
+		j.fail(fmt.Errorf("kty %s %w", sso.Quote(kty), errNotForUs))
 	}
 	if j.err != nil {
 		return Key{}, j.err
@@ -203,7 +205,7 @@ func (k Key) withDefault() (Key, error) {
 	case k.alg == "":
 		k.alg, k.assigned = may[0], true
 	case method(k.alg) == nil:
-		return Key{}, fmt.Errorf("alg %s %w", quote(k.alg), errNotForUs)
+		return Key{}, fmt.Errorf("alg %s %w", sso.Quote(k.alg), errNotForUs)
 	case !slices.Contains(may, k.alg):
 		return Key{}, fmt.Errorf("it cannot be used with alg %s, only with %s", k.alg, strings.Join(may, ", "))
 	}
@@ -236,9 +238,9 @@ func (j *jwk) text(name string) string {
 	return s
 }
 
-// bytes tolerates padding, which RFC 7515 §2 leaves out and OpenMetadata writes. Tokens have none: see [decode].
+// bytes tolerates padding, which RFC 7515 §2 leaves out and OpenMetadata writes. Tokens have none.
 func (j *jwk) bytes(name string) []byte {
-	b, err := decode(strings.TrimRight(j.text(name), "="))
+	b, err := strictjson.Base64URL(strings.TrimRight(j.text(name), "="))
 	if err != nil {
 		j.fail(fmt.Errorf("%s %w", name, err))
 	}
@@ -249,7 +251,7 @@ func (j *jwk) bytes(name string) []byte {
 // verifies.
 func (j *jwk) checkUse(private bool) error {
 	if use := j.text("use"); j.has("use") && j.err == nil && use != "sig" {
-		return fmt.Errorf("use %s: it %w", quote(use), errNotForUs)
+		return fmt.Errorf("use %s: it %w", sso.Quote(use), errNotForUs)
 	}
 	ops, sent := j.members["key_ops"]
 	if !sent || j.err != nil {
@@ -302,7 +304,7 @@ func (j *jwk) ec() *ecdsa.PublicKey {
 	case "P-521":
 		curve = elliptic.P521()
 	default:
-		j.fail(fmt.Errorf("crv %s %w", quote(crv), errNotForUs))
+		j.fail(fmt.Errorf("crv %s %w", sso.Quote(crv), errNotForUs))
 		return nil
 	}
 	point := slices.Concat([]byte{4}, j.bytes("x"), j.bytes("y"))
@@ -320,7 +322,7 @@ func (j *jwk) ec() *ecdsa.PublicKey {
 // okp is RFC 8037 §2.
 func (j *jwk) okp() ed25519.PublicKey {
 	if crv := j.text("crv"); crv != "Ed25519" {
-		j.fail(fmt.Errorf("crv %s %w", quote(crv), errNotForUs))
+		j.fail(fmt.Errorf("crv %s %w", sso.Quote(crv), errNotForUs))
 		return nil
 	}
 	x := j.bytes("x")

@@ -1,4 +1,4 @@
-package token
+package keyset
 
 import (
 	"bytes"
@@ -10,20 +10,20 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// diagnose tries the ways in which IdPs get a shared secret wrong, and says which one made this signature; "" for none.
+// Diagnose tries the ways in which IdPs get a shared secret wrong, and says which one made this signature; "" for none.
 // Events, logs and explanations have it, whose readers configure both sides.
-func diagnose(keys []Key, c compact) string {
+func Diagnose(keys []Key, signed string, signature []byte) string {
 	for _, k := range keys {
 		secret, ok := k.material.(hidden)
 		if !ok {
 			continue
 		}
-		if (Key{alg: k.alg, material: hide(nil)}).verify(c) {
+		if (Key{alg: k.alg, material: hide(nil)}).Verify(signed, signature) {
 			return "; the product signs with an empty secret: it does not find the one that it should have"
 		}
 		for _, m := range misreadings(secret()) {
 			wrong := Key{alg: k.alg, material: hide(m.key)}
-			if len(m.key) > 0 && !bytes.Equal(m.key, secret()) && wrong.verify(c) {
+			if len(m.key) > 0 && !bytes.Equal(m.key, secret()) && wrong.Verify(signed, signature) {
 				return fmt.Sprintf("; it fits %s if %s", k.ID, m.why)
 			}
 		}
@@ -31,9 +31,9 @@ func diagnose(keys []Key, c compact) string {
 	return ""
 }
 
-// compare says which keys the bridge has that could have made the signature, and how to see whether the product has one of
+// Compare says which keys the bridge has that could have made the signature, and how to see whether the product has one of
 // them.
-func compare(keys []Key) string {
+func Compare(keys []Key) string {
 	var ids, public []string
 	for _, k := range keys {
 		secret, isSecret := k.material.(hidden)

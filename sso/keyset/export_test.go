@@ -1,0 +1,7 @@
+package keyset
+
+// ParseFetched reads a key set as [Remote] does.
+func ParseFetched(data []byte) (keys []Key, left int, err error) {
+	keys, err = reading{leave: func(error) { left++ }}.keys(data)
+	return keys, left, err
+}

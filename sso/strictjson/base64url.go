@@ -1,0 +1,43 @@
+package strictjson
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// Base64URL reads one part of a token or a member of a key: at least one character, base64url without padding (RFC 7515 §2), spare bits zero.
+func Base64URL(part string) ([]byte, error) {
+	if part == "" {
+		return nil, errors.New("is empty")
+	}
+	for i := range len(part) {
+		if c := part[i]; !base64url(c) {
+			return nil, fmt.Errorf("has %s, which is not base64url%s", strconv.QuoteToASCII(part[i:i+1]), whyOdd(c))
+		}
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil {
+		return nil, errors.New("is not base64url: cut off, or with spare bits that are not zero")
+	}
+	return b, nil
+}
+
+func base64url(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+func whyOdd(c byte) string {
+	switch c {
+	case '+', '/':
+		return ": it was encoded with the standard alphabet, not the URL one"
+	case '=':
+		return ": leave the padding out"
+	case ' ', '\t', '\r', '\n':
+		return ": a space or line end came along"
+	case '"', '\'':
+		return ": a quotation mark came along"
+	}
+	return ""
+}
