@@ -116,11 +116,8 @@ func (b *bearers) present(i int, token string) *presented {
 
 // ours reports whether some provider takes such tokens here.
 func (t *presented) ours() bool {
-	if strings.Count(t.token, ".") != 2 {
-		return false
-	}
-	_, err := t.of.Presented(t.token)
-	return err == nil
+	of, err := t.of.Presented(t.token)
+	return err == nil && (of.OpaqueTokens || strings.Count(t.token, ".") == 2)
 }
 
 // values are what came in a place.

@@ -37,6 +37,9 @@ func (m *maker) bearerProvider(cfg *setting.Config, p *setting.Provider, keys ke
 		Groups:     groups,
 		Header:     p.Bearer.Header,
 		Parameter:  p.Bearer.Parameter,
+
+		OpaqueTokens: v.Validator != nil && !v.ValidateAll,
+
 		Bearer: &bearer.Judge{
 			Provider: p.Name,
 			Policy:   policy(cfg, p),
