@@ -310,8 +310,8 @@ var errTooMany = errors.New("the directory found more entries than it gives")
 
 // search returns at most limit entries, or errTooMany. Addresses of other servers are not followed: those that come beside
 // entries, as from Active Directory at the root of a domain, mean nothing; one in place of an answer is an error.
-func (c *connection) search(base string, scope int, filter string, limit int, attribute string) ([]*ldap.Entry, error) {
-	request := ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, limit+1, 0, false, filter, []string{attribute}, nil)
+func (c *connection) search(base string, scope int, filter string, limit int, attributes ...string) ([]*ldap.Entry, error) {
+	request := ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, limit+1, 0, false, filter, attributes, nil)
 	request.EnforceSizeLimit = true
 	result, err := c.Search(request)
 	switch {

@@ -59,6 +59,7 @@ const (
 type Directory struct {
 	o               Options
 	people, groups  groupsource.Template
+	naming          naming
 	enabled, nameOf string
 	servers         []*server
 	pool            pool
@@ -107,6 +108,7 @@ func (d *Directory) filters() (err error) {
 	if !d.people.Has(user) && !d.people.Has(email) {
 		return errors.New(userFilter + ": has neither {user} nor {email}: everybody would be the same person")
 	}
+	d.naming = namingOf(d.o.UserFilter, user, email)
 	text := d.o.GroupFilter
 	if d.o.Nested == NestedChain && !strings.Contains(text, inChain) {
 		if !strings.Contains(text, "={dn}") {
@@ -177,7 +179,7 @@ func (d *Directory) GroupsOf(ctx context.Context, p groupsource.Person) (names [
 		return nil, false, nil
 	}
 	err = d.with(ctx, func(c *connection) error {
-		values[dn], known, err = d.find(c, filter)
+		values[dn], known, err = d.find(c, filter, values)
 		if err != nil || !known {
 			return err
 		}
@@ -190,9 +192,10 @@ func (d *Directory) GroupsOf(ctx context.Context, p groupsource.Person) (names [
 	return names, known, nil
 }
 
-// find returns the name of the one entry that a filter finds. SECURITY E13: of two, neither is believed.
-func (d *Directory) find(c *connection, filter string) (name string, known bool, err error) {
-	entries, err := c.search(d.o.UserBase, ldap.ScopeWholeSubtree, filter, 1, noAttributes)
+// find returns the name of the one entry that a filter finds, if that has the name that the filter is about. SECURITY E13: of
+// two, neither is believed.
+func (d *Directory) find(c *connection, filter string, values map[string]string) (name string, known bool, err error) {
+	entries, err := c.search(d.o.UserBase, ldap.ScopeWholeSubtree, filter, 1, d.naming.asked()...)
 	switch {
 	case errors.Is(err, errTooMany) || len(entries) > 1:
 		return "", false, errors.New("more than one person fits LDAP_USER_FILTER: narrow it, or LDAP_USER_BASE")
@@ -201,10 +204,18 @@ func (d *Directory) find(c *connection, filter string) (name string, known bool,
 	case len(entries) == 0:
 		return "", false, nil
 	}
+	if fits, err := d.naming.fits(entries[0], values); !fits {
+		return "", false, err
+	}
 	name = entries[0].DN
 	if d.enabled == "" {
 		return name, true, nil
 	}
+	return d.switchedOn(c, name)
+}
+
+// switchedOn is the answer of find where LDAP_ENABLED_FILTER is set.
+func (d *Directory) switchedOn(c *connection, name string) (string, bool, error) {
 	on, err := c.search(name, ldap.ScopeBaseObject, d.enabled, 1, noAttributes)
 	switch {
 	case err != nil:

@@ -127,6 +127,17 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q: got %s, want %s", name, got, want)
 		}
 	}
+	// A name of another spelling is nobody's, though the directory takes it for this one.
+	d.AddPerson(t, "cn=A B,"+slapd.People, "A B", "uid", "a b")
+	d.AddGroup(t, "of a b", "cn=A B,"+slapd.People)
+	for name, want := range map[string]string{
+		"ada": "research", "ADA": "research", "a b": "of a b", "A B": "of a b",
+		"\uff41da": "unknown", "\u24d0da": "unknown", "a  b": "unknown", "a\u00a0b": "unknown", "a\u3000b": "unknown",
+	} {
+		if got := said(all.GroupsOf(t.Context(), named(name))); got != want {
+			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
 	d.AddPerson(t, "cn=Ada Two,"+slapd.People, "Ada Two", "uid", "ada")
 	if got := said(all.GroupsOf(t.Context(), named("ada"))); !strings.HasPrefix(got, "error: more than one person fits LDAP_USER_FILTER") {
 		t.Errorf("two entries: got %s", got)
