@@ -15,6 +15,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/explain"
 )
 
 // An apiIssuer signs tokens for API clients.
@@ -319,30 +320,43 @@ func TestBearerProvisions(t *testing.T) {
 	})
 }
 
-// An explanation of a pasted token tells which provider, which key and which claim it was; a login token stays one.
+// An explanation of a pasted token tells what it is for, which provider, which key and which claims it was; a login token stays
+// one, and what is refused is what it says that it is.
 func TestBearerExplained(t *testing.T) {
-	b, api := startAPI(t)
+	b, api := startAPI(t, "PROVIDER_API_CLAIM_GROUPS=realm.roles")
 	for _, tt := range []struct {
 		name, token, provider string
 		want                  sso.Code
 		failed                string
+		use                   sso.TokenUse
 	}{
-		{"good", api.token(claims{"groups": []string{"readers"}}), "api", "", ""},
-		{"for another audience", api.token(claims{"aud": "x"}), "api", sso.TokenAudience, "audience"},
-		{"a login token", b.token(nil), "jwt", "", ""},
+		{"good", api.token(claims{"realm": claims{"roles": []string{"readers"}}}), "api", "", "", sso.UseBearer},
+		{"for another audience", api.token(claims{"aud": "x"}), "api", sso.TokenAudience, "audience", sso.UseBearer},
+		{"of no provider's issuer, and says that it is for an API", api.token(claims{"iss": "x", "header:typ": "at+jwt"}), "", sso.TokenIssuer, "provider", sso.UseBearer},
+		{"a login token", b.token(nil), "jwt", "", "", sso.UseLogin},
 	} {
-		e, err := b.sso.ExplainPasted(t.Context(), tt.token, "")
-		failed := ""
+		e, err := explain.Pasted(t.Context(), b.sso, tt.token, "")
+		failed, said := "", ""
 		for _, c := range e.Checks {
 			if !c.OK {
 				failed += c.Name
 			}
+			said += c.Name + " " + c.Detail + "\n"
 		}
-		if err != nil || e.Provider != tt.provider || e.Code != tt.want || e.Accepted != (tt.want == "") || failed != tt.failed {
+		if err != nil || e.Provider != tt.provider || e.Code != tt.want || e.Accepted != (tt.want == "") || failed != tt.failed || e.Use != tt.use {
 			t.Errorf("%s: got %+v, %v", tt.name, e, err)
 		}
-		if tt.name == "good" && (e.Caller == nil || len(e.SignedIn.Groups) != 2) {
+		if tt.name != "good" {
+			continue
+		}
+		if e.Caller == nil || len(e.SignedIn.Groups) != 2 || e.KeyID == "" || !e.Until.Equal(b.Now().Add(3000*time.Second+30*time.Second)) {
 			t.Errorf("%s: got %+v", tt.name, e)
+		}
+		for _, want := range []string{"provider api: an API client presents", `identity e-mail "etl@example.com" from the claim "email"`, `subject "etl" from the claim "sub"`,
+			`groups from the claim "realm.roles"`, e.KeyID} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s: no %q in\n%s", tt.name, want, said)
+			}
 		}
 	}
 	if n := b.sessions(); n != 0 {

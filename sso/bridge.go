@@ -93,7 +93,8 @@ func (b *Bridge) Explain(ctx context.Context, cb Callback) Explanation {
 	if r.provider != nil {
 		provider = r.provider.Name
 	}
-	return Explanation{Accepted: x.Err == nil, Code: CodeOf(x.Err), Provider: provider, Checks: x.Checks, Identity: x.Identity, SignedIn: login.SignedIn}
+	return Explanation{Accepted: x.Err == nil, Code: CodeOf(x.Err), Use: UseLogin, Provider: provider, KeyID: x.KeyID,
+		Checks: x.Checks, Identity: x.Identity, SignedIn: login.SignedIn}
 }
 
 // A run is one callback on its way through the steps.

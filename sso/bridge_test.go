@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/explain"
 )
 
 func TestSignIn(t *testing.T) {
@@ -391,24 +392,24 @@ func TestExplainTrial(t *testing.T) {
 
 func TestExplainPasted(t *testing.T) {
 	w := newWorld(t)
-	if e, err := w.ExplainPasted(t.Context(), "/auth/sso?jwt="+w.token(secretA, nil), "192.0.2.1"); err != nil || !e.Accepted {
+	if e, err := explain.Pasted(t.Context(), w.Bridge, "/auth/sso?jwt="+w.token(secretA, nil), "192.0.2.1"); err != nil || !e.Accepted {
 		t.Errorf("got %+v, %v", e, err)
 	}
-	if e, err := w.ExplainPasted(t.Context(), "/auth/sso?jwt=a&jwt=b", ""); err != nil || e.Code != sso.RequestMalformed || len(e.Checks) != 1 {
+	if e, err := explain.Pasted(t.Context(), w.Bridge, "/auth/sso?jwt=a&jwt=b", ""); err != nil || e.Code != sso.RequestMalformed || len(e.Checks) != 1 {
 		t.Errorf("two tokens: got %+v, %v", e, err)
 	}
-	if e, err := w.ExplainPasted(t.Context(), "/auth/sso?code=c", ""); err != nil || e.Code != sso.CodeExchangeFailed {
+	if e, err := explain.Pasted(t.Context(), w.Bridge, "/auth/sso?code=c", ""); err != nil || e.Code != sso.CodeExchangeFailed {
 		t.Errorf("a code for nobody: got %+v, %v", e, err)
 	}
-	if _, err := w.ExplainPasted(t.Context(), "/auth/sso?handoff=x", ""); sso.CodeOf(err) != sso.Invalid {
+	if _, err := explain.Pasted(t.Context(), w.Bridge, "/auth/sso?handoff=x", ""); sso.CodeOf(err) != sso.Invalid {
 		t.Errorf("a step of ours: got %v", err)
 	}
 	w.Providers[0].Redeemer = &redeemer{}
-	if _, err := w.ExplainPasted(t.Context(), "/auth/sso?code=c&state=s", ""); sso.CodeOf(err) != sso.Invalid {
+	if _, err := explain.Pasted(t.Context(), w.Bridge, "/auth/sso?code=c&state=s", ""); sso.CodeOf(err) != sso.Invalid {
 		t.Errorf("a code: got %v", err)
 	}
 	w.store.Down = sso.StoreUnavailable
-	if e, err := w.ExplainPasted(t.Context(), w.token(secretA, nil), ""); err != nil || e.Code != sso.StoreUnavailable {
+	if e, err := explain.Pasted(t.Context(), w.Bridge, w.token(secretA, nil), ""); err != nil || e.Code != sso.StoreUnavailable {
 		t.Errorf("without a store: got %+v, %v", e, err)
 	}
 }

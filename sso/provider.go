@@ -28,6 +28,7 @@ type Provider struct {
 	Bearer            Bearer // judges the tokens of API clients; nil: none are accepted
 	Header, Parameter string // where clients put them, if not where sessions of API clients are; Header in canonical form
 	OpaqueTokens      bool   // a token need not be a JWT: a server of the provider says what it is
+	Issues            bool   // the bridge itself gave out the tokens that Bearer judges
 
 	// Groups finds the groups of its people; nil: they are those of the token. OnGroupFailure says what a failure of it means.
 	Groups         GroupFinder

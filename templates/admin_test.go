@@ -54,6 +54,10 @@ func adminSamples() []sample {
 		{"admin try refused", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Testable: true, BeginURL: "/admin/try/begin", Report: &AdminReport{
 			Code: "token_expired", Advice: "sign a new token at each redirect", Checks: []AdminCheck{{"signature", true, ""}, {"exp", false, "expired 3 minutes ago"}},
 		}}},
+		{"admin try bearer", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Report: &AdminReport{Accepted: true, Use: "bearer", Provider: "acme", Key: "2026",
+			Caller: "etl", Until: sampleTime, Checks: []AdminCheck{{"signature", true, "ES256"}}, Account: "none", Groups: []string{"All Users"}}}},
+		{"admin try service", AdminTry{AdminLayout: adminSample(AdminSectionSignIn), Report: &AdminReport{Use: "service", Provider: "service", Key: "k1", Endless: true,
+			Code: "token_revoked", Advice: "make a new one", Checks: []AdminCheck{{"revoked", false, "on Friday"}}}}},
 		{"admin mapping", mappingSample(AdminMapping{Mode: "manual"})},
 		{"admin mapping empty", AdminMapping{AdminLayout: adminSample(AdminSectionMapping), Version: "0", Mode: "off", JSON: "{}"}.WithRows(2)},
 		{"admin mapping preview", mappingSample(AdminMapping{Mode: "manual", Previewed: true, NewAdministrators: []string{"extAdmins"}, Administrators: true,

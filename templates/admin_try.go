@@ -1,5 +1,7 @@
 package templates
 
+import "time"
+
 // AdminTry is /admin/try: what a sign-in with a token would meet. The form posts token.
 type AdminTry struct {
 	AdminLayout
@@ -22,6 +24,12 @@ func (t AdminTry) Faults() Faults {
 // An AdminReport is every check that a sign-in meets, and what would come of it.
 type AdminReport struct {
 	Accepted   bool
+	Use        string    // login, bearer, service; "" where nobody can tell
+	Provider   string    // whose token it is, with its key; of API clients alone these and the next are shown
+	Key        string    // ""; none verified the signature
+	Caller     string    // under which name the app knows who sent it
+	Until      time.Time // zero: not known
+	Endless    bool
 	Code       string // why it is refused
 	Advice     string // what to change
 	Checks     []AdminCheck
@@ -31,7 +39,7 @@ type AdminReport struct {
 	Sent       []string // the groups that the token names
 	SentAny    bool     // it has a claim with groups
 	SentFault  string   // what of that claim cannot be read
-	Account    string   // known, new, reactivated, ""
+	Account    string   // known, new, reactivated, none, ""
 	Groups     []string // afterwards
 	Warnings   []string
 }
@@ -45,9 +53,28 @@ func (r AdminReport) AccountText() string {
 		return "would be made"
 	case "reactivated":
 		return "would be reactivated"
+	case "none":
+		return "none is needed"
 	}
 	return ""
 }
+
+// Of says what the verdict is about.
+func (r AdminReport) Of() string {
+	switch r.Use {
+	case "bearer":
+		return "A request with this token"
+	case "service":
+		return "A request with this token of a service account"
+	}
+	return "This sign-in"
+}
+
+// ByRequest reports whether it is the token of an API client, which comes with each request.
+func (r AdminReport) ByRequest() bool { return r.Use == "bearer" || r.Use == "service" }
+
+// NamesPerson reports whether the token says who a person is.
+func (r AdminReport) NamesPerson() bool { return r.Email != "" || r.Use == "bearer" && r.Caller != "" }
 
 // An AdminCheck is one condition of a sign-in.
 type AdminCheck struct {

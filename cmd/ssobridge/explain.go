@@ -1,22 +1,19 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"text/tabwriter"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/explanation"
 	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
-	"github.com/ssobridge/ssobridge/sso/setting"
+	explainer "github.com/ssobridge/ssobridge/sso/explain"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -55,11 +52,11 @@ func explain(f *flags) runner {
 			return err
 		}
 		defer remove()
-		b, _, err := ssobridge.Bridge(ctx, o.cfg, st, p.now, slog.New(slog.DiscardHandler)) // the explanation says it all
+		b, err := ssobridge.Explainer(ctx, o.cfg, st, o.store.Services(), p.now, slog.New(slog.DiscardHandler)) // the explanation says it all
 		if err != nil {
 			return joinError(err)
 		}
-		e, err := b.ExplainPasted(ctx, text, "")
+		e, err := explainer.Pasted(ctx, b, text, "")
 		if err != nil {
 			return withHint("the sign-in's event, in the log and the trail, says how it went", errors.New("the text "+sso.Reason(err)))
 		}
@@ -67,9 +64,9 @@ func explain(f *flags) runner {
 			return databaseError(fmt.Errorf("%s: %w", firstFailure(e), e.Code))
 		}
 		if *asJSON {
-			err = p.printJSON(explanationJSON(e))
+			err = p.printJSON(explanation.JSON(e))
 		} else {
-			p.printExplanation(e)
+			explanation.Print(p.stdout, e)
 		}
 		if err == nil && !e.Accepted {
 			err = exitStatus(1)
@@ -123,105 +120,4 @@ func (f *flags) openToExplain(ctx context.Context) (*opened, ssobridge.Store, fu
 		return nil, nil, nil, err
 	}
 	return o, o.store, remove, nil
-}
-
-type identityJSON struct {
-	Email      string            `json:"email,omitempty"`
-	Subject    string            `json:"subject,omitempty"`
-	FirstName  string            `json:"first_name,omitempty"`
-	LastName   string            `json:"last_name,omitempty"`
-	Attributes map[string]string `json:"attributes,omitempty"`
-	Groups     []string          `json:"groups,omitempty"` // as the identity provider named them
-}
-
-func explanationJSON(e sso.Explanation) any {
-	groups, warnings := []sso.Group{}, []string{}
-	if e.SignedIn != nil {
-		groups, warnings = append(groups, e.SignedIn.Groups...), append(warnings, e.SignedIn.Warnings...)
-	}
-	return struct {
-		Accepted bool         `json:"accepted"`
-		Code     sso.Code     `json:"code"`
-		Checks   []sso.Check  `json:"checks"`
-		Identity identityJSON `json:"identity"`
-		Groups   []sso.Group  `json:"groups"`
-		Warnings []string     `json:"warnings"`
-	}{e.Accepted, e.Code, e.Checks, identityOf(e.Identity), groups, warnings}
-}
-
-func identityOf(id sso.Identity) identityJSON {
-	return identityJSON{Email: id.Email, Subject: id.Subject.Value, FirstName: text(id.FirstName), LastName: text(id.LastName),
-		Attributes: id.Attributes, Groups: id.Groups}
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func (p *program) printExplanation(e sso.Explanation) {
-	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	for _, c := range e.Checks {
-		fmt.Fprintf(t, "%s %s\t%s\n", map[bool]string{true: "✓", false: "✗"}[c.OK], c.Name, oneLine(c.Detail))
-	}
-	t.Flush()
-	if e.Identity.Email != "" || e.Caller != nil {
-		fmt.Fprintln(p.stdout)
-		p.printIdentity(e)
-	}
-	fmt.Fprintln(p.stdout)
-	if e.Accepted {
-		fmt.Fprintln(p.stdout, "accepted; nothing was changed, and the token can still be used")
-		return
-	}
-	fmt.Fprintf(p.stdout, "refused: %s\n", e.Code)
-	if advice := setting.Advice(e.Code, e.Provider); advice != "" {
-		fmt.Fprintf(p.stdout, "what to change: %s\n", advice)
-	}
-}
-
-func (p *program) printIdentity(e sso.Explanation) {
-	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	defer t.Flush()
-	id := e.Identity
-	row := func(name, value string) { fmt.Fprintf(t, "%s\t%s\n", name, oneLine(cmp.Or(sso.CleanText(value), "-"))) }
-	row("e-mail", id.Email)
-	if id.Subject.Kind == sso.SubjectClaim {
-		row("subject", id.Subject.Value)
-	}
-	row("first name", text(id.FirstName))
-	row("last name", text(id.LastName))
-	for _, name := range slices.Sorted(maps.Keys(id.Attributes)) {
-		row("attribute "+name, id.Attributes[name])
-	}
-	switch {
-	case id.GroupsFault != "":
-		row("groups in the token", strings.Join(append(slices.Clone(id.Groups), id.GroupsFault), "; "))
-	case !id.GroupsSent:
-		row("groups in the token", map[bool]string{true: "none sent", false: "none sent: groups stay as they are"}[e.Caller != nil])
-	default:
-		row("groups in the token", strings.Join(id.Groups, ", "))
-	}
-	if e.SignedIn == nil {
-		return
-	}
-	account := map[sso.Admitted]string{sso.AdmittedKnown: "known", sso.AdmittedNew: "would be made", sso.AdmittedReactivated: "would be reactivated"}[e.SignedIn.Admitted]
-	if e.Caller != nil && e.Caller.Account.ID == 0 {
-		account = "none is needed"
-	}
-	row("account", account)
-	row("groups afterwards", groupNames(e.SignedIn.Groups))
-	for _, w := range e.SignedIn.Warnings {
-		row("warning", w)
-	}
-}
-
-func groupNames(groups []sso.Group) string {
-	names := make([]string, len(groups))
-	for i, g := range groups {
-		names[i] = g.Name
-	}
-	return strings.Join(names, ", ")
 }

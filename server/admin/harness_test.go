@@ -64,15 +64,16 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(b.log, nil))
 	ctx, st := bridgetest.Open(t, cfg, b.now, log)
-	runtime, err := ssobridge.NewRuntime(ctx, cfg, st, cfg.SecretKey, b.now, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.store = st
 	keys, err := ssobridge.NewServiceKeys(ssobridge.KeyFileOf(cfg), st.Services(), b.now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
+	own, _ := ssobridge.NewServiceProvider(cfg, keys, st.Services(), log)
+	runtime, err := ssobridge.NewRuntime(ctx, cfg, st, cfg.SecretKey, b.now, log, own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store = st
 	b.srv, err = server.New(server.Options{
 		Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test",
 		Administration: &server.Administration{Store: st, Settings: runtime, Services: st.Services(), Minter: ssobridge.NewMinter(cfg, keys)}, SettingsChanged: runtime.Reload,

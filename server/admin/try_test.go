@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -139,5 +140,36 @@ func TestTrialIsBoundToTheSession(t *testing.T) {
 	}
 	if resp := b.as("plain@example.com").post("/admin/try/begin", nil); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("begin as a plain person: got %d, want 403", resp.StatusCode)
+	}
+}
+
+// A service token has its report, too, on the page and by the API: whose it is, its key, and until when.
+func TestExplainServiceToken(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	var account struct{ ID int64 }
+	c.call("POST", "/api/v1/service-accounts", map[string]any{"name": "etl"}, &account)
+	var made struct {
+		Token string
+		ID    string
+	}
+	resp := c.call("POST", fmt.Sprintf("/api/v1/service-accounts/%d/tokens", account.ID), map[string]any{"name": "one", "ttl": "Unlimited"}, &made)
+	if made.Token == "" {
+		t.Fatalf("got %d", resp.StatusCode)
+	}
+	var got struct {
+		Accepted, Endless          bool
+		Use, Provider, Key, Caller string
+		Account                    string
+	}
+	c.call("POST", "/api/v1/explain", map[string]string{"token": made.Token}, &got)
+	if !got.Accepted || !got.Endless || got.Use != "service" || got.Provider != "service" || got.Key == "" || got.Caller != "etl" || got.Account != "none" {
+		t.Errorf("got %+v", got)
+	}
+	page := c.post("/admin/try", url.Values{"token": {made.Token}})
+	for _, want := range []string{"A request with this token of a service account would be accepted", "<dt>Ends</dt><dd>never</dd>", "<code>" + got.Key + "</code>", "<bdi>etl</bdi>"} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("page: no %q", want)
+		}
 	}
 }

@@ -11,9 +11,11 @@ import (
 
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/server/metrics"
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/store"
+	"github.com/ssobridge/ssobridge/store/services"
 )
 
 // A Service is the whole bridge: all parts joined (DESIGN 1). The command "serve" listens with it; [Open] makes one to
@@ -31,14 +33,14 @@ type Service struct {
 // Join makes the bridge that a configuration describes. The store stays the caller's; it has its tables. secretKey is
 // SECRET_KEY, or what was generated instead. Faults of the settings are errors.
 func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey []byte, now func() time.Time, log *slog.Logger, version string) (*Service, error) {
-	services, err := NewServiceKeys(KeyFileOf(cfg), st.Services(), now, log)
+	keys, err := NewServiceKeys(KeyFileOf(cfg), st.Services(), now, log)
 	if err != nil {
 		return nil, err
 	}
-	if err := services.Reload(ctx); err != nil {
+	if err := keys.Reload(ctx); err != nil {
 		return nil, err
 	}
-	own, bearer := serviceProvider(cfg, services, st.Services(), log)
+	own, bearer := NewServiceProvider(cfg, keys, st.Services(), log)
 	runtime, err := NewRuntime(ctx, cfg, st, secretKey, now, log, own)
 	if err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	if err != nil {
 		return nil, err
 	}
-	signer.also = services
+	signer.also = keys
 	counted := metrics.New(version)
 	st.Observe(counted.Stored)
 	counted.EventsDropped(st.Dropped)
@@ -74,7 +76,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 		Metrics:        counted,
 		Administration: &server.Administration{Store: st, Settings: runtime, Services: st.Services(), Minter: bearer.minter},
 		SettingsChanged: func(ctx context.Context) error {
-			return errors.Join(runtime.Reload(ctx), signer.Reload(ctx), services.Reload(ctx))
+			return errors.Join(runtime.Reload(ctx), signer.Reload(ctx), keys.Reload(ctx))
 		},
 	}, runtime.Live())
 	if err != nil {
@@ -82,6 +84,25 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	}
 	runtime.Follow(s.Apply)
 	return &Service{Server: s, Runtime: runtime, store: st, signer: signer, bearer: bearer, now: now, log: log}, nil
+}
+
+// Explainer makes a bridge that explains the tokens of service accounts, too, as that of [Join] does. The store of the
+// services may be another one than st, which changes nothing.
+func Explainer(ctx context.Context, cfg *setting.Config, st Store, services services.Store, now func() time.Time, log *slog.Logger) (*sso.Bridge, error) {
+	keys, err := NewServiceKeys(KeyFileOf(cfg), services, now, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := keys.Reload(ctx); err != nil {
+		return nil, err
+	}
+	b, _, err := Bridge(ctx, cfg, st, now, log)
+	if err != nil {
+		return nil, err
+	}
+	own, _ := NewServiceProvider(cfg, keys, services, log)
+	b.Providers = append(b.Providers, own)
+	return b, nil
 }
 
 // sweepEvery is how often what is over (sessions, spent proofs, failures) is removed from the database. All of it has

@@ -33,11 +33,11 @@ type ServiceBearer struct {
 	used map[string]time.Time // since the last write, by jti
 }
 
-// serviceProvider is the provider that every bridge has: its own.
-func serviceProvider(cfg *setting.Config, keys *ServiceKeys, st useStore, log *slog.Logger) (*sso.Provider, *ServiceBearer) {
+// NewServiceProvider makes the provider that every bridge has: its own.
+func NewServiceProvider(cfg *setting.Config, keys *ServiceKeys, st useStore, log *slog.Logger) (*sso.Provider, *ServiceBearer) {
 	m := NewMinter(cfg, keys)
 	b := &ServiceBearer{minter: m, store: st, log: log, used: map[string]time.Time{}}
-	return &sso.Provider{Name: service.Provider, Label: "Service accounts", Issuer: m.Issuer, Settings: "SERVICE_", Bearer: b,
+	return &sso.Provider{Name: service.Provider, Label: "Service accounts", Issuer: m.Issuer, Settings: "SERVICE_", Bearer: b, Issues: true,
 		KeySources: func() []sso.KeySource { return []sso.KeySource{keys.Source()} }}, b
 }
 
@@ -49,13 +49,17 @@ func (b *ServiceBearer) Authenticate(ctx context.Context, text string, x *sso.Ex
 	}
 	var h *service.Holder
 	x.Check("known", func(x *sso.Exam) (err error) {
-		x.Note("jti %s", jti)
+		x.Note("the claim jti is %s", jti)
 		if h, err = b.store.Holder(ctx, jti); errors.Is(err, sso.NotFound) {
 			err = fmt.Errorf("no service account has this token: it was deleted, or is of another database: %w", sso.TokenRevoked)
 		}
 		return err
 	})
-	if h == nil || !h.Judge(text, x) {
+	if h == nil {
+		return nil
+	}
+	x.Until = h.Token.ExpiresAt
+	if !h.Judge(text, x) {
 		return nil
 	}
 	p := h.Principal()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/explain"
 	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
@@ -230,5 +231,77 @@ func TestForgedServiceToken(t *testing.T) {
 		if resp := d.ask(0, "/auth/verify", "Bearer "+forged); resp.StatusCode != 401 {
 			t.Errorf("%s: %d", what, resp.StatusCode)
 		}
+	}
+}
+
+// An explanation of a service token says whose it is, by which key and until when, and what of it, of its account or of its maker
+// keeps it out. It is no use of the token.
+func TestServiceTokenExplained(t *testing.T) {
+	d := newDoor(t, "sqlite:"+filepath.Join(t.TempDir(), "a.db"))
+	made, text := d.token()
+	other, later := d.token()
+	key, err := d.replicas[0].bearer.minter.Keys.Signing(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, claims := tokenParts(t, text)
+	claims["iss"] = "https://other.example"
+	foreign, err := key.Sign(claims, service.TokenType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	explained := func(what, text string, want sso.Code, failed, detail string) sso.Explanation {
+		t.Helper()
+		e, err := explain.Pasted(t.Context(), d.replicas[0].Runtime.Live().Bridge, text, "")
+		var checks, details []string
+		for _, c := range e.Checks {
+			if !c.OK {
+				checks = append(checks, c.Name)
+			}
+			details = append(details, c.Name+" "+c.Detail)
+		}
+		if err != nil || e.Code != want || e.Accepted != (want == "") || strings.Join(checks, ",") != failed {
+			t.Errorf("%s: got %q by %v, %v; want %q by %s", what, e.Code, checks, err, want, failed)
+		}
+		if !strings.Contains(strings.Join(details, "\n"), detail) {
+			t.Errorf("%s: no %q in\n%s", what, detail, strings.Join(details, "\n"))
+		}
+		return e
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := t.Context()
+	e := explained("good", text, "", "", "groups All Users, Research")
+	if e.Use != sso.UseService || e.Provider != "service" || e.KeyID != made.KeyID || !e.Until.Equal(made.ExpiresAt) || e.Caller.Name() != "etl" || len(e.SignedIn.Groups) != 2 {
+		t.Errorf("got %+v, %+v; the token is %+v", e, e.Caller, made)
+	}
+	explained("its key", text, "", "", made.KeyID)
+	explained("its claim", text, "", "", "known the claim jti is "+made.ID)
+	if e := explained("of another bridge", foreign, sso.TokenIssuer, "provider", "https://other.example"); e.Provider != "" || e.KeyID != "" {
+		t.Errorf("of another bridge: got %+v", e)
+	}
+	explained("changed", text[:len(text)-4]+"AAAA", sso.TokenSignature, "signature,registered", "")
+	must(d.store.RemoveMember(ctx, d.person.ID, d.group.ID, sso.Event{}))
+	explained("without the group", text, "", "", "All Users; not Research, in which its maker is no more")
+	must(d.store.SetActive(ctx, d.person.ID, false, sso.Event{}))
+	explained("of a deactivated maker", text, sso.TokenRevoked, "maker", "olga@example.com, who made the token, is deactivated")
+	must(d.store.SetActive(ctx, d.person.ID, true, sso.Event{}))
+	must(d.services.Deactivate(ctx, d.actor(), d.account.ID))
+	if e := explained("deactivated", text, sso.TokenRevoked, "account", `"etl" is deactivated`); !e.Until.Equal(made.ExpiresAt) || e.Use != sso.UseService {
+		t.Errorf("deactivated: got %+v", e)
+	}
+	must(d.services.Reactivate(ctx, d.actor(), d.account.ID))
+	must(d.services.Revoke(ctx, d.actor(), d.account.ID, made.ID))
+	explained("revoked", text, sso.TokenRevoked, "revoked", "the token was revoked on ")
+	must(d.services.Delete(ctx, d.actor(), d.account.ID))
+	explained("deleted", later, sso.TokenRevoked, "known", "no service account has this token")
+	d.replicas[0].bearer.mu.Lock()
+	defer d.replicas[0].bearer.mu.Unlock()
+	if len(d.replicas[0].bearer.used) > 0 {
+		t.Errorf("explaining %s used the token", other.ID)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -80,6 +81,31 @@ func (m Mapping) who(claims sso.Claims) (path string, value any) {
 		}
 	}
 	return m.Principal, nil
+}
+
+// Describe says who an identity is, and from which claims each part of it came. It is for people who configure the mapping.
+func (m Mapping) Describe(id sso.Identity, claims sso.Claims) string {
+	var said []string
+	from := func(what, path string) {
+		if at(claims, path) != nil {
+			said = append(said, what+" from the claim "+strconv.Quote(path))
+		}
+	}
+	who, _ := m.who(claims)
+	switch {
+	case id.Email != "":
+		from(fmt.Sprintf("e-mail %q", id.Email), who)
+	case id.Username != "":
+		from(fmt.Sprintf("name %q", id.Username), who)
+	}
+	if m.Subject != "" {
+		from(fmt.Sprintf("subject %q", id.Subject.Value), m.Subject)
+	}
+	from("first name", m.FirstName)
+	from("last name", m.LastName)
+	from("whole name", m.Name)
+	from("groups", m.Groups)
+	return strings.Join(said, ", ")
 }
 
 // Claimed is whom claims name, proven or not; "" when they name nobody.

@@ -399,6 +399,8 @@ func (e *exam) identity(x *sso.Exam) (err error) {
 		x.Identity = sso.Identity{}
 		return err
 	}
-	x.Note("%s", sso.Quote(x.Identity.Email))
+	if x.Explaining {
+		x.Note("%s", e.Names.Describe(x.Identity, e.claims))
+	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/explain"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -56,6 +57,12 @@ type tokenToExplain struct {
 // An Explanation is what a sign-in would meet, as JSON. It never contains the token.
 type Explanation struct {
 	Accepted  bool              `json:"accepted"`
+	Use       string            `json:"use" doc:"what the token is for: a sign-in, or requests of an API client or a service account" enum:"login,bearer,service,"`
+	Provider  string            `json:"provider" doc:"whose token it is"`
+	Key       string            `json:"key" doc:"which key verified the signature; empty: none did"`
+	Until     *time.Time        `json:"until" doc:"when the token of an API client ends; null: not known, or never"`
+	Endless   bool              `json:"endless" doc:"the token of an API client has no end"`
+	Caller    string            `json:"caller" doc:"of API clients: the name under which the app knows who sent the token"`
 	Code      string            `json:"code" doc:"of the first check that failed; empty when accepted"`
 	Advice    string            `json:"advice" doc:"what to change"`
 	Checks    []sso.Check       `json:"checks"`
@@ -66,16 +73,24 @@ type Explanation struct {
 	SentFault string            `json:"groups_fault" doc:"what of that claim cannot be read"`
 	Attribute map[string]string `json:"attributes"`
 	Groups    []string          `json:"groups" doc:"the groups afterwards"`
-	Account   string            `json:"account" doc:"what becomes of the account" enum:"known,new,reactivated,"`
+	Account   string            `json:"account" doc:"what becomes of the account" enum:"known,new,reactivated,none,"`
 	Warnings  []string          `json:"warnings"`
 }
 
 func explanation(e sso.Explanation) Explanation {
 	out := Explanation{
 		Accepted: e.Accepted, Code: string(e.Code), Advice: setting.Advice(e.Code, e.Provider), Checks: append([]sso.Check{}, e.Checks...),
+		Use: string(e.Use), Provider: e.Provider, Key: e.KeyID, Endless: e.Endless(),
 		Email: e.Identity.Email, Sent: append([]string{}, e.Identity.Groups...), SentAny: e.Identity.GroupsSent,
 		SentFault: e.Identity.GroupsFault,
 		Attribute: e.Identity.Attributes, Groups: []string{}, Warnings: []string{},
+	}
+	if !e.Until.IsZero() && !out.Endless {
+		at := e.Until.UTC()
+		out.Until = &at
+	}
+	if e.Caller != nil {
+		out.Caller = e.Caller.Name()
 	}
 	for _, part := range []*string{e.Identity.FirstName, e.Identity.LastName} {
 		if part != nil {
@@ -84,6 +99,9 @@ func explanation(e sso.Explanation) Explanation {
 	}
 	if in := e.SignedIn; in != nil {
 		out.Account = map[sso.Admitted]string{sso.AdmittedKnown: "known", sso.AdmittedNew: "new", sso.AdmittedReactivated: "reactivated"}[in.Admitted]
+		if e.Caller != nil && e.Caller.Account.ID == 0 {
+			out.Account = "none"
+		}
 		for _, g := range in.Groups {
 			out.Groups = append(out.Groups, g.Name)
 		}
@@ -100,7 +118,7 @@ func (a tryArea) explain(c *area.Call, in tokenToExplain) (Explanation, error) {
 	case sso.IsReference(text):
 		return Explanation{}, admin.Invalid("token", "is the reference of a refusal, and no token: search for it under Activity")
 	}
-	e, err := a.Host.Bridge().ExplainPasted(c.Request().Context(), in.Token, a.Host.Peer(c.Request()))
+	e, err := explain.Pasted(c.Request().Context(), a.Host.Bridge(), in.Token, a.Host.Peer(c.Request()))
 	switch {
 	case err != nil:
 		return Explanation{}, admin.Invalid("token", "%s: use the test sign-in instead", sso.Reason(err))
@@ -146,8 +164,11 @@ func (a tryArea) tryForm(c *area.Call) error {
 func report(e Explanation) *templates.AdminReport {
 	r := &templates.AdminReport{
 		Accepted: e.Accepted, Code: e.Code, Advice: e.Advice, Email: e.Email, Name: e.Name, Sent: e.Sent, SentAny: e.SentAny,
-		SentFault: e.SentFault,
-		Groups:    e.Groups, Account: e.Account, Warnings: e.Warnings,
+		SentFault: e.SentFault, Use: e.Use, Provider: e.Provider, Key: e.Key, Caller: e.Caller, Endless: e.Endless,
+		Groups: e.Groups, Account: e.Account, Warnings: e.Warnings,
+	}
+	if e.Until != nil {
+		r.Until = *e.Until
 	}
 	for _, check := range e.Checks {
 		r.Checks = append(r.Checks, templates.AdminCheck{Name: check.Name, OK: check.OK, Detail: check.Detail})
