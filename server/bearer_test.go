@@ -154,6 +154,7 @@ func TestBearerIdentity(t *testing.T) {
 	}{
 		{claims{"first_name": "Nightly", "last_name": "Job"}, "etl@example.com", "etl@example.com", "Nightly Job", "All Users,Readers"},
 		{claims{"email": nil}, "etl", "-", "-", "All Users,Readers"},
+		{claims{"email": nil, "sub": "ann@example.com"}, "api:ann@example.com", "-", "-", "All Users,Readers"}, // SECURITY E1
 	} {
 		maps.Copy(tt.claims, roles)
 		tok := api.token(tt.claims)

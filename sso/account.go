@@ -97,8 +97,14 @@ type Principal struct {
 	Until    time.Time // when what a token says is to be looked at again, at the latest at its end; a session says so itself
 }
 
-// Name is what apps call the principal: the e-mail, or the name of a holder of a token who has none.
-func (p *Principal) Name() string { return cmp.Or(p.Account.Email, p.Username, p.Subject) }
+// Name is what apps call the principal: the e-mail, or the name of a holder of a token who has none. A subject that looks like an
+// e-mail is not one that anybody has looked at as such: it gets the name of the provider in front (SECURITY E1).
+func (p *Principal) Name() string {
+	if name := cmp.Or(p.Account.Email, p.Username); name != "" || !strings.Contains(p.Subject, "@") {
+		return cmp.Or(name, p.Subject)
+	}
+	return p.Provider + ":" + p.Subject
+}
 
 // How says what a request brought for its [Principal].
 type How uint8

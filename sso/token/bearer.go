@@ -40,7 +40,25 @@ func bearerSteps() []step {
 		{"require", hasClaims, (*exam).require},
 		{"access_token", hasClaims, (*exam).accessToken},
 		{"identity", hasClaims, (*exam).identity},
+		{"email_verified", hasClaims, (*exam).notUnverified},
 	}
+}
+
+// notUnverified refuses an e-mail that the issuer itself has not verified (OpenID Connect Core §5.1): anybody could have given it,
+// and would be whoever has it. Issuers that say nothing of that are believed.
+func (e *exam) notUnverified(x *sso.Exam) error {
+	verified := e.claims["email_verified"]
+	switch email, _ := e.claims.String("email"); {
+	case verified == nil:
+		x.Note("not said")
+	case verified == true || verified == "true":
+		x.Note("true")
+	case x.Identity.Email == "" || email != x.Identity.Email:
+		x.Note("the claim email is not who it is")
+	default:
+		return fmt.Errorf("email_verified is %s: let the identity provider verify the address: %w", describe(verified), sso.TokenEmailInvalid)
+	}
+	return nil
 }
 
 // accessTokenType reports whether a typ is that of RFC 9068 §2.1.

@@ -102,6 +102,14 @@ func TestBearer(t *testing.T) {
 		{"no e-mail", "", c{"email": nil}, ""},
 		{"a name for an e-mail", "", c{"email": "etl"}, ""},
 		{"two mailboxes", "", c{"email": "a@evil.example@example.com"}, sso.TokenEmailInvalid},
+		// SECURITY E1: an address that the issuer has not verified is anybody's
+		{"an address that is not verified", "", c{"email_verified": false}, sso.TokenEmailInvalid},
+		{"so in words", "", c{"email_verified": "false"}, sso.TokenEmailInvalid},
+		{"neither yes nor no", "", c{"email_verified": 1}, sso.TokenEmailInvalid},
+		{"one that is", "", c{"email_verified": true}, ""},
+		{"one that is, in words", "", c{"email_verified": "true"}, ""},
+		{"null", "", c{"email_verified": json.RawMessage("null")}, ""},
+		{"none that could be", "", c{"email": nil, "email_verified": false}, ""},
 	} {
 		header := tt.header
 		if header == "" {
