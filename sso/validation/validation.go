@@ -150,6 +150,9 @@ func read(body []byte) (sso.Claims, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the validation server's answer is no JSON object: %w", sso.TokenSignature)
 	}
+	if active, sent := claims["active"]; sent && active != true { // RFC 7662 §2.2
+		return nil, fmt.Errorf("the validation server says that the token is not active: %w", sso.TokenSignature)
+	}
 	if sub, ok := claims["sub"].(string); !ok || sub == "" {
 		return nil, fmt.Errorf("the validation server's answer has no sub that is a text: %w", sso.TokenSignature)
 	}

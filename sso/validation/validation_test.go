@@ -37,6 +37,9 @@ func TestValidate(t *testing.T) {
 		"sub a number":  {say(200, `{"sub":7}`), sso.TokenSignature},
 		"sub null":      {say(200, `{"sub":null}`), sso.TokenSignature},
 		"sub empty":     {say(200, `{"sub":""}`), sso.TokenSignature},
+		"active":        {say(200, `{"sub":"ann","active":true}`), ""}, // as of RFC 7662
+		"not active":    {say(200, `{"sub":"ann","active":false}`), sso.TokenSignature},
+		"active a text": {say(200, `{"sub":"ann","active":"false"}`), sso.TokenSignature},
 		"sub twice":     {say(200, `{"sub":"ann","sub":"bob"}`), sso.TokenSignature},
 		"a list":        {say(200, `[{"sub":"ann"}]`), sso.TokenSignature},
 		"HTML":          {say(200, `<html>sign in</html>`), sso.TokenSignature},
