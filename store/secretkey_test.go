@@ -40,7 +40,7 @@ func sealEverything(t *testing.T, db *testDB) {
 		t.Fatal(err)
 	}
 	if _, err := db.Services().EnsureKey(ctx, service.Key{ID: "s1", Algorithm: "ES256", Public: []byte("public part"), Private: []byte("private part"),
-		CreatedAt: *db.now.Load()}, time.Time{}); err != nil {
+		CreatedAt: *db.now.Load()}, time.Time{}, sso.Event{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.KeepHandoff(ctx, "handoff", []byte("a form"), db.now.Load().Add(time.Hour)); err != nil {
@@ -125,7 +125,7 @@ func sealsNoMore(t *testing.T, db *testDB) {
 	ctx := t.Context()
 	_, setup := db.SetupSecret(ctx, "fresh")
 	_, key := db.EnsureSigningKey(ctx, "k2", []byte("private"), *db.now.Load(), *db.now.Load())
-	_, serviceKey := db.Services().EnsureKey(ctx, service.Key{ID: "s2", Private: []byte("private"), CreatedAt: *db.now.Load()}, *db.now.Load())
+	_, serviceKey := db.Services().EnsureKey(ctx, service.Key{ID: "s2", Private: []byte("private"), CreatedAt: *db.now.Load()}, *db.now.Load(), sso.Event{})
 	for what, err := range map[string]error{
 		"service key": serviceKey,
 		"ready":       db.Ready(ctx), "handoff": db.KeepHandoff(ctx, "later", []byte("x"), db.now.Load().Add(time.Hour)),

@@ -241,7 +241,7 @@ func TestServiceKeys(t *testing.T) {
 		for i := range added {
 			wg.Go(func() {
 				key := service.Key{ID: fmt.Sprint("own", i), Algorithm: "ES256", Public: []byte("public"), Private: []byte("private"), CreatedAt: start}
-				ok, err := v.EnsureKey(t.Context(), key, start.Add(-time.Hour))
+				ok, err := v.EnsureKey(t.Context(), key, start.Add(-time.Hour), sso.Event{})
 				if err != nil {
 					t.Error(err)
 				}
@@ -259,7 +259,7 @@ func TestServiceKeys(t *testing.T) {
 			t.Errorf("%d replicas added a key, want 1", n)
 		}
 		for range 2 { // the second takes the place of the first
-			if _, err := v.EnsureKey(t.Context(), service.Key{ID: "k", Algorithm: "RS256", Public: []byte("p"), CreatedAt: start.Add(time.Second)}, start); err != nil {
+			if _, err := v.EnsureKey(t.Context(), service.Key{ID: "k", Algorithm: "RS256", Public: []byte("p"), CreatedAt: start.Add(time.Second)}, start, sso.Event{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -22,6 +22,8 @@ func serviceCommands() []*command {
 		{"services reactivate", "NAME", "lets the tokens of a service account work again", servicesReactivate},
 		{"services delete", "NAME", "deletes a service account with its tokens", servicesDelete},
 		{"services revoke", "NAME TOKEN", "ends one token, by the id that services show prints", servicesRevoke},
+		{"services keys", "", "lists the keys that sign the tokens of service accounts, and did", servicesKeys},
+		{"services rotate-key", "", "makes the key that signs from now on; tokens by the keys of before are accepted as before", servicesRotateKey},
 	}
 }
 

@@ -208,6 +208,57 @@ func TestServiceTokenAtTheDoor(t *testing.T) {
 	}
 }
 
+// The key that signs service tokens can be changed without an outage; after a leak, nothing that it signed is accepted, on any
+// replica, and the other replicas go on with the new one (SECURITY J1).
+func TestServiceKeyIsChanged(t *testing.T) {
+	for name, databaseURL := range map[string]func(testing.TB) string{
+		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "a.db") },
+		"postgres": postgres.Database,
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDoor(t, databaseURL(t))
+			before, old := d.token()
+			d.soon("by the first key", old, status(200))
+			elsewhere, err := NewServiceKeys(KeyFile{}, d.store.Services(), time.Now, slog.New(slog.DiscardHandler)) // as the command does
+			if err == nil {
+				err = elsewhere.Reload(t.Context())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			next, err := elsewhere.Rotate(t.Context(), "cli")
+			if err != nil || next.ID() == before.KeyID {
+				t.Fatalf("rotated to %v, %v; it was %s", next, err, before.KeyID)
+			}
+			after, young := d.token()
+			d.soon("by the key of before", old, status(200))
+			d.soon("by the next key", young, status(200))
+			if after.KeyID != next.ID() || len(elsewhere.List()) != 2 || !elsewhere.List()[0].Signs || elsewhere.List()[1].Signs {
+				t.Errorf("signed with %s, want %s; keys %+v", after.KeyID, next.ID(), elsewhere.List())
+			}
+			third, revoked, err := elsewhere.Compromised(t.Context(), "cli")
+			if err != nil || revoked != 2 || len(elsewhere.List()) != 1 {
+				t.Fatalf("revoked %d, %v; keys %+v", revoked, err, elsewhere.List())
+			}
+			d.soon("revoked, by the first key", old, status(401))
+			d.soon("revoked, by the second key", young, status(401))
+			last, text := d.token()
+			d.soon("by the third key", text, status(200))
+			if last.KeyID != third.ID() {
+				t.Errorf("signed with %s, want %s", last.KeyID, third.ID())
+			}
+			events, _, err := d.store.Events(t.Context(), sso.EventQuery{})
+			said := ""
+			for _, e := range events {
+				said += e.Actor + ": " + e.Detail + "\n"
+			}
+			if err != nil || !strings.Contains(said, "cli: service key "+next.ID()+" made by hand") || !strings.Contains(said, "cli: a service key may have leaked") {
+				t.Errorf("events:\n%s(%v)", said, err)
+			}
+		})
+	}
+}
+
 // TestForgedServiceToken: whoever has the signing key, and even knows a jti, has no token: of tokens the hash is kept.
 func TestForgedServiceToken(t *testing.T) {
 	d := newDoor(t, "sqlite:"+filepath.Join(t.TempDir(), "a.db"))

@@ -33,7 +33,9 @@ const (
 // ServiceKeyStore keeps the keys; package store has it.
 type ServiceKeyStore interface {
 	Keys(ctx context.Context) ([]service.Key, error)
-	EnsureKey(ctx context.Context, k service.Key, since time.Time) (added bool, err error)
+	EnsureKey(ctx context.Context, k service.Key, since time.Time, e sso.Event) (added bool, err error)
+	// Compromise deletes all keys, and revokes all tokens.
+	Compromise(ctx context.Context, e sso.Event) (revoked int, err error)
 }
 
 // ServiceKeys are the keys that sign the tokens of service accounts: that of SERVICE_KEY_FILE, or those that the bridge
@@ -200,7 +202,7 @@ func (k *ServiceKeys) ofFile() *keyset.SigningKey {
 func (k *ServiceKeys) Signing(ctx context.Context) (*keyset.SigningKey, error) {
 	if k.file != nil {
 		key := k.ofFile()
-		return key, k.keep(ctx, key, false, time.Time{})
+		return key, k.keep(ctx, key, false, time.Time{}, sso.Event{})
 	}
 	if err := k.Reload(ctx); err != nil {
 		return nil, err
@@ -208,7 +210,7 @@ func (k *ServiceKeys) Signing(ctx context.Context) (*keyset.SigningKey, error) {
 	if key := k.youngest(k.now().Add(-ServiceKeyLifetime)); key != nil {
 		return key, nil
 	}
-	return k.Rotate(ctx, k.now().Add(-ServiceKeyLifetime))
+	return k.next(ctx, k.now().Add(-ServiceKeyLifetime), "", "made, since it was due")
 }
 
 // youngest is the youngest key that the bridge made itself, after since; nil: there is none.
@@ -221,26 +223,55 @@ func (k *ServiceKeys) youngest(since time.Time) *keyset.SigningKey {
 	return nil
 }
 
-// Rotate makes the next key, unless another replica made one after since, and returns the one that signs from now on.
-func (k *ServiceKeys) Rotate(ctx context.Context, since time.Time) (*keyset.SigningKey, error) {
+// Rotate makes the key that signs from now on; actor is who asks. What the keys of before signed is accepted as before.
+func (k *ServiceKeys) Rotate(ctx context.Context, actor string) (*keyset.SigningKey, error) {
 	if k.file != nil {
 		return nil, fmt.Errorf("the key is in SERVICE_KEY_FILE: put another one there, and what the old one signed is still accepted: %w", sso.Invalid)
 	}
+	never := k.now().Add(ServiceKeyLifetime) // whatever there is, another one is wanted
+	return k.next(ctx, never, actor, "made by hand; those of before verify as long as there are tokens of theirs")
+}
+
+// Compromised is for when a key may have leaked: it revokes all tokens, deletes all keys, and makes another one. nil: that of
+// SERVICE_KEY_FILE signs, which must be another one already.
+func (k *ServiceKeys) Compromised(ctx context.Context, actor string) (key *keyset.SigningKey, revoked int, err error) {
+	if err := k.Reload(ctx); err != nil {
+		return nil, 0, err
+	}
+	if k.file != nil && k.isKept(k.file.current().Public().Fingerprint()) {
+		return nil, 0, fmt.Errorf("SERVICE_KEY_FILE still has the key that signed: put another one there first: %w", sso.Invalid)
+	}
+	revoked, err = k.store.Compromise(ctx, sso.Event{At: k.now(), Kind: sso.EventService, Actor: actor,
+		Detail: "a service key may have leaked: all tokens revoked, all service keys deleted"})
+	if err := errors.Join(err, k.Reload(ctx)); err != nil || k.file != nil {
+		return nil, revoked, err
+	}
+	key, err = k.Rotate(ctx, actor)
+	return key, revoked, err
+}
+
+func (k *ServiceKeys) isKept(fingerprint string) bool {
+	return slices.ContainsFunc(*k.known.Load(), func(s serviceKey) bool { return s.public.Fingerprint() == fingerprint })
+}
+
+// next makes a key, unless another replica made one after since, and returns the youngest.
+func (k *ServiceKeys) next(ctx context.Context, since time.Time, actor, why string) (*keyset.SigningKey, error) {
 	key, err := keyset.NewSigningKey()
 	if err != nil {
 		return nil, err
 	}
-	if err := k.keep(ctx, key, true, since); err != nil {
+	e := sso.Event{At: k.now(), Kind: sso.EventService, Actor: actor, Detail: "service key " + key.ID() + " " + why}
+	if err := k.keep(ctx, key, true, since, e); err != nil {
 		return nil, err
 	}
-	if key = k.youngest(since); key == nil {
+	if key = k.youngest(k.now().Add(-ServiceKeyLifetime)); key == nil {
 		return nil, errors.New("no service key was made")
 	}
 	return key, nil
 }
 
 // keep sees to it that the key is in the store.
-func (k *ServiceKeys) keep(ctx context.Context, key *keyset.SigningKey, own bool, since time.Time) error {
+func (k *ServiceKeys) keep(ctx context.Context, key *keyset.SigningKey, own bool, since time.Time, e sso.Event) error {
 	public := key.Public()
 	if slices.ContainsFunc(*k.known.Load(), func(s serviceKey) bool {
 		return s.public.KeyID() == public.KeyID() && s.public.Algorithm() == public.Algorithm() && s.public.Fingerprint() == public.Fingerprint()
@@ -257,10 +288,36 @@ func (k *ServiceKeys) keep(ctx context.Context, key *keyset.SigningKey, own bool
 			return err
 		}
 	}
-	if _, err := k.store.EnsureKey(ctx, kept, since); err != nil {
+	if _, err := k.store.EnsureKey(ctx, kept, since, e); err != nil {
 		return err
 	}
 	return k.Reload(ctx)
+}
+
+// A ServiceKeyState is one service key as people see it.
+type ServiceKeyState struct {
+	ID, Algorithm string
+	Made          time.Time // zero: it is in a file, and has signed nothing yet
+	Signs         bool      // now
+	OfBridge      bool      // the bridge made it
+}
+
+// List is the keys whose tokens are accepted.
+func (k *ServiceKeys) List() (all []ServiceKeyState) {
+	signs := k.youngest(k.now().Add(-ServiceKeyLifetime))
+	if k.file != nil {
+		signs = k.ofFile()
+	}
+	known := map[string]serviceKey{}
+	for _, s := range *k.known.Load() {
+		known[s.public.KeyID()] = s
+	}
+	for _, public := range k.Public() {
+		of := known[public.KeyID()]
+		all = append(all, ServiceKeyState{ID: public.KeyID(), Algorithm: public.Algorithm(), Made: of.made,
+			Signs: signs != nil && signs.ID() == public.KeyID(), OfBridge: of.signs != nil})
+	}
+	return all
 }
 
 // Source says of the keys what administrators see.

@@ -184,8 +184,21 @@ func TestServiceKeyFile(t *testing.T) {
 			}
 		}
 	}
-	if _, err := m.Keys.Rotate(t.Context(), k.Now()); sso.CodeOf(err) != sso.Invalid {
+	if _, err := m.Keys.Rotate(t.Context(), "cli"); sso.CodeOf(err) != sso.Invalid {
 		t.Errorf("rotate a file: %v", err)
+	}
+	if _, _, err := m.Keys.Compromised(t.Context(), "cli"); sso.CodeOf(err) != sso.Invalid {
+		t.Errorf("the key that leaked is still in the file: %v", err)
+	}
+	if code := k.judge(m, young); code != "" {
+		t.Errorf("nothing was done, and the token is refused: %s", code)
+	}
+	data, err = os.ReadFile(in("private_key.pem"))
+	must(err)
+	must(os.WriteFile(file, data, 0o600))
+	k.Pass(rereadKeyAfter)
+	if _, _, err := m.Keys.Compromised(t.Context(), "cli"); sso.CodeOf(err) != sso.Invalid {
+		t.Errorf("a key of before is in the file again: %v", err)
 	}
 }
 

@@ -377,8 +377,8 @@ func (v Store) Keys(ctx context.Context) (keys []service.Key, err error) {
 
 // EnsureKey keeps a key, its private part sealed, and reports whether it was added. One that the bridge made itself is not
 // added when there is another one that was made after since: of replicas that ask at once, one adds its key. One of a file
-// takes the place of another one with that id.
-func (v Store) EnsureKey(ctx context.Context, k service.Key, since time.Time) (added bool, err error) {
+// takes the place of another one with that id. e is the event of a key that is added; without a kind there is none.
+func (v Store) EnsureKey(ctx context.Context, k service.Key, since time.Time, e sso.Event) (added bool, err error) {
 	err = v.Write(ctx, func(c *sqldb.Conn) error {
 		// First, for its lock: PostgreSQL would let two look before either adds.
 		if err := v.Announce(ctx, c, 0, v.Now()); err != nil {
@@ -396,8 +396,11 @@ func (v Store) EnsureKey(ctx context.Context, k service.Key, since time.Time) (a
 				ON CONFLICT (id) DO UPDATE SET alg = excluded.alg, public = excluded.public, private = excluded.private, created_at = excluded.created_at`, args[:5]
 		}
 		n, err := c.Exec(ctx, query, args...)
-		if err == nil && n == 0 {
+		switch {
+		case err == nil && n == 0:
 			err = sqldb.ErrUndo
+		case err == nil && e.Kind != "":
+			err = v.Event(ctx, c, e)
 		}
 		added = err == nil
 		return err
