@@ -86,7 +86,7 @@ func (s *relyingParty) keepFlow(c echo.Context, site *web.Site, f *sso.Flow) (lo
 		return "", fmt.Errorf("return_to is too long to be kept with the login: %w", sso.ReturnToRefused)
 	}
 	http.SetCookie(c.Response(), site.LaxCookie(flowCookiePrefix(site)+secret.id, secret.value, int(flowCookieLifetime.Seconds())))
-	return site.Bridge.LoginURL(f)
+	return site.Bridge.LoginURL(c.Request().Context(), f)
 }
 
 func (s *relyingParty) sealFlow(f *sso.Flow, secret flowSecret) string {

@@ -78,6 +78,21 @@ func plainSignIn(cfg *setting.Config, r *http.Request) *http.Request {
 	if "/"+strings.Join(segments, "/") != path || r.URL.Path[0] != '/' {
 		return r
 	}
+	return withPath(r, path)
+}
+
+// openIDCallback is r, with the path of a provider's callback where its own is the CALLBACK_PATH of that provider.
+func openIDCallback(cfg *setting.Config, r *http.Request) *http.Request {
+	for _, p := range cfg.Providers {
+		if p.OpenID.CallbackPath != "" && p.OpenID.CallbackPath == r.URL.Path && p.Kind == setting.KindOIDC && p.Enabled {
+			return withPath(r, cfg.Path(p.CallbackPage()))
+		}
+	}
+	return r
+}
+
+// withPath is r with another path.
+func withPath(r *http.Request, path string) *http.Request {
 	to := *r.URL
 	to.Path, to.RawPath = path, ""
 	r = r.WithContext(r.Context())

@@ -66,10 +66,10 @@ func begins(in sso.Callback) bool { return !in.Answers() && in.Handoff == "" }
 // begin sends the browser to the identity provider, unless it goes in circles.
 func (s *relyingParty) begin(c echo.Context, site *web.Site, in sso.Callback) error {
 	r := c.Request()
-	if in.Provider == "" && !in.Again && len(site.Bridge.Providers.Beginners()) > 1 {
+	if in.Provider == "" && in.Issuer == "" && !in.Again && len(site.Bridge.Providers.Beginners()) > 1 {
 		return s.choose(c, site, in)
 	}
-	loginURL, flow, err := site.Bridge.Begin(in)
+	loginURL, flow, err := site.Bridge.Begin(r.Context(), in)
 	if err != nil {
 		return err
 	}
@@ -277,9 +277,12 @@ func (s *relyingParty) loginURLAsJSON(c echo.Context, site *web.Site, in sso.Cal
 			return err
 		}
 	}
-	p, err := site.Bridge.Providers.ToBegin(in.Provider)
+	p, err := site.Bridge.Providers.ToBegin(in.Provider, in.Issuer)
 	if err != nil {
 		return err
+	}
+	if p.OwnPage {
+		return fmt.Errorf("the provider %q gives no token to the page of an embedding client: name one of kind jwt: %w", p.Name, sso.RequestMalformed)
 	}
 	return c.JSON(http.StatusOK, map[string]string{"url": p.Beginner.Site().String(), "method": "jwt"})
 }

@@ -31,6 +31,7 @@ func (s *Server) routes() *echo.Echo {
 
 	// Sign-in. What vouches for these is the token, so they may come from other sites.
 	e.Match([]string{http.MethodGet, http.MethodHead, http.MethodPost}, "/auth/sso", s.relyingParty.handleSSO, s.cors)
+	web.Get(e, "/auth/oidc/:provider/callback", s.relyingParty.handleOpenID)
 	e.POST("/auth/sso/to_session", s.relyingParty.handleToSession, s.cors)
 	web.Get(e, "/api/user/current", s.handleCurrentUser, s.cors)
 	for _, path := range []string{"/auth/sso", "/auth/sso/to_session", "/api/user/current"} {

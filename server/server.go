@@ -136,7 +136,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	site := s.web.Site()
 	id := site.Begin(w.Header(), r)
 	web.BoundBody(w, r)
-	r = plainSignIn(site.Config, r)
+	r = plainSignIn(site.Config, openIDCallback(site.Config, r))
 	switch path, ok := web.WithoutPrefix(site.Config, r.URL.Path); {
 	case ok && path == "/auth/verify":
 		began := time.Now()

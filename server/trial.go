@@ -37,7 +37,7 @@ func (s *relyingParty) handleTrial(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	loginURL, flow, err := site.Bridge.Begin(sso.Callback{ReturnTo: "/", Provider: values.Get("provider")})
+	loginURL, flow, err := site.Bridge.Begin(c.Request().Context(), sso.Callback{ReturnTo: "/", Provider: values.Get("provider")})
 	if err != nil {
 		return err
 	}

@@ -34,31 +34,33 @@ type Login struct {
 // Begin starts a login: where to send the browser, and the flow to keep with it (nil when logins are not bound).
 // The return path is checked first, so that a link which could not be followed is refused before the person types a
 // password.
-func (b *Bridge) Begin(cb Callback) (loginURL string, flow *Flow, err error) {
+func (b *Bridge) Begin(ctx context.Context, cb Callback) (loginURL string, flow *Flow, err error) {
 	to := ""
 	if cb.ReturnTo != "" {
 		if to, err = b.Return.Parse(cb.ReturnTo); err != nil {
 			return "", nil, err
 		}
 	}
-	p, err := b.Providers.ToBegin(cb.Provider)
+	p, err := b.Providers.ToBegin(cb.Provider, cb.Issuer)
 	if err != nil {
 		return "", nil, err
 	}
 	if p.Binding != BindingOff {
 		flow = NewFlow(p.Name, p.Binding, cmp.Or(to, "/"), b.Now())
+		flow.LoginHint = cb.LoginHint
 	}
-	return p.Beginner.LoginURL(to, flow), flow, nil
+	loginURL, err = p.Beginner.LoginURL(ctx, to, flow)
+	return loginURL, flow, err
 }
 
 // LoginURL is where to send the browser for a flow of [Bridge.Begin] that got its state only now. Errors: see
 // [Providers.ToBegin].
-func (b *Bridge) LoginURL(flow *Flow) (string, error) {
-	p, err := b.Providers.ToBegin(flow.Provider)
+func (b *Bridge) LoginURL(ctx context.Context, flow *Flow) (string, error) {
+	p, err := b.Providers.ToBegin(flow.Provider, "")
 	if err != nil {
 		return "", err
 	}
-	return p.Beginner.LoginURL("", flow), nil
+	return p.Beginner.LoginURL(ctx, "", flow)
 }
 
 // SignIn runs one login, and leaves one event behind whether it succeeds or not. The error wraps one [Code], or is a
@@ -203,6 +205,12 @@ func (r *run) checkAnswer() error {
 		return cb.NoAnswer()
 	case r.provider.Login == nil:
 		return fmt.Errorf("the provider %q signs nobody in: %w", r.provider.Name, Disabled)
+	case r.provider.OwnPage && cb.Issuer != "" && cb.Issuer != r.provider.Issuer: // RFC 9207 §2.4, of errors, too
+		return fmt.Errorf("the callback's iss is %q; %sISSUER is %q: %w", Truncate(CleanText(cb.Issuer), 100), r.provider.Settings, r.provider.Issuer, FlowMismatch)
+	case cb.Pasted != PastedToken && r.provider.OwnPage != (cb.Page == r.provider.Name): // RFC 9700 §4.4: mix-up
+		return fmt.Errorf("the callback came to an address that is not the one of the provider %q: %w", r.provider.Name, FlowMismatch)
+	case cb.IDPError != "" && (cb.Code != "" || cb.Token != ""):
+		return fmt.Errorf("both an error and something to sign in with came: %w", RequestMalformed)
 	case cb.IDPError != "":
 		return fmt.Errorf("the identity provider answered error=%q: %w", Truncate(CleanText(cb.IDPError), 100), ProviderRefused)
 	case cb.Token == "" && cb.Code == "" && cb.Empty:
@@ -258,8 +266,10 @@ func (r *run) holdFlow() error {
 	return nil
 }
 
-func (r *run) redeem() (err error) {
-	if r.token, err = r.provider.Redeemer.Redeem(r.ctx, r.cb.Code, r.cb.Flow.Verifier); err == nil {
+func (r *run) redeem() error {
+	grant, err := r.provider.Redeemer.Redeem(r.ctx, Answer{Code: r.cb.Code, Verifier: r.cb.Flow.Verifier, Issuer: r.cb.Issuer})
+	if err == nil {
+		r.token, r.x.AccessToken = grant.Token, grant.AccessToken
 		r.x.Note("the token endpoint gave a token for it")
 		r.have |= hasToken
 	}

@@ -78,7 +78,7 @@ func TestSignInRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.Providers = nil
 	w.refused(sso.Callback{Token: "x"}, sso.Disabled)
-	if _, _, err := w.Begin(sso.Callback{}); sso.CodeOf(err) != sso.Disabled {
+	if _, _, err := w.Begin(t.Context(), sso.Callback{}); sso.CodeOf(err) != sso.Disabled {
 		t.Errorf("Begin without a provider: %v", err)
 	}
 }
@@ -289,30 +289,30 @@ func TestCode(t *testing.T) {
 
 func TestBegin(t *testing.T) {
 	w := newWorld(t)
-	if at, _, err := w.Begin(sso.Callback{ReturnTo: "/a b?x=1&y=2"}); err == nil {
+	if at, _, err := w.Begin(t.Context(), sso.Callback{ReturnTo: "/a b?x=1&y=2"}); err == nil {
 		t.Errorf("a return path with a space: got %s", at)
 	}
-	at, flow, err := w.Begin(sso.Callback{ReturnTo: "/a?x=1&y=2"})
+	at, flow, err := w.Begin(t.Context(), sso.Callback{ReturnTo: "/a?x=1&y=2"})
 	if err != nil || flow != nil || at != "https://jwt.example/login?return_to=%2Fa%3Fx%3D1%26y%3D2" {
 		t.Errorf("got %s, %v, %v", at, flow, err)
 	}
-	if at, _, _ = w.Begin(sso.Callback{}); at != "https://jwt.example/login" {
+	if at, _, _ = w.Begin(t.Context(), sso.Callback{}); at != "https://jwt.example/login" {
 		t.Errorf("got %s", at)
 	}
-	if _, _, err := w.Begin(sso.Callback{Provider: "x"}); sso.CodeOf(err) != sso.RequestMalformed {
+	if _, _, err := w.Begin(t.Context(), sso.Callback{Provider: "x"}); sso.CodeOf(err) != sso.RequestMalformed {
 		t.Errorf("another provider: got %v", err)
 	}
 	w.Providers[0].Binding = sso.BindingPKCE
-	at, flow, err = w.Begin(sso.Callback{})
+	at, flow, err = w.Begin(t.Context(), sso.Callback{})
 	if err != nil || flow.ReturnTo != "/" || flow.Expires != morning.Add(sso.FlowLifetime) || !strings.Contains(at, "code_challenge="+flow.Challenge()) ||
 		!strings.Contains(at, "state="+flow.State) || strings.Contains(at, flow.Verifier) {
 		t.Errorf("got %s, %+v, %v", at, flow, err)
 	}
-	if again, err := w.LoginURL(flow); again != at || err != nil {
+	if again, err := w.LoginURL(t.Context(), flow); again != at || err != nil {
 		t.Errorf("LoginURL: got %s, %v, want %s", again, err, at)
 	}
 	w.Providers[0].Beginner = nil
-	if _, err := w.LoginURL(flow); sso.CodeOf(err) != sso.RequestMalformed {
+	if _, err := w.LoginURL(t.Context(), flow); sso.CodeOf(err) != sso.RequestMalformed {
 		t.Errorf("nothing begins: got %v", err)
 	}
 }

@@ -15,15 +15,18 @@ import (
 // A Callback is what came to /auth/sso. [ParseCallback] reads what the request says; the rest is filled in by whoever
 // received it.
 type Callback struct {
-	Token    string
-	Code     string // the PKCE variant: instead of a token
-	State    string
-	ReturnTo string
-	IDPError string // error=… of RFC 6749 §4.1.2.1: the IdP says no
-	Provider string // which one is meant; "" when the request does not say
-	Handoff  string // names a form that another site posted and that the server has kept
-	Again    bool   // the sign-in begins once more, see server: a browser that is signed in by now need not
-	Switch   bool   // the person agreed to switch accounts, which counts only when our own page says so
+	Token     string
+	Code      string // the PKCE variant: instead of a token
+	State     string
+	ReturnTo  string
+	IDPError  string // error=… of RFC 6749 §4.1.2.1: the IdP says no
+	Provider  string // which one is meant; "" when the request does not say
+	Issuer    string // iss: of an answer who gives it (RFC 9207), else with whom a sign-in should begin
+	Page      string // the provider to whose own page it came; "": it came to /auth/sso
+	Handoff   string // names a form that another site posted and that the server has kept
+	LoginHint string // whom the IdP should offer to sign in
+	Again     bool   // the sign-in begins once more, see server: a browser that is signed in by now need not
+	Switch    bool   // the person agreed to switch accounts, which counts only when our own page says so
 
 	// Empty says that a token, a code, a state or an error came without a value.
 	Empty bool
@@ -91,7 +94,9 @@ func callbackOf(values url.Values) (Callback, error) {
 		{&cb.Code, true, []string{"code"}},
 		{&cb.State, true, []string{"state"}},
 		{&cb.IDPError, true, []string{"error"}},
-		{&cb.ReturnTo, false, []string{"return_to", "redirect"}},
+		{&cb.ReturnTo, false, []string{"return_to", "redirect", "target_link_uri"}},
+		{&cb.Issuer, false, []string{"iss"}},
+		{&cb.LoginHint, false, []string{"login_hint"}},
 		{&cb.Provider, false, []string{"provider", "preferred_method"}},
 		{&cb.Handoff, false, []string{"handoff"}},
 	} {
@@ -241,12 +246,25 @@ func ParsePasted(text string) (Callback, error) {
 		return Callback{}, err
 	}
 	cb.Pasted, cb.Elsewhere = PastedAddress, elsewhere(path)
+	if provider := ownPage(cb.Elsewhere); provider != "" {
+		cb.Elsewhere, cb.Page, cb.Provider = "", provider, provider
+	}
 	if hidden, err := url.ParseQuery(fragment); err == nil {
 		for _, name := range shownNames(hidden) {
 			cb.Sent = append(cb.Sent, "#"+name) // browsers keep fragments to themselves (RFC 9110 §4.2.5)
 		}
 	}
 	return cb, nil
+}
+
+// ownPage is the provider whose callbacks come to a path; "" for another path.
+func ownPage(path string) string {
+	_, rest, _ := strings.Cut(path, "/auth/oidc/")
+	name, ok := strings.CutSuffix(rest, "/callback")
+	if !ok || strings.Contains(name, "/") {
+		return ""
+	}
+	return name
 }
 
 // elsewhere is the path of an address, "" when sign-ins end there.

@@ -15,40 +15,42 @@ type Code string
 
 // The codes of a refused login.
 const (
-	Disabled            Code = "sso_disabled"
-	ReturnToRefused     Code = "return_to_refused"
-	RequestMalformed    Code = "request_malformed" // two jwt parameters, a body that is not what it says
-	TokenMalformed      Code = "token_malformed"
-	TokenSignature      Code = "token_signature"
-	KeyUnknown          Code = "key_unknown"
-	TokenExpired        Code = "token_expired"
-	TokenNotYetValid    Code = "token_not_yet_valid"
-	TokenTooOld         Code = "token_too_old"
-	TokenFromFuture     Code = "token_from_future"
-	TokenUnbounded      Code = "token_unbounded"
-	TokenIssuer         Code = "token_issuer"
-	TokenAudience       Code = "token_audience"
-	TokenClaim          Code = "token_claim" // a claim that the configuration requires
-	TokenType           Code = "token_type"
-	TokenRevoked        Code = "token_revoked" // of a service account
-	TokenReplayed       Code = "token_replayed"
-	TokenIDMissing      Code = "token_id_missing" // strict: no jti
-	TokenSubjectMissing Code = "token_subject_missing"
-	TokenEmailMissing   Code = "token_email_missing"
-	TokenEmailInvalid   Code = "token_email_invalid"
-	PersonNotAllowed    Code = "person_not_allowed" // by ALLOWED_DOMAINS or ALLOWED_GROUPS
-	ProvisioningOff     Code = "provisioning_off"
-	AccountDisabled     Code = "account_disabled"
-	LinkRefused         Code = "link_refused"
-	FlowMissing         Code = "flow_missing"
-	FlowMismatch        Code = "flow_mismatch"
-	CodeExchangeFailed  Code = "code_exchange_failed"
-	ProviderRefused     Code = "provider_refused" // the IdP came back with error=…
-	SignInCircle        Code = "sign_in_circle"   // the IdP sends the browser back again and again, without a token
-	Throttled           Code = "throttled"
-	StoreUnavailable    Code = "store_unavailable"
-	ProviderUnavailable Code = "provider_unavailable"
-	GroupsUnavailable   Code = "groups_unavailable" // the directory or the endpoint that knows the groups
+	Disabled             Code = "sso_disabled"
+	ReturnToRefused      Code = "return_to_refused"
+	RequestMalformed     Code = "request_malformed" // two jwt parameters, a body that is not what it says
+	TokenMalformed       Code = "token_malformed"
+	TokenSignature       Code = "token_signature"
+	KeyUnknown           Code = "key_unknown"
+	TokenExpired         Code = "token_expired"
+	TokenNotYetValid     Code = "token_not_yet_valid"
+	TokenTooOld          Code = "token_too_old"
+	TokenFromFuture      Code = "token_from_future"
+	TokenUnbounded       Code = "token_unbounded"
+	TokenIssuer          Code = "token_issuer"
+	TokenAudience        Code = "token_audience"
+	TokenClaim           Code = "token_claim" // a claim that the configuration requires
+	TokenType            Code = "token_type"
+	TokenRevoked         Code = "token_revoked" // of a service account
+	TokenReplayed        Code = "token_replayed"
+	TokenIDMissing       Code = "token_id_missing" // strict: no jti
+	TokenSubjectMissing  Code = "token_subject_missing"
+	TokenSubjectMismatch Code = "token_subject_mismatch" // userinfo speaks of somebody else
+	EmailUnverified      Code = "email_unverified"
+	TokenEmailMissing    Code = "token_email_missing"
+	TokenEmailInvalid    Code = "token_email_invalid"
+	PersonNotAllowed     Code = "person_not_allowed" // by ALLOWED_DOMAINS or ALLOWED_GROUPS
+	ProvisioningOff      Code = "provisioning_off"
+	AccountDisabled      Code = "account_disabled"
+	LinkRefused          Code = "link_refused"
+	FlowMissing          Code = "flow_missing"
+	FlowMismatch         Code = "flow_mismatch"
+	CodeExchangeFailed   Code = "code_exchange_failed"
+	ProviderRefused      Code = "provider_refused"   // the IdP came back with error=…
+	SignInCircle         Code = "sign_in_circle"     // the IdP sends the browser back again and again, without a token
+	GroupsUnavailable    Code = "groups_unavailable" // the directory or the endpoint that knows the groups
+	Throttled            Code = "throttled"
+	StoreUnavailable     Code = "store_unavailable"
+	ProviderUnavailable  Code = "provider_unavailable"
 )
 
 // The codes of other refusals.

@@ -33,6 +33,8 @@ type Exam struct {
 	Nonce     string
 	Challenge string // RFC 7636 §4.2, for an IdP that returns it as a claim
 
+	AccessToken string // came beside an ID token; "": none did
+
 	detail string
 }
 

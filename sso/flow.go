@@ -17,6 +17,8 @@ type Flow struct {
 	Provider string    `json:"p"`
 	ReturnTo string    `json:"r"` // as [ReturnRules.Parse] wrote it
 	Expires  time.Time `json:"e"`
+
+	LoginHint string `json:"-"` // whom the IdP should offer to sign in; only while the login begins
 }
 
 // FlowLifetime is how long a person may take to sign in at the IdP.

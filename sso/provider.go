@@ -23,6 +23,7 @@ type Provider struct {
 
 	Beginner Beginner // sends a browser away to sign in; nil: none begins here
 	Redeemer Redeemer // takes the code of a callback; nil: the token is in the request
+	OwnPage  bool     // its callbacks come to a page of its own (RFC 9700 §4.4.2.2), and nowhere else
 	Login    Verifier // judges the token of a login; nil: none is accepted
 
 	Bearer            Bearer // judges the tokens of API clients; nil: none are accepted
@@ -36,6 +37,9 @@ type Provider struct {
 
 	// KeySources says what is known of its public keys, by the place from which they come. nil: there are none.
 	KeySources func() []KeySource
+
+	// Discovery says what is known of the document in which the provider describes itself. nil: there is none.
+	Discovery func() Discovery
 
 	// Digest is one of the settings that a login depends on, with the key that verified it, and does not reveal them. It is
 	// kept with the account, and tells later whether these very settings have let somebody in. nil: nothing is kept.
@@ -52,8 +56,9 @@ func (p *Provider) digest(keyID string) string {
 // A Beginner knows where a browser is sent to sign in.
 type Beginner interface {
 	// LoginURL is the address for one login. returnTo, when not empty, becomes one encoded parameter (SECURITY B7). With a
-	// flow, its parameters come along (CONTRACT 5) and the return path does not: it stays with the flow.
-	LoginURL(returnTo string, flow *Flow) string
+	// flow, its parameters come along (CONTRACT 5) and the return path does not: it stays with the flow. The error is
+	// [ProviderUnavailable]: where to send the browser is what the provider itself says.
+	LoginURL(ctx context.Context, returnTo string, flow *Flow) (string, error)
 
 	// Site is the address without the parameters of a login.
 	Site() *url.URL
@@ -62,8 +67,22 @@ type Beginner interface {
 // A Redeemer takes a code to the IdP's token endpoint.
 type Redeemer interface {
 	// Redeem returns the token for a code (RFC 6749 §4.1.3 with RFC 7636 §4.5). It returns [CodeExchangeFailed] when the
-	// IdP refuses the code or answers nonsense, and [ProviderUnavailable] when it does not answer.
-	Redeem(ctx context.Context, code, verifier string) (token string, err error)
+	// IdP refuses the code or answers nonsense, [ProviderUnavailable] when it does not answer, and [FlowMismatch] when the
+	// code is that of another IdP.
+	Redeem(ctx context.Context, a Answer) (Grant, error)
+}
+
+// An Answer is what a callback brought for the token endpoint.
+type Answer struct {
+	Code     string
+	Verifier string // RFC 7636 §4.1
+	Issuer   string // iss of RFC 9207; "": it had none
+}
+
+// A Grant is what the token endpoint gave.
+type Grant struct {
+	Token       string // that of the login
+	AccessToken string // for the userinfo endpoint; "" where it is not asked for
 }
 
 // A Verifier turns a signed token into an Identity and a Proof.
@@ -114,6 +133,18 @@ type KeySource struct {
 	Keys        []PublicKey
 }
 
+// A Discovery is what is known of the document in which a provider describes itself.
+type Discovery struct {
+	Address     string
+	LastSuccess time.Time // when it was last read; zero: never
+	Fault       string    // why the last reading failed; "": it did not
+	FaultSince  time.Time
+	Endpoints   []Endpoint
+}
+
+// An Endpoint is an address in that document.
+type Endpoint struct{ Name, URL string }
+
 // A PublicKey is what is known of a key that verifies tokens. Nothing in it is secret.
 type PublicKey struct {
 	ID          string // as events name it
@@ -157,16 +188,21 @@ func (ps Providers) issued(issuer string) (found *Provider) {
 	return found
 }
 
-// ToBegin returns the provider with which a sign-in begins: the named one, or the first. Errors: [Disabled],
-// [RequestMalformed].
-func (ps Providers) ToBegin(name string) (*Provider, error) {
+// ToBegin returns the provider with which a sign-in begins: the named one, that of the named issuer (OpenID Connect Core §4),
+// or the first. Errors: [Disabled], [RequestMalformed].
+func (ps Providers) ToBegin(name, issuer string) (*Provider, error) {
 	if ps = ps.logins(); len(ps) == 0 {
 		return nil, noProvider()
 	}
 	p := ps[0]
-	if name != "" {
+	switch {
+	case name != "":
 		if p = ps.Named(name); p == nil {
 			return nil, noSuchProvider(name)
+		}
+	case issuer != "":
+		if p = ps.issued(issuer); p == nil {
+			return nil, fmt.Errorf("no provider with the issuer %q: %w", Truncate(CleanText(issuer), 100), RequestMalformed)
 		}
 	}
 	if p.Beginner == nil {

@@ -114,7 +114,7 @@ func TestFlowOfTwoProviders(t *testing.T) {
 	if p := w.principal(w.signIn(a)); p.Session.Provider != "a" {
 		t.Errorf("got a session of %q", p.Session.Provider)
 	}
-	if at, err := w.LoginURL(w.begin(sso.Callback{Provider: "b"}).Flow); err != nil || !strings.HasPrefix(at, "https://b.example/login?") {
+	if at, err := w.LoginURL(t.Context(), w.begin(sso.Callback{Provider: "b"}).Flow); err != nil || !strings.HasPrefix(at, "https://b.example/login?") {
 		t.Errorf("got %s, %v", at, err)
 	}
 	gone := w.begin(sso.Callback{Provider: "b"})

@@ -169,6 +169,21 @@ func reasons(yield func(reason) bool) {
 			help:    helpAdmin,
 		},
 		{
+			code: TokenSubjectMismatch, status: 401, label: "Two answers of the provider name two people",
+			advice:  "look at the identity provider: its ID token and its userinfo endpoint must give the same sub",
+			message: "The identity provider's answers do not fit together",
+			title:   "This sign-in could not be checked",
+			help:    helpAdmin,
+		},
+		{
+			code: EmailUnverified, status: 403, label: "The e-mail is not verified",
+			advice: "let the identity provider verify the address and send email_verified; if it verifies every address and has no such claim, " +
+				"give the provider require_verified_email: false",
+			message: "The e-mail address is not verified",
+			title:   "Your e-mail address is not verified",
+			help:    "Verify your e-mail address where you signed in, then start again.",
+		},
+		{
 			code: TokenEmailMissing, status: 401, label: "The token has no e-mail",
 			advice:  "give the token the claim that JWT_ATTRIBUTE_EMAIL names (email, unless it was changed)",
 			message: "JWT token missing email claim",

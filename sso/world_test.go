@@ -141,7 +141,7 @@ func (w *world) principal(login *sso.Login) *sso.Principal {
 // begin begins a bound login, and returns what its browser brings back besides the answer.
 func (w *world) begin(cb sso.Callback) sso.Callback {
 	w.t.Helper()
-	_, flow, err := w.Begin(cb)
+	_, flow, err := w.Begin(w.t.Context(), cb)
 	if err != nil || flow == nil {
 		w.t.Fatalf("Begin: %v, %v", flow, err)
 	}
@@ -155,7 +155,7 @@ type redeemer struct {
 	asked int
 }
 
-func (r *redeemer) Redeem(context.Context, string, string) (string, error) {
+func (r *redeemer) Redeem(context.Context, sso.Answer) (sso.Grant, error) {
 	r.asked++
-	return r.token, r.err
+	return sso.Grant{Token: r.token}, r.err
 }

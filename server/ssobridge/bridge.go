@@ -119,11 +119,18 @@ func asSent(p *setting.Provider) []string {
 
 // provider makes the parts of a provider that is on.
 func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*sso.Provider, []string, error) {
-	keys, warnings, err := m.keysOf(p)
+	groups, err := m.groups(cfg, p)
 	if err != nil {
 		return nil, nil, err
 	}
-	groups, err := m.groups(cfg, p)
+	if p.Kind == setting.KindOIDC {
+		made, warnings, err := m.openIDProvider(cfg, p)
+		if err == nil {
+			made.Groups, made.OnGroupFailure = groups, p.Groups.OnFailure
+		}
+		return made, warnings, err
+	}
+	keys, warnings, err := m.keysOf(p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -145,24 +152,29 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 		Beginner:   oidc.Redirect{URI: p.IdentityProviderURI, ClientID: p.ClientID, RedirectURI: callback(cfg)},
 		Redeemer:   redeemer,
 		KeySources: keySources(keys),
+		Login:      verifier(p, keys),
 
 		Groups:         groups,
 		OnGroupFailure: p.Groups.OnFailure,
-		Login: &token.Verifier{
-			Provider:    p.Name,
-			Scope:       scope(p),
-			Settings:    p.Settings(),
-			Profile:     p.Profile,
-			Keys:        keys,
-			Names:       p.Claims,
-			Require:     p.Require,
-			Issuer:      p.Issuer,
-			Audience:    p.Audience,
-			MaxAge:      p.MaxAge,
-			Leeway:      p.Leeway,
-			MaxLifetime: p.MaxLifetime,
-		},
 	}, warnings, nil
+}
+
+// verifier judges the tokens of logins.
+func verifier(p *setting.Provider, keys token.KeySet) *token.Verifier {
+	return &token.Verifier{
+		Provider:    p.Name,
+		Scope:       scope(p),
+		Settings:    p.Settings(),
+		Profile:     p.Profile,
+		Keys:        keys,
+		Names:       p.Claims,
+		Require:     p.Require,
+		Issuer:      p.Issuer,
+		Audience:    p.Audience,
+		MaxAge:      p.MaxAge,
+		Leeway:      p.Leeway,
+		MaxLifetime: p.MaxLifetime,
+	}
 }
 
 // scope keeps the spent tokens of providers apart. What the default provider spent before there were others stays spent.

@@ -190,7 +190,7 @@ func TestTokenEndpointOfOwnAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		token, err := b.Providers[0].Redeemer.Redeem(t.Context(), "code", strings.Repeat("v", 43))
+		token, err := b.Providers[0].Redeemer.Redeem(t.Context(), "code", sso.Answer{Code: strings.Repeat("v", Verifier: 43)})
 		if sso.CodeOf(err) != want || want == "" && token != "a.b.c" {
 			t.Errorf("with CA_FILE %q: got %q, %v, want %q", caFile, token, err, want)
 		}

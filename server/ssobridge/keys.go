@@ -140,12 +140,13 @@ func authoritiesOf(p *setting.Provider) (pem []byte, pool *x509.CertPool, err er
 
 // published are the sets that the provider publishes.
 func (m *maker) published(p *setting.Provider) (sets []keyset.Set, err error) {
+	if len(p.JWKSURLs) == 0 {
+		return nil, nil
+	}
 	options := keyset.RemoteOptions{Now: m.now, Log: m.log}
 	var authorities []byte
-	if len(p.JWKSURLs) > 0 {
-		if authorities, options.CAs, err = authoritiesOf(p); err != nil {
-			return nil, err
-		}
+	if authorities, options.CAs, err = authoritiesOf(p); err != nil {
+		return nil, err
 	}
 	for _, address := range p.JWKSURLs {
 		options.Name = p.Setting("JWKS_URL") + ": " + address

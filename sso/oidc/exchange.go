@@ -1,8 +1,10 @@
-// Package oidc talks to an identity provider's endpoints. [Exchange] takes the code that a browser brought back to the
-// token endpoint (RFC 6749 §4.1.3 with RFC 7636 §4.5), so that no token is ever in a URL.
+// Package oidc talks to an identity provider's endpoints. [Client] is the bridge as client of an OpenID provider, which
+// [Discovery] gets to know. [Exchange] takes the code that a browser brought back to the token endpoint (RFC 6749 §4.1.3 with
+// RFC 7636 §4.5), so that no token is ever in a URL.
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,71 +21,81 @@ import (
 // maxAnswer bounds a token endpoint's answer (SECURITY A14), in bytes.
 const maxAnswer = 64 << 10
 
-// Exchange redeems codes at one token endpoint, as a public client: what proves us is the code verifier. The zero
-// Exchange redeems nothing.
+// Exchange redeems codes at one token endpoint. What proves us is the code verifier, and the secret if there is one. The
+// zero Exchange redeems nothing.
 type Exchange struct {
 	TokenURI    *url.URL
 	ClientID    string
 	RedirectURI string
 	Client      *http.Client // required; see [outbound.Client]
+
+	OpenID       bool   // nothing but an id_token signs in
+	ClientSecret string // "": a public client
+	Post         bool   // the secret is sent in the form, not as Basic
 }
 
 // Redeem implements [sso.Redeemer]: it returns the token for a code. Errors wrap [sso.CodeExchangeFailed] when the provider refused the code or
 // answered something else than a token, and [sso.ProviderUnavailable] when it did not answer properly: no connection, a
 // time-out (5 s), or a status of 500 and above.
-func (e *Exchange) Redeem(ctx context.Context, code, verifier string) (string, error) {
+func (e *Exchange) Redeem(ctx context.Context, a sso.Answer) (sso.Grant, error) {
 	if e.TokenURI == nil || e.Client == nil {
-		return "", fmt.Errorf("no token endpoint is configured: %w", sso.CodeExchangeFailed)
+		return sso.Grant{}, fmt.Errorf("no token endpoint is configured: %w", sso.CodeExchangeFailed)
 	}
-	if !validVerifier(verifier) {
-		return "", fmt.Errorf("the code verifier is not 43 to 128 unreserved characters: %w", sso.CodeExchangeFailed)
+	if !validVerifier(a.Verifier) {
+		return sso.Grant{}, fmt.Errorf("the code verifier is not 43 to 128 unreserved characters: %w", sso.CodeExchangeFailed)
 	}
 	ctx, cancel := context.WithTimeout(ctx, outbound.Timeout)
 	defer cancel()
 
 	form := url.Values{
 		"grant_type":    {"authorization_code"},
-		"code":          {code},
+		"code":          {a.Code},
 		"redirect_uri":  {e.RedirectURI},
 		"client_id":     {e.ClientID},
-		"code_verifier": {verifier},
+		"code_verifier": {a.Verifier},
+	}
+	if e.ClientSecret != "" && e.Post {
+		form.Set("client_secret", e.ClientSecret)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.TokenURI.String(), strings.NewReader(form.Encode()))
 	if err != nil {
-		return "", fmt.Errorf("token endpoint: %w: %w", err, sso.CodeExchangeFailed)
+		return sso.Grant{}, fmt.Errorf("token endpoint: %w: %w", err, sso.CodeExchangeFailed)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
+	if e.ClientSecret != "" && !e.Post { // RFC 6749 §2.3.1: both in the form of a form
+		req.SetBasicAuth(url.QueryEscape(e.ClientID), url.QueryEscape(e.ClientSecret))
+	}
 
 	resp, err := e.Client.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("token endpoint %s: %w: %w", e.TokenURI.Redacted(), outbound.WithoutURL(err), sso.ProviderUnavailable)
+		return sso.Grant{}, fmt.Errorf("token endpoint %s: %w: %w", e.TokenURI.Redacted(), outbound.WithoutURL(err), sso.ProviderUnavailable)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return "", fmt.Errorf("token endpoint %s: reading the answer: %w: %w", e.TokenURI.Redacted(), err, sso.ProviderUnavailable)
+		return sso.Grant{}, fmt.Errorf("token endpoint %s: reading the answer: %w: %w", e.TokenURI.Redacted(), err, sso.ProviderUnavailable)
 	}
-	token, err := readAnswer(resp, body)
+	grant, err := e.readAnswer(resp, body)
 	if err != nil {
-		return "", fmt.Errorf("token endpoint %s: %w", e.TokenURI.Redacted(), err)
+		return sso.Grant{}, fmt.Errorf("token endpoint %s: %w", e.TokenURI.Redacted(), err)
 	}
-	return token, nil
+	return grant, nil
 }
 
 // readAnswer reads an RFC 6749 §5.1 or §5.2 answer. What it quotes is the provider's error, never a token.
-func readAnswer(resp *http.Response, body []byte) (string, error) {
+func (e *Exchange) readAnswer(resp *http.Response, body []byte) (sso.Grant, error) {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
 	case resp.StatusCode >= 500:
-		return "", fmt.Errorf("answered %d: %w", resp.StatusCode, sso.ProviderUnavailable)
+		return sso.Grant{}, fmt.Errorf("answered %d: %w", resp.StatusCode, sso.ProviderUnavailable)
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return "", fmt.Errorf("answered with a redirect (%d), which is not followed: set TOKEN_URI to the address itself: %w",
+		return sso.Grant{}, fmt.Errorf("answered with a redirect (%d), which is not followed: set TOKEN_URI to the address itself: %w",
 			resp.StatusCode, sso.CodeExchangeFailed)
 	case len(body) > maxAnswer:
-		return "", fmt.Errorf("answered more than %d bytes: %w", maxAnswer, sso.CodeExchangeFailed)
+		return sso.Grant{}, fmt.Errorf("answered more than %d bytes: %w", maxAnswer, sso.CodeExchangeFailed)
 	case kind != "application/json":
-		return "", fmt.Errorf("answered %d with %q; JSON is needed: %w", resp.StatusCode, sso.Truncate(sso.CleanText(kind), 60), sso.CodeExchangeFailed)
+		return sso.Grant{}, fmt.Errorf("answered %d with %q; JSON is needed: %w", resp.StatusCode, sso.Truncate(sso.CleanText(kind), 60), sso.CodeExchangeFailed)
 	}
 	var answer struct {
 		JWT         string `json:"jwt"`
@@ -93,18 +105,22 @@ func readAnswer(resp *http.Response, body []byte) (string, error) {
 		Description string `json:"error_description"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return "", fmt.Errorf("answered %d with JSON that is not an object of strings: %w", resp.StatusCode, sso.CodeExchangeFailed)
+		return sso.Grant{}, fmt.Errorf("answered %d with JSON that is not an object of strings: %w", resp.StatusCode, sso.CodeExchangeFailed)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("refused the code with status %d, error %q, %q: %w", resp.StatusCode,
+		return sso.Grant{}, fmt.Errorf("refused the code with status %d, error %q, %q: %w", resp.StatusCode,
 			sso.Truncate(sso.CleanText(answer.Error), 60), sso.Truncate(sso.CleanText(answer.Description), 200), sso.CodeExchangeFailed)
 	}
-	for _, token := range []string{answer.JWT, answer.IDToken, answer.AccessToken} {
-		if token != "" {
-			return token, nil
+	if e.OpenID {
+		if answer.IDToken == "" {
+			return sso.Grant{}, fmt.Errorf("answered without id_token; is openid among the scopes?: %w", sso.CodeExchangeFailed)
 		}
+		return sso.Grant{Token: answer.IDToken, AccessToken: answer.AccessToken}, nil
 	}
-	return "", fmt.Errorf("answered without jwt, id_token or access_token: %w", sso.CodeExchangeFailed)
+	if token := cmp.Or(answer.JWT, answer.IDToken, answer.AccessToken); token != "" {
+		return sso.Grant{Token: token}, nil
+	}
+	return sso.Grant{}, fmt.Errorf("answered without jwt, id_token or access_token: %w", sso.CodeExchangeFailed)
 }
 
 // validVerifier is RFC 7636 §4.1: 43*128unreserved.

@@ -55,9 +55,9 @@ func TestRequest(t *testing.T) {
 		got, form = r, r.PostForm
 		says(200, "application/json", `{"jwt":"a.b.c"}`)(w, r)
 	})
-	token, err := exchange(t, s.URL+"/token?tenant=1").Redeem(t.Context(), "c/o+de&", verifier)
-	if err != nil || token != "a.b.c" {
-		t.Fatalf("got %q, %v", token, err)
+	grant, err := exchange(t, s.URL+"/token?tenant=1").Redeem(t.Context(), sso.Answer{Code: "c/o+de&", Verifier: verifier})
+	if err != nil || grant.Token != "a.b.c" {
+		t.Fatalf("got %q, %v", grant.Token, err)
 	}
 	want := url.Values{"grant_type": {"authorization_code"}, "code": {"c/o+de&"}, "client_id": {"bridge"},
 		"redirect_uri": {"https://sso.example.com/auth/sso"}, "code_verifier": {verifier}}
@@ -103,9 +103,9 @@ func TestVerifierForm(t *testing.T) {
 		{"not ASCII", strings.Repeat("é", 43), false},
 	} {
 		asked = false
-		token, err := exchange(t, s.URL).Redeem(t.Context(), "code", tt.verifier)
-		if ok := err == nil && token != ""; ok != tt.ok || asked != tt.ok {
-			t.Errorf("%s: got %q, %v, asked %v; want %v", tt.name, token, err, asked, tt.ok)
+		grant, err := exchange(t, s.URL).Redeem(t.Context(), sso.Answer{Code: "code", Verifier: tt.verifier})
+		if ok := err == nil && grant.Token != ""; ok != tt.ok || asked != tt.ok {
+			t.Errorf("%s: got %q, %v, asked %v; want %v", tt.name, grant.Token, err, asked, tt.ok)
 		}
 		if !tt.ok && !errors.Is(err, sso.CodeExchangeFailed) {
 			t.Errorf("%s: got %v, want code_exchange_failed", tt.name, err)
@@ -165,9 +165,9 @@ func TestAnswers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := endpoint(t, tt.answer)
-			token, err := exchange(t, s.URL).Redeem(t.Context(), "SECRETCODE", verifier)
-			if token != tt.token || sso.CodeOf(err) != tt.code {
-				t.Fatalf("got %q, %v; want %q, %s", token, err, tt.token, tt.code)
+			grant, err := exchange(t, s.URL).Redeem(t.Context(), sso.Answer{Code: "SECRETCODE", Verifier: verifier})
+			if grant.Token != tt.token || sso.CodeOf(err) != tt.code {
+				t.Fatalf("got %q, %v; want %q, %s", grant.Token, err, tt.token, tt.code)
 			}
 			if err == nil {
 				return
@@ -199,7 +199,7 @@ func TestFlood(t *testing.T) {
 		}
 		sent <- n
 	})
-	_, err := exchange(t, s.URL).Redeem(t.Context(), "code", verifier)
+	_, err := exchange(t, s.URL).Redeem(t.Context(), sso.Answer{Code: "code", Verifier: verifier})
 	if !errors.Is(err, sso.CodeExchangeFailed) || !strings.Contains(err.Error(), "more than 65536 bytes") {
 		t.Errorf("got %v, want code_exchange_failed", err)
 	}
@@ -220,9 +220,9 @@ func TestRedirect(t *testing.T) {
 			}
 			http.Redirect(w, r, "/elsewhere", status)
 		})
-		token, err := exchange(t, s.URL+"/token").Redeem(t.Context(), "code", verifier)
-		if token != "" || !errors.Is(err, sso.CodeExchangeFailed) || !strings.Contains(err.Error(), "redirect") || followed {
-			t.Errorf("%d: got %q, %v, followed %v", status, token, err, followed)
+		grant, err := exchange(t, s.URL+"/token").Redeem(t.Context(), sso.Answer{Code: "code", Verifier: verifier})
+		if grant.Token != "" || !errors.Is(err, sso.CodeExchangeFailed) || !strings.Contains(err.Error(), "redirect") || followed {
+			t.Errorf("%d: got %q, %v, followed %v", status, grant.Token, err, followed)
 		}
 	}
 }
@@ -245,13 +245,13 @@ func TestHangs(t *testing.T) {
 			})
 			e := exchange(t, s.URL)
 			e.Client.Timeout = 20 * time.Millisecond
-			if _, err := e.Redeem(t.Context(), "code", verifier); !errors.Is(err, sso.ProviderUnavailable) {
+			if _, err := e.Redeem(t.Context(), sso.Answer{Code: "code", Verifier: verifier}); !errors.Is(err, sso.ProviderUnavailable) {
 				t.Errorf("got %v, want provider_unavailable", err)
 			}
 			e = exchange(t, s.URL)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
-			if _, err := e.Redeem(ctx, "code", verifier); !errors.Is(err, sso.ProviderUnavailable) {
+			if _, err := e.Redeem(ctx, sso.Answer{Code: "code", Verifier: verifier}); !errors.Is(err, sso.ProviderUnavailable) {
 				t.Errorf("by context: got %v, want provider_unavailable", err)
 			}
 		})
@@ -264,26 +264,26 @@ func TestUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	if _, err := exchange(t, "http://"+l.Addr().String()).Redeem(t.Context(), "code", verifier); !errors.Is(err, sso.ProviderUnavailable) {
+	if _, err := exchange(t, "http://"+l.Addr().String()).Redeem(t.Context(), sso.Answer{Code: "code", Verifier: verifier}); !errors.Is(err, sso.ProviderUnavailable) {
 		t.Errorf("nothing listens: got %v", err)
 	}
 	tls := httptest.NewTLSServer(says(200, "application/json", `{"jwt":"a.b.c"}`))
 	defer tls.Close()
-	token, err := exchange(t, tls.URL).Redeem(t.Context(), "code", verifier)
-	if token != "" || !errors.Is(err, sso.ProviderUnavailable) || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("a certificate nobody vouches for: got %q, %v", token, err)
+	grant, err := exchange(t, tls.URL).Redeem(t.Context(), sso.Answer{Code: "code", Verifier: verifier})
+	if grant.Token != "" || !errors.Is(err, sso.ProviderUnavailable) || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate nobody vouches for: got %q, %v", grant.Token, err)
 	}
 	e := exchange(t, tls.URL)
 	e.Client.Transport = tls.Client().Transport // trusts it: the test tries what it says
-	if token, err := e.Redeem(t.Context(), "code", verifier); token != "a.b.c" || err != nil {
-		t.Errorf("a trusted certificate: got %q, %v", token, err)
+	if grant, err := e.Redeem(t.Context(), sso.Answer{Code: "code", Verifier: verifier}); grant.Token != "a.b.c" || err != nil {
+		t.Errorf("a trusted certificate: got %q, %v", grant.Token, err)
 	}
 }
 
 func TestZero(t *testing.T) {
 	for _, e := range []*Exchange{{}, {Client: http.DefaultClient}, {TokenURI: &url.URL{Scheme: "http", Host: "127.0.0.1"}}} {
-		if token, err := e.Redeem(t.Context(), "code", verifier); token != "" || !errors.Is(err, sso.CodeExchangeFailed) {
-			t.Errorf("%+v: got %q, %v", e, token, err)
+		if grant, err := e.Redeem(t.Context(), sso.Answer{Code: "code", Verifier: verifier}); grant.Token != "" || !errors.Is(err, sso.CodeExchangeFailed) {
+			t.Errorf("%+v: got %q, %v", e, grant.Token, err)
 		}
 	}
 }
@@ -298,11 +298,11 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, "application/json", `{"JWT":1,"jwt":"x","jwt":"y"}`)
 	f.Fuzz(func(t *testing.T, status int, kind, body string) {
 		resp := &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {kind}}}
-		token, err := readAnswer(resp, []byte(body))
+		grant, err := (&Exchange{}).readAnswer(resp, []byte(body))
 		code := sso.CodeOf(err)
 		switch {
-		case (token == "") != (err != nil):
-			t.Errorf("got %q and %v", token, err)
+		case (grant.Token == "") != (err != nil):
+			t.Errorf("got %q and %v", grant.Token, err)
 		case err != nil && code != sso.CodeExchangeFailed && code != sso.ProviderUnavailable:
 			t.Errorf("got code %s: %v", code, err)
 		case err == nil && (status != 200 || len(body) > maxAnswer || !strings.Contains(strings.ToLower(kind), "json")):

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"net/url"
 	"strings"
 
@@ -18,7 +19,7 @@ type Redirect struct {
 func (r Redirect) Site() *url.URL { return r.URI }
 
 // LoginURL implements [sso.Beginner].
-func (r Redirect) LoginURL(returnTo string, flow *sso.Flow) string {
+func (r Redirect) LoginURL(_ context.Context, returnTo string, flow *sso.Flow) (string, error) {
 	q := url.Values{}
 	if flow == nil && returnTo != "" {
 		q.Set("return_to", returnTo)
@@ -34,12 +35,17 @@ func (r Redirect) LoginURL(returnTo string, flow *sso.Flow) string {
 		q.Set("code_challenge", flow.Challenge())
 		q.Set("code_challenge_method", "S256")
 	}
+	return withQuery(r.URI, q), nil
+}
+
+// withQuery is an address with more parameters.
+func withQuery(to *url.URL, q url.Values) string {
 	if len(q) == 0 {
-		return r.URI.String()
+		return to.String()
 	}
 	// url.Values writes a space as "+"; %20 is read alike by every IdP.
 	query := strings.ReplaceAll(q.Encode(), "+", "%20")
-	u := *r.URI
+	u := *to
 	if u.RawQuery != "" {
 		query = u.RawQuery + "&" + query
 	}

@@ -235,7 +235,7 @@ func (j *judge) keys(p *Provider) {
 			}
 		}
 	}
-	if p.CAFile != "" && !p.calls() && p.Groups.EndpointURL == "" && p.TokenURI == nil {
+	if p.CAFile != "" && !p.calls() && p.Groups.EndpointURL == "" && p.TokenURI == nil && p.Kind != KindOIDC {
 		j.warn("%s has no effect: %s and %s are not set", of("CA_FILE"), of("JWKS_URL"), of("TOKEN_URI"))
 	}
 }

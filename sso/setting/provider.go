@@ -63,6 +63,7 @@ type Provider struct {
 	MaxAge, Leeway, MaxLifetime time.Duration // whole seconds
 	Issuer, Audience            string
 	Bearer                      Bearer
+	OpenID                      OpenID
 
 	Binding   sso.Binding
 	TokenURI  *url.URL
@@ -189,15 +190,21 @@ func (j *judge) providers() {
 		if p.Name == DefaultProvider {
 			j.defaultProvider()
 		}
-		if p.Kind == KindBearer {
+		switch p.Kind {
+		case KindBearer:
 			j.bearer(p)
 			j.groups(p)
-			continue
+		case KindOIDC:
+			j.openID(p)
+			j.loginRules(p)
+			j.groups(p)
+		default:
+			j.provider(p)
+			j.loginRules(p)
+			j.notOpenID(p)
+			j.binding(p)
+			j.groups(p)
 		}
-		j.provider(p)
-		j.loginRules(p)
-		j.binding(p)
-		j.groups(p)
 	}
 	j.apart()
 	j.tellApart()
@@ -267,9 +274,7 @@ func (j *judge) provider(p *Provider) {
 			j.fault(of("BINDING"), "is off, and "+of("PROFILE")+" strict needs state or pkce", "set it to pkce if the identity provider can, else to state", of("PROFILE"))
 		}
 	}
-	if len(p.GroupMappings) > 0 && !p.GroupSync {
-		j.warn("%s is set, but %s is off: groups are not synced", of("GROUP_MAPPINGS"), of("GROUP_SYNC"))
-	}
+	j.mapping(p)
 }
 
 func (j *judge) binding(p *Provider) {

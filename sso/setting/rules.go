@@ -25,6 +25,7 @@ func (c *Config) derive(broken map[string]bool) []Fault {
 	}
 	c.deriveEnabled()
 	c.deriveBearer()
+	c.deriveOpenID()
 	if c.Text("FORWARD_AUTH") == "" {
 		// With UPSTREAM TRUSTED_PROXIES name what does TLS. It hands on X-Forwarded-Uri as scripts of the app set it, and
 		// with=cookies would tell them what is kept from scripts (SECURITY H4).

@@ -272,7 +272,7 @@ func providerSettings(provider string) []Setting {
 			set:   providerPlace(func(p *Provider) *urlPtr { return &p.TokenURI }, parse.Optional(parse.TokenURL))},
 		{Name: of("CLIENT_ID"), Section: SectionBinding, Type: "text", Changeable: true, LetsIn: true,
 			Label: "Client id",
-			Help:  "how the identity provider knows the bridge (binding `pkce`)",
+			Help:  "how the identity provider knows the bridge (binding `pkce`, or kind `oidc`)",
 			set:   providerPlace(func(p *Provider) *string { return &p.ClientID }, parse.PlainText)},
 		{Name: of("LOGOUT_URI"), Section: SectionBinding, Type: "URL", Changeable: true,
 			Label: "Page after signing out",
@@ -283,10 +283,11 @@ func providerSettings(provider string) []Setting {
 	fields = slices.Insert(fields, sync, groupSettings(of)...)
 	if provider != DefaultProvider {
 		fields = append(fields, bearerSettings(of)...)
-		fields = slices.Insert(fields, 0, Setting{Name: of("KIND"), Section: SectionProvider, Choices: []string{string(KindJWT), string(KindBearer)}, Default: string(KindJWT), Changeable: true,
+		fields = slices.Insert(fields, 0, Setting{Name: of("KIND"), Section: SectionProvider, Choices: []string{string(KindJWT), string(KindOIDC), string(KindBearer)}, Default: string(KindJWT), Changeable: true,
 			Label: "Kind",
-			Help:  "what the provider speaks: `jwt` is a redirect with a token, or with a code; with `bearer` nobody signs in, and its tokens come from API clients with each request",
+			Help:  "what the provider speaks: `jwt` is a redirect with a token, or with a code; `oidc` is OpenID Connect; with `bearer` nobody signs in, and its tokens come from API clients with each request",
 			set:   providerChoice(func(p *Provider) *Kind { return &p.Kind })})
+		fields = append(fields, openIDSettings(of)...)
 	}
 	for i := range fields {
 		fields[i].Provider = provider

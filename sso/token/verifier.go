@@ -41,6 +41,8 @@ type Verifier struct {
 	MaxAge      time.Duration // how old iat may be; 0: nothing passes that has one
 	Leeway      time.Duration // how far the IdP's clock may be off, added to MaxAge too; [sso.Metabase] has none
 	MaxLifetime time.Duration // how far ahead exp may be in a token without iat ([sso.Standard]); of [ForBearer] after iat, too
+
+	OpenID *OpenID // for ID tokens of OpenID Connect; nil: they are others
 }
 
 // exam is one token before one Verifier.
@@ -123,8 +125,11 @@ func (v *Verifier) Verify(ctx context.Context, token string, x *sso.Exam) {
 	}
 	defer e.noteClaimed(x)
 	all := steps
-	if v.Use == ForBearer {
+	switch {
+	case v.Use == ForBearer:
 		all = bearerSteps
+	case v.OpenID != nil:
+		all = openIDSteps
 	}
 	for _, s := range all() {
 		if e.have&s.needs != s.needs {
@@ -157,6 +162,9 @@ func (v *Verifier) configured() error {
 	}
 	if _, err := sso.ParseProfile(string(v.Profile)); err != nil {
 		return fmt.Errorf("the profile %w: %w", err, sso.Disabled)
+	}
+	if v.OpenID != nil && (v.Profile != sso.Strict || v.Issuer == "" || v.Audience == "") {
+		return fmt.Errorf("ID tokens are judged strictly, with issuer and client id: %w", sso.Disabled)
 	}
 	return nil
 }

@@ -152,7 +152,7 @@ func present(t *testing.T, b *sso.Bridge, change map[string]any) sso.Code {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, flow, err := b.Begin(sso.Callback{})
+	_, flow, err := b.Begin(t.Context(), sso.Callback{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,89 @@
+package oidc
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/ssobridge/ssobridge/sso/outbound"
+)
+
+const issuer = "https://login.example.com"
+
+// written is a discovery document, with changes; a nil value takes a member away.
+func written(t testing.TB, change map[string]any) []byte {
+	t.Helper()
+	members := map[string]any{"issuer": issuer, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token", "jwks_uri": issuer + "/jwks"}
+	maps.Copy(members, change)
+	maps.DeleteFunc(members, func(_ string, v any) bool { return v == nil })
+	document, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+func TestParseMetadata(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change map[string]any
+		fault  string
+	}{
+		{"whole", nil, ""},
+		{"more members", map[string]any{"claims_supported": []any{"sub"}, "mtls_endpoint_aliases": map[string]any{"token_endpoint": "x"}}, ""},
+		{"another issuer", map[string]any{"issuer": "https://evil.example"}, `its issuer is "https://evil.example"`},
+		{"a slash more", map[string]any{"issuer": issuer + "/"}, "set ISSUER to the former"},
+		{"capitals", map[string]any{"issuer": "https://Login.example.com"}, "its issuer is"},
+		{"a port more", map[string]any{"issuer": issuer + ":443"}, "its issuer is"},
+		{"no issuer", map[string]any{"issuer": nil}, "its issuer is"},
+		{"issuer is a list", map[string]any{"issuer": []any{issuer}}, "its issuer is"},
+		{"no token endpoint", map[string]any{"token_endpoint": nil}, "its token_endpoint is"},
+		{"http", map[string]any{"token_endpoint": "http://login.example.com/token"}, "https://"},
+		{"metadata", map[string]any{"userinfo_endpoint": "https://169.254.169.254/"}, "metadata"},
+		{"a password", map[string]any{"jwks_uri": "https://a:b@login.example.com/"}, "leave them out"},
+		{"a number", map[string]any{"authorization_endpoint": 7}, "its authorization_endpoint is"},
+		{"too long", map[string]any{"x": strings.Repeat("x", maxDocument)}, "longer than"},
+		{"too deep", map[string]any{"x": json.RawMessage(strings.Repeat("[", 20) + strings.Repeat("]", 20))}, "deep"},
+	} {
+		_, err := ParseMetadata(written(t, tt.change), issuer)
+		if got := err == nil; got != (tt.fault == "") || err != nil && !strings.Contains(err.Error(), tt.fault) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.fault)
+		}
+	}
+	for text, fault := range map[string]string{"<html>": "no JSON", "[]": "not a JSON object", `{"issuer":"a","issuer":"` + issuer + `"}`: "twice"} {
+		if _, err := ParseMetadata([]byte(text), issuer); err == nil || !strings.Contains(err.Error(), fault) {
+			t.Errorf("%s: got %v, want %q", text, err, fault)
+		}
+	}
+	for methods, post := range map[string]bool{`["client_secret_post"]`: true, `["client_secret_basic","client_secret_post"]`: false, `["private_key_jwt"]`: false, `"client_secret_post"`: false} {
+		m, err := ParseMetadata(written(t, map[string]any{"token_endpoint_auth_methods_supported": json.RawMessage(methods)}), issuer)
+		if err != nil || m.Post != post {
+			t.Errorf("%s: got %+v, %v; want post: %v", methods, m, err, post)
+		}
+	}
+}
+
+// Whatever the document says: a fault, or endpoints of that issuer which may all be asked.
+func FuzzParseMetadata(f *testing.F) {
+	f.Add(written(f, nil))
+	f.Add(written(f, map[string]any{"end_session_endpoint": issuer + "/bye", "authorization_response_iss_parameter_supported": true}))
+	f.Add([]byte(`{"issuer":"https://login.example.com","issuer":null}`))
+	f.Fuzz(func(t *testing.T, document []byte) {
+		m, err := ParseMetadata(document, issuer)
+		if err != nil {
+			return
+		}
+		if m.Issuer != issuer {
+			t.Errorf("took the issuer %q", m.Issuer)
+		}
+		for _, e := range endpoints(m) {
+			if _, err := outbound.ParseURL(e.URL); err != nil {
+				t.Errorf("took %s %q: %v", e.Name, e.URL, err)
+			}
+		}
+		if len(endpoints(m)) < 3 {
+			t.Errorf("took only %v", endpoints(m))
+		}
+	})
+}
