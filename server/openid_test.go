@@ -277,7 +277,7 @@ func openIDCases() []openIDCase {
 	}
 }
 
-// Each thing that a provider does wrong has its own code, and opens no session. SECURITY A1, A7, A8, A10, A11, A12, C4, E1, G5
+// Each thing that a provider does wrong has its own code, and opens no session. SECURITY A1, A7, A8, A10, A11, A12, A14, C4, C9, E1, G5
 func TestOpenIDCases(t *testing.T) {
 	for _, tt := range openIDCases() {
 		t.Run(tt.name, func(t *testing.T) {
@@ -343,7 +343,7 @@ func TestOpenIDRotation(t *testing.T) {
 	}
 }
 
-// RFC 9700 §4.4: what is from one provider is no use at the callback of another, or at /auth/sso.
+// SECURITY C9 and RFC 9700 §4.4: what is from one provider is no use at the callback of another, or at /auth/sso.
 func TestOpenIDMixUp(t *testing.T) {
 	q := idp.New(t)
 	w := startOpenID(t, "PROVIDERS=acme,other", "PROVIDER_OTHER_KIND=oidc", "PROVIDER_OTHER_ISSUER="+q.URL, "PROVIDER_OTHER_CLIENT_ID=x",

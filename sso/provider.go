@@ -162,6 +162,15 @@ func (p *Provider) PublicKeys() []KeySource {
 	return p.KeySources()
 }
 
+// Described is what is known of the document in which the provider describes itself; of a provider that is off, which is nil,
+// nothing.
+func (p *Provider) Described() Discovery {
+	if p == nil || p.Discovery == nil {
+		return Discovery{}
+	}
+	return p.Discovery()
+}
+
 // KeyFaults says which keys of which provider could not be read lately.
 func (ps Providers) KeyFaults() (faults []string) {
 	for _, p := range ps {

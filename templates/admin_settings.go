@@ -105,7 +105,9 @@ type AdminProviderRow struct {
 	Name, Label string
 	On          bool
 	Issuer      string
-	Secrets     int // how many shared secrets it has
+	Secrets     int    // how many shared secrets it has
+	RedirectURI string // of an OpenID provider; "": it is none
+	Discovery   sso.Discovery
 	Sources     []sso.KeySource
 }
 

@@ -27,6 +27,9 @@ func adminSamples() []sample {
 		{"admin key wrong", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1, Alert: "Somebody else has saved settings meanwhile.",
 			SecretError: "the shared secret has 7 bytes; it needs at least 32"}},
 		{"admin providers", AdminProviders{AdminLayout: adminSample(AdminSectionSignIn), Now: sampleTime, Providers: []AdminProviderRow{
+			{Name: "company", Label: "Company account", On: true, Issuer: "https://acme.example", RedirectURI: "https://bi.example/auth/oidc/acme/callback", Discovery: sso.Discovery{
+				Address: "https://acme.example/.well-known/openid-configuration", Fault: "it answered 502", LastSuccess: sampleTime.Add(-time.Hour), FaultSince: sampleTime,
+				Endpoints: []sso.Endpoint{{Name: "jwks_uri", URL: "https://acme.example/jwks"}}}},
 			{Name: "jwt", On: true, Secrets: 1},
 			{Name: "acme", Label: "Acme", On: true, Issuer: "https://acme.example", Sources: []sso.KeySource{
 				{Origin: "https://acme.example/.well-known/jwks.json", LastSuccess: sampleTime.Add(-time.Minute), LeftOut: []string{"key 2: kty AKP is not supported"}, Keys: []sso.PublicKey{

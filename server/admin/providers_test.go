@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ssobridge/ssobridge/sso/ssotest/idp"
 )
 
 // The page and the API show each provider with its public keys, and nothing that is secret.
@@ -49,4 +51,31 @@ func TestProviders(t *testing.T) {
 		t.Errorf("the test sign-in with a provider that is off: got %d", resp.StatusCode)
 	}
 	contains(t, c.get("/admin/sign-in"), 200, `href="/admin/providers"`, "Provider acme", "PROVIDER_ACME_ISSUER")
+}
+
+// The page of an OpenID provider shows what is to be typed in there, and what is known of it.
+func TestOpenIDProvider(t *testing.T) {
+	p := idp.New(t)
+	b := start(t, "PROVIDERS=acme", "PROVIDER_ACME_KIND=oidc", "PROVIDER_ACME_ISSUER="+p.URL, "PROVIDER_ACME_CLIENT_ID=bridge", "PROVIDER_ACME_CLIENT_SECRET="+otherSecret)
+	c := b.admin()
+	contains(t, c.get("/admin/providers"), 200, b.url+"/auth/oidc/acme/callback", "was not read yet")
+	if to, err := c.post("/admin/try/begin", url.Values{"provider": {"acme"}}).Location(); err != nil || !strings.HasPrefix(to.String(), p.URL+"/authorize?") {
+		t.Errorf("the test sign-in leads to %v, %v", to, err)
+	}
+	page := c.get("/admin/providers")
+	contains(t, page, 200, p.URL+"/.well-known/openid-configuration", "userinfo_endpoint", p.URL+"/token")
+	if strings.Contains(page.body, otherSecret) {
+		t.Error("the secret is shown")
+	}
+	var got struct {
+		Providers []struct {
+			Name        string
+			RedirectURI string `json:"redirect_uri"`
+			Discovery   struct{ Endpoints map[string]string }
+		}
+	}
+	c.call("GET", "/api/v1/providers", nil, &got)
+	if last := got.Providers[len(got.Providers)-1]; last.RedirectURI != b.url+"/auth/oidc/acme/callback" || last.Discovery.Endpoints["jwks_uri"] != p.URL+"/jwks" {
+		t.Errorf("got %+v", got)
+	}
 }

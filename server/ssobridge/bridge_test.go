@@ -190,9 +190,9 @@ func TestTokenEndpointOfOwnAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		token, err := b.Providers[0].Redeemer.Redeem(t.Context(), "code", sso.Answer{Code: strings.Repeat("v", Verifier: 43)})
-		if sso.CodeOf(err) != want || want == "" && token != "a.b.c" {
-			t.Errorf("with CA_FILE %q: got %q, %v, want %q", caFile, token, err, want)
+		grant, err := b.Providers[0].Redeemer.Redeem(t.Context(), sso.Answer{Code: "code", Verifier: strings.Repeat("v", 43)})
+		if sso.CodeOf(err) != want || want == "" && grant.Token != "a.b.c" {
+			t.Errorf("with CA_FILE %q: got %q, %v, want %q", caFile, grant.Token, err, want)
 		}
 	}
 	_, _, err := Bridge(t.Context(), with(t, map[string]string{"jwt-binding": "pkce", "jwt-client-id": "c", "jwt-token-uri": endpoint.URL, "jwt-ca-file": file + ".none"}),

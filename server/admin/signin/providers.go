@@ -7,6 +7,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -28,13 +29,30 @@ type providerList struct {
 }
 
 type oneProvider struct {
-	Name    string      `json:"name" doc:"in sessions, events and ?provider="`
-	Label   string      `json:"label" doc:"on the sign-in page"`
-	Kind    string      `json:"kind"`
-	Enabled bool        `json:"enabled"`
-	Issuer  string      `json:"issuer" doc:"the iss of its tokens; empty: it is not checked"`
-	Secrets int         `json:"secrets" doc:"how many shared secrets it has"`
-	Sources []keySource `json:"key_sources" doc:"where its public keys come from; empty while it is off"`
+	Name        string      `json:"name" doc:"in sessions, events and ?provider="`
+	Label       string      `json:"label" doc:"on the sign-in page"`
+	Kind        string      `json:"kind"`
+	Enabled     bool        `json:"enabled"`
+	Issuer      string      `json:"issuer" doc:"the iss of its tokens; empty: it is not checked"`
+	Secrets     int         `json:"secrets" doc:"how many shared secrets it has"`
+	RedirectURI string      `json:"redirect_uri" doc:"what an OpenID provider must know as the redirect URI of the bridge; empty: it is of another kind"`
+	Discovery   discovery   `json:"discovery" doc:"what is known of the discovery document of an OpenID provider"`
+	Sources     []keySource `json:"key_sources" doc:"where its public keys come from; empty while it is off"`
+}
+
+type discovery struct {
+	Address     string            `json:"address" doc:"empty: there is none"`
+	LastSuccess *time.Time        `json:"last_success" doc:"when it was last read; null: never"`
+	Fault       string            `json:"fault" doc:"why it could not be read lately"`
+	Endpoints   map[string]string `json:"endpoints" doc:"by their names in the document"`
+}
+
+func newDiscovery(d sso.Discovery) discovery {
+	out := discovery{d.Address, area.TimeOrNull(d.LastSuccess), d.Fault, map[string]string{}}
+	for _, e := range d.Endpoints {
+		out.Endpoints[e.Name] = e.URL
+	}
+	return out
 }
 
 type keySource struct {
@@ -55,9 +73,14 @@ type publicKey struct {
 
 func (a providerArea) list(*area.Call, openapi.Nothing) (providerList, error) {
 	out := providerList{Providers: []oneProvider{}}
-	for _, p := range a.Host.Config().Providers {
-		one := oneProvider{Name: p.Name, Label: p.Label, Kind: string(p.Kind), Enabled: p.Enabled, Issuer: p.Issuer, Secrets: len(p.SharedSecrets), Sources: []keySource{}}
-		for _, s := range a.Host.Bridge().Providers.Named(p.Name).PublicKeys() {
+	cfg := a.Host.Config()
+	for _, p := range cfg.Providers {
+		live := a.Host.Bridge().Providers.Named(p.Name)
+		one := oneProvider{Discovery: newDiscovery(live.Described()), Name: p.Name, Label: p.Label, Kind: string(p.Kind), Enabled: p.Enabled, Issuer: p.Issuer, Secrets: len(p.SharedSecrets), Sources: []keySource{}}
+		if p.Kind == setting.KindOIDC {
+			one.RedirectURI = cfg.RedirectURI(p)
+		}
+		for _, s := range live.PublicKeys() {
 			one.Sources = append(one.Sources, newKeySource(s))
 		}
 		out.Providers = append(out.Providers, one)
@@ -75,9 +98,14 @@ func newKeySource(s sso.KeySource) keySource {
 
 func (a providerArea) page(c *area.Call) error {
 	page := templates.AdminProviders{AdminLayout: c.Layout(templates.AdminSectionSignIn), Now: a.Now()}
-	for _, p := range a.Host.Config().Providers {
-		page.Providers = append(page.Providers, templates.AdminProviderRow{Name: p.Name, Label: p.Label, On: p.Enabled, Issuer: p.Issuer,
-			Secrets: len(p.SharedSecrets), Sources: a.Host.Bridge().Providers.Named(p.Name).PublicKeys()})
+	cfg := a.Host.Config()
+	for _, p := range cfg.Providers {
+		live := a.Host.Bridge().Providers.Named(p.Name)
+		row := templates.AdminProviderRow{Name: p.Name, Label: p.Label, On: p.Enabled, Issuer: p.Issuer, Secrets: len(p.SharedSecrets), Sources: live.PublicKeys()}
+		if p.Kind == setting.KindOIDC {
+			row.RedirectURI, row.Discovery = cfg.RedirectURI(p), live.Described()
+		}
+		page.Providers = append(page.Providers, row)
 	}
 	return c.Show(http.StatusOK, page)
 }
