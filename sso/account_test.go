@@ -171,9 +171,6 @@ func TestTexts(t *testing.T) {
 	if got := sso.Shorten("ab", 2); got != "ab" {
 		t.Errorf("got %q", got)
 	}
-	if got := sso.ReasonsMarkdown(); !strings.Contains(got, "`token_replayed`") {
-		t.Errorf("got %s", got)
-	}
 	if sso.Reason(nil) != "" || sso.Reason(sso.Conflict) != "" || sso.EventKind("odd").Words() != "odd" {
 		t.Error("a reason where there is none")
 	}

@@ -443,20 +443,3 @@ func Message(err error) string {
 	}
 	return message
 }
-
-// ReasonsMarkdown is the table of refusals for people who read: each code with the status and the words that programs get,
-// and what to change. "…" stands for the one public value of an error.
-func ReasonsMarkdown() string {
-	var signIn, other strings.Builder
-	signIn.WriteString("| code | status | message | what to change |\n| --- | --- | --- | --- |\n")
-	other.WriteString("| code | status | message |\n| --- | --- | --- |\n")
-	for r := range reasons {
-		row := fmt.Sprintf("| `%s` | %d | %s |", r.code, r.status, strings.ReplaceAll(r.message, "%s", "…"))
-		if r.advice != "" {
-			fmt.Fprintf(&signIn, "%s %s |\n", row, r.advice)
-		} else {
-			fmt.Fprintf(&other, "%s\n", row)
-		}
-	}
-	return signIn.String() + "\nThese are not about a token:\n\n" + other.String()
-}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/bearer"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/oidc"
 	"github.com/ssobridge/ssobridge/sso/outbound"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -160,7 +161,7 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 }
 
 // verifier judges the tokens of logins.
-func verifier(p *setting.Provider, keys token.KeySet) *token.Verifier {
+func verifier(p *setting.Provider, keys keyset.Set) *token.Verifier {
 	return &token.Verifier{
 		Provider:    p.Name,
 		Scope:       scope(p),

@@ -2,6 +2,7 @@ package docs
 
 import (
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -145,8 +146,25 @@ func TestFrontPage(t *testing.T) {
 	}
 }
 
+// refusals is a table for people who read: each code with the status and the words that programs get, and what to change. "…"
+// stands for the one public value of an error.
+func refusals() string {
+	var signIn, other strings.Builder
+	signIn.WriteString("| code | status | message | what to change |\n| --- | --- | --- | --- |\n")
+	other.WriteString("| code | status | message |\n| --- | --- | --- |\n")
+	for _, c := range sso.Codes() {
+		row := fmt.Sprintf("| `%s` | %d | %s |", c, c.Status(), sso.Message(c.About("…", "")))
+		if advice := c.Advice(); advice != "" {
+			fmt.Fprintf(&signIn, "%s %s |\n", row, advice)
+		} else {
+			fmt.Fprintf(&other, "%s\n", row)
+		}
+	}
+	return signIn.String() + "\nThese are not about a token:\n\n" + other.String()
+}
+
 func TestTables(t *testing.T) {
-	for name, want := range map[string]string{"settings": setting.Markdown(), "refusals": sso.ReasonsMarkdown()} {
+	for name, want := range map[string]string{"settings": setting.Markdown(), "refusals": refusals()} {
 		begin, end := "<!-- begin: "+name+" -->\n", "<!-- end: "+name+" -->\n"
 		places := 0
 		for _, d := range documents(t) {
