@@ -88,3 +88,32 @@ func both(marks, others []keyMark) string {
 	}
 	return ""
 }
+
+// ownApart refuses a provider of API clients that has a key of the bridge's own and looks at no issuer: tokens of service
+// accounts that are revoked would be good there, once SERVICE_ISSUER or SITE_URL is another one (SECURITY J2).
+func ownApart(cfg *setting.Config, made, own sso.Providers) error {
+	for _, p := range made.Bearers() {
+		if p.Issuer != "" { // another one than ours, as the settings see to
+			continue
+		}
+		of := cfg.Provider(p.Name)
+		shared := slices.ContainsFunc(of.JWKSURLs, func(address string) bool { return strings.HasPrefix(address, string(cfg.SiteURL)+"/") })
+		for _, o := range own {
+			shared = shared || slices.ContainsFunc(fingerprints(p), func(f string) bool { return slices.Contains(fingerprints(o), f) })
+		}
+		if shared {
+			return fmt.Errorf("%s: is not set, and the provider has a key of the bridge's own, which signs for service accounts: set it to the iss of "+
+				"the provider's tokens, or leave that key out: %w", of.Setting("ISSUER"), sso.Invalid)
+		}
+	}
+	return nil
+}
+
+func fingerprints(p *sso.Provider) (all []string) {
+	for _, s := range p.PublicKeys() {
+		for _, k := range s.Keys {
+			all = append(all, k.Fingerprint)
+		}
+	}
+	return all
+}

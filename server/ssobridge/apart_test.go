@@ -1,8 +1,10 @@
 package ssobridge
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -69,6 +72,52 @@ func TestKeysApart(t *testing.T) {
 			t.Errorf("%s: got %v, want a fault of %s", tt.name, err, tt.want)
 		case err != nil && (strings.Contains(err.Error(), secret) || sso.CodeOf(err) != sso.Invalid):
 			t.Errorf("%s: got %v", tt.name, err)
+		}
+	}
+}
+
+// SECURITY J2: no provider takes what the bridge signs for service accounts, whatever its issuer was when it signed.
+func TestOwnApart(t *testing.T) {
+	dir := t.TempDir()
+	key, err := keyset.GenerateSigningKey("ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := key.PKCS8()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := key.Public().SPKI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"private.der": private, "public.der": public} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shared := `[{"file":"` + filepath.Join(dir, "public.der") + `"}]`
+	for i, tt := range []struct {
+		name, value, issuer string
+		want                string
+	}{
+		{"PROVIDER_OM_KEYS", shared, "", "PROVIDER_OM_ISSUER: is not set"},
+		{"PROVIDER_OM_KEYS", shared, "https://om.example.com", ""},
+		{"PROVIDER_OM_JWKS_URL", "https://bi.example.com/api/v1/system/config/jwks", "", "PROVIDER_OM_ISSUER: is not set"},
+		{"PROVIDER_OM_JWKS_URL", "https://idp.example.com/jwks", "", ""},
+	} {
+		s, err := Open(t.Context(), map[string]string{
+			"SITE_URL": "https://bi.example.com", "SECRET_KEY": "Tq4Wm8Zc1Xv6Bn2Lk9Pj3Hg7Fd5Sa0Ry", "DATABASE_URL": fmt.Sprintf("sqlite:%s/%d.db", dir, i),
+			"SERVICE_KEY_FILE": filepath.Join(dir, "private.der"), "PROVIDERS": "om", "PROVIDER_OM_KIND": "bearer", "PROVIDER_OM_AUDIENCE": "any",
+			"PROVIDER_OM_ISSUER": tt.issuer, tt.name: tt.value,
+		}, slog.New(slog.DiscardHandler))
+		if (err == nil) != (tt.want == "") || err != nil && !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%s %s, issuer %q: got %v, want %q", tt.name, tt.value, tt.issuer, err, tt.want)
+		}
+		if err == nil {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			s.Run(ctx)
 		}
 	}
 }

@@ -106,6 +106,9 @@ func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*ser
 		return nil, refusal(faults)
 	}
 	b, warnings, err := (&maker{&r.keyring, &r.sources, r.now, r.log}).bridge(ctx, cfg, st)
+	if err == nil {
+		err = ownApart(cfg, b.Providers, r.own)
+	}
 	if err != nil {
 		if f, ok := FaultOf(cfg, err); ok {
 			return nil, &admin.Refusal{Err: err, Fields: map[string]string{f.Name: f.Problem}}

@@ -1,7 +1,6 @@
 package ssobridge
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -427,7 +426,7 @@ type Minter struct {
 
 // NewMinter makes the Minter of a bridge.
 func NewMinter(cfg *setting.Config, keys *ServiceKeys) Minter {
-	return Minter{Keys: keys, Issuer: cmp.Or(cfg.ServiceIssuer, string(cfg.SiteURL)), Site: cfg.SiteURL}
+	return Minter{Keys: keys, Issuer: cfg.OwnIssuer(), Site: cfg.SiteURL}
 }
 
 // Mint implements [admin.Minter]: RFC 9068 §2.2, of an account that is its own client.

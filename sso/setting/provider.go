@@ -208,6 +208,7 @@ func (j *judge) providers() {
 	}
 	j.apart()
 	j.tellApart()
+	j.apartFromOwn()
 	j.directory()
 	if len(c.LoginProviders()) == 0 && !c.EnablePasswordLogin {
 		j.warn("no one can sign in without a passkey: sign-in through the identity provider is off, and so is ENABLE_PASSWORD_LOGIN")

@@ -127,6 +127,11 @@ func TestProviderFaults(t *testing.T) {
 			[]string{"is no JSON object of providers"}},
 		{"one issuer for two", Inputs{Environ: append(whole("DEX", "SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_ISSUER=i", "SSOBRIDGE_JWT_ISSUER=i"), metabase()...)},
 			[]string{"PROVIDER_DEX_ISSUER is that of the provider jwt, too"}},
+		// SECURITY J2: a provider with our issuer would judge the tokens of service accounts
+		{"our own issuer", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=om", "SSOBRIDGE_PROVIDER_OM_KIND=bearer", "SSOBRIDGE_PROVIDER_OM_AUDIENCE=any", "SSOBRIDGE_PROVIDER_OM_JWKS_URL=https://om.example.com/jwks",
+			"SSOBRIDGE_PROVIDER_OM_ISSUER=open-metadata.org", "SSOBRIDGE_SERVICE_ISSUER=open-metadata.org"}}, []string{"PROVIDER_OM_ISSUER is that of the tokens of service accounts, too"}},
+		{"our own issuer, which is SITE_URL", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=om", "SSOBRIDGE_PROVIDER_OM_KIND=bearer", "SSOBRIDGE_PROVIDER_OM_AUDIENCE=any", "SSOBRIDGE_PROVIDER_OM_JWKS_URL=https://om.example.com/jwks",
+			"SSOBRIDGE_PROVIDER_OM_ISSUER=https://bi.example.com", "SSOBRIDGE_SITE_URL=https://bi.example.com"}}, []string{"PROVIDER_OM_ISSUER is that of the tokens of service accounts, too"}},
 		{"strict", Inputs{Environ: whole("DEX", "SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_PROFILE=strict")},
 			[]string{"PROVIDER_DEX_ISSUER is not set, and PROVIDER_DEX_PROFILE strict needs it", "PROVIDER_DEX_AUDIENCE", "PROVIDER_DEX_BINDING"}},
 		{"too many", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=" + strings.Repeat("a,", 3) + "b1,b2,b3,b4,b5,b6,b7,b8,b9,c1,c2,c3,c4,c5,c6,c7,c8,c9,d1,d2,d3"}}, []string{"more than 20 providers"}},

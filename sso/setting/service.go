@@ -1,6 +1,7 @@
 package setting
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -29,6 +30,20 @@ func serviceSettings() []Setting {
 		{Name: "SERVICE_ISSUER", Section: SectionService, Type: "text",
 			Help: "the `iss` of the tokens of service accounts; unset: SITE_URL",
 			set:  field(func(c *Config) *string { return &c.ServiceIssuer }, parse.PlainText)},
+	}
+}
+
+// OwnIssuer is the iss of the tokens of service accounts.
+func (c *Config) OwnIssuer() string { return cmp.Or(c.ServiceIssuer, string(c.SiteURL)) }
+
+// apartFromOwn refuses a provider of API clients with the issuer of service accounts: it would judge their tokens, and knows
+// nothing of those that are revoked (SECURITY J2).
+func (j *judge) apartFromOwn() {
+	for _, p := range j.c.EnabledProviders() {
+		if p.Kind == KindBearer && p.Issuer != "" && p.Issuer == j.c.OwnIssuer() {
+			j.fault(p.Setting("ISSUER"), "is that of the tokens of service accounts, too", "set SERVICE_ISSUER to another one, or do not set it; or give the provider its own",
+				"SERVICE_ISSUER", "SITE_URL")
+		}
 	}
 }
 
