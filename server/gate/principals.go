@@ -40,8 +40,7 @@ const (
 	// login does not wait for it.
 	touchEvery = 15 * time.Second
 	touchBatch = 500
-	// maxCached bounds the memory, in bytes: about 45,000 sessions. Those whose principal was asked for whole take twice as
-	// much.
+	// maxCached bounds the memory, in bytes: about 45,000 sessions, or half as many whose principal was asked for whole.
 	maxCached = 48 << 20
 	// maxTokens bounds that of tokens besides: about 10,000. Only those that are good are remembered, so that others push
 	// nothing out.
@@ -60,8 +59,8 @@ type principals struct {
 	reading   chan struct{} // held while the feed is read
 
 	mu       sync.RWMutex
-	sessions generations
-	tokens   generations
+	sessions cache
+	tokens   cache
 	loading  map[sso.SessionHash]*loading // what is being read
 	touched  map[sso.SessionHash]*entry   // used since the last write; outlives the entry in the cache
 	applied  int64                        // changes up to this one are taken into account; -1: not even begun
@@ -82,6 +81,9 @@ type entry struct {
 	whole   atomic.Pointer[sso.Principal] // nil until something asks for more than this
 	used    atomic.Int64                  // unix microseconds of the last use
 	listed  atomic.Bool                   // in touched
+	asked   atomic.Bool                   // since the cache last thought of letting it go
+	place   int                           // in the cache, with its lock
+	held    int                           // bytes that the cache counts for it, with its lock
 	token   *tokenState                   // nil: it is a session
 }
 
@@ -99,20 +101,23 @@ func (e *entry) inAny(names []string) bool {
 
 // size is about how many bytes an entry takes, the assertion that it may get included.
 func (e *entry) size() int {
-	const fixed = 800 // the struct, its place in a map, and the parts of an assertion that are always there
+	const fixed = 800      // the struct, its place in a map, and the parts of an assertion that are always there
+	const principal = 1600 // besides its texts, which are about those of the answer
 	text := len(e.answer.attributes)
 	for _, v := range e.answer.values {
 		text += len(v)
 	}
-	if e.token == nil {
-		return fixed + 3*text
+	size := fixed + 3*text
+	if e.token != nil {
+		const state = 160
+		own := len(e.token.user[0]) + len(e.token.subject)
+		text += own
+		size += state + 3*own
 	}
-	text += len(e.token.user[0]) + len(e.token.subject)
-	const state, whole = 160, 1600 // of the principal itself; its texts are about those of the answer
-	if e.whole.Load() == nil {
-		return fixed + state + 3*text
+	if e.whole.Load() != nil {
+		size += principal + text
 	}
-	return fixed + state + whole + 4*text
+	return size
 }
 
 // same reports whether two entries of a session say the same.
@@ -122,7 +127,7 @@ func (e *entry) same(o *entry) bool {
 
 func newPrincipals(store Store, now func() time.Time, log *slog.Logger) *principals {
 	p := &principals{store: store, now: now, log: log, started: time.Now(), applied: -1,
-		sessions: newGenerations(maxCached), tokens: newGenerations(maxTokens)}
+		sessions: newCache(maxCached), tokens: newCache(maxTokens)}
 	p.reading = make(chan struct{}, 1)
 	p.current.Store(-int64(time.Hour))
 	p.touched = map[sso.SessionHash]*entry{}
@@ -144,7 +149,7 @@ func (p *principals) find(ctx context.Context, hash sso.SessionHash) (*entry, er
 // look is find without a use.
 func (p *principals) look(ctx context.Context, hash sso.SessionHash, now time.Time) (*entry, error) {
 	p.mu.RLock()
-	e, old := p.sessions.get(hash)
+	e := p.sessions.get(hash)
 	p.mu.RUnlock()
 
 	if e == nil || !p.fresh() || !p.alive(e, now, 0) {
@@ -157,8 +162,6 @@ func (p *principals) look(ctx context.Context, hash sso.SessionHash, now time.Ti
 			p.forget(hash)
 			return nil, fmt.Errorf("the session is over: %w", sso.NotSignedIn)
 		}
-	} else if old {
-		p.promote(&p.sessions, e)
 	}
 	return e, nil
 }
@@ -194,7 +197,7 @@ type loading struct {
 
 // load asks the database, or whoever judges tokens, for longest. Who comes while the same is being asked waits for that answer, but not where it could be from
 // before a change that was seen since, nor for one that was asked longer ago than the feed is read.
-func (p *principals) load(ctx context.Context, into *generations, hash sso.SessionHash, longest time.Duration,
+func (p *principals) load(ctx context.Context, into *cache, hash sso.SessionHash, longest time.Duration,
 	read func(context.Context) (*entry, error)) (*entry, error) {
 	p.mu.Lock()
 	l := p.loading[hash]
@@ -232,7 +235,7 @@ func (p *principals) load(ctx context.Context, into *generations, hash sso.Sessi
 }
 
 // keep puts what was read into the cache, unless a change arrived meanwhile: then it could be from before it.
-func (p *principals) keep(into *generations, e *entry, applied int64) *entry {
+func (p *principals) keep(into *cache, e *entry, applied int64) *entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	hash := e.hash
@@ -242,28 +245,17 @@ func (p *principals) keep(into *generations, e *entry, applied int64) *entry {
 	if p.applied != applied {
 		return e
 	}
-	for _, known := range []*entry{into.young[hash], into.old[hash]} {
-		switch {
-		case known == nil || !known.same(e):
-		case e.token != nil: // of a token more was compared than what requests are answered with
-			e.answer.assertion.Store(known.answer.assertion.Load())
-		default: // with its assertion
-			known.used.Store(max(e.used.Load(), known.used.Load()))
-			known.whole.Store(nil) // not all of it was compared
-			e = known
-		}
+	switch known := into.entries[hash]; {
+	case known == nil || !known.same(e):
+	case e.token != nil: // of a token more was compared than what requests are answered with
+		e.answer.assertion.Store(known.answer.assertion.Load())
+	default: // with its assertion
+		known.used.Store(max(e.used.Load(), known.used.Load()))
+		known.whole.Store(nil) // not all of it was compared
+		e = known
 	}
 	into.insert(e)
 	return e
-}
-
-// promote moves an entry from the old generation to the young one, as it is in use.
-func (p *principals) promote(in *generations, e *entry) {
-	p.mu.Lock()
-	if in.old[e.hash] == e {
-		in.insert(e)
-	}
-	p.mu.Unlock()
 }
 
 // use notes that a session was used, to the second.
@@ -361,7 +353,7 @@ func (p *principals) apply(accounts []int64, last int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.applied = last
-	for _, cache := range []*generations{&p.sessions, &p.tokens} {
+	for _, cache := range []*cache{&p.sessions, &p.tokens} {
 		cache.removeIf(func(e *entry) bool { return gone[0] || gone[e.account] || e.token != nil && gone[e.token.maker] })
 	}
 }
@@ -460,7 +452,15 @@ func (p *principals) whole(ctx context.Context, e *entry) (*sso.Principal, error
 	}
 	read, err := p.store.Principal(ctx, e.hash)
 	if err == nil {
-		e.whole.Store(read)
+		p.keepWhole(&p.sessions, e, read)
 	}
 	return read, err
+}
+
+// keepWhole keeps what was asked for, within the bound of the memory.
+func (p *principals) keepWhole(in *cache, e *entry, found *sso.Principal) {
+	p.mu.Lock()
+	e.whole.Store(found)
+	in.resize(e)
+	p.mu.Unlock()
 }

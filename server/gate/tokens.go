@@ -207,12 +207,9 @@ const tokenAskFor = 3 * askFor
 func (p *principals) findToken(ctx context.Context, t *presented) (e *entry, remembered bool, err error) {
 	now := p.now()
 	p.mu.RLock()
-	e, old := p.tokens.get(t.hash)
+	e = p.tokens.get(t.hash)
 	p.mu.RUnlock()
 	if e != nil && p.fresh() && e.holds(t, now) {
-		if old {
-			p.promote(&p.tokens, e)
-		}
 		return e, true, nil
 	}
 	e, err = p.load(ctx, &p.tokens, t.hash, tokenAskFor, func(ctx context.Context) (*entry, error) {
@@ -381,30 +378,15 @@ func (g *Gate) wholeOf(r *http.Request, e *entry) (*sso.Principal, error) {
 	}
 	_, found, err := g.principals.judgeToken(r.Context(), t)
 	if err == nil {
-		g.principals.keepWhole(e, found)
+		g.principals.keepWhole(&g.principals.tokens, e, found)
 	}
 	return found, err
-}
-
-// keepWhole keeps what was asked for, within the bound of the memory for tokens.
-func (p *principals) keepWhole(e *entry, found *sso.Principal) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	known := p.tokens.young[e.hash] == e
-	if known {
-		p.tokens.size -= e.size()
-	}
-	e.whole.Store(found)
-	if known {
-		p.tokens.size += e.size()
-	}
 }
 
 func (p *principals) knowsToken(t *presented) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	e, _ := p.tokens.get(t.hash)
-	return e != nil
+	return p.tokens.get(t.hash) != nil
 }
 
 // headersOf and parametersOf are all in which credentials come, beside Authorization and the cookie.

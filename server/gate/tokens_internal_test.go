@@ -150,8 +150,8 @@ func TestTokensAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	n := len(p.tokens.young) + len(p.tokens.old)
-	if held := heap() - before; held > maxTokens || n < many/2 {
+	n := len(p.tokens.entries)
+	if held := heap() - before; held > maxTokens || n < many*9/10 {
 		t.Errorf("%d of %d tokens hold %d bytes, want at most %d", n, many, held, maxTokens)
 	}
 	wantFind(t, p, hashes[0], "")
