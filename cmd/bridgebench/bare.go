@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
 )
 
@@ -33,8 +34,11 @@ func asAnswered(header []field) []field {
 	return own
 }
 
-// spawnBare starts a bare server ("nethttp" or "echo") that answers with header.
-func spawnBare(ctx context.Context, dir, kind string, header []field) (*process, string, error) {
+// bareKeys carries the JWK Set of the tokens that the bare server "jwt" takes, in the child's environment.
+const bareKeys = "BRIDGEBENCH_KEYS"
+
+// spawnBare starts a bare server ("nethttp", "echo" or "jwt") that answers with header.
+func spawnBare(ctx context.Context, dir, kind string, header []field, env ...string) (*process, string, error) {
 	text, err := json.Marshal(asAnswered(header))
 	if err != nil {
 		return nil, "", err
@@ -48,12 +52,12 @@ func spawnBare(ctx context.Context, dir, kind string, header []field) (*process,
 		return nil, "", err
 	}
 	cmd := exec.CommandContext(ctx, self, "child-"+kind, addr)
-	cmd.Env = append(os.Environ(), bareHeader+"="+string(text))
+	cmd.Env = append(append(os.Environ(), bareHeader+"="+string(text)), env...)
 	p, err := spawn(dir, kind, cmd)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := p.answers(ctx, addr, "/auth/verify"); err != nil {
+	if err := p.answers(ctx, addr, "/healthz"); err != nil {
 		p.stop()
 		return nil, "", err
 	}
@@ -67,8 +71,14 @@ func serveBare(kind, addr string) error {
 		return fmt.Errorf("%s: %w", bareHeader, err)
 	}
 	handler := bareNetHTTP(header)
-	if kind == "echo" {
+	switch kind {
+	case "echo":
 		handler = bareEcho(header)
+	case "jwt":
+		var err error
+		if handler, err = bareJWT(header); err != nil {
+			return err
+		}
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -79,6 +89,7 @@ func serveBare(kind, addr string) error {
 
 func bareNetHTTP(header []field) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /auth/verify", func(w http.ResponseWriter, _ *http.Request) {
 		set(w.Header(), header)
 		w.WriteHeader(http.StatusOK)
@@ -87,11 +98,36 @@ func bareNetHTTP(header []field) http.Handler {
 }
 
 func bareEcho(header []field) http.Handler {
-	e := echo.New()
+	e := newEcho()
 	e.GET("/auth/verify", func(c echo.Context) error {
 		set(c.Response().Header(), header)
 		return c.NoContent(http.StatusOK)
 	})
+	return e
+}
+
+// bareJWT checks a token (RS256, issuer and audience) as golang-jwt does, and keeps nothing of it.
+func bareJWT(header []field) (http.Handler, error) {
+	key, err := publicKey([]byte(os.Getenv(bareKeys)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", bareKeys, err)
+	}
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired())
+	e := newEcho()
+	e.GET("/auth/verify", func(c echo.Context) error {
+		token := strings.TrimPrefix(c.Request().Header.Get("Authorization"), "Bearer ")
+		if _, err := parser.Parse(token, func(*jwt.Token) (any, error) { return key, nil }); err != nil {
+			return c.NoContent(http.StatusUnauthorized)
+		}
+		set(c.Response().Header(), header)
+		return c.NoContent(http.StatusOK)
+	})
+	return e, nil
+}
+
+func newEcho() *echo.Echo {
+	e := echo.New()
+	e.GET("/healthz", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
 	return e
 }
 

@@ -25,16 +25,16 @@ type bridge struct {
 
 // startBridge starts the program on an empty database in a new folder under dir, and returns how long it took until it
 // answered /healthz.
-func startBridge(ctx context.Context, program, dir string) (*bridge, time.Duration, error) {
+func startBridge(ctx context.Context, program, dir string, settings ...string) (*bridge, time.Duration, error) {
 	dir, err := os.MkdirTemp(dir, "bridge")
 	if err != nil {
 		return nil, 0, err
 	}
-	return startBridgeIn(ctx, program, dir, "sqlite:"+filepath.Join(dir, "bench.db"))
+	return startBridgeIn(ctx, program, dir, "sqlite:"+filepath.Join(dir, "bench.db"), settings...)
 }
 
-// startBridgeIn starts the program in a folder, on a database.
-func startBridgeIn(ctx context.Context, program, dir, database string) (*bridge, time.Duration, error) {
+// startBridgeIn starts the program in a folder, on a database. settings are further ones, NAME=value.
+func startBridgeIn(ctx context.Context, program, dir, database string, settings ...string) (*bridge, time.Duration, error) {
 	addr, err := freePort()
 	if err != nil {
 		return nil, 0, err
@@ -54,6 +54,7 @@ func startBridgeIn(ctx context.Context, program, dir, database string) (*bridge,
 		`SSOBRIDGE_JWT_GROUP_MAPPINGS={"staff":["` + group + `"]}`,
 		"SSOBRIDGE_LOG_FORMAT=json",
 	}
+	cmd.Env = append(cmd.Env, settings...)
 	began := time.Now()
 	p, err := spawn(dir, "ssobridge", cmd)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Command bridgebench measures ssobridge beside things that do less.
 //
-//	go run ./cmd/bridgebench [login|verify|start|admin|all] [flags]
+//	go run ./cmd/bridgebench [login|verify|bearer|start|admin|all] [flags]
 //
 // It builds ssobridge, starts it with databases in a temporary folder, and loads it over loopback with a lean client of
 // its own that costs less than the servers do. Everything that is compared takes turns within one run, round by round,
@@ -11,6 +11,8 @@
 //     bare transactions that write the same rows in SQLite with the same durability.
 //   - verify: /auth/verify with one session and with many, beside a bare net/http and a bare echo handler that answer
 //     with the very same header, and beside the peers that --peer names.
+//   - bearer: /auth/verify with tokens of API clients: that are remembered, beside sessions; that come for the first time,
+//     beside golang-jwt in a bare echo handler; and that are not good.
 //   - start: from the start of the process to its first answer on an empty database, and the memory of an idle bridge.
 //   - admin: each page of the administrator's place on a large database, with one client that waits for each answer. It is
 //     no part of all, since it fills that database first.
@@ -99,6 +101,8 @@ func runChild(ctx context.Context, args []string, stdin io.Reader, stdout io.Wri
 		return true, serveBare("nethttp", args[1])
 	case len(args) == 2 && args[0] == "child-echo":
 		return true, serveBare("echo", args[1])
+	case len(args) == 2 && args[0] == "child-jwt":
+		return true, serveBare("jwt", args[1])
 	case len(args) == 3 && args[0] == "child-transactions":
 		return true, serveTransactions(ctx, args[1], args[2], stdin, stdout)
 	}
@@ -107,7 +111,7 @@ func runChild(ctx context.Context, args []string, stdin io.Reader, stdout io.Wri
 
 // parse reads the command line: a part, then flags.
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{parts: []string{"login", "verify", "start"}}
+	o := options{parts: []string{"login", "verify", "bearer", "start"}}
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		if args[0] != "all" {
 			o.parts = args[:1]
@@ -115,15 +119,15 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		args = args[1:]
 	}
 	if _, ok := benches()[o.parts[0]]; !ok {
-		return o, fmt.Errorf("unknown part %q: want login, verify, start, admin or all", o.parts[0])
+		return o, fmt.Errorf("unknown part %q: want login, verify, bearer, start, admin or all", o.parts[0])
 	}
 	quiet := false
-	f := flag.NewFlagSet("bridgebench [login|verify|start|admin|all]", flag.ContinueOnError)
+	f := flag.NewFlagSet("bridgebench [login|verify|bearer|start|admin|all]", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.IntVar(&o.rounds, "rounds", 5, "`rounds` in which everyone has a turn")
 	seconds := f.Float64("seconds", 3, "`seconds` of one turn")
 	f.IntVar(&o.conns, "connections", 32, "keep-alive `connections` of the load")
-	f.IntVar(&o.sessions, "sessions", 10_000, "`sessions` for verify")
+	f.IntVar(&o.sessions, "sessions", 10_000, "`sessions` for verify and bearer, and tokens for bearer")
 	f.IntVar(&o.starts, "starts", 10, "how `often` to start")
 	f.IntVar(&o.crowd.people, "people", 100_000, "`people` for admin")
 	f.IntVar(&o.crowd.groups, "groups", 1_000, "`groups` for admin")
@@ -158,7 +162,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 }
 
 func benches() map[string]bench {
-	return map[string]bench{"login": benchLogin, "verify": benchVerify, "start": benchStart, "admin": benchAdmin}
+	return map[string]bench{"login": benchLogin, "verify": benchVerify, "bearer": benchBearer, "start": benchStart, "admin": benchAdmin}
 }
 
 // run does the parts in a temporary folder.
