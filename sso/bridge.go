@@ -209,8 +209,8 @@ func (r *run) checkAnswer() error {
 		return fmt.Errorf("the callback's iss is %q; %sISSUER is %q: %w", Truncate(CleanText(cb.Issuer), 100), r.provider.Settings, r.provider.Issuer, FlowMismatch)
 	case cb.Pasted != PastedToken && r.provider.OwnPage != (cb.Page == r.provider.Name): // RFC 9700 §4.4: mix-up
 		return fmt.Errorf("the callback came to an address that is not the one of the provider %q: %w", r.provider.Name, FlowMismatch)
-	case cb.IDPError != "" && (cb.Code != "" || cb.Token != ""):
-		return fmt.Errorf("both an error and something to sign in with came: %w", RequestMalformed)
+	case cb.IDPError != "" && cb.Code != "":
+		return fmt.Errorf("both an error and a code came: %w", RequestMalformed)
 	case cb.IDPError != "":
 		return fmt.Errorf("the identity provider answered error=%q: %w", Truncate(CleanText(cb.IDPError), 100), ProviderRefused)
 	case cb.Token == "" && cb.Code == "" && cb.Empty:
