@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/lastuse"
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -36,10 +36,8 @@ const (
 	feedBatch = 1000
 	// askFor bounds one question to the database: without an answer no one is let in.
 	askFor = 5 * time.Second
-	// touchEvery is how often last use is written back, touchBatch how many sessions in one transaction: few enough that a
-	// login does not wait for it.
-	touchEvery = 15 * time.Second
-	touchBatch = 500
+	// agesEvery is how often those are looked for that ended by their age, among what runs behind the reverse proxy.
+	agesEvery = 15 * time.Second
 	// maxCached bounds the memory, in bytes: about 45,000 sessions, or half as many whose principal was asked for whole.
 	maxCached = 48 << 20
 	// maxTokens bounds that of tokens besides: about 10,000. Only those that are good are remembered, so that others push
@@ -62,9 +60,9 @@ type principals struct {
 	sessions cache
 	tokens   cache
 	loading  map[sso.SessionHash]*loading // what is being read
-	touched  map[sso.SessionHash]*entry   // used since the last write; outlives the entry in the cache
-	applied  int64                        // changes up to this one are taken into account; -1: not even begun
-	current  atomic.Int64                 // monotonic nanoseconds at which the feed was last known to be read to its end
+	uses     *lastuse.Writer[sso.SessionHash]
+	applied  int64        // changes up to this one are taken into account; -1: not even begun
+	current  atomic.Int64 // monotonic nanoseconds at which the feed was last known to be read to its end
 	started  time.Time
 
 	watched watchList // what runs behind the reverse proxy
@@ -80,7 +78,6 @@ type entry struct {
 	answer  answer                        // the forward-auth answer, made once
 	whole   atomic.Pointer[sso.Principal] // nil until something asks for more than this
 	used    atomic.Int64                  // unix microseconds of the last use
-	listed  atomic.Bool                   // in touched
 	asked   atomic.Bool                   // since the cache last thought of letting it go
 	place   int                           // in the cache, with its lock
 	held    int                           // bytes that the cache counts for it, with its lock
@@ -130,7 +127,7 @@ func newPrincipals(store Store, now func() time.Time, log *slog.Logger) *princip
 		sessions: newCache(maxCached), tokens: newCache(maxTokens)}
 	p.reading = make(chan struct{}, 1)
 	p.current.Store(-int64(time.Hour))
-	p.touched = map[sso.SessionHash]*entry{}
+	p.uses = lastuse.New("sessions", log, store.TouchSessions)
 	p.loading = map[sso.SessionHash]*loading{}
 	return p
 }
@@ -158,7 +155,7 @@ func (p *principals) look(ctx context.Context, hash sso.SessionHash, now time.Ti
 			return nil, err
 		}
 		// Another replica may have seen a use that it has not written yet: allow for its next write.
-		if !p.alive(e, now, touchEvery) {
+		if !p.alive(e, now, lastuse.Every) {
 			p.forget(hash)
 			return nil, fmt.Errorf("the session is over: %w", sso.NotSignedIn)
 		}
@@ -239,8 +236,8 @@ func (p *principals) keep(into *cache, e *entry, applied int64) *entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	hash := e.hash
-	if known := p.touched[hash]; known != nil { // a use that is not written yet
-		e.used.Store(max(e.used.Load(), known.used.Load()))
+	if at := p.uses.Pending(hash); !at.IsZero() { // of a session
+		e.used.Store(max(e.used.Load(), at.UnixMicro()))
 	}
 	if p.applied != applied {
 		return e
@@ -263,11 +260,7 @@ func (p *principals) use(hash sso.SessionHash, e *entry, now time.Time) {
 	const grain = int64(time.Second / time.Microsecond)
 	if at := now.UnixMicro(); at-e.used.Load() >= grain {
 		e.used.Store(at)
-		if !e.listed.Swap(true) {
-			p.mu.Lock()
-			p.touched[hash] = e
-			p.mu.Unlock()
-		}
+		p.uses.Note(hash, now)
 	}
 }
 
@@ -361,9 +354,9 @@ func (p *principals) apply(accounts []int64, last int64) {
 // follow reads the feed and writes last use back until ctx ends, and once more then.
 func (p *principals) follow(ctx context.Context) {
 	var writing sync.WaitGroup
-	writing.Go(func() { p.writeBack(ctx) })
+	writing.Go(func() { p.uses.Follow(ctx) })
 	defer writing.Wait()
-	poll, ages, tokens := time.NewTicker(pollEvery), time.NewTicker(touchEvery), time.NewTicker(time.Second)
+	poll, ages, tokens := time.NewTicker(pollEvery), time.NewTicker(agesEvery), time.NewTicker(time.Second)
 	defer poll.Stop()
 	defer ages.Stop()
 	defer tokens.Stop()
@@ -388,58 +381,6 @@ func (p *principals) follow(ctx context.Context) {
 			p.recheckTokens(ctx) // no feed tells of their keys
 		case <-ctx.Done():
 			return
-		}
-	}
-}
-
-// writeBack writes last use back until ctx ends, and once more then. The feed does not wait for it.
-func (p *principals) writeBack(ctx context.Context) {
-	touch := time.NewTicker(touchEvery)
-	defer touch.Stop()
-	for {
-		select {
-		case <-touch.C:
-			p.writeUses(ctx)
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			p.writeUses(last)
-			cancel()
-			return
-		}
-	}
-}
-
-func (p *principals) writeUses(ctx context.Context) {
-	p.mu.Lock()
-	touched := p.touched
-	p.touched = map[sso.SessionHash]*entry{}
-	p.mu.Unlock()
-	hashes := slices.Collect(maps.Keys(touched))
-	for batch := range slices.Chunk(hashes, touchBatch) {
-		uses := make(map[sso.SessionHash]time.Time, len(batch))
-		for _, hash := range batch {
-			e := touched[hash]
-			e.listed.Store(false) // before reading: a use from now on is listed anew
-			uses[hash] = time.UnixMicro(e.used.Load())
-		}
-		if err := p.store.TouchSessions(ctx, uses); err != nil {
-			p.log.Warn("last use of sessions not written; it will be tried again", "sessions", len(touched), "error", err)
-			p.relist(touched)
-			return
-		}
-		for _, hash := range batch {
-			delete(touched, hash)
-		}
-	}
-}
-
-func (p *principals) relist(touched map[sso.SessionHash]*entry) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for hash, e := range touched {
-		if p.touched[hash] == nil {
-			e.listed.Store(true)
-			p.touched[hash] = e
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/ssobridge/ssobridge/server/lastuse"
 	"github.com/ssobridge/ssobridge/sso"
 )
 
@@ -230,17 +231,17 @@ func TestPrincipalsIdle(t *testing.T) {
 				wantFind(t, p, hash, "")
 			}
 		}
-		time.Sleep(touchEvery)
+		time.Sleep(lastuse.Every)
 		f.set(func() {
 			if total := len(f.batches); total > 21*3 {
-				t.Errorf("got %d writes in %v for %d requests, want one for each %d sessions in %v", total, 5*time.Minute, 30*n, touchBatch, touchEvery)
+				t.Errorf("got %d writes in %v for %d requests, want one for each %d sessions in %v", total, 5*time.Minute, 30*n, 500, lastuse.Every)
 			}
 			for _, size := range f.batches {
-				if size > touchBatch {
-					t.Errorf("got a transaction of %d sessions, want at most %d", size, touchBatch)
+				if size > 500 {
+					t.Errorf("got a transaction of %d sessions, want at most %d", size, 500)
 				}
 			}
-			if len(f.written) != n || time.Since(f.written[hashes[0]]) > 2*touchEvery {
+			if len(f.written) != n || time.Since(f.written[hashes[0]]) > 2*lastuse.Every {
 				t.Errorf("got %d sessions written, the first as used %v ago", len(f.written), time.Since(f.written[hashes[0]]))
 			}
 			// The database knows no better than this replica.
@@ -268,7 +269,7 @@ func TestPrincipalsIdle(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		wantFind(t, p, hashes[1], "")
 		f.set(func() { f.down = sso.StoreUnavailable })
-		p.writeUses(t.Context())
+		p.uses.Flush(t.Context())
 		f.set(func() { f.down = nil })
 		stop()
 		<-stopped

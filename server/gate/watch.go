@@ -29,7 +29,7 @@ type watchList struct {
 }
 
 // watch returns a context that ends within a second of the session's end, or of its loss of the groups, on whichever
-// replica that happens (SECURITY D4, E5), and within touchEvery when it ends by its age; its cause is then
+// replica that happens (SECURITY D4, E5), and within agesEvery when it ends by its age; its cause is then
 // [errSessionOver]. Call done when the request is over.
 //
 // While the database cannot be asked, what runs goes on.

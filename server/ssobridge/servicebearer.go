@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/lastuse"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -27,16 +27,13 @@ type useStore interface {
 type ServiceBearer struct {
 	minter Minter
 	store  useStore
-	log    *slog.Logger
-
-	mu   sync.Mutex
-	used map[string]time.Time // since the last write, by jti
+	uses   *lastuse.Writer[string] // by jti
 }
 
 // NewServiceProvider makes the provider that every bridge has: its own.
 func NewServiceProvider(cfg *setting.Config, keys *ServiceKeys, st useStore, log *slog.Logger) (*sso.Provider, *ServiceBearer) {
 	m := NewMinter(cfg, keys)
-	b := &ServiceBearer{minter: m, store: st, log: log, used: map[string]time.Time{}}
+	b := &ServiceBearer{minter: m, store: st, uses: lastuse.New("service tokens", log, st.Touch)}
 	return &sso.Provider{Name: service.Provider, Label: "Service accounts", Issuer: m.Issuer, Settings: "SERVICE_", Bearer: b, Issues: true,
 		KeySources: func() []sso.KeySource { return []sso.KeySource{keys.Source()} }}, b
 }
@@ -67,7 +64,7 @@ func (b *ServiceBearer) Authenticate(ctx context.Context, text string, x *sso.Ex
 		p.Until = again
 	}
 	if !x.Explaining {
-		b.use(jti, x.Now)
+		b.uses.Note(jti, x.Now)
 	}
 	return p
 }
@@ -75,41 +72,5 @@ func (b *ServiceBearer) Authenticate(ctx context.Context, text string, x *sso.Ex
 // Generation implements [sso.Bearer].
 func (b *ServiceBearer) Generation() uint64 { return b.minter.Keys.generation() }
 
-func (b *ServiceBearer) use(jti string, at time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.used[jti] = at
-}
-
-// writeEvery is how often last use is written back.
-const writeEvery = 15 * time.Second
-
 // Follow writes last use back until ctx ends, and once more then.
-func (b *ServiceBearer) Follow(ctx context.Context) {
-	tick := time.NewTicker(writeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			b.write(ctx)
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			b.write(last)
-			cancel()
-			return
-		}
-	}
-}
-
-func (b *ServiceBearer) write(ctx context.Context) {
-	b.mu.Lock()
-	used := b.used
-	b.used = map[string]time.Time{}
-	b.mu.Unlock()
-	if len(used) == 0 {
-		return
-	}
-	if err := b.store.Touch(ctx, used); err != nil {
-		b.log.WarnContext(ctx, "last use of service tokens not written", "tokens", len(used), "error", err)
-	}
-}
+func (b *ServiceBearer) Follow(ctx context.Context) { b.uses.Follow(ctx) }
