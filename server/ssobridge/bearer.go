@@ -68,5 +68,7 @@ func bearerVerifier(p *setting.Provider, keys keyset.Set) *token.Verifier {
 		Leeway:      p.Leeway,
 		MaxLifetime: p.MaxLifetime,
 		ValidateAll: p.Bearer.ValidateAll,
+
+		UnverifiedEmail: !p.OpenID.VerifiedEmail && p.Name != setting.DefaultProvider, // which has no such setting
 	}
 }

@@ -68,7 +68,7 @@ func openIDSettings(of func(string) string) []Setting {
 			set:  providerPlace(func(p *Provider) *string { return &p.OpenID.CallbackPath }, parse.Optional(callbackPath))},
 		{Name: of("REQUIRE_VERIFIED_EMAIL"), Section: SectionPeople, Choices: onOff(), Default: "true", Changeable: true, LetsIn: true,
 			Label: "Only verified e-mail addresses",
-			Help:  "of kind `oidc`: only people whose `email_verified` is true come in; `false` only for a provider where nobody can choose an address, such as Entra, which has no such claim",
+			Help:  "of kind `oidc`: only people whose `email_verified` is true come in; of API clients: nobody whose `email_verified` is anything else; `false` only for a provider where nobody can choose an address, such as Entra, which has no such claim",
 			set:   providerPlace(func(p *Provider) *bool { return &p.OpenID.VerifiedEmail }, parse.Boolean)},
 	}
 }
@@ -205,7 +205,10 @@ func (j *judge) notOpenID(p *Provider) {
 	if p.Name == DefaultProvider { // it has none of them
 		return
 	}
-	j.withoutEffect(p, "the kind is not oidc", "CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "CALLBACK_PATH", "REQUIRE_VERIFIED_EMAIL")
+	j.withoutEffect(p, "the kind is not oidc", "CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "CALLBACK_PATH")
+	if p.Kind != KindBearer {
+		j.withoutEffect(p, "the kind is neither oidc nor bearer", "REQUIRE_VERIFIED_EMAIL")
+	}
 }
 
 func (j *judge) withoutEffect(p *Provider, because string, fields ...string) {

@@ -49,6 +49,8 @@ func bearerSteps() []step {
 func (e *exam) notUnverified(x *sso.Exam) error {
 	verified := e.claims["email_verified"]
 	switch email, _ := e.claims.String("email"); {
+	case e.UnverifiedEmail:
+		x.Note("not asked for: %sREQUIRE_VERIFIED_EMAIL is false", e.Settings)
 	case verified == nil:
 		x.Note("not said")
 	case verified == true || verified == "true":
@@ -56,7 +58,8 @@ func (e *exam) notUnverified(x *sso.Exam) error {
 	case x.Identity.Email == "" || email != x.Identity.Email:
 		x.Note("the claim email is not who it is")
 	default:
-		return fmt.Errorf("email_verified is %s: let the identity provider verify the address: %w", describe(verified), sso.TokenEmailInvalid)
+		return fmt.Errorf("email_verified is %s: let the identity provider verify the address, or, if nobody can choose an address there, "+
+			"set %sREQUIRE_VERIFIED_EMAIL to false: %w", describe(verified), e.Settings, sso.EmailUnverified)
 	}
 	return nil
 }

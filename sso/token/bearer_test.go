@@ -103,9 +103,9 @@ func TestBearer(t *testing.T) {
 		{"a name for an e-mail", "", c{"email": "etl"}, ""},
 		{"two mailboxes", "", c{"email": "a@evil.example@example.com"}, sso.TokenEmailInvalid},
 		// SECURITY E1: an address that the issuer has not verified is anybody's
-		{"an address that is not verified", "", c{"email_verified": false}, sso.TokenEmailInvalid},
-		{"so in words", "", c{"email_verified": "false"}, sso.TokenEmailInvalid},
-		{"neither yes nor no", "", c{"email_verified": 1}, sso.TokenEmailInvalid},
+		{"an address that is not verified", "", c{"email_verified": false}, sso.EmailUnverified},
+		{"so in words", "", c{"email_verified": "false"}, sso.EmailUnverified},
+		{"neither yes nor no", "", c{"email_verified": 1}, sso.EmailUnverified},
 		{"one that is", "", c{"email_verified": true}, ""},
 		{"one that is, in words", "", c{"email_verified": "true"}, ""},
 		{"null", "", c{"email_verified": json.RawMessage("null")}, ""},
@@ -185,5 +185,16 @@ func TestBearerExplained(t *testing.T) {
 	}
 	if !slices.Equal(failed, []string{"expiry", "audience"}) {
 		t.Errorf("failed: %q in %+v", failed, x.Checks)
+	}
+}
+
+// SECURITY E1: an operator can say that addresses which the issuer has not verified are good there.
+func TestBearerUnverifiedEmail(t *testing.T) {
+	v := bearerVerifier(t)
+	v.UnverifiedEmail = true
+	x := &sso.Exam{Now: time.Unix(nowUnix, 0)}
+	v.Verify(t.Context(), raw(hs256, bearerClaims(map[string]any{"email_verified": false}), secret), x)
+	if x.Err != nil || x.Identity.Email != "etl@example.com" {
+		t.Errorf("got %+v, %v", x.Identity, x.Err)
 	}
 }

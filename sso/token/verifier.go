@@ -36,6 +36,8 @@ type Verifier struct {
 	Validator   Validator
 	ValidateAll bool
 
+	UnverifiedEmail bool // of tokens [ForBearer]: an e-mail counts though email_verified is false
+
 	Require []claim.Requirement // what other claims must be, in every profile
 
 	MaxAge      time.Duration // how old iat may be; 0: nothing passes that has one
