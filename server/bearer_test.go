@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -398,4 +400,85 @@ func (b *bridge) account(email string) *sso.Account {
 		}
 	}
 	return nil
+}
+
+// A provider with which people sign in takes tokens of API clients, too, once BEARER is on. A token is good for one of the two, by
+// its audience or, where that does not tell, by its typ. SECURITY J1
+func TestBearerOfLogins(t *testing.T) {
+	for name, settings := range map[string][]string{
+		"by audience": {"JWT_AUDIENCE=bridge"},
+		"by typ":      {"JWT_PROFILE=metabase"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, append([]string{"UPSTREAM=" + app(t).URL, "TRUSTED_PROXIES=127.0.0.1", "FORWARD_AUTH=true", "JWT_BEARER=true", "JWT_BEARER_AUD=bi",
+				`JWT_GROUP_MAPPINGS={"readers":["Readers"],"root":["Administrators"]}`, "JWT_GROUP_SYNC=true"}, settings...)...)
+			forAPI := claims{"aud": "bi", "sub": "etl", "email": nil, "client_id": "cli", "iss": "x", "jti": "1", "iat": b.Now().Unix(), "groups": []string{"readers", "root"}}
+			typed := accessToken(t, b, forAPI)
+			plain := b.token(forAPI)
+			login := b.token(claims{"aud": "bridge", "iat": b.Now().Unix()})
+			want := map[string]bool{typed: true, plain: name == "by audience", login: false}
+			for _, d := range apiDoors(b) {
+				for text, good := range want {
+					resp := b.browser().get(d.path, append(d.headers, "Authorization: Bearer "+text, "Accept: application/json")...)
+					if (resp.StatusCode == http.StatusOK) != good || !good && resp.StatusCode != http.StatusUnauthorized {
+						t.Errorf("%s: %s: got %d %s, want %v", d.name, text, resp.StatusCode, resp.body, good)
+					}
+				}
+			}
+			who := b.browser().who("Authorization: Bearer " + typed)
+			if who["id"] != 0.0 || fmt.Sprint(who["group_ids"]) != "[1 3]" || who["is_superuser"] != false {
+				t.Errorf("got %v", who)
+			}
+			for text, want := range map[string]int{typed: 401, login: 302} {
+				if resp := b.browser().get("/auth/sso?jwt="+text, "Accept: application/json"); resp.StatusCode != want && !(want == 302 && resp.StatusCode == 200) {
+					t.Errorf("signing in with %s: got %d %s, want %d", text, resp.StatusCode, resp.body, want)
+				}
+			}
+		})
+	}
+}
+
+// accessToken is a token of the default provider that says to be for an API.
+func accessToken(t *testing.T, b *bridge, with claims) string {
+	t.Helper()
+	all := claims{"exp": b.Now().Add(10 * time.Minute).Unix()}
+	maps.Copy(all, with)
+	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
+	made := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims(all))
+	made.Header["typ"] = "at+jwt"
+	signed, err := made.SignedString([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
+}
+
+// A server of the provider can judge login tokens, with no key at all: a token is used once all the same. SECURITY A14, C2
+func TestValidatedLogin(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		var status atomic.Int64
+		status.Store(http.StatusOK)
+		judge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(int(status.Load()))
+			w.Write([]byte(`{"sub":"ann","email":"ann@example.com"}`))
+		}))
+		defer judge.Close()
+		b := start(t, database, "JWT_SHARED_SECRET=", "JWT_VALIDATION_URL="+judge.URL)
+		made := func(jti string) string { return b.token(claims{"jti": jti, "sub": "ann", "iat": b.Now().Unix()}) }
+		first := made("1")
+		c := b.browser()
+		c.get("/auth/sso?jwt="+first).want(t, http.StatusFound, "/")
+		if who := c.who(); who["email"] != "ann@example.com" {
+			t.Errorf("got %v", who)
+		}
+		if resp := b.browser().get("/auth/sso?jwt="+first, "Accept: application/json"); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("the same token in another browser: %d %s", resp.StatusCode, resp.body)
+		}
+		for code, want := range map[int]int{http.StatusForbidden: http.StatusUnauthorized, http.StatusBadGateway: http.StatusServiceUnavailable} {
+			status.Store(int64(code))
+			if resp := b.browser().get("/auth/sso?jwt="+made(fmt.Sprint(code)), "Accept: application/json"); resp.StatusCode != want {
+				t.Errorf("the server answers %d: got %d %s, want %d", code, resp.StatusCode, resp.body, want)
+			}
+		}
+	})
 }

@@ -423,3 +423,21 @@ func TestOpenIDCallback(t *testing.T) {
 		t.Errorf("an error leads to %q, want a page", resp.Header.Get("Location"))
 	}
 }
+
+// With BEARER an OpenID provider's access tokens open the doors, by its published keys; its ID tokens do not. SECURITY J1
+func TestOpenIDBearer(t *testing.T) {
+	w := startOpenID(t, "UPSTREAM="+app(t).URL, "PROVIDER_ACME_BEARER=true", "PROVIDER_ACME_BEARER_AUD=bi")
+	made := func(aud string) string {
+		return w.idp.Sign(map[string]any{"iss": w.idp.URL, "aud": aud, "sub": "etl", "iat": w.Now().Unix(), "exp": w.Now().Unix() + 600})
+	}
+	for aud, want := range map[string]int{"bi": http.StatusOK, "the bridge": http.StatusUnauthorized, "x": http.StatusUnauthorized} {
+		for _, path := range []string{"/auth/verify", "/api/user/current", "/report"} {
+			if resp := w.browser().get(path, "Authorization: Bearer "+made(aud), "Accept: application/json"); resp.StatusCode != want {
+				t.Errorf("for %s at %s: got %d %s, want %d", aud, path, resp.StatusCode, resp.body, want)
+			}
+		}
+	}
+	if resp := w.signIn(w.browser()); resp.StatusCode != http.StatusFound {
+		t.Errorf("people sign in no more: %d", resp.StatusCode)
+	}
+}

@@ -16,17 +16,7 @@ func (m *maker) bearerProvider(cfg *setting.Config, p *setting.Provider, keys ke
 	if !p.HasKeys() {
 		keys = nil
 	}
-	v := bearerVerifier(p, keys)
-	if address := p.Bearer.ValidationURL; address != "" {
-		_, authorities, err := authoritiesOf(p)
-		if err != nil {
-			return nil, err
-		}
-		if v.Validator, err = validation.New(p.Setting("VALIDATION_URL"), address, authorities, m.now); err != nil {
-			return nil, err
-		}
-	}
-	return &sso.Provider{
+	made := &sso.Provider{
 		Name:       p.Name,
 		Label:      cmp.Or(p.Label, p.Name),
 		Settings:   p.Settings(),
@@ -35,21 +25,63 @@ func (m *maker) bearerProvider(cfg *setting.Config, p *setting.Provider, keys ke
 		Policy:     policy(cfg, p),
 		KeySources: keySources(keys),
 		Groups:     groups,
-		Header:     p.Bearer.Header,
-		Parameter:  p.Bearer.Parameter,
+	}
+	return made, m.takeBearer(made, cfg, p, keys, st)
+}
 
-		OpaqueTokens: v.Validator != nil && !v.ValidateAll,
+// completed adds to a provider with which people sign in what it has in common with those of API clients.
+func (m *maker) completed(made *sso.Provider, cfg *setting.Config, p *setting.Provider, st bearer.Store) (err error) {
+	login, ok := made.Login.(*token.Verifier)
+	if !ok {
+		return nil
+	}
+	if p.Kind == setting.KindJWT {
+		if !p.HasKeys() {
+			login.Keys = nil
+		}
+		login.ValidateAll = p.Bearer.ValidateAll
+		if login.Validator, err = m.validator(p); err != nil {
+			return err
+		}
+	}
+	if !p.Bearer.On {
+		return nil
+	}
+	return m.takeBearer(made, cfg, p, login.Keys, st)
+}
 
-		Bearer: &bearer.Judge{
-			Provider: p.Name,
-			Policy:   policy(cfg, p),
-			Accounts: bearer.Accounts(p.Bearer.Accounts),
-			Store:    st,
-			Groups:   groups,
-			Changes:  func() uint64 { return keyset.Generation(keys) },
-			Verifier: v,
-		},
-	}, nil
+// takeBearer lets a provider take tokens of API clients.
+func (m *maker) takeBearer(made *sso.Provider, cfg *setting.Config, p *setting.Provider, keys keyset.Set, st bearer.Store) error {
+	v := bearerVerifier(p, keys)
+	var err error
+	if v.Validator, err = m.validator(p); err != nil {
+		return err
+	}
+	made.Header, made.Parameter = p.Bearer.Header, p.Bearer.Parameter
+	made.OpaqueTokens = v.Validator != nil && !v.ValidateAll
+	made.Bearer = &bearer.Judge{
+		Provider: p.Name,
+		Policy:   policy(cfg, p),
+		Accounts: bearer.Accounts(p.Bearer.Accounts),
+		Store:    st,
+		Groups:   made.Groups,
+		Changes:  func() uint64 { return keyset.Generation(keys) },
+		Verifier: v,
+	}
+	return nil
+}
+
+// validator asks the server of VALIDATION_URL; nil: there is none.
+func (m *maker) validator(p *setting.Provider) (token.Validator, error) {
+	address := p.Bearer.ValidationURL
+	if address == "" {
+		return nil, nil
+	}
+	_, authorities, err := authoritiesOf(p)
+	if err != nil {
+		return nil, err
+	}
+	return validation.New(p.Setting("VALIDATION_URL"), address, authorities, m.now)
 }
 
 func bearerVerifier(p *setting.Provider, keys keyset.Set) *token.Verifier {
@@ -60,13 +92,14 @@ func bearerVerifier(p *setting.Provider, keys keyset.Set) *token.Verifier {
 		Settings:    p.Settings(),
 		Profile:     sso.Standard,
 		Keys:        keys,
-		Names:       p.Claims,
+		Names:       p.BearerClaims(),
 		Require:     p.Require,
 		Issuer:      p.Issuer,
 		Audiences:   p.Bearer.Audiences,
 		AnyAudience: p.Bearer.AnyAudience,
 		Leeway:      p.Leeway,
-		MaxLifetime: p.MaxLifetime,
+		AccessToken: p.AccessTokensOnly(),
+		MaxLifetime: p.BearerLifetime(),
 		ValidateAll: p.Bearer.ValidateAll,
 
 		UnverifiedEmail: !p.OpenID.VerifiedEmail && p.Name != setting.DefaultProvider, // which has no such setting

@@ -47,6 +47,9 @@ func (m *maker) bridge(ctx context.Context, cfg *setting.Config, st Store) (b *s
 	}
 	for _, p := range cfg.EnabledProviders() {
 		made, of, err := m.provider(cfg, p, st)
+		if err == nil {
+			err = m.completed(made, cfg, p, st)
+		}
 		if err != nil {
 			return nil, nil, err
 		}

@@ -199,7 +199,7 @@ func TestMark(t *testing.T) {
 	before := given("JWT_CLIENT_ID", "bridge")
 	other := map[string]string{
 		"JWT_IDENTITY_PROVIDER_URI": "https://other.example/", "JWT_SHARED_SECRET": "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM", "JWT_PROFILE": "metabase",
-		"JWT_BINDING": "state", "LINK_PASSWORD_ACCOUNTS": "true", "JWT_LINK_ACCOUNTS": "true", "JWT_KEYS": testKey,
+		"JWT_BINDING": "state", "JWT_VALIDATION": "all", "LINK_PASSWORD_ACCOUNTS": "true", "JWT_LINK_ACCOUNTS": "true", "JWT_KEYS": testKey,
 		"JWT_PRINCIPAL_DOMAIN": "acme.example", "JWT_ALLOWED_DOMAINS": "acme.example", "JWT_REQUIRE": `[{"claim":"a","values":["b"]}]`, "JWT_MAX_AGE": "10s", "JWT_LEEWAY": "1s", "JWT_MAX_LIFETIME": "60s",
 		"JWT_GROUPS_ORDER": "endpoint", "JWT_GROUPS_ON_FAILURE": "keep", "JWT_GROUPS_ENDPOINT_METHOD": "post", "JWT_GROUPS_ENDPOINT_TIMEOUT": "3s", "JWT_GROUPS_ENDPOINT_CACHE": "3s",
 		"LDAP_URL": "ldaps://dc1.acme.example", "LDAP_STARTTLS": "true", "LDAP_INSECURE": "true", "LDAP_USER_BASE": "ou=people,dc=acme", "LDAP_USER_FILTER": "(mail={email})",

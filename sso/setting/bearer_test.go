@@ -15,6 +15,7 @@ func bearerEnv(more ...string) []string {
 // What a provider of API clients needs, and what is no use to it, is said with the setting's name.
 func TestBearerRules(t *testing.T) {
 	const at = "SSOBRIDGE_PROVIDER_ACME_"
+	signIns := []string{at + "KIND=jwt", at + "IDENTITY_PROVIDER_URI=https://acme.example/login"}
 	for _, tt := range []struct {
 		name     string
 		env      []string
@@ -37,6 +38,18 @@ func TestBearerRules(t *testing.T) {
 		{"one without an issuer", []string{at + "AUDIENCE=bi", at + "ISSUER=a", "SSOBRIDGE_PROVIDERS=acme,acme-two", at + "TWO_KIND=bearer", at + "TWO_AUDIENCE=x", at + "TWO_JWKS_URL=https://two.example/"}, "", nil},
 		{"a long life of login tokens", []string{at + "AUDIENCE=bi", "SSOBRIDGE_JWT_MAX_LIFETIME=48h"}, "JWT_MAX_LIFETIME", nil},
 		{"a header for sign-ins", []string{at + "KIND=jwt", at + "IDENTITY_PROVIDER_URI=https://acme.example/login", at + "HEADER=X-Jwt"}, "", []string{"PROVIDER_ACME_HEADER has no effect"}},
+		{"besides sign-ins", append(signIns, at+"BEARER=true", at+"BEARER_AUD=bi", at+"ACCOUNTS=existing", at+"HEADER=X-Jwt"), "", nil},
+		{"besides sign-ins, for nobody", append(signIns, at+"BEARER=true"), "PROVIDER_ACME_BEARER_AUD", nil},
+		{"besides sign-ins, for anyone", append(signIns, at+"BEARER=true", at+"BEARER_AUD=any"), "", []string{"PROVIDER_ACME_BEARER_AUD is any"}},
+		{"for an audience, and not taken", append(signIns, at+"BEARER_AUD=bi"), "", []string{"PROVIDER_ACME_BEARER_AUD has no effect: PROVIDER_ACME_BEARER is off"}},
+		{"a server alone judges sign-ins", append(signIns, at+"JWKS_URL=", at+"VALIDATION_URL=https://acme.example/v"), "", nil},
+		{"a server and no key", append(signIns, at+"JWKS_URL=", at+"VALIDATION_URL=https://acme.example/v", at+"VALIDATION=all"), "PROVIDER_ACME_VALIDATION", nil},
+		{"of the default provider", []string{at + "AUDIENCE=bi", at + "ISSUER=a", "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=https://a.example", "SSOBRIDGE_JWT_JWKS_URL=https://a.example/k",
+			"SSOBRIDGE_JWT_BEARER=true", "SSOBRIDGE_JWT_BEARER_AUD=a, b"}, "", nil},
+		{"two with one issuer for API clients", []string{at + "AUDIENCE=bi", at + "ISSUER=a", "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=https://a.example", "SSOBRIDGE_JWT_JWKS_URL=https://a.example/k",
+			"SSOBRIDGE_JWT_ISSUER=a", "SSOBRIDGE_JWT_BEARER=true", "SSOBRIDGE_JWT_BEARER_AUD=b"}, "PROVIDER_ACME_ISSUER", nil},
+		{"two without an issuer for API clients", []string{at + "AUDIENCE=bi", "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=https://a.example", "SSOBRIDGE_JWT_JWKS_URL=https://a.example/k",
+			"SSOBRIDGE_JWT_BEARER=true", "SSOBRIDGE_JWT_BEARER_AUD=b"}, "PROVIDER_ACME_ISSUER", nil},
 	} {
 		c, faults := Resolve(Inputs{Environ: lastOf(bearerEnv(tt.env...))})
 		names := make([]string, len(faults))
@@ -77,5 +90,26 @@ func TestBearerDefaults(t *testing.T) {
 	c = mustResolve(t, Inputs{Environ: bearerEnv("SSOBRIDGE_PROVIDER_ACME_AUDIENCE=bi", "SSOBRIDGE_PROVIDER_ACME_MAX_LIFETIME=2000h", "SSOBRIDGE_PROVIDER_ACME_ACCOUNTS=provision")})
 	if p = c.Provider("acme"); p.MaxLifetime != 2000*time.Hour || p.Claims.EmailOptional {
 		t.Errorf("got %+v", p)
+	}
+}
+
+// Where a login token may have the audience of API clients, only the typ tells the two apart.
+func TestAccessTokensOnly(t *testing.T) {
+	for _, tt := range []struct {
+		audience, profile, bearer string
+		want                      bool
+	}{
+		{"bi", "standard", "bi-api", false},
+		{"bi", "strict", "bi-api, bi-cli", false},
+		{"bi", "standard", "bi-api, bi", true},
+		{"bi", "standard", "any", true},
+		{"", "standard", "bi-api", true},
+		{"bi", "metabase", "bi-api", true}, // which looks at no audience
+	} {
+		c, _ := Resolve(Inputs{Environ: []string{"SSOBRIDGE_JWT_AUDIENCE=" + tt.audience, "SSOBRIDGE_JWT_PROFILE=" + tt.profile, "SSOBRIDGE_JWT_BEARER=true",
+			"SSOBRIDGE_JWT_BEARER_AUD=" + tt.bearer}})
+		if got := c.JWT.AccessTokensOnly(); got != tt.want {
+			t.Errorf("%+v: got %v", tt, got)
+		}
 	}
 }

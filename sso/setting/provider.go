@@ -180,7 +180,7 @@ func providerChoice(place func(*Provider) *Kind) func(*Setting, *Config, string)
 // is on since it is named.
 func (c *Config) deriveEnabled() {
 	if c.Text("JWT_ENABLED") == "" {
-		c.JWT.Enabled = c.JWT.IdentityProviderURI != nil && c.JWT.HasKeys()
+		c.JWT.Enabled = c.JWT.IdentityProviderURI != nil && c.JWT.canJudge()
 	}
 }
 
@@ -228,7 +228,7 @@ func (c *Config) EnabledProviders() (on []*Provider) {
 // defaultProvider says what is missing for the default provider to be on, while nobody has said whether it should be.
 func (j *judge) defaultProvider() {
 	c, p := j.c, j.c.JWT
-	uri, secret := p.IdentityProviderURI != nil, p.HasKeys()
+	uri, secret := p.IdentityProviderURI != nil, p.canJudge()
 	if p.Enabled || c.Text("JWT_ENABLED") != "" || j.broken["JWT_SHARED_SECRET"] || j.broken["JWT_IDENTITY_PROVIDER_URI"] {
 		return
 	}
@@ -258,11 +258,12 @@ func (j *judge) provider(p *Provider) {
 		if p.IdentityProviderURI == nil {
 			j.fault(of("IDENTITY_PROVIDER_URI"), because, "set it to the sign-in page of your product", of("ENABLED"))
 		}
-		if !p.HasKeys() {
-			j.fault(of("SHARED_SECRET"), because, `set it to what "openssl rand -hex 32" prints, here and at the identity provider`, of("ENABLED"), of("KEYS"), of("JWKS_URL"), of("JWKS_FILE"), of("PUBLIC_KEY"))
+		if !p.canJudge() {
+			j.fault(of("SHARED_SECRET"), because, `set it to what "openssl rand -hex 32" prints, here and at the identity provider`, of("ENABLED"), of("KEYS"), of("JWKS_URL"), of("JWKS_FILE"), of("PUBLIC_KEY"), of("VALIDATION_URL"))
 		}
 	}
 	j.keys(p)
+	j.validation(p)
 	if p.Profile == sso.Strict {
 		because := "is not set, and " + of("PROFILE") + " strict needs it"
 		if p.Issuer == "" {
@@ -297,12 +298,12 @@ func (j *judge) binding(p *Provider) {
 func (j *judge) apart() {
 	on := j.c.EnabledProviders()
 	for i, p := range on {
-		if p.Kind != KindBearer && len(j.c.LoginProviders()) > 1 && p.Issuer == "" && p.Binding == sso.BindingOff {
+		if p.SignsIn() && len(j.c.LoginProviders()) > 1 && p.Issuer == "" && p.Binding == sso.BindingOff {
 			j.warn("%s is not set, and there are several providers: the page of the provider %s must add provider=%s to what it sends to /auth/sso",
 				p.Setting("ISSUER"), p.Name, p.Name)
 		}
 		for _, q := range on[:i] {
-			if p.Issuer != "" && p.Issuer == q.Issuer && (p.Kind == KindBearer) == (q.Kind == KindBearer) {
+			if p.Issuer != "" && p.Issuer == q.Issuer && (p.SignsIn() && q.SignsIn() || p.Bearer.On && q.Bearer.On) {
 				j.fault(p.Setting("ISSUER"), "is that of the provider "+q.Name+", too", "each provider has an issuer of its own", q.Setting("ISSUER"))
 			}
 			shared := slices.ContainsFunc(p.SharedSecrets, func(secret string) bool { return slices.Contains(q.SharedSecrets, secret) })

@@ -54,6 +54,7 @@ const (
 	SectionLDAP     = "Directory (LDAP)"
 	SectionToken    = "Tokens"
 	SectionBinding  = "Binding"
+	SectionBearer   = "API clients"
 	SectionSession  = "Sessions"
 	SectionService  = "Service accounts"
 )

@@ -281,8 +281,8 @@ func providerSettings(provider string) []Setting {
 	}
 	sync := slices.IndexFunc(fields, func(s Setting) bool { return s.Name == of("GROUP_SYNC") })
 	fields = slices.Insert(fields, sync, groupSettings(of)...)
+	fields = append(fields, bearerSettings(of)...)
 	if provider != DefaultProvider {
-		fields = append(fields, bearerSettings(of)...)
 		fields = slices.Insert(fields, 0, Setting{Name: of("KIND"), Section: SectionProvider, Choices: []string{string(KindJWT), string(KindOIDC), string(KindBearer)}, Default: string(KindJWT), Changeable: true,
 			Label: "Kind",
 			Help:  "what the provider speaks: `jwt` is a redirect with a token, or with a code; `oidc` is OpenID Connect; with `bearer` nobody signs in, and its tokens come from API clients with each request",

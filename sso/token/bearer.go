@@ -77,8 +77,12 @@ func (e *exam) bearerType(x *sso.Exam) error {
 		return fmt.Errorf("the header's typ is not a string: %w", sso.TokenMalformed)
 	}
 	x.Note("typ %s", sso.Quote(typ))
-	if accessTokenType(typ) || checkType(typ) == nil {
+	switch {
+	case accessTokenType(typ) || checkType(typ) == nil && !e.AccessToken:
 		return nil
+	case e.AccessToken:
+		return fmt.Errorf("the header's typ is %s; a token of an API client must have at+jwt, since a login token may have the same audience: "+
+			"set %[2]sBEARER_AUD to an audience that only tokens for an API have, and %[2]sAUDIENCE to that of login tokens: %[3]w", sso.Quote(typ), e.Settings, sso.TokenType)
 	}
 	return fmt.Errorf("the header's typ is %s; a token of an API client has at+jwt, JWT or none: %w", sso.Quote(typ), sso.TokenType)
 }

@@ -42,6 +42,20 @@ func bearerClaims(changes map[string]any) string {
 	return string(text)
 }
 
+// Where a login token may have the same audience, a token of an API client says what it is. SECURITY J1
+func TestBearerByType(t *testing.T) {
+	v := bearerVerifier(t)
+	v.AccessToken = true
+	for header, want := range map[string]sso.Code{
+		`{"alg":"HS256","typ":"at+jwt"}`: "", `{"alg":"HS256","typ":"application/at+jwt"}`: "",
+		`{"alg":"HS256","typ":"JWT"}`: sso.TokenType, `{"alg":"HS256"}`: sso.TokenType, `{"alg":"HS256","typ":"logout+jwt"}`: sso.TokenType,
+	} {
+		if x := judge(t, v, raw(header, bearerClaims(nil), secret)); sso.CodeOf(x.Err) != want {
+			t.Errorf("%s: got %v, want %q", header, x.Err, want)
+		}
+	}
+}
+
 // What a token of an API client must be. SECURITY A1, A4, A5, A6, A7, A9, A10, A11, A12, J1
 func TestBearer(t *testing.T) {
 	type c = map[string]any

@@ -31,8 +31,11 @@ type Verifier struct {
 	Audiences   []string
 	AnyAudience bool
 
-	// Validator is asked, of tokens [ForBearer], before the keys, which may then be nil: what it takes is good, and what it does
-	// not take is judged by the keys. With ValidateAll both must take it.
+	// AccessToken wants tokens [ForBearer] to say in their typ that they are for an API: nothing else tells them from those of logins.
+	AccessToken bool
+
+	// Validator is asked before the keys, which may then be nil: what it takes is good, and what it does not take is judged by the
+	// keys. With ValidateAll both must take it. It is not asked about ID tokens.
 	Validator   Validator
 	ValidateAll bool
 
@@ -132,6 +135,8 @@ func (v *Verifier) Verify(ctx context.Context, token string, x *sso.Exam) {
 		all = bearerSteps
 	case v.OpenID != nil:
 		all = openIDSteps
+	case v.Validator != nil:
+		all = validatedSteps
 	}
 	for _, s := range all() {
 		if e.have&s.needs != s.needs {
@@ -159,7 +164,7 @@ func (e *exam) noteClaimed(x *sso.Exam) {
 const maxClaimed = 254
 
 func (v *Verifier) configured() error {
-	if v == nil || v.Keys == nil && (v.Use != ForBearer || v.Validator == nil) || v.Names.Email == "" {
+	if v == nil || v.Keys == nil && v.Validator == nil || v.Names.Email == "" {
 		return fmt.Errorf("no keys or no claim names are set: %w", sso.Disabled)
 	}
 	if _, err := sso.ParseProfile(string(v.Profile)); err != nil {

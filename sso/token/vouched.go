@@ -23,6 +23,24 @@ type word struct {
 	until  time.Time
 }
 
+// validatedSteps are those of a login about which a server is asked. Its word stands in the place of the signature, and of nothing
+// else: a login is one token, signed or not, that is used once.
+func validatedSteps() (all []step) {
+	for _, s := range steps() {
+		switch s.name {
+		case "algorithm": // before the server is asked: unsigned tokens are no tokens (SECURITY A1)
+			all = append(all, s, step{"validation", hasHeader, (*exam).validation})
+			continue
+		case "key", "signature":
+			s.check = unlessVouched(s.check)
+		case "claims":
+			s.check = (*exam).vouchedClaims
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
 // enough reports whether the provider's word stands in the place of a signature.
 func (e *exam) enough() bool { return e.word.claims != nil && !e.ValidateAll }
 
@@ -38,6 +56,7 @@ func (e *exam) validation(x *sso.Exam) (err error) {
 	e.word.claims, e.word.until, err = e.Validator.Validate(e.ctx, e.token)
 	switch {
 	case err == nil:
+		e.verified = e.enough()
 		x.Note("the validation server takes it")
 	case e.ValidateAll || e.Keys == nil:
 		return err
@@ -101,6 +120,14 @@ func (e *exam) vouchedClaims(x *sso.Exam) error {
 		merged := sso.Claims{}
 		maps.Copy(merged, e.claims)
 		maps.Copy(merged, e.word.claims)
+		if e.Use == ForLogin { // by these the token itself is known, and spent
+			for _, name := range []string{"iss", "aud", "exp", "iat", "nbf", "jti", "nonce", "code_challenge"} {
+				delete(merged, name)
+				if value, sent := e.claims[name]; sent {
+					merged[name] = value
+				}
+			}
+		}
 		e.claims, x.Claims = merged, merged
 	}
 	e.have |= hasClaims

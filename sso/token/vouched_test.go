@@ -90,3 +90,57 @@ func TestVouched(t *testing.T) {
 		}
 	}
 }
+
+// A server can judge login tokens as well. Its word stands in the place of the signature and of nothing else: what is no signed
+// token is refused before it is asked, the times are the token's own, and the token is used once. SECURITY A1, A14, C2
+func TestVouchedLogin(t *testing.T) {
+	with := func(name string, value any) string {
+		c := claims()
+		c[name] = value
+		return sign(t, c)
+	}
+	good := sign(t, claims())
+	forged := good[:len(good)-6] + "AAAAAA"
+	none := raw(`{"alg":"none"}`, `{"email":"ada@example.com"}`, secret)
+	yes := sso.Claims{"sub": "ada", "groups": []any{"readers"}, "exp": float64(nowUnix + 1e6), "iat": float64(nowUnix), "jti": "another"}
+	no := fmt.Errorf("it does not take it: %w", sso.TokenSignature)
+	for _, tt := range []struct {
+		name    string
+		token   string
+		server  vouching
+		all     bool
+		keyless bool
+		want    sso.Code
+		asked   int
+	}{
+		{"the server takes it", good, vouching{claims: yes}, false, false, "", 1},
+		{"there is no key", good, vouching{claims: yes}, false, true, "", 1},
+		{"no key would take it", forged, vouching{claims: yes}, false, false, "", 1},
+		{"only a key takes it", good, vouching{err: no}, false, false, "", 1},
+		{"nobody takes it", forged, vouching{err: no}, false, false, sso.TokenSignature, 1},
+		{"no key, and the server does not take it", good, vouching{err: no}, false, true, sso.TokenSignature, 1},
+		{"all: only the server", forged, vouching{claims: yes}, true, false, sso.TokenSignature, 1},
+		{"all: only a key", good, vouching{err: no}, true, false, sso.TokenSignature, 1},
+		{"unsigned", none, vouching{claims: yes}, false, true, sso.TokenSignature, 0},
+		{"no token", "abcdef", vouching{claims: yes}, false, true, sso.TokenMalformed, 0},
+		{"expired, whatever the server says", with("exp", nowUnix-60), vouching{claims: yes}, false, false, sso.TokenExpired, 1},
+		{"of somebody else", with("sub", "root"), vouching{claims: yes}, false, false, sso.TokenSignature, 1},
+	} {
+		v := verifier(t, sso.Standard)
+		v.Validator, v.ValidateAll = &tt.server, tt.all
+		if tt.keyless {
+			v.Keys = nil
+		}
+		x := judge(t, v, tt.token)
+		if sso.CodeOf(x.Err) != tt.want || tt.server.asked != tt.asked {
+			t.Errorf("%s: got %v, asked %d times; want %q", tt.name, x.Err, tt.server.asked, tt.want)
+		}
+		if tt.want != "" {
+			continue
+		}
+		alone := judge(t, verifier(t, sso.Standard), good)
+		if x.Proof != alone.Proof && tt.token == good || x.Proof.Key == "" {
+			t.Errorf("%s: spent as %+v, want %+v", tt.name, x.Proof, alone.Proof)
+		}
+	}
+}
