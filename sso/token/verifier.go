@@ -148,9 +148,10 @@ func (v *Verifier) Verify(ctx context.Context, token string, x *sso.Exam) {
 	}
 }
 
-// noteClaimed keeps whom a refused token names, so that the refusal is found when that person is looked for.
+// noteClaimed keeps whom a refused token names, so that the refusal is found when that person is looked for. No refusal of a
+// token that comes with each request is kept.
 func (e *exam) noteClaimed(x *sso.Exam) {
-	if x.Err == nil || e.have&hasParts == 0 {
+	if x.Err == nil || e.have&hasParts == 0 || e.Use == ForBearer && !x.Explaining {
 		return
 	}
 	claims := e.claims
