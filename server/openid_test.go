@@ -208,6 +208,13 @@ func openIDCases() []openIDCase {
 
 		{name: "userinfo-invalid-sub", wrong: userinfo("sub", "eve-2"), code: sso.TokenSubjectMismatch},
 		{name: "userinfo without sub", wrong: userinfo("sub", nil), code: sso.TokenSubjectMismatch},
+		{name: "userinfo verifies another e-mail", wrong: func(p *idp.Provider) {
+			p.IDToken = func(claims map[string]any) { delete(claims, "email_verified") }
+			p.Userinfo = func(claims map[string]any) { claims["email"], claims["email_verified"] = "eve@example.com", true }
+		}, code: sso.EmailUnverified},
+		{name: "userinfo verifies the e-mail", wrong: func(p *idp.Provider) {
+			p.IDToken = func(claims map[string]any) { delete(claims, "email_verified") }
+		}},
 		{name: "userinfo with another iss and aud", wrong: func(p *idp.Provider) {
 			p.Userinfo = func(c map[string]any) { c["iss"], c["aud"], c["exp"] = "https://evil.example", "x", 1 }
 		}},

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -120,7 +121,28 @@ func (d *Discovery) ask(ctx context.Context) (*Metadata, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ParseMetadata(body, d.issuer)
+	m, err := ParseMetadata(body, d.issuer)
+	if err == nil {
+		err = d.asSafe(m)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// asSafe refuses endpoints at http where the document is at https. ParseMetadata takes those on this machine, for a provider
+// that runs here: one that runs elsewhere would have us call what listens here (SECURITY G5).
+func (d *Discovery) asSafe(m *Metadata) error {
+	if !strings.HasPrefix(strings.ToLower(d.address), "https:") {
+		return nil
+	}
+	for _, e := range endpoints(m) {
+		if !strings.HasPrefix(e.URL, "https:") {
+			return fmt.Errorf("its %s is %q: it must begin with https://, as the address of the document does", e.Name, sso.Shorten(e.URL, 200))
+		}
+	}
+	return nil
 }
 
 func endpoints(m *Metadata) (all []sso.Endpoint) {

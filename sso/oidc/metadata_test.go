@@ -1,10 +1,15 @@
 package oidc
 
 import (
+	"crypto/x509"
 	"encoding/json"
+	"log/slog"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso/outbound"
 )
@@ -22,6 +27,30 @@ func written(t testing.TB, change map[string]any) []byte {
 		t.Fatal(err)
 	}
 	return document
+}
+
+// A provider that is asked at https names no endpoint of this machine (SECURITY G5).
+func TestDiscoveryEndpoints(t *testing.T) {
+	for _, test := range []struct{ endpoint, fault string }{
+		{"https://login.example.com/token", ""},
+		{"http://127.0.0.1:6379/", "https://"},
+		{"http://localhost/", "https://"},
+	} {
+		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Write(written(t, map[string]any{"token_endpoint": test.endpoint}))
+		}))
+		pool := x509.NewCertPool()
+		pool.AddCert(server.Certificate())
+		d, err := NewDiscovery(issuer, server.URL, pool, time.Now, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = d.Metadata(t.Context()); (err == nil) != (test.fault == "") || err != nil && !strings.Contains(err.Error(), test.fault) {
+			t.Errorf("%s: got %v, want %q", test.endpoint, err, test.fault)
+		}
+		server.Close()
+	}
 }
 
 func TestParseMetadata(t *testing.T) {

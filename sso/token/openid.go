@@ -175,6 +175,10 @@ func userinfo(e *exam, x *sso.Exam) error {
 			describe(more["sub"]), describe(e.claims["sub"]), sso.TokenSubjectMismatch)
 	}
 	e.claims = maps.Clone(e.claims)
+	email, _ := e.claims.String("email")
+	if other, _ := more.String("email"); e.claims["email"] != nil && email != other { // it is another one that is verified there
+		delete(more, "email_verified")
+	}
 	added := 0
 	for name, value := range more {
 		if _, is := e.claims[name]; !is && !slices.Contains(protocol(), name) {
