@@ -127,6 +127,7 @@ func (ps Providers) Beginners() (all Providers) {
 type KeySource struct {
 	Origin      string
 	LastSuccess time.Time // when it was last read; zero: never, or it is read once
+	Due         time.Time // when it is read anew if a token comes; zero: when it changes, or never
 	Fault       string    // why the last reading failed, while the keys of before are in force; "": it did not
 	FaultSince  time.Time
 	LeftOut     []string // what of the last reading could not be used

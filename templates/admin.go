@@ -34,7 +34,7 @@ type AdminLink struct {
 func (l AdminLayout) Nav() []AdminLink {
 	all := []AdminLink{
 		{Section: AdminSectionOverview, URL: "/admin", Label: "Overview"},
-		{Section: AdminSectionSignIn, URL: "/admin/sign-in", Label: "Sign-in", Description: "Where people sign in, and how it is judged"},
+		{Section: AdminSectionSignIn, URL: "/admin/providers", Label: "Sign-in", Description: "Where people sign in, and how it is judged"},
 		{Section: AdminSectionMapping, URL: "/admin/mapping", Label: "Group mapping", Description: "Which groups people get by signing in"},
 		{Section: AdminSectionPeople, URL: "/admin/people", Label: "People", Description: "Accounts, their attributes and groups"},
 		{Section: AdminSectionGroups, URL: "/admin/groups", Label: "Groups", Description: "Groups and who is in them"},

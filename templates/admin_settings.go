@@ -1,11 +1,5 @@
 package templates
 
-import (
-	"time"
-
-	"github.com/ssobridge/ssobridge/sso"
-)
-
 // AdminSettings is /admin/sign-in: every setting that has no page of its own. The form posts version, and for each setting
 // its name and was.NAME, what the form was made of: only what differs is saved.
 type AdminSettings struct {
@@ -45,6 +39,8 @@ type AdminSetting struct {
 	Options []AdminOption // the values to choose from; none: it is text
 	Long    bool          // the text has several lines
 	Source  string        // where it is fixed, so that it is read only; "" for nowhere
+	Secret  bool          // it is written and never shown: Value and Was are empty
+	Set     bool          // of a Secret: there is one
 	Error   string
 	Note    string // what somebody else saved meanwhile
 }
@@ -76,72 +72,8 @@ func (s AdminSetting) DescribedBy() string {
 	if s.Note != "" {
 		ids += " " + s.Name + "-note"
 	}
-	return ids
-}
-
-// AdminKey is /admin/key: the keys that tokens are signed with. Keys themselves are never shown, but one that was just
-// generated. The forms post version and action: generate, paste (with secret), or retire.
-type AdminKey struct {
-	AdminLayout
-	Version     string
-	Keys        int // how many are accepted
-	Secrets     []AdminKeyRow
-	Now         time.Time
-	Source      string // where they are fixed; "" for nowhere
-	Generated   string // the new key, this once
-	Alert       string
-	SecretError string
-}
-
-// AdminProviders is /admin/providers: the identity providers, and what is known of their keys.
-type AdminProviders struct {
-	AdminLayout
-	Providers []AdminProviderRow
-	Now       time.Time
-}
-
-// An AdminProviderRow is one provider.
-type AdminProviderRow struct {
-	Name, Label string
-	On          bool
-	Issuer      string
-	Secrets     int    // how many shared secrets it has
-	RedirectURI string // of an OpenID provider; "": it is none
-	Discovery   sso.Discovery
-	Sources     []sso.KeySource
-}
-
-func (AdminProviders) template() string { return "admin-providers" }
-
-// An AdminKeyRow is one shared secret. Its form posts action=remove, key, and sign_ins as a confirmation.
-type AdminKeyRow struct {
-	ID       string // its fingerprint
-	Current  bool
-	Last     bool // the only one
-	SignIns  int  // in the last 24 hours
-	LastUsed time.Time
-	MadeAt   time.Time
-	MadeBy   string
-}
-
-// OldSignIns are the sign-ins of the last 24 hours by secrets that are not the current one.
-func (k AdminKey) OldSignIns() int {
-	n := 0
-	for _, s := range k.Secrets {
-		if !s.Current {
-			n += s.SignIns
-		}
+	if s.Secret {
+		ids += " " + s.Name + "-set"
 	}
-	return n
-}
-
-func (AdminKey) template() string { return "admin-key" }
-
-// Faults are why nothing was done.
-func (k AdminKey) Faults() Faults { return faults(k.Alert, k.SecretField()) }
-
-// SecretField is the field for a pasted key.
-func (k AdminKey) SecretField() Field {
-	return Field{Name: "secret", Label: "Key from the identity provider", Type: "password", Error: k.SecretError, Autocomplete: "off", Required: true,
-		Help: "At least 32 characters. The characters themselves are the key: it is not decoded."}
+	return ids
 }

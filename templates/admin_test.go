@@ -18,29 +18,33 @@ func adminSamples() []sample {
 		{"admin settings", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples()}},
 		{"admin settings wrong", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples(),
 			Alerts: []string{"JWT_SHARED_SECRET is not set, but JWT_ENABLED is true"}}},
-		{"admin key", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 2, Now: sampleTime, Secrets: []AdminKeyRow{
-			{ID: "ab12cd34", Current: true, MadeAt: sampleTime.Add(-72 * time.Hour), MadeBy: "ada@acme.example"},
-			{ID: "9f0c1122", SignIns: 412, LastUsed: sampleTime.Add(-time.Minute)}}}},
-		{"admin key new", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1,
-			Generated: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}},
-		{"admin key fixed", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1, Source: "SSOBRIDGE_JWT_SHARED_SECRET"}},
-		{"admin key wrong", AdminKey{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Keys: 1, Alert: "Somebody else has saved settings meanwhile.",
-			SecretError: "the shared secret has 7 bytes; it needs at least 32"}},
-		{"admin providers", AdminProviders{AdminLayout: adminSample(AdminSectionSignIn), Now: sampleTime, Providers: []AdminProviderRow{
-			{Name: "company", Label: "Company account", On: true, Issuer: "https://acme.example", RedirectURI: "https://bi.example/auth/oidc/acme/callback", Discovery: sso.Discovery{
-				Address: "https://acme.example/.well-known/openid-configuration", Fault: "it answered 502", LastSuccess: sampleTime.Add(-time.Hour), FaultSince: sampleTime,
-				Endpoints: []sso.Endpoint{{Name: "jwks_uri", URL: "https://acme.example/jwks"}}}},
-			{Name: "jwt", On: true, Secrets: 1},
-			{Name: "acme", Label: "Acme", On: true, Issuer: "https://acme.example", Sources: []sso.KeySource{
-				{Origin: "https://acme.example/.well-known/jwks.json", LastSuccess: sampleTime.Add(-time.Minute), LeftOut: []string{"key 2: kty AKP is not supported"}, Keys: []sso.PublicKey{
-					{ID: "2026-a", Algorithm: "RS256", Fingerprint: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", LastUsed: sampleTime.Add(-time.Hour)},
-					{ID: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", Algorithm: "EdDSA", Fingerprint: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", NotAfter: sampleTime.Add(72 * time.Hour)}}},
-				{Origin: "PROVIDER_ACME_PUBLIC_KEY: /etc/ssobridge/acme.pem", Fault: "the file is empty", FaultSince: sampleTime.Add(-time.Hour)}}},
-			{Name: "old", Label: "Old product"},
-		}}},
-		{"admin group sources", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}}}},
-		{"admin group sources none", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn)}},
-		{"admin group sources wrong", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}, {Name: "acme", Label: "Acme"}}, NameError: "This is empty."}},
+		{"admin providers", AdminProviders{AdminLayout: adminSample(AdminSectionSignIn), Now: sampleTime, OwnKeySet: "https://bridge.acme.example/.well-known/jwks.json",
+			Own: []sso.KeySource{{Origin: "made by the bridge", Keys: []sso.PublicKey{{ID: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", Algorithm: "EdDSA", Fingerprint: "x"}}},
+				{Origin: "/etc/ssobridge/private_key.der", Fault: "the file is empty", LeftOut: []string{"x"}}},
+			Providers: []AdminProviderRow{
+				{Name: "jwt", Kind: "sign-in with a signed token", State: AdminState{Word: "Works"}, Keys: 2, LastUsed: sampleTime.Add(-2 * time.Minute)},
+				{Name: "acme", Label: "Acme & Co", Kind: "OpenID Connect", Outside: "SSOBRIDGE_PROVIDERS", Keys: 1,
+					State: AdminState{Word: "Needs a look", Text: "Its keys could not be read lately: it answered with status 502.", Attention: true}},
+				{Name: "old", Kind: "tokens of API clients", State: AdminState{Word: "Off", Text: "Nobody can sign in with it.", Off: true}},
+			}}},
+		{"admin provider", providerSample()},
+		{"admin provider new", AdminProvider{AdminLayout: adminSample(AdminSectionSignIn), Name: "jwt", Kind: "sign-in with a signed token", Version: "0", URL: "/admin/providers/jwt",
+			State:     AdminState{Word: "Not set up", Text: "Two things are needed: the sign-in page of your product, and a shared secret.", Off: true},
+			Addresses: []AdminAddress{{"Where your product sends people back, with the token", "https://bridge.acme.example/auth/sso"}},
+			Product:   AdminCard{ID: "product", Title: "Product", Fields: settingSamples()[0].Settings[:1]}}},
+		{"admin provider fixed", AdminProvider{AdminLayout: adminSample(AdminSectionSignIn), Name: "acme", Outside: "SSOBRIDGE_PROVIDERS", Version: "7", URL: "/admin/providers/acme",
+			Product: AdminCard{ID: "product", Title: "Product", Help: "What the product is.", Fields: fieldSamples("A")},
+			Rules:   []AdminCard{{Title: "Which tokens are accepted", Fields: fieldSamples("B")}}, Groups: AdminCard{Title: "Where groups come from", Fields: fieldSamples("C")},
+			Keys: AdminKeys{SharesNone: true, SecretFixed: "SSOBRIDGE_PROVIDER_ACME_SHARED_SECRET", PublicFixed: "SSOBRIDGE_PROVIDER_ACME_KEYS",
+				Card: AdminCard{Title: "Addresses of published keys", Fields: fieldSamples("D")}}}},
+		{"admin group sources", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}}, Version: "7",
+			Orders: []AdminSourceOrder{{Name: "jwt", Sources: []string{"the token", "the directory", "the endpoint"}, Asks: true, Endpoint: "https://groups.acme.example/of"},
+				{Name: "acme", Label: "Acme", Sources: []string{"the directory"}, Asks: true, Keeps: true}},
+			Directory: AdminCard{ID: "x", Title: "How the directory is asked", Help: "A directory knows who is in which group.", Changed: []AdminFact{{"Servers of the directory", "ldaps://dc1.acme.example"}},
+				Fields: settingSamples()[0].Settings}}},
+		{"admin group sources none", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Orders: []AdminSourceOrder{{Name: "jwt", Sources: []string{"the token"}}}}},
+		{"admin group sources wrong", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}, {Name: "acme", Label: "Acme"}}, NameError: "This is empty.",
+			Alerts: []string{"Nothing was saved."}, Directory: AdminCard{Title: "How the directory is asked", Open: true, Fields: append(secretSamples(), fieldSamples("LDAP")...)}}},
 		{"admin group sources found", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}}, Name: "ada", Found: &AdminFoundGroups{
 			Provider: "jwt", Source: "ldap", Groups: []string{"research", "<b>staff</b>"}, Asked: []AdminAskedSource{{"token", "has no groups claim", 0}, {"ldap", "2 groups: research, staff", 12}}}}},
 		{"admin group sources failed", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}}, Name: "ada", Found: &AdminFoundGroups{
@@ -103,6 +107,52 @@ func settingSamples() []AdminSettingSection {
 		{Name: "Tokens", Settings: []AdminSetting{profile,
 			{Name: "ACCESS_RULES", Label: "Who may reach which paths", Help: "a JSON list", Value: "[]", Was: "[]", Long: true, Error: "is not a list"},
 		}},
+	}
+}
+
+// fieldSamples are a field with all that a field can have, and one that is fixed.
+func fieldSamples(name string) []AdminSetting {
+	return []AdminSetting{
+		{Name: name + "_AGE", Label: "Greatest age", Help: "how old", Value: "soon", Was: "10s", Default: "180s", Error: "is not a time", Note: "Saved meanwhile by somebody else: 60s"},
+		{Name: name + "_ISSUER", Label: "Issuer", Help: "what iss must be", Value: "acme", Source: "SSOBRIDGE_JWT_ISSUER"},
+	}
+}
+
+func secretSamples() []AdminSetting {
+	return []AdminSetting{
+		{Name: "LDAP_BIND_PASSWORD", Label: "Its password", Help: "the password for LDAP_BIND_DN", Secret: true, Set: true, Error: "type it once more", Note: "Type it once more: what is secret is not sent back."},
+		{Name: "PROVIDER_ACME_CLIENT_SECRET", Label: "Client secret", Help: "what the provider gave with the client id", Secret: true},
+		{Name: "JWT_GROUPS_ENDPOINT_TOKEN", Label: "Token for that endpoint", Help: "is sent to it", Secret: true, Set: true, Source: "SSOBRIDGE_JWT_GROUPS_ENDPOINT_TOKEN_FILE"},
+	}
+}
+
+func providerSample() AdminProvider {
+	return AdminProvider{
+		AdminLayout: adminSample(AdminSectionSignIn), Name: "acme", Label: "Acme & Co", Kind: "sign-in with a signed token", URL: "/admin/providers/acme", Outside: "SSOBRIDGE_PROVIDERS",
+		State: AdminState{Word: "Needs a look", Text: "Its keys could not be read lately: it answered with status 502.", Attention: true}, Now: sampleTime, Version: "7",
+		Alerts:    []string{"Issuer (iss) is not set (PROVIDER_ACME_ISSUER)"},
+		Addresses: []AdminAddress{{"Where your product sends people back, with the token", "https://bridge.acme.example/auth/sso?provider=acme"}},
+		Product:   AdminCard{ID: "product", Title: "Product", Fields: settingSamples()[0].Settings},
+		Discovery: sso.Discovery{Address: "https://acme.example/.well-known/openid-configuration", Fault: "it answered 502", LastSuccess: sampleTime.Add(-time.Hour), FaultSince: sampleTime,
+			Endpoints: []sso.Endpoint{{Name: "jwks_uri", URL: "https://acme.example/jwks"}}},
+		Keys: AdminKeys{Secrets: 2, Generated: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", SecretError: "has 7 bytes; it needs at least 32",
+			Public: "-----BEGIN PUBLIC KEY-----", Kid: "2026-b", Algorithm: "RS256", PublicError: "This is no public key.",
+			Card: AdminCard{ID: "published-keys", Title: "Addresses of published keys", Help: "A sign-in service publishes its public keys at an address.",
+				Changed: []AdminFact{{"Addresses", "https://acme.example/.well-known/jwks.json"}}, Fields: []AdminSetting{{Name: "PROVIDER_ACME_JWKS_URL", Label: "Addresses", Value: "https://acme.example/.well-known/jwks.json"}}},
+			Rows: []AdminKeyRow{
+				{ID: "ab12cd34", Fingerprint: "ab12cd34", Secret: true, Current: true, MadeAt: sampleTime.Add(-72 * time.Hour), MadeBy: "ada@acme.example", Removable: true},
+				{ID: "9f0c1122", Fingerprint: "9f0c1122", Secret: true, SignIns: 412, LastUsed: sampleTime.Add(-time.Minute), Removable: true},
+				{ID: "2026-a", Fingerprint: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", Algorithm: "RS256", Origin: "https://acme.example/.well-known/jwks.json", LastUsed: sampleTime.Add(-time.Hour)},
+				{ID: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", Fingerprint: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", Algorithm: "EdDSA", NotAfter: sampleTime.Add(-72 * time.Hour), Expired: true,
+					Removable: true, With: 3, MadeAt: sampleTime.Add(-time.Hour), MadeBy: "grace@acme.example"}},
+			Sources: []AdminKeySource{
+				{Origin: "https://acme.example/.well-known/jwks.json", Address: true, LastSuccess: sampleTime.Add(-time.Minute), Due: sampleTime.Add(14 * time.Minute), LeftOut: []string{"key 2: kty AKP is not supported"}, Keys: 2},
+				{Origin: "PROVIDER_ACME_PUBLIC_KEY: /etc/ssobridge/acme.pem", Fault: "the file is empty", FaultSince: sampleTime.Add(-time.Hour)}}},
+		Rules: []AdminCard{
+			{ID: "tokens", Title: "Which tokens are accepted", Open: true, Changed: []AdminFact{{"How strictly tokens are judged", "strict"}}, Fields: settingSamples()[1].Settings},
+			{ID: "who", Title: "Who may come in", Help: "Everybody, unless you say so.", Fields: []AdminSetting{{Name: "PROVIDER_ACME_ALLOWED_DOMAINS", Label: "Domains of those who may come in", Help: "any"}}}},
+		Groups: AdminCard{ID: "group-settings", Title: "Where groups come from", Help: "From the token.", Changed: []AdminFact{{"Where groups come from", "token, ldap"}}, Fields: secretSamples()},
+		Syncs:  true, HasMapping: true, LooksUp: true, Testable: true, BeginURL: "/admin/try/begin",
 	}
 }
 

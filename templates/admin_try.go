@@ -44,6 +44,21 @@ type AdminReport struct {
 	Warnings   []string
 }
 
+// Failed are the checks that failed.
+func (r AdminReport) Failed() []AdminCheck { return r.checks(false) }
+
+// Passed are the checks that were made and passed.
+func (r AdminReport) Passed() []AdminCheck { return r.checks(true) }
+
+func (r AdminReport) checks(ok bool) (all []AdminCheck) {
+	for _, c := range r.Checks {
+		if c.OK == ok {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 // AccountText says what becomes of the account.
 func (r AdminReport) AccountText() string {
 	switch r.Account {

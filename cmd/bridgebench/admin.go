@@ -72,7 +72,7 @@ func adminPaths(n population, now time.Time) []string {
 	day := func(ago int) string { return now.AddDate(0, 0, -ago).UTC().Format(time.DateOnly) }
 	deep := fmt.Sprintf("%d.%d", now.AddDate(0, 0, -50).UnixMicro(), n.events/5)
 	return []string{
-		"/admin", "/admin/sign-in", "/admin/mapping",
+		"/admin", "/admin/sign-in", "/admin/providers", "/admin/providers/jwt", "/admin/mapping",
 		"/admin/people", fmt.Sprintf("/admin/people?after=%d", n.people*9/10), "/admin/people?search=p", "/admin/people?search=p5", "/admin/people?search=l77",
 		"/admin/people?search=bench", "/admin/people?search=first+l77", "/admin/people?search=nobody", "/admin/people?state=deactivated", "/admin/people?search=f&state=deactivated",
 		"/admin/people/77", "/admin/people/new",

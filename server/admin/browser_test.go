@@ -80,8 +80,8 @@ func TestSetUpByKeyboard(t *testing.T) {
 	typed := func(id, text string) chromedp.Action {
 		return chromedp.Tasks{chromedp.Focus(`[id="`+id+`"]`, chromedp.ByQuery), chromedp.KeyEvent(text)}
 	}
-	run("settings", chromedp.Navigate(b.url+"/admin/sign-in"), typed("JWT_IDENTITY_PROVIDER_URI", idp.URL+"/login"), enter, arrived("It is in force now"))
-	run("key", chromedp.Navigate(b.url+"/admin/key"), chromedp.Focus(`main form button`, chromedp.ByQuery), enter, arrived("Your new secret"),
+	run("settings", chromedp.Navigate(b.url+"/admin/providers/jwt"), typed("JWT_IDENTITY_PROVIDER_URI", idp.URL+"/login"), enter, arrived("It is in force now"))
+	run("key", chromedp.Navigate(b.url+"/admin/providers/jwt"), chromedp.Focus(`form:has([value="generate"]) button`, chromedp.ByQuery), enter, arrived("Your new secret"),
 		chromedp.Text(".secret", &key, chromedp.ByQuery))
 	run("trial", chromedp.Navigate(b.url+"/admin/try"), chromedp.Focus(`main form button`, chromedp.ByQuery), enter, arrived("This sign-in would be accepted"),
 		arrived("ann@example.com"))

@@ -31,6 +31,10 @@ func formTo(t *testing.T, body, path string) url.Values {
 	if form == nil {
 		t.Fatalf("no form in %.500s", body)
 	}
+	return valuesOf(form)
+}
+
+func valuesOf(form *html.Node) url.Values {
 	values := url.Values{}
 	for n := range form.Descendants() {
 		name, ok := attribute(n, "name")
@@ -51,6 +55,24 @@ func formTo(t *testing.T, body, path string) url.Values {
 		}
 	}
 	return values
+}
+
+// formWith is the form that has a field of that name.
+func formWith(t *testing.T, body, field string) url.Values {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range doc.Descendants() {
+		if n.Type == html.ElementNode && n.Data == "form" {
+			if values := valuesOf(n); values.Has(field) {
+				return values
+			}
+		}
+	}
+	t.Fatalf("no form with %s", field)
+	return nil
 }
 
 func first(n *html.Node, element string) *html.Node {

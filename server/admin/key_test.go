@@ -27,16 +27,16 @@ func TestKeysInUse(t *testing.T) {
 	press := func(form url.Values) response {
 		t.Helper()
 		form.Set("version", fmt.Sprint(c.version()))
-		return c.post("/admin/key", form)
+		return c.post("/admin/providers/jwt/keys", form)
 	}
 	contains(t, press(url.Values{"action": {"generate"}}), 200, "Your new secret") // and lost
-	page := c.get("/admin/key")
-	contains(t, page, 200, "<code>"+fingerprint(secret)+"</code>", "by <bdi>root@example.com</bdi>", "2 sign-ins in the last 24 hours", "never used")
+	page := c.get("/admin/providers/jwt")
+	contains(t, page, 200, "<code>"+fingerprint(secret)+"</code>", "<bdi>root@example.com</bdi>, just now", "2 sign-ins in the last 24 hours", "never used")
 	if strings.Contains(page.body, secret) {
 		t.Error("a secret is shown")
 	}
-	contains(t, press(url.Values{"action": {"retire"}}), 400, "that secret is in use")
-	contains(t, press(url.Values{"action": {"remove"}, "key": {fingerprint(secret)}}), 400, "that secret is in use")
+	contains(t, press(url.Values{"action": {"retire"}}), 400, "that key is in use")
+	contains(t, press(url.Values{"action": {"remove"}, "key": {fingerprint(secret)}}), 400, "that key is in use")
 	v := c.version()
 	for _, call := range []struct {
 		method, path string
@@ -61,7 +61,7 @@ func TestKeysInUse(t *testing.T) {
 	if len(k.Secrets) != 2 {
 		t.Fatalf("got %+v, want two", k)
 	}
-	press(url.Values{"action": {"remove"}, "key": {k.Secrets[0].ID}}).want(t, 303, "/admin/key?done=key-removed")
+	press(url.Values{"action": {"remove"}, "key": {k.Secrets[0].ID}}).want(t, 303, "/admin/providers/jwt?done=key-removed")
 	contains(t, press(url.Values{"action": {"remove"}, "key": {k.Secrets[0].ID}}), 400, "There is no shared secret")
 	contains(t, press(url.Values{"action": {"remove"}, "key": {fingerprint(secret)}, "sign_ins": {"3"}}), 400, "only shared secret")
 	if got := b.signIn(secret, nil); got != "" {

@@ -131,7 +131,7 @@ func officePages(b *bridge) map[string]chromedp.Action {
 		})
 	}
 	pages := map[string]chromedp.Action{
-		"people": to("/admin/people"), "groups": to("/admin/groups"), "mapping": to("/admin/mapping"), "key": to("/admin/key"), "group": to("/admin/groups/2"),
+		"people": to("/admin/people"), "groups": to("/admin/groups"), "mapping": to("/admin/mapping"), "provider": to("/admin/providers/jwt"), "providers": to("/admin/providers"), "group sources": to("/admin/group-sources"), "settings": to("/admin/sign-in"), "try": to("/admin/try"), "group": to("/admin/groups/2"),
 		"activity": to("/admin/activity"),
 	}
 	if groups, err := b.store.Groups(b.t.Context()); err == nil && len(groups) > 2 {

@@ -64,7 +64,7 @@ func TestEveryLinkStaysBelowThePrefix(t *testing.T) {
 		w := &walk{t: t, c: c, who: who, forms: map[string]bool{}, seen: map[string]bool{}}
 		w.visit("/") // no app is there, so that it leads to the bridge's own
 		for _, at := range []string{"/login", "/login?return_to=/x", "/auth/logout", "/auth/passkeys", "/auth/password", "/auth/confirm?return_to=/_sso/admin", "/auth/setup",
-			"/admin", "/admin/activity?kind=sign_in", "/admin/people/1", "/auth/sso/nothing"} {
+			"/admin", "/admin/key", "/admin/activity?kind=sign_in", "/admin/people/1", "/auth/sso/nothing"} {
 			w.visit(prefix + at)
 		}
 		if who == "nobody" {
@@ -78,7 +78,7 @@ func TestEveryLinkStaysBelowThePrefix(t *testing.T) {
 			}
 		}
 		// What these pages are about is made by other tests.
-		missing = slices.DeleteFunc(missing, func(p string) bool { return p == "/admin/try/report" })
+		missing = slices.DeleteFunc(missing, func(p string) bool { return p == "/admin/try/report" || p == "/admin/key" })
 		if len(missing) > 0 || !w.seen[prefix+"/admin/people/new"] || !w.forms[prefix+"/auth/logout"] {
 			t.Errorf("%d pages, %d forms; not reached: %v", len(w.seen), len(w.forms), missing)
 		}
@@ -188,12 +188,12 @@ func TestProgramsAreToldThePrefix(t *testing.T) {
 		t.Errorf("a group without a proof: got %d %s, want it to name %s/auth/confirm", resp.StatusCode, resp.body, prefix)
 	}
 	// A form that waits for a proof comes back to where it was sent.
-	resp := old.post(prefix+"/admin/key", url.Values{"action": {"generate"}, "version": {"0"}})
+	resp := old.post(prefix+"/admin/providers/jwt/keys", url.Values{"action": {"generate"}, "version": {"0"}})
 	to, _ := url.Parse(resp.Header.Get("Location"))
 	if resp.StatusCode != http.StatusSeeOther || to == nil || to.Path != prefix+"/auth/confirm" || !strings.HasPrefix(to.Query().Get("return_to"), prefix+"/auth/confirm/resume?form=") {
 		t.Fatalf("a form without a proof: got %d to %q", resp.StatusCode, resp.Header.Get("Location"))
 	}
-	if body := c.get(to.Query().Get("return_to")).body; !dom.Has(body, `[action="`+prefix+`/admin/key"]`) {
+	if body := c.get(to.Query().Get("return_to")).body; !dom.Has(body, `[action="`+prefix+`/admin/providers/jwt/keys"]`) {
 		t.Errorf("the form that waited: got %.800s", body)
 	}
 }

@@ -41,8 +41,12 @@ func TestSettingsNeedProof(t *testing.T) {
 			}
 		}
 		for _, text := range []string{"other", ""} {
-			if s.Page == "" {
-				b.asksFirst(t, c, "/admin/sign-in", url.Values{"version": {fmt.Sprint(c.version())}, s.Name: {text}, "was." + s.Name: {"else"}})
+			if page := pageOf(s); page != "" {
+				form := url.Values{"version": {fmt.Sprint(c.version())}, s.Name: {text}, "was." + s.Name: {"else"}}
+				if s.Secret && text == "" {
+					form.Set("clear."+s.Name, "yes")
+				}
+				b.asksFirst(t, c, page, form)
 			}
 		}
 	}
@@ -51,7 +55,7 @@ func TestSettingsNeedProof(t *testing.T) {
 	}
 	version := fmt.Sprint(c.version())
 	for _, action := range []string{"generate", "paste"} {
-		b.asksFirst(t, c, "/admin/key", url.Values{"version": {version}, "action": {action}, "secret": {otherSecret}})
+		b.asksFirst(t, c, "/admin/providers/jwt/keys", url.Values{"version": {version}, "action": {action}, "secret": {otherSecret}})
 	}
 	b.asksFirst(t, c, "/admin/mapping", url.Values{"version": {version}, "mode": {"automatic"}})
 	b.asksFirst(t, c, "/admin/mapping", url.Values{"version": {version}, "mode": {"manual"}, "idp.0": {"extHR"}, "groups.0": {"Staff"}})
@@ -69,6 +73,11 @@ func TestSettingsNeedProof(t *testing.T) {
 	if resp, p := c.save("SITE_NAME=Acme"); resp.StatusCode != http.StatusOK {
 		t.Errorf("what needs no proof: got %d %+v", resp.StatusCode, p)
 	}
+}
+
+// pageOf is the page on which a setting is a field; "": one of its own.
+func pageOf(s *setting.Setting) string {
+	return map[string]string{"": "/admin/sign-in", setting.PageProvider: "/admin/providers/jwt", setting.PageSources: "/admin/group-sources/directory"}[s.Page]
 }
 
 // asksFirst posts a form, and wants a proof asked for.
@@ -103,6 +112,8 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /api/v1/signing-key", `{"version":1}`, "asks"},
 		{"POST /api/v1/signing-key/retire", `{"version":1}`, "asks"},
 		{"DELETE /api/v1/signing-key/:key", "", "asks"},
+		{"POST /api/v1/providers/:name/public-keys", `{"version":1,"key":"x"}`, "asks"},
+		{"DELETE /api/v1/providers/:name/public-keys/:fingerprint", "", "asks"},
 		{"POST /api/v1/explain", `{"token":"x"}`, "200"},
 		{"POST /api/v1/group-sources/lookup", `{"name":"ada"}`, "400"}, // no source is set up
 		{"PUT /api/v1/mapping", fmt.Sprintf(`{"version":%d,"mode":"automatic"}`, v), "asks"},
@@ -122,8 +133,12 @@ func TestActionsNeedProof(t *testing.T) {
 		{"DELETE /api/v1/people/:id/sessions", "", "200"},
 
 		{"POST /admin/sign-in", fmt.Sprintf("version=%d&CORS_ORIGINS=&was.CORS_ORIGINS=https://a.example", v), "asks"},
-		{"POST /admin/key", "version=1&action=generate", "asks"},
-		{"POST /admin/key", "version=1&action=retire", "asks"},
+		{"POST /admin/providers/:name", "version=1&JWT_ISSUER=x&was.JWT_ISSUER=", "asks"},
+		{"POST /admin/providers/:name/keys", "version=1&action=generate", "asks"},
+		{"POST /admin/providers/:name/keys", "version=1&action=retire", "asks"},
+		{"POST /admin/providers/:name/keys", "version=1&action=add&public=x", "asks"},
+		{"POST /admin/providers/:name/keys", "version=1&action=remove-public&key=x", "asks"},
+		{"POST /admin/group-sources/directory", "version=1&LDAP_BIND_PASSWORD=x", "asks"},
 		{"POST /admin/try", "token=x", "200"},
 		{"POST /admin/try/begin", "", "303"},
 		{"POST /admin/group-sources", "name=ada", "400"}, // no source is set up
@@ -173,7 +188,7 @@ func TestActionsNeedProof(t *testing.T) {
 		if strings.Contains(path, "/service-accounts") {
 			id, ref = program, key
 		}
-		fill := strings.NewReplacer(":id", fmt.Sprint(id), ":group", fmt.Sprint(group), ":ref", ref)
+		fill := strings.NewReplacer(":id", fmt.Sprint(id), ":group", fmt.Sprint(group), ":ref", ref, ":name", "jwt", ":fingerprint", "x", ":key", "x")
 		kind := "application/x-www-form-urlencoded\n"
 		if strings.HasPrefix(path, "/api/") {
 			kind = "application/json\n"

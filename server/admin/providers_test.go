@@ -38,11 +38,18 @@ func TestProviders(t *testing.T) {
 		all[1].Sources[0].Keys[0].ID != "2026-a" || all[1].Sources[0].Keys[0].Algorithm != "EdDSA" {
 		t.Errorf("got %+v", got)
 	}
-	page := c.get("/admin/providers")
-	contains(t, page, 200, "Acme &amp; Co", "2026-a", "EdDSA", "https://acme.example", "off")
-	if strings.Contains(page.body, secret) || strings.Contains(page.body, otherSecret) {
+	list, page, old := c.get("/admin/providers"), c.get("/admin/providers/acme"), c.get("/admin/providers/old")
+	contains(t, list, 200, "Acme &amp; Co", `href="/admin/providers/acme"`, "Your product", "Nobody has signed in with its keys yet", "Off")
+	contains(t, page, 200, "Acme &amp; Co", "2026-a", "EdDSA", "https://acme.example", "named in <code>SSOBRIDGE_PROVIDERS</code>", file, "Read just now",
+		"Using <code>SSOBRIDGE_PROVIDER_ACME_ISSUER</code>")
+	contains(t, old, 200, "<code>"+fingerprint(otherSecret)+"</code>", "The shared secret comes from <code>SSOBRIDGE_PROVIDER_OLD_SHARED_SECRET</code>", "Nobody can sign in with it.")
+	if shown := list.body + page.body + old.body; strings.Contains(shown, secret) || strings.Contains(shown, otherSecret) {
 		t.Error("a secret is shown")
 	}
+	if resp := c.get("/admin/providers/nobody"); resp.StatusCode != 404 {
+		t.Errorf("a provider that is not there: got %d", resp.StatusCode)
+	}
+	c.get("/admin/key").want(t, 302, "/admin/providers/jwt#keys")
 	contains(t, c.get("/admin/try"), 200, "Begin the test with <bdi>Acme &amp; Co</bdi>", `button[name="provider"][value="jwt"]`)
 	if to, err := c.post("/admin/try/begin", url.Values{"provider": {"acme"}}).Location(); err != nil || to.Host != "acme.example" {
 		t.Errorf("the test sign-in with acme leads to %v, %v", to, err)
@@ -50,7 +57,6 @@ func TestProviders(t *testing.T) {
 	if resp := c.post("/admin/try/begin", url.Values{"provider": {"old"}}); resp.StatusCode != 400 {
 		t.Errorf("the test sign-in with a provider that is off: got %d", resp.StatusCode)
 	}
-	contains(t, c.get("/admin/sign-in"), 200, `href="/admin/providers"`, "Provider acme", "PROVIDER_ACME_ISSUER")
 }
 
 // The page of an OpenID provider shows what is to be typed in there, and what is known of it.
@@ -58,11 +64,11 @@ func TestOpenIDProvider(t *testing.T) {
 	p := idp.New(t)
 	b := start(t, "PROVIDERS=acme", "PROVIDER_ACME_KIND=oidc", "PROVIDER_ACME_ISSUER="+p.URL, "PROVIDER_ACME_CLIENT_ID=bridge", "PROVIDER_ACME_CLIENT_SECRET="+otherSecret)
 	c := b.admin()
-	contains(t, c.get("/admin/providers"), 200, b.url+"/auth/oidc/acme/callback", "was not read yet")
+	contains(t, c.get("/admin/providers/acme"), 200, b.url+"/auth/oidc/acme/callback", "not read yet")
 	if to, err := c.post("/admin/try/begin", url.Values{"provider": {"acme"}}).Location(); err != nil || !strings.HasPrefix(to.String(), p.URL+"/authorize?") {
 		t.Errorf("the test sign-in leads to %v, %v", to, err)
 	}
-	page := c.get("/admin/providers")
+	page := c.get("/admin/providers/acme")
 	contains(t, page, 200, p.URL+"/.well-known/openid-configuration", "userinfo_endpoint", p.URL+"/token")
 	if strings.Contains(page.body, otherSecret) {
 		t.Error("the secret is shown")

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -167,7 +168,7 @@ func TestSecretsAreWriteOnly(t *testing.T) {
 	c.mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
 	c.mustSave(`JWT_SHARED_SECRET=["` + otherSecret + `","` + secret + `"]`)
 	shown := resp.body
-	for _, path := range []string{"/admin", "/admin/sign-in", "/admin/key", "/api/v1/settings", "/api/v1/signing-key", "/api/v1/overview"} {
+	for _, path := range []string{"/admin", "/admin/sign-in", "/admin/providers/jwt", "/api/v1/settings", "/api/v1/signing-key", "/api/v1/overview"} {
 		shown += c.get(path).body
 	}
 	shown += strings.Join(b.events(sso.EventSetting), "\n") + b.log.String()
@@ -188,13 +189,13 @@ func TestRotation(t *testing.T) {
 	b := start(t, bare...)
 	c := b.admin()
 	c.mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret)
-	page := c.get("/admin/key")
-	resp := c.post("/admin/key", url.Values{"version": {value(t, page.body, "version")}, "action": {"generate"}})
-	generated := regexp.MustCompile(`class="secret">([0-9a-f]{64})<`).FindStringSubmatch(resp.body)
+	page := c.get("/admin/providers/jwt")
+	resp := c.post("/admin/providers/jwt/keys", url.Values{"version": {value(t, page.body, "version")}, "action": {"generate"}})
+	generated := regexp.MustCompile(`class="secret" data-copy>([0-9a-f]{64})<`).FindStringSubmatch(resp.body)
 	if resp.StatusCode != http.StatusOK || generated == nil {
 		t.Fatalf("generate: got %d %s", resp.StatusCode, sso.Truncate(resp.body, 500))
 	}
-	if strings.Contains(c.get("/admin/key").body, generated[1]) {
+	if strings.Contains(c.get("/admin/providers/jwt").body, generated[1]) {
 		t.Error("the generated key is shown a second time")
 	}
 	for name, key := range map[string]string{"old": secret, "new": generated[1]} {
@@ -202,16 +203,16 @@ func TestRotation(t *testing.T) {
 			t.Errorf("%s key during the change: got %q, want signed in", name, got)
 		}
 	}
-	page = c.get("/admin/key")
-	c.post("/admin/key", url.Values{"version": {value(t, page.body, "version")}, "action": {"retire"}, "sign_ins": {"1"}}).want(t, 303, "/admin/key?done=key-gone")
+	page = c.get("/admin/providers/jwt")
+	c.post("/admin/providers/jwt/keys", url.Values{"version": {value(t, page.body, "version")}, "action": {"retire"}, "sign_ins": {"1"}}).want(t, 303, "/admin/providers/jwt?done=key-gone")
 	if got := b.signIn(secret, nil); got != "token_signature" {
 		t.Errorf("old key afterwards: got %q, want token_signature", got)
 	}
 	if got := b.signIn(generated[1], nil); got != "" {
 		t.Errorf("new key afterwards: got %q, want signed in", got)
 	}
-	page = c.get("/admin/key")
-	bad := c.post("/admin/key", url.Values{"version": {value(t, page.body, "version")}, "action": {"paste"}, "secret": {"short"}})
+	page = c.get("/admin/providers/jwt")
+	bad := c.post("/admin/providers/jwt/keys", url.Values{"version": {value(t, page.body, "version")}, "action": {"paste"}, "secret": {"short"}})
 	if bad.StatusCode != http.StatusBadRequest || !dom.Has(bad.body, `[id="secret-error"]`) || dom.Has(bad.body, `[value="short"]`) {
 		t.Errorf("a short key: got %d, want an error at the field, and not the key back: %s", bad.StatusCode, bad.body)
 	}
@@ -264,27 +265,27 @@ func TestWayIn(t *testing.T) {
 func TestTwoAdministrators(t *testing.T) {
 	b := start(t)
 	first, second := b.admin(), b.as("second@example.com", sso.Administrators)
-	form := formOf(t, second.get("/admin/sign-in").body)
-	first.mustSave("JWT_ISSUER=first", "SITE_NAME=First")
+	form := formWith(t, second.get("/admin/providers/jwt").body, "JWT_ISSUER")
+	first.mustSave("JWT_ISSUER=first", "JWT_LEEWAY=11s")
 
 	form.Set("JWT_AUDIENCE", "second")
 	form.Set("JWT_ISSUER", "second")
-	resp := second.post("/admin/sign-in", form)
+	resp := second.post("/admin/providers/jwt", form)
 	if resp.StatusCode != http.StatusConflict || !strings.Contains(resp.body, "Saved meanwhile by somebody else: first") {
 		t.Fatalf("second to save: got %d %s, want 409 and what the first saved", resp.StatusCode, sso.Truncate(resp.body, 300))
 	}
-	again := formOf(t, resp.body)
-	for name, want := range map[string]string{"JWT_AUDIENCE": "second", "JWT_ISSUER": "second", "SITE_NAME": "First"} {
+	again := formWith(t, resp.body, "JWT_ISSUER")
+	for name, want := range map[string]string{"JWT_AUDIENCE": "second", "JWT_ISSUER": "second", "JWT_LEEWAY": "11s"} {
 		if got := again.Get(name); got != want {
 			t.Errorf("%s in the form that came back: got %q, want %q", name, got, want)
 		}
 	}
-	second.post("/admin/sign-in", again).want(t, 303, "/admin/sign-in?done=saved")
+	second.post("/admin/providers/jwt", again).want(t, 303, "/admin/providers/jwt?done=saved")
 	got := map[string]string{}
 	for _, s := range settingsOf(t, second) {
 		got[s.Name] = s.Value
 	}
-	for name, want := range map[string]string{"JWT_AUDIENCE": "second", "JWT_ISSUER": "second", "SITE_NAME": "First"} {
+	for name, want := range map[string]string{"JWT_AUDIENCE": "second", "JWT_ISSUER": "second", "JWT_LEEWAY": "11s"} {
 		if got[name] != want {
 			t.Errorf("%s afterwards: got %q, want %q", name, got[name], want)
 		}
@@ -301,17 +302,19 @@ func TestTwoAdministrators(t *testing.T) {
 func TestSettingsForm(t *testing.T) {
 	b := start(t, "JWT_PROFILE=standard")
 	c := b.admin()
-	page := c.get("/admin/sign-in").body
+	page := c.get("/admin/providers/jwt").body
 	if !strings.Contains(page, "Using <code>SSOBRIDGE_JWT_PROFILE</code>") || dom.Has(page, `[name="JWT_PROFILE"]`) {
 		t.Error("a setting that is fixed: want it read only, with its source")
 	}
-	form := formOf(t, page)
+	form := formWith(t, page, "JWT_MAX_AGE")
+	form.Set("was.JWT_LOGOUT_URI", "")
 	form.Set("JWT_LOGOUT_URI", `"><script>alert(1)</script>`)
 	form.Set("JWT_MAX_AGE", "soon")
 	form.Set("JWT_PROFILE", "metabase")
 	form.Set("was.JWT_PROFILE", "standard")
-	resp := c.post("/admin/sign-in", form)
-	again := formOf(t, resp.body)
+	resp := c.post("/admin/providers/jwt", form)
+	again := formWith(t, resp.body, "JWT_MAX_AGE")
+	maps.Copy(again, formWith(t, resp.body, "JWT_LOGOUT_URI"))
 	if resp.StatusCode != http.StatusBadRequest || strings.Contains(resp.body, "<script>alert") || !dom.Has(resp.body, `[id="JWT_PROFILE-error"]`) {
 		t.Errorf("got %d, want 400 with errors: %s", resp.StatusCode, sso.Truncate(resp.body, 500))
 	}
@@ -320,15 +323,15 @@ func TestSettingsForm(t *testing.T) {
 			t.Errorf("%s: got %q, want %q kept", name, again.Get(name), want)
 		}
 	}
-	form = formOf(t, page)
+	form = formWith(t, page, "JWT_LEEWAY")
 	form.Set("JWT_LEEWAY", "10s")
-	c.post("/admin/sign-in", form).want(t, 303, "/admin/sign-in?done=saved")
-	if got := c.get("/admin/sign-in?done=saved").body; !strings.Contains(got, "It is in force now") {
+	c.post("/admin/providers/jwt", form).want(t, 303, "/admin/providers/jwt?done=saved")
+	if got := c.get("/admin/providers/jwt?done=saved").body; !strings.Contains(got, "It is in force now") {
 		t.Error("no word that it was saved")
 	}
-	form = formOf(t, c.get("/admin/sign-in").body)
+	form = formWith(t, c.get("/admin/providers/jwt").body, "JWT_LEEWAY")
 	form.Set("JWT_LEEWAY", "30s") // the default
-	c.post("/admin/sign-in", form)
+	c.post("/admin/providers/jwt", form)
 	for _, s := range settingsOf(t, c) {
 		if s.Name == "JWT_LEEWAY" && s.Source != "default" {
 			t.Errorf("source of what was set back: got %q, want default", s.Source)

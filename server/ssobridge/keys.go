@@ -161,6 +161,21 @@ func (m *maker) published(p *setting.Provider) (sets []keyset.Set, err error) {
 	return sets, nil
 }
 
+// KeysIn implements admin.SettingStore.
+func (r *Runtime) KeysIn(k setting.Key) (all []sso.PublicKey) {
+	if k.File != "" {
+		return nil
+	}
+	keys, err := keyset.ParseKey(spec(k, ""))
+	if err != nil {
+		return nil
+	}
+	for _, key := range keys {
+		all = append(all, sso.PublicKey{ID: key.ID, Algorithm: key.Algorithm(), Fingerprint: key.Fingerprint(), NotAfter: key.NotAfter()})
+	}
+	return all
+}
+
 // keyIDs are what logins by the keys that are there now would be noted with.
 func keyIDs(p *sso.Provider) (ids []string) {
 	for _, s := range p.PublicKeys() {
@@ -174,7 +189,7 @@ func keyIDs(p *sso.Provider) (ids []string) {
 func keySources(keys keyset.Set) func() []sso.KeySource {
 	return func() (all []sso.KeySource) {
 		for _, s := range keyset.StatusOf(keys) {
-			source := sso.KeySource{Origin: s.Origin, LastSuccess: s.LastSuccess, Fault: s.Fault, FaultSince: s.FaultSince, LeftOut: s.LeftOut}
+			source := sso.KeySource{Origin: s.Origin, LastSuccess: s.LastSuccess, Due: s.Due, Fault: s.Fault, FaultSince: s.FaultSince, LeftOut: s.LeftOut}
 			var origins []string // several files are one source
 			for _, k := range s.Keys {
 				if !slices.Contains(origins, k.Origin) {

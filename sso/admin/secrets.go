@@ -13,21 +13,20 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// SharedSecret is the setting that holds the secrets.
-const SharedSecret = "JWT_SHARED_SECRET"
-
-// InUse is how far back a sign-in says that a shared secret is in use.
+// InUse is how far back a sign-in says that a key is in use.
 const InUse = 24 * time.Hour
 
-// A SecretStore is what the shared secrets need of package store.
+// A SecretStore is what the keys of providers need of package store.
 type SecretStore interface {
 	// KeyUse is what the trail knows of a key; the count is of sign-ins since then.
 	KeyUse(ctx context.Context, id string, since time.Time) (sso.KeyUse, error)
 }
 
-// Secrets are the shared secrets that tokens may be signed with, the current one first. All fields are required.
+// Secrets are the shared secrets that tokens of one provider may be signed with, the current one first. All fields are
+// required.
 type Secrets struct {
-	Store SecretStore
+	Store   SecretStore
+	Setting string // that holds them, such as JWT_SHARED_SECRET
 	// Saved returns the secrets in force.
 	Saved func(ctx context.Context) ([]string, error)
 	// Save checks, saves, leaves an event for each setting, and puts the result in force before it returns.
@@ -89,7 +88,16 @@ func (s Secrets) Remove(ctx context.Context, by Actor, name string, edit SecretE
 }
 
 func (s Secrets) save(ctx context.Context, by Actor, before, next []string, edit SecretEdit) (int64, error) {
-	if err := s.MayDrop(ctx, by, before, next, edit.SignIns); err != nil {
+	if err := by.may(changeSecrets); err != nil {
+		return 0, err
+	}
+	var dropped []string
+	for _, secret := range before {
+		if !slices.Contains(next, secret) {
+			dropped = append(dropped, sso.SecretID(secret))
+		}
+	}
+	if err := mayDrop(ctx, s.Store, by, dropped, edit.SignIns); err != nil {
 		return 0, err
 	}
 	raw, err := json.Marshal(next)
@@ -97,21 +105,15 @@ func (s Secrets) save(ctx context.Context, by Actor, before, next []string, edit
 		return 0, err
 	}
 	text := string(raw)
-	return s.Save(ctx, by.change(map[string]*string{SharedSecret: &text}, edit.Version))
+	return s.Save(ctx, by.change(map[string]*string{s.Setting: &text}, edit.Version))
 }
 
-// MayDrop refuses to drop secrets by which more people signed in within [InUse] than was confirmed: they would fail from now
-// on (SECURITY G8). It returns a [*Refusal] that wraps [ErrNotConfirmed].
-func (s Secrets) MayDrop(ctx context.Context, by Actor, before, next []string, confirmed int) error {
-	if err := by.may(changeSecrets); err != nil {
-		return err
-	}
+// mayDrop refuses to drop keys by which more people signed in within [InUse] than was confirmed: they would fail from now on
+// (SECURITY G8). Keys are named as events name them. The error is a [*Refusal] that wraps [ErrNotConfirmed].
+func mayDrop(ctx context.Context, st SecretStore, by Actor, keys []string, confirmed int) error {
 	n := 0
-	for _, secret := range before {
-		if slices.Contains(next, secret) {
-			continue
-		}
-		use, err := s.Store.KeyUse(ctx, sso.SecretID(secret), by.At.Add(-InUse))
+	for _, id := range keys {
+		use, err := st.KeyUse(ctx, id, by.At.Add(-InUse))
 		if err != nil {
 			return err
 		}
@@ -120,7 +122,7 @@ func (s Secrets) MayDrop(ctx context.Context, by Actor, before, next []string, c
 	if n <= confirmed {
 		return nil
 	}
-	problem := fmt.Sprintf("%d sign-ins of the last 24 hours used what would be refused from now on; if your product has changed its secret since, confirm sign_ins %d", n, n)
+	problem := fmt.Sprintf("%d sign-ins of the last 24 hours used what would be refused from now on; if your product has changed its key since, confirm sign_ins %d", n, n)
 	return notConfirmed(map[string]string{"sign_ins": problem})
 }
 

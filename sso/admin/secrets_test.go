@@ -55,7 +55,7 @@ func TestSecrets(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var saved []string
 			s := Secrets{
-				Store: used{sso.SecretID(one): 3},
+				Store: used{sso.SecretID(one): 3}, Setting: "JWT_SHARED_SECRET",
 				Saved: func(context.Context) ([]string, error) { return slices.Clone(tt.saved), nil },
 				Save: func(_ context.Context, c Change) (int64, error) {
 					text := *c.Values["JWT_SHARED_SECRET"]

@@ -3,7 +3,10 @@ package admin
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -15,6 +18,9 @@ type SettingStore interface {
 	// Try resolves the settings with changes (nil deletes a saved one) and saves nothing. It makes the same checks as Save;
 	// what is wrong comes back as a [*Refusal] with a text for each setting that must change.
 	Try(ctx context.Context, changes map[string]*string) (*setting.Config, error)
+	// KeysIn returns what is in an entry of the setting KEYS: a key, or those of a set. Of what is no key, or is in a file, it
+	// returns nothing.
+	KeysIn(setting.Key) []sso.PublicKey
 	// Save checks, saves, leaves an event for each change, and puts the result in force here before it returns. Errors: a
 	// [*Refusal] that wraps [sso.Invalid], or [sso.Conflict] when someone has saved since c.Version.
 	Save(ctx context.Context, c Change) (version int64, err error)
@@ -81,21 +87,38 @@ func (s Settings) confirmed(ctx context.Context, by Actor, edit SettingsEdit) er
 	if err != nil {
 		return nil //nolint:nilerr // saving says it
 	}
-	var groups, secrets, kept []string
+	var groups []string
 	for _, p := range next.Providers {
 		old := &setting.Provider{}
 		if was := before.Provider(p.Name); was != nil {
 			old = was
 		}
-		groups, kept = append(groups, NewAdministrators(old.GroupMappings, p.GroupMappings)...), append(kept, p.SharedSecrets...)
-	}
-	for _, p := range before.Providers {
-		secrets = append(secrets, p.SharedSecrets...)
+		groups = append(groups, NewAdministrators(old.GroupMappings, p.GroupMappings)...)
 	}
 	if problem := mayAdminister(groups); problem != "" && !edit.Administrators {
 		return notConfirmed(map[string]string{"administrators": problem})
 	}
-	return Secrets{Store: s.Use}.MayDrop(ctx, by, secrets, kept, edit.SignIns)
+	dropped := s.keys(before)
+	for fingerprint := range s.keys(next) {
+		delete(dropped, fingerprint)
+	}
+	return mayDrop(ctx, s.Use, by, slices.Sorted(maps.Values(dropped)), edit.SignIns)
+}
+
+// keys are those that stand in settings, each by its fingerprint, and named as events name it.
+func (s Settings) keys(cfg *setting.Config) map[string]string {
+	all := map[string]string{}
+	for _, p := range cfg.Providers {
+		for _, secret := range p.SharedSecrets {
+			all[sso.SecretID(secret)] = sso.SecretID(secret)
+		}
+		for _, entry := range p.Keys {
+			for _, k := range s.Store.KeysIn(entry) {
+				all[k.Fingerprint] = k.ID
+			}
+		}
+	}
+	return all
 }
 
 // mayAdminister says what it means that groups of the identity provider newly lead to Administrators; "" when there are none.

@@ -23,6 +23,10 @@ func (s *saved) Try(context.Context, map[string]*string) (*setting.Config, error
 	return s.next, s.wrong
 }
 
+func (s *saved) KeysIn(k setting.Key) []sso.PublicKey {
+	return []sso.PublicKey{{ID: "id of " + k.Data, Fingerprint: k.Data}}
+}
+
 func (s *saved) Save(_ context.Context, c Change) (int64, error) {
 	if s.wrong != nil {
 		return 0, s.wrong
@@ -42,6 +46,13 @@ func TestSettings(t *testing.T) {
 	}
 	dex := func(m sso.Mappings, secrets ...string) *setting.Provider {
 		return &setting.Provider{Name: "dex", GroupMappings: m, SharedSecrets: secrets}
+	}
+	published := func(keys ...string) *setting.Provider {
+		p := &setting.Provider{Name: "dex"}
+		for _, key := range keys {
+			p.Keys = append(p.Keys, setting.Key{Data: key})
+		}
+		return p
 	}
 	invalid := Invalid("JWT_PROFILE", "is none")
 	for _, tt := range []struct {
@@ -69,14 +80,18 @@ func TestSettings(t *testing.T) {
 			before: config(jwt(boss), dex(nil)), next: config(jwt(boss), dex(boss)), err: ErrNotConfirmed, field: "administrators"},
 		{name: "administrators of a new provider", edit: SettingsEdit{Values: map[string]*string{"PROVIDER_DEX_KIND": new("jwt")}, Version: 5},
 			before: config(jwt(boss)), next: config(jwt(boss), dex(boss)), err: ErrNotConfirmed, field: "administrators"},
-		{name: "a secret in use", edit: SettingsEdit{Values: map[string]*string{SharedSecret: new("…")}, Version: 5, SignIns: 2},
+		{name: "a secret in use", edit: SettingsEdit{Values: map[string]*string{"JWT_SHARED_SECRET": new("…")}, Version: 5, SignIns: 2},
 			before: config(jwt(nil, one)), next: config(jwt(nil, two)), err: ErrNotConfirmed, field: "sign_ins"},
-		{name: "a secret in use, confirmed", edit: SettingsEdit{Values: map[string]*string{SharedSecret: new("…")}, Version: 5, SignIns: 3},
+		{name: "a secret in use, confirmed", edit: SettingsEdit{Values: map[string]*string{"JWT_SHARED_SECRET": new("…")}, Version: 5, SignIns: 3},
 			before: config(jwt(nil, one)), next: config(jwt(nil, two))},
-		{name: "a secret that stays", edit: SettingsEdit{Values: map[string]*string{SharedSecret: new("…")}, Version: 5},
+		{name: "a secret that stays", edit: SettingsEdit{Values: map[string]*string{"JWT_SHARED_SECRET": new("…")}, Version: 5},
 			before: config(jwt(nil, one)), next: config(jwt(nil, two, one))},
 		{name: "a provider that goes", edit: SettingsEdit{Values: map[string]*string{"PROVIDER_DEX_KIND": nil}, Version: 5},
 			before: config(jwt(nil, two), dex(nil, one)), next: config(jwt(nil, two)), err: ErrNotConfirmed, field: "sign_ins"},
+		{name: "a public key in use", edit: SettingsEdit{Values: map[string]*string{"PROVIDER_DEX_KEYS": new("…")}, Version: 5, SignIns: 2},
+			before: config(published("a", "b")), next: config(published("b")), err: ErrNotConfirmed, field: "sign_ins"},
+		{name: "a public key that stays", edit: SettingsEdit{Values: map[string]*string{"PROVIDER_DEX_KEYS": new("…")}, Version: 5},
+			before: config(published("a")), next: config(published("b", "a"))},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, proved := range []bool{true, false} {
@@ -85,7 +100,7 @@ func TestSettings(t *testing.T) {
 					st.before, st.next = config(jwt(nil)), config(jwt(nil))
 				}
 				by := Actor{Name: "root@example.com", Peer: "::1", Reference: "REF", At: time.Unix(1, 0), Proved: proved}
-				version, err := Settings{Store: st, Use: used{sso.SecretID(one): 3}}.Edit(t.Context(), by, tt.edit)
+				version, err := Settings{Store: st, Use: used{sso.SecretID(one): 3, "id of a": 3}}.Edit(t.Context(), by, tt.edit)
 				want := tt.err
 				if !proved && !tt.quick {
 					want = ErrProofNeeded

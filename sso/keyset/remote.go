@@ -257,6 +257,7 @@ func (r *Remote) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.status
+	s.Due = r.due
 	s.LeftOut, s.Keys = slices.Clone(s.LeftOut), r.keys.Status().Keys
 	return s
 }

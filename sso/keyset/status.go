@@ -10,6 +10,7 @@ import (
 type Status struct {
 	Origin      string    // an address, or what the keys are called where they are configured
 	LastSuccess time.Time // when the place was last read; zero: never, or it is read once
+	Due         time.Time // when it is read anew, by whoever asks first; zero: when it changes, or never
 	Fault       string    // why the last reading failed; "": it did not, and the keys are those that are there now
 	FaultSince  time.Time // zero without a fault
 	LeftOut     []string  // what of the last reading could not be used

@@ -84,7 +84,7 @@ func groupSettings(of func(string) string) []Setting {
 			Help:  "is asked `GET …?user=NAME`, or `POST {\"sub\":NAME}`, and answers `{\"groups\":[\"research\"]}`; https except on this machine",
 			show:  func(_ *Config, text string) string { return shownIf(oneURL, text) },
 			set:   providerPlace(at(func(g *Groups) *string { return &g.EndpointURL }), parse.Optional(endpointURL))},
-		{Name: of("GROUPS_ENDPOINT_TOKEN"), Section: SectionPeople, Type: "text", Secret: true, Changeable: true, SentTo: []string{of("GROUPS_ENDPOINT_URL")}, Page: PageSources,
+		{Name: of("GROUPS_ENDPOINT_TOKEN"), Section: SectionPeople, Type: "text", Secret: true, Changeable: true, SentTo: []string{of("GROUPS_ENDPOINT_URL")}, Page: PageProvider,
 			Label: "Token for that endpoint",
 			Help:  "is sent to it as `Authorization: Bearer`; unset: nothing is",
 			set:   providerPlace(at(func(g *Groups) *string { return &g.EndpointToken }), parse.Optional(headerText))},
@@ -115,7 +115,7 @@ func ldapSettings() []Setting {
 		return Setting{Name: name, Section: SectionLDAP, Choices: onOff(), Default: "false", Changeable: true, LetsIn: true, Label: label, Help: help,
 			set: field(func(c *Config) *bool { return place(&c.LDAP) }, parse.Boolean)}
 	}
-	return []Setting{
+	fields := []Setting{
 		{Name: "LDAP_URL", Section: SectionLDAP, Type: "list of addresses", Changeable: true, LetsIn: true,
 			Label: "Servers of the directory",
 			Help:  "the servers of the directory that knows groups, such as `ldaps://dc1.example.com, ldaps://dc2.example.com`; the first that answers is asked",
@@ -124,10 +124,10 @@ func ldapSettings() []Setting {
 		text("LDAP_BIND_DN", "name", "", "Name that the bridge has there",
 			"how the bridge signs in to the directory: a distinguished name, or `ssobridge@example.com` at Active Directory; unset: it does not", func(l *LDAP) *string { return &l.BindDN }),
 		{Name: "LDAP_BIND_PASSWORD", Section: SectionLDAP, Type: "text", Secret: true, Changeable: true,
-			SentTo: []string{"LDAP_URL", "LDAP_STARTTLS", "LDAP_INSECURE"}, Page: PageSources,
-			Label: "Its password",
-			Help:  "the password for LDAP_BIND_DN",
-			set:   field(func(c *Config) *string { return &c.LDAP.BindPassword }, parse.Optional(parse.AnyText))},
+			SentTo: []string{"LDAP_URL", "LDAP_STARTTLS", "LDAP_INSECURE"},
+			Label:  "Its password",
+			Help:   "the password for LDAP_BIND_DN",
+			set:    field(func(c *Config) *string { return &c.LDAP.BindPassword }, parse.Optional(parse.AnyText))},
 		{Name: "LDAP_CA_FILE", Section: SectionLDAP, Type: "file", show: shownFile,
 			Help: "certificates of the authorities that are trusted for LDAP_URL; unset: those of the system",
 			set:  field(func(c *Config) *string { return &c.LDAP.CAFile }, parse.Optional(fileName))},
@@ -159,6 +159,12 @@ func ldapSettings() []Setting {
 			Help:  "how long the answer for a person is remembered; `0` is not at all",
 			set:   field(func(c *Config) *duration { return &c.LDAP.Cache }, parse.Seconds(0, maxGroupCache))},
 	}
+	for i := range fields {
+		if fields[i].Changeable {
+			fields[i].Page = PageSources
+		}
+	}
+	return fields
 }
 
 // groupOrder reads GROUPS_ORDER.

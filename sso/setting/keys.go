@@ -79,6 +79,25 @@ func keyList(text string) (keys []Key, err error) {
 	return keys, nil
 }
 
+// KeysText writes keys as the setting KEYS has them.
+func KeysText(keys []Key) (string, error) {
+	entries := []map[string]any{}
+	for _, k := range keys {
+		entry := map[string]any{}
+		for name, text := range map[string]string{"file": k.File, "key": k.Data, "alg": k.Alg, "kid": k.Kid, "encoding": k.Encoding} {
+			if text != "" {
+				entry[name] = text
+			}
+		}
+		if !k.NotAfter.IsZero() {
+			entry["not_after"] = k.NotAfter
+		}
+		entries = append(entries, entry)
+	}
+	raw, err := json.Marshal(entries)
+	return string(raw), err
+}
+
 // keyJSON keeps what the library quotes out of messages: it may be a secret.
 func keyJSON(err error) error {
 	if _, ok := errors.AsType[*json.SyntaxError](err); ok || errors.Is(err, strictjson.ErrNotJSON) {

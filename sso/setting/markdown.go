@@ -25,7 +25,7 @@ func Markdown() string {
 	for _, s := range providerSettings(name) {
 		help := s.Help
 		for _, d := range own {
-			if d.elsewhereName(name) == s.Name && d.Help == s.Help {
+			if settingsOf(name)+d.Field() == s.Name && d.Help == s.Help {
 				help = "as `" + d.Name + "`"
 			}
 		}

@@ -232,11 +232,11 @@ func (j *judge) defaultProvider() {
 	if p.Enabled || c.Text("JWT_ENABLED") != "" || j.broken["JWT_SHARED_SECRET"] || j.broken["JWT_IDENTITY_PROVIDER_URI"] {
 		return
 	}
-	const off, page, key = "sign-in through the identity provider is off", "JWT_IDENTITY_PROVIDER_URI, or as administrator at /admin/sign-in", "JWT_SHARED_SECRET, or as administrator at /admin/key"
+	const off, page, key = "sign-in through the identity provider is off", "JWT_IDENTITY_PROVIDER_URI, or as administrator at /admin/providers/jwt", "JWT_SHARED_SECRET, or as administrator at /admin/providers/jwt"
 	switch {
 	case !uri && !secret && len(c.LoginProviders()) > 0: // another one is meant
 	case !uri && !secret:
-		j.warn("%s: set %s; and %s", off, page, key)
+		j.warn("%s: set JWT_IDENTITY_PROVIDER_URI and JWT_SHARED_SECRET, or do so as administrator at /admin/providers/jwt", off)
 	case !uri:
 		what := "JWT_SHARED_SECRET"
 		if len(p.SharedSecrets) == 0 {

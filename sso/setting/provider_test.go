@@ -1,10 +1,12 @@
 package setting
 
 import (
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -288,6 +290,41 @@ func TestMisplacedSecrets(t *testing.T) {
 			if strings.Contains(e.Value, otherSecret) {
 				t.Errorf("%s: %s is shown as %s", given, e.Setting.Name, e.Value)
 			}
+		}
+	}
+}
+
+// What a page writes as KEYS is read as the same keys.
+func TestKeysText(t *testing.T) {
+	at := time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, keys := range [][]Key{
+		{},
+		{{Data: "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----", Alg: "RS256"}},
+		{{File: "/etc/a.pem"}, {Data: `{"kty":"OKP"}`, Kid: "<é>", NotAfter: at}, {Data: "QUJD", Encoding: "base64", Alg: "ES256"}},
+	} {
+		text, err := KeysText(keys)
+		got, again := keyList(text)
+		if err != nil || again != nil || len(got) != len(keys) || len(keys) > 0 && !reflect.DeepEqual(got, keys) {
+			t.Errorf("%s: got %+v, %v, %v, want %+v", text, got, err, again, keys)
+		}
+	}
+}
+
+// Each provider has the same fields under the same names.
+func TestFieldsOfProviders(t *testing.T) {
+	fields := func(provider string) (all []string) {
+		for _, s := range providerSettings(provider) {
+			if s.Page == "" && s.Changeable {
+				t.Errorf("%s: got no page", s.Name)
+			}
+			all = append(all, s.Field())
+		}
+		return all
+	}
+	other := fields("acme")
+	for _, field := range fields(DefaultProvider) {
+		if !slices.Contains(other, field) || strings.Contains(field, "ATTRIBUTE") {
+			t.Errorf("got %s, which another provider does not have", field)
 		}
 	}
 }

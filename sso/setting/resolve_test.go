@@ -479,8 +479,8 @@ func TestWarnings(t *testing.T) {
 		want    string
 		environ []string
 	}{
-		{"is off: set JWT_IDENTITY_PROVIDER_URI, or as administrator at /admin/sign-in; and JWT_SHARED_SECRET, or as administrator at /admin/key", nil},
-		{"JWT_SHARED_SECRET is not: sign-in through the identity provider is off; set JWT_SHARED_SECRET, or as administrator at /admin/key", []string{"MB_JWT_IDENTITY_PROVIDER_URI=" + testURI}},
+		{"is off: set JWT_IDENTITY_PROVIDER_URI and JWT_SHARED_SECRET, or do so as administrator at /admin/providers/jwt", nil},
+		{"JWT_SHARED_SECRET is not: sign-in through the identity provider is off; set JWT_SHARED_SECRET, or as administrator at /admin/providers/jwt", []string{"MB_JWT_IDENTITY_PROVIDER_URI=" + testURI}},
 		{"JWT_IDENTITY_PROVIDER_URI is not: sign-in", []string{"MB_JWT_SHARED_SECRET=" + testSecret}},
 		{"SITE_URL is not set", metabase("SSOBRIDGE_LISTEN=:3000")},
 		{"JWT_GROUP_SYNC is off", metabase(`MB_JWT_GROUP_MAPPINGS={"a":[3]}`)},

@@ -61,9 +61,10 @@ const (
 
 // The pages that have settings of their own.
 const (
-	PageKey     = "key"
-	PageMapping = "mapping"
-	PageSources = "group-sources"
+	PageProvider = "provider" // of the provider that the setting is of
+	PageKeys     = "keys"     // is a part of it
+	PageMapping  = "mapping"
+	PageSources  = "group-sources"
 )
 
 // Env is the setting's environment variable.
@@ -74,6 +75,16 @@ func (s *Setting) Flag() string { return strings.ToLower(strings.ReplaceAll(s.Na
 
 // Key is the setting's key in the configuration file.
 func (s *Setting) Key() string { return strings.ToLower(s.Name) }
+
+// Field is what the setting is called among those of its provider, such as ISSUER or CLAIM_EMAIL: it is the same for each
+// provider. "": it is a setting of the bridge itself.
+func (s *Setting) Field() string {
+	if s.Provider == "" {
+		return ""
+	}
+	field := strings.TrimPrefix(s.Name, settingsOf(s.Provider))
+	return strings.NewReplacer("ATTRIBUTE_FIRSTNAME", "CLAIM_FIRST_NAME", "ATTRIBUTE_LASTNAME", "CLAIM_LAST_NAME", "ATTRIBUTE_", "CLAIM_").Replace(field)
+}
 
 // Boolean reports whether the setting is on or off.
 func (s *Setting) Boolean() bool { return slices.Equal(s.Choices, onOff()) }

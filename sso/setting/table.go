@@ -141,11 +141,11 @@ func providerSettings(provider string) []Setting {
 			Label: "Sign-in page of your product",
 			Help:  "the page of your product where people sign in",
 			set:   providerPlace(func(p *Provider) *urlPtr { return &p.IdentityProviderURI }, parse.Optional(parse.ProviderURL))},
-		{Name: of("SHARED_SECRET"), Alias: "MB_JWT_SHARED_SECRET", Section: SectionProvider, Type: "text, or a JSON list of texts", Secret: true, Changeable: true, Page: PageKey,
+		{Name: of("SHARED_SECRET"), Alias: "MB_JWT_SHARED_SECRET", Section: SectionProvider, Type: "text, or a JSON list of texts", Secret: true, Changeable: true, Page: PageKeys,
 			Label: "Shared secret",
 			Help:  "signs the tokens; the bytes of its text are the key (hexadecimal is not decoded). Of a list all verify, for a change of secret, and the first is current",
 			set:   providerPlace(func(p *Provider) *[]string { return &p.SharedSecrets }, parse.SharedSecrets)},
-		{Name: of("KEYS"), Section: SectionProvider, Type: "a key, or a JSON list of objects", Secret: true, Changeable: true, LetsIn: true, Page: PageKey,
+		{Name: of("KEYS"), Section: SectionProvider, Type: "a key, or a JSON list of objects", Secret: true, Changeable: true, LetsIn: true, Page: PageKeys,
 			Label: "Public keys",
 			Help:  "verify tokens that the provider signs with a private key: PEM, base64, a JWK or a JWK Set; or a list such as `[{\"file\":\"/etc/ssobridge/idp.pem\",\"alg\":\"RS256\"},{\"key\":\"…\",\"alg\":\"ES256\",\"kid\":\"2026\",\"not_after\":\"2027-01-01T00:00:00Z\"}]`",
 			show:  func(c *Config, _ string) string { return shownKeys(c.Provider(provider).Keys) },
@@ -290,9 +290,13 @@ func providerSettings(provider string) []Setting {
 		fields = append(fields, openIDSettings(of)...)
 	}
 	for i := range fields {
-		fields[i].Provider = provider
+		f := &fields[i]
+		f.Provider = provider
+		if f.Changeable && f.Page == "" {
+			f.Page = PageProvider
+		}
 		if provider != DefaultProvider {
-			fields[i] = fields[i].elsewhere()
+			fields[i] = f.elsewhere()
 		}
 	}
 	return fields
@@ -300,19 +304,15 @@ func providerSettings(provider string) []Setting {
 
 // elsewhere is a field of the default provider as that of another one.
 func (s Setting) elsewhere() Setting {
-	s.Name = s.elsewhereName(s.Provider)
-	s.Alias, s.Section, s.Page = "", "Provider "+s.Provider, ""
+	s.Name = settingsOf(s.Provider) + s.Field()
+	s.Alias, s.Section = "", "Provider "+s.Provider
+	if s.Page == PageMapping { // which has those of the default provider alone
+		s.Page = PageProvider
+	}
 	if strings.HasSuffix(s.Name, "_ENABLED") && s.Default == "" {
 		s.Default, s.Help = "true", "sign-in through this provider"
 	}
 	return s
-}
-
-// elsewhereName is what a field is called as that of another provider. Only Metabase's names are otherwise.
-func (s Setting) elsewhereName(provider string) string {
-	field := strings.TrimPrefix(s.Name, settingsOf(s.Provider))
-	field = strings.NewReplacer("ATTRIBUTE_FIRSTNAME", "CLAIM_FIRST_NAME", "ATTRIBUTE_LASTNAME", "CLAIM_LAST_NAME", "ATTRIBUTE_", "CLAIM_").Replace(field)
-	return settingsOf(provider) + field
 }
 
 // defaultProviderSettings are those of the default provider, with what is about all providers beside them.

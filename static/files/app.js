@@ -31,6 +31,20 @@ for (const input of document.querySelectorAll("input[type=password]")) {
   input.after(button);
 }
 
+// What is to be pasted elsewhere can be copied.
+for (const text of navigator.clipboard ? document.querySelectorAll("[data-copy]") : []) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "link";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(text.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+  text.after(button);
+}
+
 // A form is sent once, however often its button is pressed.
 for (const form of document.forms) {
   form.addEventListener("submit", (event) => {

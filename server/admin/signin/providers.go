@@ -2,25 +2,40 @@ package signin
 
 import (
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
-// providerArea shows the identity providers and their keys.
+// providerArea shows the identity providers and changes what is set of them.
 type providerArea struct {
-	area.Options
+	settingArea
+	keys keyArea
 }
 
-func (a providerArea) pages() []area.Page { return []area.Page{area.Get("/providers", a.page)} }
+func (a providerArea) pages() []area.Page {
+	return []area.Page{
+		area.Get("/providers", a.listPage),
+		area.Get("/providers/:name", func(c *area.Call) error {
+			return a.show(c, c.Param("name"), attempt{status: http.StatusOK}, templates.AdminKeys{})
+		}),
+		area.Post("/providers/:name", a.saveCard),
+	}
+}
+
+// providerPath is the page of a provider, below /admin.
+func providerPath(name string) string { return "/providers/" + url.PathEscape(name) }
 
 func (a providerArea) operations() []area.Operation {
 	return []area.Operation{
-		openapi.Op("GET", "/providers", "listProviders", "The identity providers, and what is known of their public keys", a.list),
+		openapi.Op("GET", "/providers", "listProviders", "The identity providers, how they are doing, and what is known of their public keys", a.list),
 	}
 }
 
@@ -29,15 +44,20 @@ type providerList struct {
 }
 
 type oneProvider struct {
-	Name        string      `json:"name" doc:"in sessions, events and ?provider="`
-	Label       string      `json:"label" doc:"on the sign-in page"`
-	Kind        string      `json:"kind"`
-	Enabled     bool        `json:"enabled"`
-	Issuer      string      `json:"issuer" doc:"the iss of its tokens; empty: it is not checked"`
-	Secrets     int         `json:"secrets" doc:"how many shared secrets it has"`
-	RedirectURI string      `json:"redirect_uri" doc:"what an OpenID provider must know as the redirect URI of the bridge; empty: it is of another kind"`
-	Discovery   discovery   `json:"discovery" doc:"what is known of the discovery document of an OpenID provider"`
-	Sources     []keySource `json:"key_sources" doc:"where its public keys come from; empty while it is off"`
+	Name      string     `json:"name" doc:"in sessions, events and ?provider="`
+	Label     string     `json:"label" doc:"on the sign-in page"`
+	Kind      string     `json:"kind"`
+	Enabled   bool       `json:"enabled"`
+	State     string     `json:"state" doc:"how it is doing, in words"`
+	Attention bool       `json:"attention" doc:"something is to be done"`
+	LastUsed  *time.Time `json:"last_used" doc:"when one of its keys was used last; null: never"`
+	Issuer    string     `json:"issuer" doc:"the iss of its tokens; empty: it is not checked"`
+	Secrets   int        `json:"secrets" doc:"how many shared secrets it has"`
+
+	RedirectURI string    `json:"redirect_uri" doc:"what an OpenID provider must know as the redirect URI of the bridge; empty: it is of another kind"`
+	Discovery   discovery `json:"discovery" doc:"what is known of the discovery document of an OpenID provider"`
+
+	Sources []keySource `json:"key_sources" doc:"where its public keys come from; empty while it is off"`
 }
 
 type discovery struct {
@@ -58,6 +78,7 @@ func newDiscovery(d sso.Discovery) discovery {
 type keySource struct {
 	Origin      string      `json:"origin"`
 	LastSuccess *time.Time  `json:"last_success" doc:"when it was last read; null: never, or it is read once"`
+	Due         *time.Time  `json:"due" doc:"when it is read again, if a token comes; null: when it changes, or never"`
 	Fault       string      `json:"fault" doc:"why it could not be read lately; the keys of before are in force"`
 	LeftOut     []string    `json:"left_out" doc:"keys of it that cannot be used, and why"`
 	Keys        []publicKey `json:"keys"`
@@ -71,16 +92,22 @@ type publicKey struct {
 	LastUsed    *time.Time `json:"last_used" doc:"by this replica since it started"`
 }
 
-func (a providerArea) list(*area.Call, openapi.Nothing) (providerList, error) {
-	out := providerList{Providers: []oneProvider{}}
-	cfg := a.Host.Config()
+func (a providerArea) list(c *area.Call, _ openapi.Nothing) (providerList, error) {
+	out, cfg := providerList{Providers: []oneProvider{}}, a.Host.Config()
 	for _, p := range cfg.Providers {
-		live := a.Host.Bridge().Providers.Named(p.Name)
-		one := oneProvider{Discovery: newDiscovery(live.Described()), Name: p.Name, Label: p.Label, Kind: string(p.Kind), Enabled: p.Enabled, Issuer: p.Issuer, Secrets: len(p.SharedSecrets), Sources: []keySource{}}
+		v, err := a.view(c, cfg, p)
+		if err != nil {
+			return out, err
+		}
+		one := oneProvider{Name: p.Name, Label: p.Label, Kind: string(p.Kind), Enabled: p.Enabled, State: v.state.Word, Attention: v.state.Attention,
+			LastUsed: area.TimeOrNull(v.lastUsed), Issuer: p.Issuer, Secrets: len(p.SharedSecrets), Discovery: newDiscovery(v.live.Described()), Sources: []keySource{}}
 		if p.Kind == setting.KindOIDC {
 			one.RedirectURI = cfg.RedirectURI(p)
 		}
-		for _, s := range live.PublicKeys() {
+		if v.state.Text != "" {
+			one.State += ": " + v.state.Text
+		}
+		for _, s := range v.live.PublicKeys() {
 			one.Sources = append(one.Sources, newKeySource(s))
 		}
 		out.Providers = append(out.Providers, one)
@@ -89,23 +116,138 @@ func (a providerArea) list(*area.Call, openapi.Nothing) (providerList, error) {
 }
 
 func newKeySource(s sso.KeySource) keySource {
-	out := keySource{Origin: s.Origin, LastSuccess: area.TimeOrNull(s.LastSuccess), Fault: s.Fault, LeftOut: append([]string{}, s.LeftOut...), Keys: []publicKey{}}
+	out := keySource{Origin: s.Origin, LastSuccess: area.TimeOrNull(s.LastSuccess), Due: area.TimeOrNull(s.Due), Fault: s.Fault, LeftOut: append([]string{}, s.LeftOut...), Keys: []publicKey{}}
 	for _, k := range s.Keys {
 		out.Keys = append(out.Keys, publicKey{k.ID, k.Algorithm, k.Fingerprint, area.TimeOrNull(k.NotAfter), area.TimeOrNull(k.LastUsed)})
 	}
 	return out
 }
 
-func (a providerArea) page(c *area.Call) error {
-	page := templates.AdminProviders{AdminLayout: c.Layout(templates.AdminSectionSignIn), Now: a.Now()}
-	cfg := a.Host.Config()
-	for _, p := range cfg.Providers {
-		live := a.Host.Bridge().Providers.Named(p.Name)
-		row := templates.AdminProviderRow{Name: p.Name, Label: p.Label, On: p.Enabled, Issuer: p.Issuer, Secrets: len(p.SharedSecrets), Sources: live.PublicKeys()}
-		if p.Kind == setting.KindOIDC {
-			row.RedirectURI, row.Discovery = cfg.RedirectURI(p), live.Described()
+// A view is what is found out about a provider.
+type view struct {
+	live     *sso.Provider // nil: it is off
+	keys     []templates.AdminKeyRow
+	lastUsed time.Time
+	state    templates.AdminState
+	outside  string // where it is named
+}
+
+func (a providerArea) view(c *area.Call, cfg *setting.Config, p *setting.Provider) (v view, err error) {
+	v.live = a.Host.Bridge().Providers.Named(p.Name)
+	if v.keys, err = a.keys.rows(c.Request().Context(), cfg, p, v.live); err != nil {
+		return v, err
+	}
+	for _, k := range v.keys {
+		if k.LastUsed.After(v.lastUsed) {
+			v.lastUsed = k.LastUsed
 		}
-		page.Providers = append(page.Providers, row)
+	}
+	v.state = stateOf(p, v.live, v.keys, v.lastUsed, a.Now())
+	if source := cfg.Source("PROVIDERS"); p.Name != setting.DefaultProvider && source.Fixed() {
+		v.outside = source.String()
+	}
+	return v, nil
+}
+
+func (a providerArea) listPage(c *area.Call) error {
+	cfg := a.Host.Config()
+	page := templates.AdminProviders{AdminLayout: c.Layout(templates.AdminSectionSignIn), Now: a.Now(), OwnKeySet: cfg.URL("/.well-known/jwks.json"),
+		Own: a.Host.Bridge().Providers.Named(service.Provider).PublicKeys()}
+	for _, p := range cfg.Providers {
+		v, err := a.view(c, cfg, p)
+		if err != nil {
+			return err
+		}
+		page.Providers = append(page.Providers, templates.AdminProviderRow{Name: p.Name, Label: labelOf(p), Kind: kindInWords(p.Kind), State: v.state,
+			Keys: len(v.keys), LastUsed: v.lastUsed, Outside: v.outside})
 	}
 	return c.Show(http.StatusOK, page)
+}
+
+// show answers with the page of one provider; of keys, what was typed and what came of it.
+func (a providerArea) show(c *area.Call, name string, t attempt, keys templates.AdminKeys) error {
+	p, cfg, version, err := a.provider(c.Request().Context(), name)
+	if err != nil {
+		return err
+	}
+	v, err := a.view(c, cfg, p)
+	if err != nil {
+		return err
+	}
+	t.elsewhere(cfg, settingsOn(cfg, setting.PageProvider))
+	page := templates.AdminProvider{
+		AdminLayout: c.Layout(templates.AdminSectionSignIn), Name: p.Name, Label: labelOf(p), Kind: kindInWords(p.Kind), URL: c.Link(area.PagesPrefix + providerPath(p.Name)),
+		Outside: v.outside, State: v.state, Now: a.Now(), Version: strconv.FormatInt(version, 10), Alerts: t.alerts, Addresses: addressesOf(cfg, p), Keys: keys, Discovery: v.live.Described(),
+		Syncs: p.GroupSync || p.Kind == setting.KindBearer, HasMapping: p.Name == setting.DefaultProvider, LooksUp: p.Groups.Asks(),
+		Testable: v.live != nil && v.live.Beginner != nil, BeginURL: c.Link(TrialPath),
+	}
+	a.fillKeys(&page.Keys, cfg, p, v)
+	a.fillCards(&page, cfg, p, t)
+	return c.Show(t.status, page)
+}
+
+func (a providerArea) fillKeys(k *templates.AdminKeys, cfg *setting.Config, p *setting.Provider, v view) {
+	k.Rows, k.Sources, k.Secrets, k.SharesNone = v.keys, sourcesOf(p, v.live), len(p.SharedSecrets), p.Kind == setting.KindOIDC
+	if source := cfg.Source(p.Setting("SHARED_SECRET")); source.Fixed() {
+		k.SecretFixed = source.String()
+	}
+	if source := cfg.Source(p.Setting("KEYS")); source.Fixed() {
+		k.PublicFixed = source.String()
+	}
+}
+
+func (a providerArea) fillCards(page *templates.AdminProvider, cfg *setting.Config, p *setting.Provider, t attempt) {
+	for _, c := range cards() {
+		settings := settingsOfCard(cfg, p, c)
+		made := cardOf(cfg, settings, c.id, c.title, c.help, t)
+		switch {
+		case c.id == productCard:
+			page.Product = made
+		case c.id == keysCard:
+			page.Keys.Card = made
+		case c.id == groupsCard:
+			page.Groups = made
+		case len(settings) > 0:
+			page.Rules = append(page.Rules, made)
+		}
+	}
+}
+
+// addressesOf are the addresses of the bridge that the product has to know.
+func addressesOf(cfg *setting.Config, p *setting.Provider) []templates.AdminAddress {
+	if p.Kind == setting.KindBearer {
+		return nil
+	}
+	if p.Kind == setting.KindOIDC {
+		return []templates.AdminAddress{{Label: "Redirect URI, for the entry at the provider", Value: cfg.RedirectURI(p)}}
+	}
+	callback := cfg.URL("/auth/sso")
+	if p.Name != setting.DefaultProvider && p.Issuer == "" && p.Binding == sso.BindingOff {
+		callback += "?provider=" + p.Name // neither the token nor the browser says whose it is
+	}
+	return []templates.AdminAddress{{Label: "Where your product sends people back, with the token", Value: callback}}
+}
+
+// saveCard saves the fields of one card.
+func (a providerArea) saveCard(c *area.Call) error {
+	form, err := c.Form()
+	if err != nil {
+		return err
+	}
+	name := c.Param("name")
+	p, cfg, _, err := a.provider(c.Request().Context(), name)
+	if err != nil {
+		return err
+	}
+	var settings []*setting.Setting
+	for _, s := range settingsOn(cfg, setting.PageProvider) {
+		if s.Provider == p.Name {
+			settings = append(settings, s)
+		}
+	}
+	t, done, err := a.saveForm(c, form, settings, providerPath(name))
+	if done || err != nil {
+		return err
+	}
+	return a.show(c, name, t, templates.AdminKeys{})
 }

@@ -1,0 +1,90 @@
+package signin
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/templates"
+)
+
+// kindInWords says what a kind of provider is for.
+func kindInWords(kind setting.Kind) string {
+	switch kind {
+	case setting.KindBearer:
+		return "Tokens of API clients"
+	case setting.KindOIDC:
+		return "OpenID Connect"
+	}
+	return "Sign-in with a signed token"
+}
+
+// labelOf is what pages call a provider.
+func labelOf(p *setting.Provider) string {
+	if p.Label == "" && p.Name == setting.DefaultProvider {
+		return "Your product"
+	}
+	return p.Label
+}
+
+// soon is how long before the end of a key somebody has to know.
+const soon = 14 * 24 * time.Hour
+
+// stateOf says how a provider is doing. keys are those that it is known to have, lastUsed when one of them was used.
+func stateOf(p *setting.Provider, live *sso.Provider, keys []templates.AdminKeyRow, lastUsed, now time.Time) templates.AdminState {
+	attention := func(word, format string, args ...any) templates.AdminState {
+		return templates.AdminState{Word: word, Text: fmt.Sprintf(format, args...), Attention: true}
+	}
+	if !p.Enabled {
+		return offState(p)
+	}
+	for _, s := range live.PublicKeys() {
+		if s.Fault != "" {
+			return attention("Needs a look", "Its keys could not be read lately: %s.", s.Fault)
+		}
+	}
+	if d := live.Described(); d.Fault != "" {
+		return attention("Needs a look", "What the provider says of itself could not be read lately: %s.", d.Fault)
+	}
+	left, ends := 0, time.Time{}
+	for _, k := range keys {
+		if k.Expired {
+			continue
+		}
+		left++
+		if !k.NotAfter.IsZero() && k.NotAfter.After(ends) {
+			ends = k.NotAfter
+		}
+		if k.NotAfter.IsZero() {
+			ends = now.Add(2 * soon)
+		}
+	}
+	switch {
+	case len(keys) > 0 && left == 0:
+		return attention("Needs a look", "Every key of it has expired, so no token is accepted.")
+	case left > 0 && ends.Sub(now) < soon:
+		return attention("Needs a look", "Its last key ends in %d days: add the next one.", int(ends.Sub(now).Hours()/24))
+	case lastUsed.IsZero() && p.Kind == setting.KindBearer:
+		return templates.AdminState{Word: "Ready", Text: "No client has come with a token of it yet."}
+	case lastUsed.IsZero():
+		return templates.AdminState{Word: "Ready", Text: "Nobody has signed in with its keys yet. Test it."}
+	}
+	return templates.AdminState{Word: "Works"}
+}
+
+// offState says why a provider is off, and what is missing for it to be on.
+func offState(p *setting.Provider) templates.AdminState {
+	off := templates.AdminState{Word: "Off", Text: "Nobody can sign in with it.", Off: true}
+	page, keys := p.IdentityProviderURI != nil || p.Kind != setting.KindJWT, p.HasKeys()
+	switch {
+	case p.Name != setting.DefaultProvider:
+	case !page && !keys:
+		off = templates.AdminState{Word: "Not set up", Text: "Two things are needed: the sign-in page of your product, and a shared secret. All else may stay as it is.", Off: true}
+	case !page:
+		off = templates.AdminState{Word: "Not set up", Text: "The sign-in page of your product is missing.", Attention: true}
+	case !keys:
+		off = templates.AdminState{Word: "Not set up", Text: "A shared secret is missing, or another key.", Attention: true}
+	}
+	return off
+}

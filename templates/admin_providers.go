@@ -1,0 +1,162 @@
+package templates
+
+import (
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// AdminProviders is /admin/providers: with which products people sign in, and whether that works.
+type AdminProviders struct {
+	AdminLayout
+	Providers []AdminProviderRow
+	Own       []sso.KeySource // the keys with which the bridge itself signs for service accounts
+	OwnKeySet string          // where it publishes them
+	Now       time.Time
+}
+
+func (AdminProviders) template() string { return "admin-providers" }
+
+// An AdminProviderRow is one provider.
+type AdminProviderRow struct {
+	Name, Label string
+	Kind        string // in words
+	State       AdminState
+	Keys        int       // how many are accepted, as far as is known
+	LastUsed    time.Time // of one of its keys
+	Outside     string    // where the provider is named; "": here, or it is the one that is always there
+}
+
+// An AdminState says in a word and a sentence how a provider is doing.
+type AdminState struct {
+	Word, Text     string
+	Attention, Off bool
+}
+
+// AdminProvider is /admin/providers/NAME. Its forms of settings post version, card, and fields as [AdminSettings] does; those
+// of keys post version and action to /admin/providers/NAME/keys: generate, paste (with secret), retire, remove (with key),
+// add (with public, kid and algorithm) or remove-public (with key).
+type AdminProvider struct {
+	AdminLayout
+	Name, Label string
+	Kind        string // in words
+	URL         string // of this page
+	Outside     string // where the provider is named; "": here, or it is the one that is always there
+	State       AdminState
+	Now         time.Time
+	Version     string
+	Alerts      []string // what went wrong with a form as a whole
+	Addresses   []AdminAddress
+	Product     AdminCard
+	Discovery   sso.Discovery
+	Keys        AdminKeys
+	Rules       []AdminCard
+	Groups      AdminCard
+	Syncs       bool // a sign-in sets the groups
+	HasMapping  bool // on the page of mappings
+	LooksUp     bool // in other sources than the token
+	Testable    bool
+	BeginURL    string // where the form of the test sign-in posts to
+}
+
+func (AdminProvider) template() string { return "admin-provider" }
+
+// Cards are all that have fields.
+func (p AdminProvider) Cards() []AdminCard {
+	return append(append([]AdminCard{p.Product, p.Keys.Card}, p.Rules...), p.Groups)
+}
+
+// Faults are why nothing was done.
+func (p AdminProvider) Faults() Faults {
+	f := Faults{Alerts: p.Alerts}
+	for _, card := range p.Cards() {
+		for _, s := range card.Fields {
+			f = f.with(s.Name, s.Label, s.Error)
+		}
+	}
+	k := p.Keys
+	return f.with("secret", k.SecretField().Label, k.SecretError).with("public", "Public key", k.PublicError)
+}
+
+// An AdminAddress is an address that is copied into the product.
+type AdminAddress struct{ Label, Value string }
+
+// An AdminCard is some settings of a provider with a button of their own.
+type AdminCard struct {
+	ID, Title, Help string
+	Fields          []AdminSetting
+	Changed         []AdminFact // what is otherwise than usual, in words
+	Open            bool        // show the fields at once
+}
+
+// ReadOnly reports whether none of the fields can be changed here.
+func (c AdminCard) ReadOnly() bool {
+	for _, f := range c.Fields {
+		if f.Source == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// AdminKeys are the keys of a provider. None is ever shown, but a shared secret that was just generated.
+type AdminKeys struct {
+	Rows        []AdminKeyRow
+	Sources     []AdminKeySource // the files and addresses from which keys come
+	Secrets     int              // how many shared secrets are accepted
+	SharesNone  bool             // its tokens are never signed with a shared secret
+	SecretFixed string           // where the shared secrets are set; "" for here
+	PublicFixed string           // where the public keys are set; "" for here
+	Generated   string           // the new shared secret, this once
+	Card        AdminCard        // the addresses of published keys
+	SecretError string
+
+	Public, Kid, Algorithm string // as they were typed
+	PublicError            string
+}
+
+// SecretField is the field for a pasted shared secret.
+func (k AdminKeys) SecretField() Field {
+	return Field{Name: "secret", Label: "Secret from your product", Type: "password", Error: k.SecretError, Autocomplete: "off", Required: true,
+		Help: "At least 32 characters. The characters themselves are the secret: it is not decoded."}
+}
+
+// OldSignIns are the sign-ins of the last 24 hours by shared secrets that are not the current one.
+func (k AdminKeys) OldSignIns() int {
+	n := 0
+	for _, row := range k.Rows {
+		if row.Secret && !row.Current {
+			n += row.SignIns
+		}
+	}
+	return n
+}
+
+// An AdminKeySource is a file or an address from which public keys come.
+type AdminKeySource struct {
+	Origin           string
+	LastSuccess, Due time.Time // Due zero: it is not known
+	Fault            string
+	FaultSince       time.Time
+	LeftOut          []string
+	Keys             int
+	Address          bool // else a file
+}
+
+// An AdminKeyRow is one key. Its form posts action=remove or remove-public, key, and sign_ins as a confirmation.
+type AdminKeyRow struct {
+	ID          string // as events name it
+	Fingerprint string // by which the form names it
+	Secret      bool   // it is a shared secret
+	Algorithm   string // of a public key
+	Origin      string // of a public key
+	Current     bool   // tokens should be signed with it
+	Removable   bool
+	With        int // how many keys go with it, of a set that was pasted
+	SignIns     int // in the last 24 hours
+	LastUsed    time.Time
+	MadeAt      time.Time
+	MadeBy      string
+	NotAfter    time.Time
+	Expired     bool
+}
