@@ -76,6 +76,7 @@ type openIDKeys struct {
 	mu      sync.Mutex
 	address string
 	remote  *keyset.Remote // nil: not known yet
+	moves   uint64         // how often there was another address
 }
 
 // Keys implements [keyset.Set].
@@ -100,8 +101,21 @@ func (k *openIDKeys) current(ctx context.Context) (*keyset.Remote, error) {
 			return nil, err
 		}
 		k.remote, k.address = remote, address
+		k.moves++
 	}
 	return k.remote, nil
+}
+
+// Generation implements what [keyset.Generation] asks of a set: tokens of API clients that are remembered are judged anew when
+// a published key goes.
+func (k *openIDKeys) Generation() uint64 {
+	k.mu.Lock()
+	remote, moves := k.remote, k.moves
+	k.mu.Unlock()
+	if remote == nil {
+		return moves
+	}
+	return moves<<32 + remote.Generation()
 }
 
 // Status says what is known of the keys, for [keyset.StatusOf]. It fetches nothing.

@@ -28,6 +28,10 @@ const (
 // Remembered is how long it may be remembered that a token is good, and how often one writes to its account at most.
 const Remembered = 5 * time.Minute
 
+// RememberedGroups is how long that may be remembered with groups that somebody else than the token has said: nothing tells when
+// those change.
+const RememberedGroups = time.Minute
+
 // Store is what is asked about accounts and groups.
 type Store interface {
 	// Groups returns all groups.
@@ -67,7 +71,7 @@ func (j *Judge) Authenticate(ctx context.Context, token string, x *sso.Exam) *ss
 		return nil
 	}
 	p := &sso.Principal{How: sso.ByToken, Provider: j.Provider, Subject: x.Identity.Subject.Value, Username: x.Identity.Username,
-		Until: earlier(x.Until, x.Now.Add(Remembered))}
+		Until: earlier(x.Until, x.Now.Add(j.remembered()))}
 	var err error
 	if j.Accounts == AccountsNone {
 		err = j.alone(ctx, x, p)
@@ -81,6 +85,13 @@ func (j *Judge) Authenticate(ctx context.Context, token string, x *sso.Exam) *ss
 		return nil
 	}
 	return p
+}
+
+func (j *Judge) remembered() time.Duration {
+	if j.Groups != nil {
+		return RememberedGroups
+	}
+	return Remembered
 }
 
 func earlier(a, b time.Time) time.Time {
