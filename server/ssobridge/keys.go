@@ -176,16 +176,6 @@ func (r *Runtime) KeysIn(k setting.Key) (all []sso.PublicKey) {
 	return all
 }
 
-// keyIDs are what logins by the keys that are there now would be noted with.
-func keyIDs(p *sso.Provider) (ids []string) {
-	for _, s := range p.PublicKeys() {
-		for _, k := range s.Keys {
-			ids = append(ids, k.ID)
-		}
-	}
-	return ids
-}
-
 func keySources(keys keyset.Set) func() []sso.KeySource {
 	return func() (all []sso.KeySource) {
 		for _, s := range keyset.StatusOf(keys) {

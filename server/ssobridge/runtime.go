@@ -117,7 +117,7 @@ func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*ser
 	}
 	cfg.Warnings = append(cfg.Warnings, warnings...)
 	for _, p := range b.Providers {
-		p.Digest = r.digester(cfg, cfg.Provider(p.Name))
+		p.Digest = r.digester(cfg, cfg.Provider(p.Name), p)
 	}
 	b.Providers = append(b.Providers, r.own...)
 	return &server.Live{Config: cfg, Bridge: b}, nil
@@ -182,6 +182,9 @@ func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes map[stri
 		return nil, err
 	}
 	if err := r.sentElsewhere(saved, changes); err != nil {
+		return nil, err
+	}
+	if err := r.withinBounds(saved, changes); err != nil {
 		return nil, err
 	}
 	next, err := r.make(ctx, saved, aside{r.store})
@@ -286,15 +289,18 @@ func (r *Runtime) digests(next *server.Live) (all []string) {
 		for _, secret := range p.SharedSecrets {
 			all = append(all, made.Digest(sso.SecretID(secret)))
 		}
-		for _, id := range keyIDs(made) {
+		for _, id := range configuredKeys(made) {
 			all = append(all, made.Digest(id))
+		}
+		if len(p.JWKSURLs) > 0 || p.Kind == setting.KindOIDC || p.Bearer.ValidationURL != "" {
+			all = append(all, r.digestOf(next.Config, p, published))
 		}
 	}
 	return all
 }
 
 // digester returns what says which digest a login by a key leaves. Logins are many: the digests are made once.
-func (r *Runtime) digester(cfg *setting.Config, p *setting.Provider) func(keyID string) string {
+func (r *Runtime) digester(cfg *setting.Config, p *setting.Provider, made *sso.Provider) func(keyID string) string {
 	byKey := map[string]string{}
 	for _, secret := range p.SharedSecrets {
 		byKey[sso.SecretID(secret)] = r.digestOf(cfg, p, secret)
@@ -303,8 +309,28 @@ func (r *Runtime) digester(cfg *setting.Config, p *setting.Provider) func(keyID 
 		if digest, ok := byKey[keyID]; ok {
 			return digest
 		}
-		return r.digestOf(cfg, p, "key "+keyID) // of another kind of key its id must do
+		if slices.Contains(configuredKeys(made), keyID) {
+			return r.digestOf(cfg, p, "key "+keyID) // of another kind of key its id must do
+		}
+		return r.digestOf(cfg, p, published)
 	}
+}
+
+// published stands for the keys that a provider publishes, and for what its validation server says. Which keys these are is for
+// the provider to change, and they are not known before one is needed; the settings say whom to believe.
+const published = "what the provider publishes"
+
+// configuredKeys are the ids of the public keys that the settings name.
+func configuredKeys(p *sso.Provider) (ids []string) {
+	for _, s := range p.PublicKeys() {
+		if strings.Contains(s.Origin, "://") { // an address
+			continue
+		}
+		for _, k := range s.Keys {
+			ids = append(ids, k.ID)
+		}
+	}
+	return ids
 }
 
 // digestOf names what decides whether a person with a token of this key gets in. Keyed, so that a copy of the database does

@@ -100,7 +100,7 @@ var providerName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 // Bounds of providers.
 const (
-	maxProviders    = 20
+	MaxProviders    = 20 // besides the default one, which administrators may bring up to it
 	maxProviderName = 32
 )
 
@@ -131,8 +131,8 @@ func providerNames(text string) (names []string, err error) {
 	}
 	slices.Sort(names)
 	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == DefaultProvider })
-	if len(names) > maxProviders {
-		return nil, fmt.Errorf("names more than %d providers", maxProviders)
+	if len(names) > MaxProviders {
+		return nil, fmt.Errorf("names more than %d providers", MaxProviders)
 	}
 	return names, nil
 }

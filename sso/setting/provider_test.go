@@ -107,6 +107,8 @@ func TestProviderFaults(t *testing.T) {
 		{"a reserved name", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=password"}}, []string{"reserved"}},
 		{"no JSON", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS={\"dex\""}}, []string{"is no JSON object of providers"}},
 		{"a JSON member twice", Inputs{Environ: []string{`SSOBRIDGE_PROVIDERS={"dex":{"enabled":false},"dex":{"enabled":false}}`}}, []string{"is no JSON object of providers"}},
+		{"a variable and the JSON object", Inputs{Environ: []string{`SSOBRIDGE_PROVIDERS={"dex":{"enabled":false,"issuer":"a"}}`, "SSOBRIDGE_PROVIDER_DEX_ISSUER=b"}},
+			[]string{"differs from SSOBRIDGE_PROVIDERS: providers.dex.issuer, which is the same setting"}},
 		{"a secret as a number", Inputs{Environ: []string{`SSOBRIDGE_PROVIDERS={"dex":{"enabled":false,"shared_secret":1234}}`}}, []string{"is a number or a truth value"}},
 		{"no mapping", Inputs{FileName: "b.yaml", File: map[string]any{"providers": map[string]any{"dex": "x"}}}, []string{"providers.dex is not a mapping"}},
 		{"nested, no such field", Inputs{FileName: "b.yaml", File: nested(map[string]any{"enabled": false, "isuer": "x"})}, []string{"providers.dex.isuer is not a setting"}},

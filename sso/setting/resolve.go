@@ -146,7 +146,17 @@ func (r *resolver) find(s *Setting) (value, bool) {
 	if len(found) == 0 {
 		return value{}, false
 	}
+	r.twice(s, found)
 	return found[0], true
+}
+
+// twice finds a setting that two variables of the environment give: its own, and the JSON object of providers. Neither is before
+// the other.
+func (r *resolver) twice(s *Setting, found []value) {
+	of := slices.DeleteFunc(slices.Clone(found), func(v value) bool { return v.source.Kind != FromEnviron })
+	if len(of) == 2 && of[0].text != of[1].text && r.given.faults[s.Name] == nil {
+		r.fault(s, of[0].source.Name, "differs from "+of[1].source.Name+", which is the same setting", "leave one out")
+	}
 }
 
 func (r *resolver) fromFlag(s *Setting) (value, bool) {
