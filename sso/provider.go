@@ -143,8 +143,11 @@ type Discovery struct {
 	Endpoints   []Endpoint
 }
 
-// An Endpoint is an address in that document.
-type Endpoint struct{ Name, URL string }
+// An Endpoint is an address in that document. Page says that browsers are sent there.
+type Endpoint struct {
+	Name, URL string
+	Page      bool
+}
 
 // A PublicKey is what is known of a key that verifies tokens. Nothing in it is secret.
 type PublicKey struct {

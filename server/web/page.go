@@ -11,6 +11,7 @@ import (
 
 // Page renders one page and answers with it.
 func (web *Web) Page(w http.ResponseWriter, status int, page templates.Page) error {
+	web.Site().describeForms(w.Header())
 	return web.pages.Render(&pageWriter{w, status}, page)
 }
 

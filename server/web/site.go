@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func peerExtractor(trusted []netip.Prefix) echo.IPExtractor {
 }
 
 // contentSecurityPolicy allows our own assets and forms, nothing else (SECURITY L1). A form may be answered by a redirect
-// to where people return to or sign in, and browsers hold form-action against that, too.
+// to where people return to, sign in or sign out, and browsers hold form-action against that, too.
 func contentSecurityPolicy(cfg *setting.Config, bridge *sso.Bridge) string {
 	form := []string{"'self'"}
 	for _, o := range cfg.AllowedOrigins {
@@ -87,6 +88,11 @@ func contentSecurityPolicy(cfg *setting.Config, bridge *sso.Bridge) string {
 	}
 	for _, p := range bridge.Providers.Beginners() {
 		form = append(form, siteOf(p.Beginner.Site()))
+		for _, e := range p.Described().Endpoints { // as far as they are known by now: see Site.describeForms
+			if u, err := url.Parse(e.URL); err == nil && e.Page {
+				form = append(form, siteOf(u))
+			}
+		}
 	}
 	for _, p := range cfg.Providers {
 		if p.LogoutURI != nil {
@@ -94,7 +100,15 @@ func contentSecurityPolicy(cfg *setting.Config, bridge *sso.Bridge) string {
 		}
 	}
 	return "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
-		"form-action " + strings.Join(form, " ") + "; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+		"form-action " + strings.Join(slices.Compact(slices.Sorted(slices.Values(form))), " ") + "; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+}
+
+// describeForms renews the policy of a page: the document in which a provider describes itself may have come since the Site
+// was made.
+func (site *Site) describeForms(h http.Header) {
+	if h.Get("Content-Security-Policy") != "" && slices.ContainsFunc(site.Bridge.Providers.Beginners(), func(p *sso.Provider) bool { return p.Discovery != nil }) {
+		h.Set("Content-Security-Policy", contentSecurityPolicy(site.Config, site.Bridge))
+	}
 }
 
 func siteOf(u *url.URL) string { return u.Scheme + "://" + u.Host }

@@ -70,7 +70,11 @@ func (d *Discovery) Metadata(ctx context.Context) (*Metadata, error) {
 	if m, ok := d.fresh(); ok {
 		return m, nil
 	}
-	d.fetching.Lock()
+	if m := d.usable(); m == nil {
+		d.fetching.Lock()
+	} else if !d.fetching.TryLock() { // who can go on with the document of before waits for nobody
+		return m, nil
+	}
 	defer d.fetching.Unlock()
 	if m, ok := d.fresh(); ok { // fetched by another one meanwhile
 		return m, nil
@@ -81,12 +85,20 @@ func (d *Discovery) Metadata(ctx context.Context) (*Metadata, error) {
 	if again {
 		d.fetch(ctx)
 	}
+	if m := d.usable(); m != nil {
+		return m, nil
+	}
+	return nil, fmt.Errorf("discovery document %s: %s: %w", d.address, d.State().Fault, sso.ProviderUnavailable)
+}
+
+// usable is the document of before, as long as it is good.
+func (d *Discovery) usable() *Metadata {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.known == nil || d.now().Sub(d.status.LastSuccess) > documentKept {
-		return nil, fmt.Errorf("discovery document %s: %s: %w", d.address, d.status.Fault, sso.ProviderUnavailable)
+		return nil
 	}
-	return d.known, nil
+	return d.known
 }
 
 func (d *Discovery) fresh() (*Metadata, bool) {
@@ -154,7 +166,7 @@ func endpoints(m *Metadata) (all []sso.Endpoint) {
 		{"userinfo_endpoint", m.UserinfoEndpoint}, {"end_session_endpoint", m.EndSessionEndpoint},
 	} {
 		if e.u != nil {
-			all = append(all, sso.Endpoint{Name: e.name, URL: e.u.String()})
+			all = append(all, sso.Endpoint{Name: e.name, URL: e.u.String(), Page: e.u == m.AuthorizationEndpoint || e.u == m.EndSessionEndpoint})
 		}
 	}
 	return all

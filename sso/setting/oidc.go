@@ -190,6 +190,9 @@ func (j *judge) openID(p *Provider) {
 	if !slices.Contains(p.OpenID.Scopes, "openid") {
 		j.fault(of("SCOPES"), "has no openid, without which there is no ID token", "write openid profile email", of("KIND"))
 	}
+	if prefix := j.c.PathPrefix; prefix != "" && strings.HasPrefix(p.OpenID.CallbackPath+"/", prefix+"/") {
+		j.fault(of("CALLBACK_PATH"), "is below PATH_PREFIX, where the bridge has pages of its own", "take a path that is not below "+prefix, "PATH_PREFIX")
+	}
 	j.keys(p)
 	j.withoutEffect(p, "the kind is oidc", "IDENTITY_PROVIDER_URI", "SHARED_SECRET", "TOKEN_URI", "BINDING", "PROFILE", "AUDIENCE", "MAX_LIFETIME")
 	j.mapping(p)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
 // OpenID is what a [Verifier] holds an ID token to besides (OpenID Connect Core §3.1.3.7). Issuer and Audience, which is the
@@ -175,13 +176,13 @@ func userinfo(e *exam, x *sso.Exam) error {
 			describe(more["sub"]), describe(e.claims["sub"]), sso.TokenSubjectMismatch)
 	}
 	e.claims = maps.Clone(e.claims)
-	email, _ := e.claims.String("email")
-	if other, _ := more.String("email"); e.claims["email"] != nil && email != other { // it is another one that is verified there
-		delete(more, "email_verified")
+	own, has := e.claims["email"]
+	if _, sent := more["email"]; sent && !has { // email_verified speaks of the address beside it (§5.1)
+		delete(e.claims, "email_verified")
 	}
 	added := 0
 	for name, value := range more {
-		if _, is := e.claims[name]; !is && !slices.Contains(protocol(), name) {
+		if _, is := e.claims[name]; !is && !slices.Contains(protocol(), name) && !(name == "email_verified" && has && !sameAddress(own, more["email"])) {
 			e.claims[name] = value
 			added++
 		}
@@ -191,15 +192,26 @@ func userinfo(e *exam, x *sso.Exam) error {
 	return nil
 }
 
+// sameAddress reports whether two claims are one mailbox.
+func sameAddress(a, b any) bool {
+	one, _ := a.(string)
+	other, _ := b.(string)
+	return address.Check(one) == nil && address.Check(other) == nil && address.Key(one) == address.Key(other)
+}
+
 // emailVerified keeps out whoever has written somebody else's address into their profile at the provider.
 func emailVerified(e *exam, x *sso.Exam) error {
 	verified := e.claims["email_verified"]
+	id, err := e.Names.Identify(e.Provider, e.claims) // the error is told by the next check
 	switch {
 	case !e.OpenID.VerifiedEmail:
 		x.Note("not asked for: %sREQUIRE_VERIFIED_EMAIL is false", e.Settings)
 	case verified != true && verified != "true": // some providers write a text
 		return fmt.Errorf("email_verified is %s: let the provider verify the address; if it verifies every address and has no such claim, "+
 			"set %sREQUIRE_VERIFIED_EMAIL to false: %w", describe(verified), e.Settings, sso.EmailUnverified)
+	case err == nil && !sameAddress(id.Email, e.claims["email"]):
+		return fmt.Errorf("email_verified speaks of the claim email, and the address is %s, from another claim: if nobody can choose that one at the provider, "+
+			"set %sREQUIRE_VERIFIED_EMAIL to false: %w", sso.Quote(id.Email), e.Settings, sso.EmailUnverified)
 	}
 	return nil
 }
