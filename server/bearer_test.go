@@ -438,6 +438,28 @@ func TestBearerOfLogins(t *testing.T) {
 	}
 }
 
+// What a token of an API client says of groups makes nobody an administrator at the next look, and takes nothing from those who
+// are: it may be one that was lent to a script. SECURITY J5, E4
+func TestBearerMovesNoAdministrator(t *testing.T) {
+	b := start(t, "JWT_BEARER=true", "JWT_BEARER_AUD=bi", "JWT_AUDIENCE=bridge", "JWT_ACCOUNTS=provision", "JWT_GROUP_SYNC=true",
+		`JWT_GROUP_MAPPINGS={"readers":["Readers"],"root":["Administrators"]}`)
+	ann, ben := b.browser(), b.browser()
+	ann.signIn(claims{"aud": "bridge", "groups": []string{"root", "readers"}}).want(t, http.StatusFound, "/")
+	ben.signIn(claims{"aud": "bridge", "email": "ben@example.com", "groups": []string{}}).want(t, http.StatusFound, "/")
+	for email, groups := range map[string][]string{"ann@example.com": {}, "ben@example.com": {"root", "readers"}} {
+		tok := b.token(claims{"aud": "bi", "email": email, "groups": groups})
+		if who := b.browser().who("Authorization: Bearer " + tok); who["email"] != email || who["is_superuser"] != false {
+			t.Errorf("%s by a token: %v", email, who)
+		}
+	}
+	if who := ann.who(); who["is_superuser"] != true || fmt.Sprint(who["group_ids"]) != "[1 2]" {
+		t.Errorf("ann, of whom a token says that she is in no group: %v", who)
+	}
+	if who := ben.who(); who["is_superuser"] != false || fmt.Sprint(who["group_ids"]) != "[1 3]" {
+		t.Errorf("ben, of whom a token says that he is in both: %v", who)
+	}
+}
+
 // accessToken is a token of the default provider that says to be for an API.
 func accessToken(t *testing.T, b *bridge, with claims) string {
 	t.Helper()

@@ -2,6 +2,7 @@ package ssobridge
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/bearer"
@@ -61,7 +62,7 @@ func (m *maker) takeBearer(made *sso.Provider, cfg *setting.Config, p *setting.P
 	made.OpaqueTokens = v.Validator != nil && !v.ValidateAll
 	made.Bearer = &bearer.Judge{
 		Provider: p.Name,
-		Policy:   policy(cfg, p),
+		Policy:   bearerPolicy(cfg, p),
 		Accounts: bearer.Accounts(p.Bearer.Accounts),
 		Store:    st,
 		Groups:   made.Groups,
@@ -69,6 +70,18 @@ func (m *maker) takeBearer(made *sso.Provider, cfg *setting.Config, p *setting.P
 		Verifier: v,
 	}
 	return nil
+}
+
+// bearerPolicy is that of sign-ins, but that a token of an API client makes nobody an administrator who signs in, and takes nothing
+// from those who are (SECURITY J5).
+func bearerPolicy(cfg *setting.Config, p *setting.Provider) sso.Policy {
+	policy := policy(cfg, p)
+	mappings := sso.Mappings{}
+	for key, refs := range policy.Mappings {
+		mappings[key] = slices.DeleteFunc(slices.Clone(refs), func(r sso.GroupRef) bool { return r.ID == sso.Administrators })
+	}
+	policy.Mappings = mappings
+	return policy
 }
 
 // validator asks the server of VALIDATION_URL; nil: there is none.

@@ -264,6 +264,9 @@ func (j *judge) provider(p *Provider) {
 	}
 	j.keys(p)
 	j.validation(p)
+	if p.Enabled && p.loginAudience() == "" && (len(p.JWKSURLs) > 0 || p.Bearer.ValidationURL != "") {
+		j.warn("%s is not set, or not looked at: whoever has a token that the identity provider made for another app can sign in with it", of("AUDIENCE"))
+	}
 	if p.Profile == sso.Strict {
 		because := "is not set, and " + of("PROFILE") + " strict needs it"
 		if p.Issuer == "" {

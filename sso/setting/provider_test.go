@@ -134,6 +134,8 @@ func TestProviderFaults(t *testing.T) {
 		// SECURITY J2: a provider with our issuer would judge the tokens of service accounts
 		{"our own issuer", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=om", "SSOBRIDGE_PROVIDER_OM_KIND=bearer", "SSOBRIDGE_PROVIDER_OM_AUDIENCE=any", "SSOBRIDGE_PROVIDER_OM_JWKS_URL=https://om.example.com/jwks",
 			"SSOBRIDGE_PROVIDER_OM_ISSUER=open-metadata.org", "SSOBRIDGE_SERVICE_ISSUER=open-metadata.org"}}, []string{"PROVIDER_OM_ISSUER is that of the tokens of service accounts, too"}},
+		{"our own issuer, of a provider with which people sign in", Inputs{Environ: append(metabase(), "SSOBRIDGE_JWT_BEARER=true", "SSOBRIDGE_JWT_BEARER_AUD=bi", "SSOBRIDGE_JWT_ISSUER=https://bi.example.com",
+			"SSOBRIDGE_SITE_URL=https://bi.example.com")}, []string{"JWT_ISSUER is that of the tokens of service accounts, too"}},
 		{"our own issuer, which is SITE_URL", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=om", "SSOBRIDGE_PROVIDER_OM_KIND=bearer", "SSOBRIDGE_PROVIDER_OM_AUDIENCE=any", "SSOBRIDGE_PROVIDER_OM_JWKS_URL=https://om.example.com/jwks",
 			"SSOBRIDGE_PROVIDER_OM_ISSUER=https://bi.example.com", "SSOBRIDGE_SITE_URL=https://bi.example.com"}}, []string{"PROVIDER_OM_ISSUER is that of the tokens of service accounts, too"}},
 		{"strict", Inputs{Environ: whole("DEX", "SSOBRIDGE_PROVIDERS=dex", "SSOBRIDGE_PROVIDER_DEX_PROFILE=strict")},
@@ -327,6 +329,25 @@ func TestFieldsOfProviders(t *testing.T) {
 	for _, field := range fields(DefaultProvider) {
 		if !slices.Contains(other, field) || strings.Contains(field, "ATTRIBUTE") {
 			t.Errorf("got %s, which another provider does not have", field)
+		}
+	}
+}
+
+// SECURITY A11: keys or a server of an identity provider say nothing of the app for which a token is.
+func TestNoAudienceWarns(t *testing.T) {
+	for _, tt := range []struct {
+		settings []string
+		want     bool
+	}{
+		{[]string{"SSOBRIDGE_JWT_JWKS_URL=https://idp.example.com/jwks"}, true},
+		{[]string{"SSOBRIDGE_JWT_VALIDATION_URL=https://idp.example.com/validate"}, true},
+		{[]string{"SSOBRIDGE_JWT_JWKS_URL=https://idp.example.com/jwks", "SSOBRIDGE_JWT_AUDIENCE=bi"}, false},
+		{[]string{"SSOBRIDGE_JWT_JWKS_URL=https://idp.example.com/jwks", "SSOBRIDGE_JWT_AUDIENCE=bi", "SSOBRIDGE_JWT_PROFILE=metabase"}, true},
+		{[]string{"SSOBRIDGE_JWT_SHARED_SECRET=" + testSecret}, false},
+	} {
+		c := mustResolve(t, Inputs{Environ: append([]string{"SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=" + testURI}, tt.settings...)})
+		if got := slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.Contains(w, "JWT_AUDIENCE is not set, or not looked at") }); got != tt.want {
+			t.Errorf("%v: got warnings %q, want %v", tt.settings, c.Warnings, tt.want)
 		}
 	}
 }

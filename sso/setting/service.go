@@ -40,7 +40,7 @@ func (c *Config) OwnIssuer() string { return cmp.Or(c.ServiceIssuer, string(c.Si
 // nothing of those that are revoked (SECURITY J2).
 func (j *judge) apartFromOwn() {
 	for _, p := range j.c.EnabledProviders() {
-		if p.Kind == KindBearer && p.Issuer != "" && p.Issuer == j.c.OwnIssuer() {
+		if p.Bearer.On && p.Issuer != "" && p.Issuer == j.c.OwnIssuer() {
 			j.fault(p.Setting("ISSUER"), "is that of the tokens of service accounts, too", "set SERVICE_ISSUER to another one, or do not set it; or give the provider its own",
 				"SERVICE_ISSUER", "SITE_URL")
 		}
