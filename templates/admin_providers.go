@@ -6,16 +6,38 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// AdminProviders is /admin/providers: with which products people sign in, and whether that works.
+// AdminProviders is /admin/providers: with which products people sign in, and whether that works. The form posts version, name
+// and kind.
 type AdminProviders struct {
 	AdminLayout
 	Providers []AdminProviderRow
 	Own       []sso.KeySource // the keys with which the bridge itself signs for service accounts
 	OwnKeySet string          // where it publishes them
 	Now       time.Time
+	Version   string
+
+	Alerts    []string // why no provider was made
+	NewName   string   // as it was typed
+	NewKind   string
+	NameError string
+	Kinds     []AdminOption
 }
 
 func (AdminProviders) template() string { return "admin-providers" }
+
+// Faults are why no provider was made.
+func (p AdminProviders) Faults() Faults {
+	return Faults{Alerts: p.Alerts}.with("name", "Name", p.NameError)
+}
+
+// NameField is the field for the name of a new provider.
+func (p AdminProviders) NameField() Field {
+	return Field{Name: "name", Label: "Name", Type: "text", Value: p.NewName, Error: p.NameError, Autocomplete: "off", Required: true,
+		Help: "In small letters, such as acme. It stays as it is, and stands in addresses; what people see can be changed."}
+}
+
+// Kind is the choice of its kind.
+func (p AdminProviders) Kind() AdminSelect { return AdminSelect{Name: "kind", Options: p.Kinds} }
 
 // An AdminProviderRow is one provider.
 type AdminProviderRow struct {
@@ -56,6 +78,8 @@ type AdminProvider struct {
 	HasMapping  bool // on the page of mappings
 	LooksUp     bool // in other sources than the token
 	Testable    bool
+	Removable   bool   // by a post of version, and sign_ins as a confirmation, to /admin/providers/NAME/remove
+	SignIns     int    // of the last 24 hours, by its keys
 	BeginURL    string // where the form of the test sign-in posts to
 }
 

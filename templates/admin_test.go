@@ -27,6 +27,8 @@ func adminSamples() []sample {
 					State: AdminState{Word: "Needs a look", Text: "Its keys could not be read lately: it answered with status 502.", Attention: true}},
 				{Name: "old", Kind: "tokens of API clients", State: AdminState{Word: "Off", Text: "Nobody can sign in with it.", Off: true}},
 			}}},
+		{"admin providers wrong", AdminProviders{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Alerts: []string{"Nothing was saved."}, NewName: "Acme & Co", NewKind: "oidc", NameError: "This names no provider.",
+			Kinds: []AdminOption{{Value: "oidc", Label: "OpenID Connect", Chosen: true}, {Value: "jwt", Label: "Sign-in with a signed token"}}}},
 		{"admin provider", providerSample()},
 		{"admin provider new", AdminProvider{AdminLayout: adminSample(AdminSectionSignIn), Name: "jwt", Kind: "sign-in with a signed token", Version: "0", URL: "/admin/providers/jwt",
 			State:     AdminState{Word: "Not set up", Text: "Two things are needed: the sign-in page of your product, and a shared secret.", Off: true},
@@ -152,7 +154,7 @@ func providerSample() AdminProvider {
 			{ID: "tokens", Title: "Which tokens are accepted", Open: true, Changed: []AdminFact{{"How strictly tokens are judged", "strict"}}, Fields: settingSamples()[1].Settings},
 			{ID: "who", Title: "Who may come in", Help: "Everybody, unless you say so.", Fields: []AdminSetting{{Name: "PROVIDER_ACME_ALLOWED_DOMAINS", Label: "Domains of those who may come in", Help: "any"}}}},
 		Groups: AdminCard{ID: "group-settings", Title: "Where groups come from", Help: "From the token.", Changed: []AdminFact{{"Where groups come from", "token, ldap"}}, Fields: secretSamples()},
-		Syncs:  true, HasMapping: true, LooksUp: true, Testable: true, BeginURL: "/admin/try/begin",
+		Syncs:  true, HasMapping: true, LooksUp: true, Testable: true, BeginURL: "/admin/try/begin", Removable: true, SignIns: 412,
 	}
 }
 

@@ -112,6 +112,8 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /api/v1/signing-key", `{"version":1}`, "asks"},
 		{"POST /api/v1/signing-key/retire", `{"version":1}`, "asks"},
 		{"DELETE /api/v1/signing-key/:key", "", "asks"},
+		{"POST /api/v1/providers", fmt.Sprintf(`{"version":%d,"name":"acme","kind":"oidc"}`, v), "asks"},
+		{"DELETE /api/v1/providers/:name", "", "400"}, // it is the one that is always there
 		{"POST /api/v1/providers/:name/public-keys", `{"version":1,"key":"x"}`, "asks"},
 		{"DELETE /api/v1/providers/:name/public-keys/:fingerprint", "", "asks"},
 		{"POST /api/v1/explain", `{"token":"x"}`, "200"},
@@ -133,6 +135,8 @@ func TestActionsNeedProof(t *testing.T) {
 		{"DELETE /api/v1/people/:id/sessions", "", "200"},
 
 		{"POST /admin/sign-in", fmt.Sprintf("version=%d&CORS_ORIGINS=&was.CORS_ORIGINS=https://a.example", v), "asks"},
+		{"POST /admin/providers", fmt.Sprintf("version=%d&name=acme&kind=oidc", v), "asks"},
+		{"POST /admin/providers/:name/remove", fmt.Sprintf("version=%d", v), "400"}, // it is the one that is always there
 		{"POST /admin/providers/:name", "version=1&JWT_ISSUER=x&was.JWT_ISSUER=", "asks"},
 		{"POST /admin/providers/:name/keys", "version=1&action=generate", "asks"},
 		{"POST /admin/providers/:name/keys", "version=1&action=retire", "asks"},

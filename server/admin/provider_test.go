@@ -49,6 +49,46 @@ func TestRulesOfAProvider(t *testing.T) {
 	}
 }
 
+// A provider is made on the list, is off, is set up and turned on, and goes again: only when it is not in use, or that is
+// confirmed. One that is named outside stays.
+//
+// SECURITY G6, G8
+func TestProviderIsMadeAndRemoved(t *testing.T) {
+	b := start(t, "PROVIDERS=outside", "PROVIDER_OUTSIDE_ENABLED=false")
+	c := b.admin()
+	add := func(name string) response {
+		form := formTo(t, c.get("/admin/providers").body, "/admin/providers")
+		form.Set("name", name)
+		form.Set("kind", "jwt")
+		return c.post("/admin/providers", form)
+	}
+	for _, name := range []string{"", "Acme", "jwt", "outside", "password", "<b>"} {
+		contains(t, add(name), 400, `id="name-error"`)
+	}
+	add("acme").want(t, 303, "/admin/providers/acme?done=provider-made")
+	contains(t, add("acme"), 400, "There is a provider acme already")
+	contains(t, c.get("/admin/providers/acme?done=provider-made"), 200, "Set it up, then turn it on under Product")
+	c.own("PROVIDER_ACME_SHARED_SECRET="+otherSecret, "PROVIDER_ACME_ENABLED=true")
+	if got := b.signIn(otherSecret, claims{"iss": "acme"}); got != "" {
+		t.Fatal(got)
+	}
+	late := b.signedIn("root@example.com", 3600e9)
+	form := formTo(t, c.get("/admin/providers/acme").body, "/admin/providers/acme/remove")
+	b.asksFirst(t, late, "/admin/providers/acme/remove", form)
+	contains(t, c.post("/admin/providers/acme/remove", form), 400, "people sign in with this provider")
+	form.Set("sign_ins", "1")
+	c.post("/admin/providers/acme/remove", form).want(t, 303, "/admin/providers?done=provider-removed")
+	if resp := c.get("/admin/providers/acme"); resp.StatusCode != 404 || b.signIn(otherSecret, claims{"iss": "acme"}) == "" {
+		t.Errorf("afterwards: got %d, want it gone, and nobody signed in by it", resp.StatusCode)
+	}
+	if page := c.get("/admin/providers/outside"); dom.Has(page.body, `[action$="/remove"]`) {
+		t.Error("a provider that is named outside can be removed here")
+	}
+	if resp := c.call("DELETE", fmt.Sprint("/api/v1/providers/outside?version=", c.version()), nil, nil); resp.StatusCode != 400 {
+		t.Errorf("by API: got %d, want 400", resp.StatusCode)
+	}
+}
+
 // Each provider has shared secrets of its own, by page and by API.
 //
 // SECURITY F4, G8

@@ -159,6 +159,9 @@ func (c *Config) Provider(name string) *Provider {
 	return nil
 }
 
+// Declared reports whether a provider is named outside the database.
+func (c *Config) Declared(provider string) bool { return slices.Contains(c.given.declared, provider) }
+
 // providerPlace ties a parser to the place in a provider that it fills.
 func providerPlace[T any](place func(*Provider) *T, parse func(string) (T, error)) func(*Setting, *Config, string) error {
 	return func(s *Setting, c *Config, text string) error {

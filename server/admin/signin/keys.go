@@ -273,9 +273,9 @@ func (a keyArea) keyForm(c *area.Call) error {
 	if err != nil {
 		return err
 	}
-	version, err := strconv.ParseInt(form.Get("version"), 10, 64)
+	version, err := versionOf(form)
 	if err != nil {
-		return fmt.Errorf("the form has no version: %w", sso.RequestMalformed)
+		return err
 	}
 	name := c.Param("name")
 	if _, _, _, err := a.provider(c.Request().Context(), name); err != nil {

@@ -27,6 +27,8 @@ func (a providerArea) pages() []area.Page {
 			return a.show(c, c.Param("name"), attempt{status: http.StatusOK}, templates.AdminKeys{})
 		}),
 		area.Post("/providers/:name", a.saveCard),
+		area.Post("/providers", a.addForm),
+		area.Post("/providers/:name/remove", a.removeForm),
 	}
 }
 
@@ -36,6 +38,8 @@ func providerPath(name string) string { return "/providers/" + url.PathEscape(na
 func (a providerArea) operations() []area.Operation {
 	return []area.Operation{
 		openapi.Op("GET", "/providers", "listProviders", "The identity providers, how they are doing, and what is known of their public keys", a.list),
+		openapi.Op("POST", "/providers", "addProvider", "Make a provider, which is off until it is set up", a.add),
+		openapi.Op("DELETE", "/providers/{name}", "removeProvider", "Forget a provider that was made here", a.remove),
 	}
 }
 
@@ -143,16 +147,21 @@ func (a providerArea) view(c *area.Call, cfg *setting.Config, p *setting.Provide
 		}
 	}
 	v.state = stateOf(p, v.live, v.keys, v.lastUsed, a.Now())
-	if source := cfg.Source("PROVIDERS"); p.Name != setting.DefaultProvider && source.Fixed() {
-		v.outside = source.String()
+	if cfg.Declared(p.Name) {
+		v.outside = cfg.Source("PROVIDERS").String()
 	}
 	return v, nil
 }
 
-func (a providerArea) listPage(c *area.Call) error {
-	cfg := a.Host.Config()
-	page := templates.AdminProviders{AdminLayout: c.Layout(templates.AdminSectionSignIn), Now: a.Now(), OwnKeySet: cfg.URL("/.well-known/jwks.json"),
-		Own: a.Host.Bridge().Providers.Named(service.Provider).PublicKeys()}
+// showList answers with the list of providers; of the form for a new one, what was typed and what was wrong.
+func (a providerArea) showList(c *area.Call, status int, page templates.AdminProviders) error {
+	cfg, version, err := a.Settings.Current(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	page.AdminLayout, page.Now, page.Version = c.Layout(templates.AdminSectionSignIn), a.Now(), strconv.FormatInt(version, 10)
+	page.OwnKeySet, page.Own = cfg.URL("/.well-known/jwks.json"), a.Host.Bridge().Providers.Named(service.Provider).PublicKeys()
+	page.Kinds = kindOptions(page.NewKind)
 	for _, p := range cfg.Providers {
 		v, err := a.view(c, cfg, p)
 		if err != nil {
@@ -161,7 +170,7 @@ func (a providerArea) listPage(c *area.Call) error {
 		page.Providers = append(page.Providers, templates.AdminProviderRow{Name: p.Name, Label: labelOf(p), Kind: kindInWords(p.Kind), State: v.state,
 			Keys: len(v.keys), LastUsed: v.lastUsed, Outside: v.outside})
 	}
-	return c.Show(http.StatusOK, page)
+	return c.Show(status, page)
 }
 
 // show answers with the page of one provider; of keys, what was typed and what came of it.
@@ -181,6 +190,10 @@ func (a providerArea) show(c *area.Call, name string, t attempt, keys templates.
 		Syncs: p.GroupSync || p.Kind == setting.KindBearer, HasMapping: p.Name == setting.DefaultProvider, LooksUp: p.Groups.Asks(),
 		Testable: v.live != nil && v.live.Beginner != nil, BeginURL: c.Link(TrialPath),
 	}
+	for _, k := range v.keys {
+		page.SignIns += k.SignIns
+	}
+	page.Removable = removable(cfg, p)
 	a.fillKeys(&page.Keys, cfg, p, v)
 	a.fillCards(&page, cfg, p, t)
 	return c.Show(t.status, page)

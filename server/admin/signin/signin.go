@@ -25,12 +25,14 @@ func New(o area.Options, store Store) area.Area {
 		Pages:      slices.Concat(settings.pages(), keys.pages(), providers.pages(), sources.pages(), try.pages()),
 		Operations: slices.Concat(settings.operations(), keys.operations(), providers.operations(), sources.operations(), try.operations()),
 		Notices: map[string]string{
-			"key-added":      "The new shared secret is in force. The one before still works until you remove it.",
-			"key-first":      "The shared secret is in force. Your product must sign with the same one. To see whether it does, test it.",
-			"key-removed":    "That shared secret is accepted no more.",
-			"key-gone":       "Only the current shared secret works now.",
-			"public-added":   "The public key is in force. To see whether your product signs with it, test it.",
-			"public-removed": "That public key is accepted no more.",
+			"provider-made":    "The provider is there, and off. Set it up, then turn it on under Product.",
+			"provider-removed": "The provider is removed. Accounts that signed in with it stay.",
+			"key-added":        "The new shared secret is in force. The one before still works until you remove it.",
+			"key-first":        "The shared secret is in force. Your product must sign with the same one. To see whether it does, test it.",
+			"key-removed":      "That shared secret is accepted no more.",
+			"key-gone":         "Only the current shared secret works now.",
+			"public-added":     "The public key is in force. To see whether your product signs with it, test it.",
+			"public-removed":   "That public key is accepted no more.",
 		},
 	}
 }

@@ -79,6 +79,7 @@ func offState(p *setting.Provider) templates.AdminState {
 	page, keys := p.IdentityProviderURI != nil || p.Kind != setting.KindJWT, p.HasKeys()
 	switch {
 	case p.Name != setting.DefaultProvider:
+		off.Text = "Nobody can sign in with it. Set it up, then turn it on under Product."
 	case !page && !keys:
 		off = templates.AdminState{Word: "Not set up", Text: "Two things are needed: the sign-in page of your product, and a shared secret. All else may stay as it is.", Off: true}
 	case !page:
