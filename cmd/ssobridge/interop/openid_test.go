@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,6 +61,12 @@ func startOpenID(t *testing.T, names ...string) *bridge {
 	if err != nil {
 		t.Fatalf("the providers said %q: %v", line, err)
 	}
+	return startOpenIDBridge(t, port, issuers, names...)
+}
+
+// startOpenIDBridge runs a bridge that has nothing but OpenID providers.
+func startOpenIDBridge(t *testing.T, port string, issuers map[string]string, names ...string) *bridge {
+	t.Helper()
 	settings := []string{"MB_JWT_IDENTITY_PROVIDER_URI=", "MB_JWT_SHARED_SECRET=", "SSOBRIDGE_PROVIDERS=" + strings.Join(names, ","), "SSOBRIDGE_UPSTREAM=" + startApp(t)}
 	for _, name := range names {
 		prefix := "SSOBRIDGE_PROVIDER_" + strings.ToUpper(name) + "_"
@@ -125,6 +132,47 @@ func TestOpenIDInBrowser(t *testing.T) {
 		}
 		openTabs(t, ctx, b, 20)
 	})
+}
+
+// TestDexInBrowser is the same with Dex, which takes ten minutes to build: it is tried only where SSOBRIDGE_TEST_DEX names it, and its
+// absence is no skip.
+func TestDexInBrowser(t *testing.T) {
+	path := os.Getenv("SSOBRIDGE_TEST_DEX")
+	if path == "" {
+		return
+	}
+	chromium.Need(t)
+	port, dex := ssotest.FreePort(t), "127.0.0.1:"+ssotest.FreePort(t)
+	config := filepath.Join(t.TempDir(), "dex.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, `
+issuer: http://%[1]s/dex
+storage: { type: memory }
+web: { http: %[1]q }
+oauth2: { skipApprovalScreen: true, grantTypes: [authorization_code], pkce: { enforce: true, codeChallengeMethodsSupported: [S256] } }
+staticClients:
+- { id: ssobridge, name: ssobridge, secret: client-secret-client-secret-client-secret, redirectURIs: ["http://localhost:%[2]s/auth/oidc/dex/callback"] }
+enablePasswordDB: true
+staticPasswords: # the password is "password"
+- { email: ada@example.org, hash: "$2a$10$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W", username: ada, name: Ada Lovelace, preferredUsername: ada,
+    emailVerified: true, userID: 08a8684b-db88-4b73-90a9-3cd1661f5466, groups: [research, staff] }
+`, dex, port), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ssotest.Process{Cmd: exec.Command(path, "serve", config), Log: &ssotest.Buffer{}, Ready: func() error {
+		resp, err := http.Get("http://" + dex + "/dex/.well-known/openid-configuration")
+		if err == nil {
+			resp.Body.Close()
+		}
+		return err
+	}}.Start(t)
+	b := startOpenIDBridge(t, port, map[string]string{"dex": "http://" + dex + "/dex"}, "dex")
+	var address, who string
+	deep := b.url("/question/1?x=1&y=%2F%2F")
+	err := chromedp.Run(browser(t), chromedp.Navigate(deep), chromedp.WaitVisible("input[name=login]", chromedp.ByQuery),
+		chromedp.SendKeys("input[name=login]", "ada@example.org", chromedp.ByQuery), chromedp.SendKeys("input[name=password]", "password\r", chromedp.ByQuery), arrived(&address, &who))
+	if want := "ada@example.org | Ada Lovelace | All Users,Research | /question/1?x=1&y=%2F%2F"; err != nil || address != deep || who != want {
+		t.Errorf("got %s as %q, %v; want %s as %q", address, who, err, deep, want)
+	}
 }
 
 // openTabs opens pages of the app at once, and waits until each shows that ada is there.
