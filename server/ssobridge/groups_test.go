@@ -31,8 +31,10 @@ func TestSecretsAreNotSentElsewhere(t *testing.T) {
 		return err.Error()
 	}
 	fixed, _, _ := runtime(t, nil, "SSOBRIDGE_LDAP_BIND_DN=cn=b", "SSOBRIDGE_LDAP_BIND_PASSWORD=of-the-operator", "SSOBRIDGE_LDAP_USER_BASE=dc=acme",
-		"SSOBRIDGE_JWT_GROUPS_ENDPOINT_TOKEN=of-the-operator")
-	for _, change := range []string{"LDAP_URL=ldaps://evil.example", "LDAP_INSECURE=true", "JWT_GROUPS_ENDPOINT_URL=https://evil.example"} {
+		"SSOBRIDGE_JWT_GROUPS_ENDPOINT_TOKEN=of-the-operator", "SSOBRIDGE_PROVIDERS=acme", "SSOBRIDGE_PROVIDER_ACME_KIND=oidc", "SSOBRIDGE_PROVIDER_ACME_ENABLED=false",
+		"SSOBRIDGE_PROVIDER_ACME_CLIENT_SECRET=of-the-operator")
+	for _, change := range []string{"LDAP_URL=ldaps://evil.example", "LDAP_INSECURE=true", "JWT_GROUPS_ENDPOINT_URL=https://evil.example",
+		"PROVIDER_ACME_ISSUER=https://evil.example", "PROVIDER_ACME_DISCOVERY_URL=https://evil.example"} {
 		if got := try(fixed, change); !strings.Contains(got, "says where") || !strings.Contains(got, "set this there, too") {
 			t.Errorf("the secret is set outside, %s: got %q", change, got)
 		}

@@ -35,7 +35,7 @@ const openIDMaxAge = 10 * time.Minute
 // openIDSettings are the fields of a provider that are for [KindOIDC] alone.
 func openIDSettings(of func(string) string) []Setting {
 	return []Setting{
-		{Name: of("CLIENT_SECRET"), Section: SectionProvider, Type: "text", Secret: true, Changeable: true,
+		{Name: of("CLIENT_SECRET"), Section: SectionProvider, Type: "text", Secret: true, Changeable: true, SentTo: []string{of("ISSUER"), of("DISCOVERY_URL")},
 			Label: "Client secret",
 			Help:  "of kind `oidc`: what the provider gave with the client id; unset: a public client, which PKCE proves",
 			set:   providerPlace(func(p *Provider) *string { return &p.OpenID.ClientSecret }, parse.Optional(parse.AnyText))},

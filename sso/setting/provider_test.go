@@ -351,3 +351,18 @@ func TestNoAudienceWarns(t *testing.T) {
 		}
 	}
 }
+
+// SECURITY F3: a secret that an administrator can keep while it is sent to somebody says whose choice of whom that is.
+func TestSecretsSayWhereTheyGo(t *testing.T) {
+	c := mustResolve(t, Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=acme", "SSOBRIDGE_PROVIDER_ACME_ENABLED=no"}})
+	for _, s := range c.Table() {
+		if stays := s.Field() == "SHARED_SECRET" || s.Field() == "KEYS"; s.Secret && s.Changeable && stays != (len(s.SentTo) == 0) {
+			t.Errorf("%s: it is sent to whom %q say; name the settings that decide it, or that it is never sent", s.Name, s.SentTo)
+		}
+		for _, where := range s.SentTo {
+			if c.Find(where) == nil {
+				t.Errorf("%s: there is no setting %s", s.Name, where)
+			}
+		}
+	}
+}
