@@ -105,7 +105,7 @@ func bearerVerifier(p *setting.Provider, keys keyset.Set) *token.Verifier {
 		Settings:    p.Settings(),
 		Profile:     sso.Standard,
 		Keys:        keys,
-		Names:       p.BearerClaims(),
+		Names:       p.BearerClaims().Parsed(),
 		Require:     p.Require,
 		Issuer:      p.Issuer,
 		Audiences:   p.Bearer.Audiences,

@@ -171,7 +171,7 @@ func verifier(p *setting.Provider, keys keyset.Set) *token.Verifier {
 		Settings:    p.Settings(),
 		Profile:     p.Profile,
 		Keys:        keys,
-		Names:       p.Claims,
+		Names:       p.Claims.Parsed(),
 		Require:     p.Require,
 		Issuer:      p.Issuer,
 		Audience:    p.Audience,

@@ -30,13 +30,46 @@ type Mapping struct {
 	GroupSeparator string // between the names in a groups claim that is one text; empty: it is one name
 	GroupPrefix    string // stands before each name of a group, so that two providers' groups are two
 	EmailOptional  bool   // with a Subject, the principal need not be an e-mail, nor be there
+
+	parsed *parsed // nil: each use parses anew
+}
+
+// parsed is what is made of the texts of a [Mapping] once.
+type parsed struct {
+	of        Mapping // whose texts these were
+	paths     map[string]Path
+	principal []Path
+	mapped    map[string]bool
+}
+
+// Parsed is the same mapping, which does not parse its paths at each use. One that is changed afterwards parses them again.
+func (m Mapping) Parsed() Mapping {
+	m.parsed = nil
+	p := &parsed{of: m, paths: map[string]Path{}, mapped: m.mapped()}
+	for _, text := range []string{m.Email, m.FirstName, m.LastName, m.Name, m.Groups, m.Subject} {
+		p.paths[text], _ = ParsePath(text) // what is no path leads nowhere
+	}
+	p.principal, _ = ParsePaths(m.Principal)
+	m.parsed = p
+	return m
+}
+
+// known is what was parsed before; nil: nothing, or of other texts.
+func (m Mapping) known() *parsed {
+	p := m.parsed
+	if m.parsed = nil; p == nil || p.of != m {
+		return nil
+	}
+	return p
 }
 
 // at returns the claim to which a path leads, or nil.
-func at(claims sso.Claims, path string) any {
-	p, err := ParsePath(path)
-	if err != nil { // no path
-		return nil
+func (m Mapping) at(claims sso.Claims, path string) any {
+	var p Path
+	if k := m.known(); k != nil {
+		p = k.paths[path]
+	} else {
+		p, _ = ParsePath(path) // what is no path leads nowhere
 	}
 	value, _ := p.In(claims)
 	return value
@@ -53,7 +86,7 @@ func (m Mapping) Identify(provider string, claims sso.Claims) (id sso.Identity, 
 	}
 	id.Subject = sso.Subject{Kind: sso.SubjectEmail, Value: address.Key(id.Email)}
 	if m.Subject != "" {
-		value := at(claims, m.Subject)
+		value := m.at(claims, m.Subject)
 		sub, _ := scalar(value)
 		raw, isText := value.(string)
 		_, isBool := value.(bool)                                                 // such as email_verified: everybody would be one person
@@ -72,9 +105,14 @@ func (m Mapping) Identify(provider string, claims sso.Claims) (id sso.Identity, 
 // who returns the claim that says who it is, and its path. A claim of a list that is null or empty says nothing.
 func (m Mapping) who(claims sso.Claims) (path string, value any) {
 	if m.Principal == "" {
-		return m.Email, at(claims, m.Email)
+		return m.Email, m.at(claims, m.Email)
 	}
-	paths, _ := ParsePaths(m.Principal)
+	var paths []Path
+	if k := m.known(); k != nil {
+		paths = k.principal
+	} else {
+		paths, _ = ParsePaths(m.Principal)
+	}
 	for _, p := range paths {
 		if value, _ = p.In(claims); value != nil && value != "" {
 			return p.String(), value
@@ -87,7 +125,7 @@ func (m Mapping) who(claims sso.Claims) (path string, value any) {
 func (m Mapping) Describe(id sso.Identity, claims sso.Claims) string {
 	var said []string
 	from := func(what, path string) {
-		if at(claims, path) != nil {
+		if m.at(claims, path) != nil {
 			said = append(said, what+" from the claim "+strconv.Quote(path))
 		}
 	}
@@ -145,8 +183,8 @@ func (m Mapping) principal(claims sso.Claims) (email, username string, err error
 
 // names returns the first and the last name. A whole name is kept as the first, as nobody can tell where it parts.
 func (m Mapping) names(claims sso.Claims) (first, last *string) {
-	first, last = name(at(claims, m.FirstName)), name(at(claims, m.LastName))
-	if whole := name(at(claims, m.Name)); whole != nil && first == nil && last == nil {
+	first, last = name(m.at(claims, m.FirstName)), name(m.at(claims, m.LastName))
+	if whole := name(m.at(claims, m.Name)); whole != nil && first == nil && last == nil {
 		return whole, new("")
 	}
 	return first, last
@@ -165,7 +203,7 @@ func name(value any) *string {
 // groups reads the groups claim. Absent and null: not sent. What is neither a text nor a list with texts is not sent
 // either, so that it changes nothing (SECURITY E6), and is a fault.
 func (m Mapping) groups(claims sso.Claims) (names []string, sent bool, fault string) {
-	value := at(claims, m.Groups)
+	value := m.at(claims, m.Groups)
 	if value == nil {
 		return nil, false, ""
 	}
@@ -196,6 +234,9 @@ func claimText(value any) string {
 
 // mapped are the claims at the top that the mapping reads.
 func (m Mapping) mapped() map[string]bool {
+	if k := m.known(); k != nil {
+		return k.mapped
+	}
 	paths, _ := ParsePaths(m.Principal)
 	for _, text := range []string{m.Email, m.FirstName, m.LastName, m.Name, m.Groups, m.Subject} {
 		p, _ := ParsePath(text)
