@@ -80,8 +80,10 @@ func (d *describer) operation(id, summary, tag string, in, out reflect.Type) obj
 	var params []any
 	body := object{}
 	var required []string
-	for i := range in.NumField() {
-		f := in.Field(i)
+	for _, f := range reflect.VisibleFields(in) {
+		if f.Anonymous {
+			continue
+		}
 		if name, place := parameter(f); place != "" {
 			p := object{"name": name, "in": place, "schema": d.field(f), "required": place == "path"}
 			describe(p, f)

@@ -55,7 +55,7 @@ type File struct {
 
 // Op declares an operation. In is a struct: fields with the tag path or query are parameters, fields with the tag json
 // are members of the body. Out is what the answer's JSON is made of; [Nothing] is 204, and [File] is a file. The tag doc
-// describes a field, enum lists its values (separated by commas), and omitempty makes it optional.
+// describes a field; those of an embedded struct count as fields of its own; enum lists its values (separated by commas), and omitempty makes it optional.
 func Op[C Call, In, Out any](method, path, id, summary string, run func(C, In) (Out, error)) Operation[C] {
 	return Operation[C]{
 		Method: method, Path: path, id: id, summary: summary, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](),
@@ -100,8 +100,10 @@ func (f File) Answer(c echo.Context) error {
 func read(c echo.Context, in any) error {
 	v := reflect.ValueOf(in).Elem()
 	hasBody := false
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if f.Anonymous { // its fields follow
+			continue
+		}
 		name, place := parameter(f)
 		var text string
 		switch place {
@@ -113,7 +115,7 @@ func read(c echo.Context, in any) error {
 			hasBody = true
 			continue
 		}
-		if err := setParameter(v.Field(i), text); err != nil {
+		if err := setParameter(v.FieldByIndex(f.Index), text); err != nil {
 			return admin.Invalid(name, "%s", err)
 		}
 	}

@@ -41,8 +41,7 @@ type activityQuery struct {
 	Reference string    `query:"reference" doc:"what a person saw on the page that refused"`
 	Since     time.Time `query:"since" doc:"inclusive"`
 	Until     time.Time `query:"until" doc:"exclusive"`
-	After     string    `query:"after" doc:"next of the page before"`
-	Limit     int       `query:"limit" doc:"1 to 500; 50 when it is left out"`
+	area.Part
 }
 
 func (q activityQuery) filter() admin.ActivityFilter {
@@ -84,7 +83,7 @@ func eventOf(e sso.Event) event {
 }
 
 func (a activityArea) activity(c *area.Call, in activityQuery) (activityList, error) {
-	found, next, err := a.domain().Events(c.Request().Context(), in.filter(), sso.Page{After: in.After, Limit: in.Limit})
+	found, next, err := a.domain().Events(c.Request().Context(), in.filter(), in.Page())
 	list := activityList{Events: []event{}, Next: next}
 	for _, e := range found {
 		list.Events = append(list.Events, eventOf(e))

@@ -68,7 +68,7 @@ func (a activityArea) activityPage(c *area.Call) error {
 	if len(wrong) > 0 {
 		err = &admin.Refusal{Err: sso.Invalid, Fields: wrong}
 	} else {
-		list, err = a.activity(c, activityQuery{f.Person, f.Kind, f.Code, f.Reference, f.Since, f.Until, q.Get("after"), 0})
+		list, err = a.activity(c, activityQuery{f.Person, f.Kind, f.Code, f.Reference, f.Since, f.Until, area.Part{After: q.Get("after")}})
 	}
 	if err != nil {
 		fields, rest, refused, ok := area.ReadableParts(err)

@@ -61,6 +61,15 @@ func (c *Call) Form() (url.Values, error) {
 	return values, nil
 }
 
+// VersionOf is the version of the settings that a form was made of.
+func VersionOf(form url.Values) (int64, error) {
+	version, err := strconv.ParseInt(form.Get("version"), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("the form has no version: %w", sso.RequestMalformed)
+	}
+	return version, nil
+}
+
 // Show answers with a page.
 func (c *Call) Show(status int, page templates.Page) error {
 	return c.Options.Host.Render(c.Response(), status, page)

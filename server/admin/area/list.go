@@ -5,8 +5,18 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/templates"
 )
+
+// Part is what an operation takes that lists something: which part of the list. It is embedded.
+type Part struct {
+	After string `query:"after" doc:"next of the page before"`
+	Limit int    `query:"limit" doc:"1 to 500; 50 when it is left out"`
+}
+
+// Page is the part as stores take it.
+func (p Part) Page() sso.Page { return sso.Page{After: p.After, Limit: p.Limit} }
 
 // Pager leads on from a part of the list at path, of which after was the beginning. next begins the next part; "" at the
 // end.

@@ -238,9 +238,9 @@ const maxRows = 10_000
 // read reads the posted form: what it asks for, and the page with all that was typed and an error at each row that cannot be
 // read.
 func (e *mappingEditor) read(form url.Values) error {
-	version, err := strconv.ParseInt(form.Get("version"), 10, 64)
+	version, err := area.VersionOf(form)
 	if err != nil {
-		return fmt.Errorf("the form has no version: %w", sso.RequestMalformed)
+		return err
 	}
 	e.change = mappingChange{
 		Version: version, Mode: admin.Mode(form.Get("mode")), Mappings: mappings{}, Unmapped: map[string]admin.Fate{},

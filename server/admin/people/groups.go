@@ -66,8 +66,7 @@ func (a groupArea) operations() []area.Operation {
 
 type groupQuery struct {
 	Search string `query:"search" doc:"what the name contains, without case"`
-	After  string `query:"after" doc:"next of the page before"`
-	Limit  int    `query:"limit" doc:"1 to 500; 50 when it is left out"`
+	area.Part
 }
 
 type groupList struct {
@@ -103,7 +102,7 @@ func (a groupArea) groups(c *area.Call, in groupQuery) (groupList, error) {
 	if in.After != "" {
 		all = slices.DeleteFunc(all, func(g sso.Group) bool { return compareNames(g.Name, in.After) <= 0 })
 	}
-	if size := (sso.Page{Limit: in.Limit}).Size(); len(all) > size {
+	if size := in.Page().Size(); len(all) > size {
 		all = all[:size]
 		list.Next = all[size-1].Name
 	}
@@ -203,7 +202,7 @@ func (a groupArea) groupsPage(c *area.Call) error {
 
 func (a groupArea) renderGroups(c *area.Call, status int, p templates.AdminGroups) error {
 	p.Search = c.QueryParam("search")
-	list, err := a.groups(c, groupQuery{Search: p.Search, After: c.QueryParam("after")})
+	list, err := a.groups(c, groupQuery{Search: p.Search, Part: area.Part{After: c.QueryParam("after")}})
 	if err != nil {
 		return err
 	}
@@ -271,7 +270,7 @@ func (a groupArea) groupShown(c *area.Call, id int64) (templates.AdminGroup, err
 	if err != nil {
 		return templates.AdminGroup{}, err
 	}
-	members, err := peopleArea(a).people(c, peopleQuery{Group: id, After: c.QueryParam("after")})
+	members, err := peopleArea(a).people(c, peopleQuery{Group: id, Part: area.Part{After: c.QueryParam("after")}})
 	if err != nil {
 		return templates.AdminGroup{}, err
 	}

@@ -30,7 +30,7 @@ func (a peopleArea) pages() []area.Page {
 }
 
 func (a peopleArea) peoplePage(c *area.Call) error {
-	q := peopleQuery{Search: c.QueryParam("search"), After: c.QueryParam("after")}
+	q := peopleQuery{Search: c.QueryParam("search"), Part: area.Part{After: c.QueryParam("after")}}
 	state := c.QueryParam("state")
 	if active := state == "active"; active || state == "deactivated" {
 		q.Active = &active
@@ -173,7 +173,7 @@ func (a peopleArea) personShown(c *area.Call, id int64) (templates.AdminPerson, 
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	sessions, err := sessionArea(a).sessions(c, sessionQuery{Person: id, Limit: sessionsShown})
+	sessions, err := sessionArea(a).sessions(c, sessionQuery{Person: id, Part: area.Part{Limit: sessionsShown}})
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}

@@ -78,8 +78,7 @@ type peopleQuery struct {
 	Search string `query:"search" doc:"beginnings of words of the names or of parts of the e-mail, without case and accents: finds who has all of them"`
 	Group  int64  `query:"group" doc:"only members of the group of this id"`
 	Active *bool  `query:"active"`
-	After  string `query:"after" doc:"next of the page before"`
-	Limit  int    `query:"limit" doc:"1 to 500; 50 when it is left out"`
+	area.Part
 }
 
 type peopleList struct {
@@ -108,7 +107,7 @@ func personOf(a sso.Account) person {
 
 func (a peopleArea) people(c *area.Call, in peopleQuery) (peopleList, error) {
 	accounts, next, err := a.Store.Accounts(c.Request().Context(), sso.AccountQuery{
-		Page: sso.Page{After: in.After, Limit: in.Limit}, Search: sso.CleanText(in.Search), GroupID: in.Group, Active: in.Active,
+		Page: in.Page(), Search: sso.CleanText(in.Search), GroupID: in.Group, Active: in.Active,
 	})
 	list := peopleList{People: []person{}, Next: next}
 	for _, account := range accounts {

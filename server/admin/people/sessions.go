@@ -41,9 +41,8 @@ func (a sessionArea) operations() []area.Operation {
 }
 
 type sessionQuery struct {
-	Person int64  `query:"person" doc:"id of an account: only its sessions"`
-	After  string `query:"after" doc:"next of the page before"`
-	Limit  int    `query:"limit" doc:"1 to 500; 50 when it is left out"`
+	Person int64 `query:"person" doc:"id of an account: only its sessions"`
+	area.Part
 }
 
 type sessionList struct {
@@ -73,7 +72,7 @@ func (s session) shown() templates.Session {
 
 func (a sessionArea) sessions(c *area.Call, in sessionQuery) (sessionList, error) {
 	ctx := c.Request().Context()
-	found, next, err := a.Store.Sessions(ctx, sso.SessionQuery{Page: sso.Page{After: in.After, Limit: in.Limit}, AccountID: in.Person})
+	found, next, err := a.Store.Sessions(ctx, sso.SessionQuery{Page: in.Page(), AccountID: in.Person})
 	if err != nil {
 		return sessionList{}, err
 	}
@@ -124,7 +123,7 @@ func (a sessionArea) sessionsPage(c *area.Call) error {
 }
 
 func (a sessionArea) renderSessions(c *area.Call, status int, p templates.AdminSessions, after string) error {
-	q := sessionQuery{After: after}
+	q := sessionQuery{Part: area.Part{After: after}}
 	if p.Person != "" {
 		account, err := accountOf(c.Request().Context(), a.Store, "person", p.Person)
 		fields, rest, _, ok := area.ReadableParts(err)

@@ -49,11 +49,6 @@ func (a serviceArea) operations() []area.Operation {
 	}
 }
 
-type listQuery struct {
-	After string `query:"after" doc:"next of the page before"`
-	Limit int    `query:"limit" doc:"1 to 500; 50 when it is left out"`
-}
-
 type accountList struct {
 	Accounts []account `json:"service_accounts"`
 	Next     string    `json:"next" doc:"for after; empty at the end"`
@@ -81,8 +76,8 @@ func madeBy(id int64, email string) string {
 	return email
 }
 
-func (a serviceArea) list(c *area.Call, in listQuery) (accountList, error) {
-	found, next, err := a.lists.List(c.Request().Context(), sso.Page{After: in.After, Limit: in.Limit})
+func (a serviceArea) list(c *area.Call, in area.Part) (accountList, error) {
+	found, next, err := a.lists.List(c.Request().Context(), in.Page())
 	list := accountList{Accounts: []account{}, Next: next}
 	for _, one := range found {
 		list.Accounts = append(list.Accounts, accountOf(one))
@@ -138,9 +133,8 @@ func (a serviceArea) remove(c *area.Call, in area.ByID) (openapi.Nothing, error)
 }
 
 type tokenQuery struct {
-	ID    int64  `path:"id"`
-	After string `query:"after" doc:"next of the page before"`
-	Limit int    `query:"limit" doc:"1 to 500; 50 when it is left out"`
+	ID int64 `path:"id"`
+	area.Part
 }
 
 type tokenList struct {
@@ -187,7 +181,7 @@ func (a serviceArea) tokens(c *area.Call, in tokenQuery) (tokenList, error) {
 	if _, err := a.Store.Account(ctx, in.ID); err != nil {
 		return tokenList{}, err
 	}
-	found, next, err := a.lists.Tokens(ctx, in.ID, sso.Page{After: in.After, Limit: in.Limit})
+	found, next, err := a.lists.Tokens(ctx, in.ID, in.Page())
 	list := tokenList{Tokens: []serviceToken{}, Next: next}
 	for _, t := range found {
 		list.Tokens = append(list.Tokens, a.tokenOf(t))

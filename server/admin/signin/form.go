@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -153,7 +152,7 @@ func forgotten(form url.Values, values map[string]*string, settings []*setting.S
 // saveForm saves what was changed of these settings. done is true when the answer was given: it was saved and the browser goes
 // to a path with a notice, or waits for a proof. Else the attempt is to be shown.
 func (a settingArea) saveForm(c *area.Call, form url.Values, settings []*setting.Setting, path string) (t attempt, done bool, err error) {
-	version, err := versionOf(form)
+	version, err := area.VersionOf(form)
 	if err != nil {
 		return t, false, err
 	}
@@ -175,15 +174,6 @@ func (a settingArea) saveForm(c *area.Call, form url.Values, settings []*setting
 	}
 	t, err = a.again(c, form, values, err)
 	return t, false, err
-}
-
-// versionOf is the version of the settings that a form was made of.
-func versionOf(form url.Values) (int64, error) {
-	version, err := strconv.ParseInt(form.Get("version"), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("the form has no version: %w", sso.RequestMalformed)
-	}
-	return version, nil
 }
 
 // typedText is a field without what a browser or a hand adds.

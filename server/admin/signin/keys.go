@@ -273,7 +273,7 @@ func (a keyArea) keyForm(c *area.Call) error {
 	if err != nil {
 		return err
 	}
-	version, err := versionOf(form)
+	version, err := area.VersionOf(form)
 	if err != nil {
 		return err
 	}

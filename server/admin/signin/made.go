@@ -66,7 +66,7 @@ func (a providerArea) addForm(c *area.Call) error {
 	if err != nil {
 		return err
 	}
-	version, err := versionOf(form)
+	version, err := area.VersionOf(form)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (a providerArea) removeForm(c *area.Call) error {
 	if err != nil {
 		return err
 	}
-	version, err := versionOf(form)
+	version, err := area.VersionOf(form)
 	if err != nil {
 		return err
 	}
