@@ -5,10 +5,12 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -37,6 +39,29 @@ type Client struct {
 	Prompt       string            // "": not sent
 	MaxAuthAge   time.Duration     // 0: not sent
 	CAs          *x509.CertPool    // nil: those of the system
+
+	tokens, people caller // of the token endpoint and of userinfo
+}
+
+// A caller keeps the connections to one address, as a handshake costs more than all else that a sign-in needs. The zero caller
+// has none.
+type caller struct {
+	mu     sync.Mutex
+	target string
+	client *http.Client
+}
+
+// to returns the client for an address. Only that of the last one is kept: a document may name another one.
+func (k *caller) to(u *url.URL, cas *x509.CertPool) *http.Client {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if target := u.String(); k.client == nil || k.target != target {
+		if k.client != nil {
+			k.client.CloseIdleConnections()
+		}
+		k.target, k.client = target, outbound.Client(u, cas)
+	}
+	return k.client
 }
 
 // Site implements [sso.Beginner].
@@ -88,10 +113,9 @@ func (c *Client) Redeem(ctx context.Context, a sso.Answer) (sso.Grant, error) {
 		return sso.Grant{}, fmt.Errorf("the callback's iss is %q, and the provider says that it is always %q: %w", sso.Shorten(a.Issuer, 100), c.Issuer, sso.FlowMismatch)
 	}
 	e := &Exchange{
-		TokenURI: m.TokenEndpoint, ClientID: c.ClientID, RedirectURI: c.RedirectURI, Client: outbound.Client(m.TokenEndpoint, c.CAs),
+		TokenURI: m.TokenEndpoint, ClientID: c.ClientID, RedirectURI: c.RedirectURI, Client: c.tokens.to(m.TokenEndpoint, c.CAs),
 		OpenID: true, ClientSecret: c.ClientSecret, Post: c.Auth == AuthPost || c.Auth != AuthBasic && m.Post,
 	}
-	defer e.Client.CloseIdleConnections()
 	return e.Redeem(ctx, a)
 }
 
@@ -102,7 +126,7 @@ func (c *Client) Userinfo(ctx context.Context, accessToken string) (sso.Claims, 
 	if err != nil || m.UserinfoEndpoint == nil {
 		return nil, err
 	}
-	body, err := get(ctx, m.UserinfoEndpoint.String(), c.CAs, accessToken, maxAnswer)
+	body, err := get(ctx, c.people.to(m.UserinfoEndpoint, c.CAs), m.UserinfoEndpoint, accessToken, maxAnswer)
 	if err == nil {
 		var claims sso.Claims
 		if claims, err = strictjson.Object(body, maxDepth); err == nil {

@@ -129,7 +129,13 @@ func (d *Discovery) fetch(ctx context.Context) {
 }
 
 func (d *Discovery) ask(ctx context.Context) (*Metadata, error) {
-	body, err := get(ctx, d.address, d.cas, "", maxDocument)
+	u, err := outbound.ParseURL(d.address)
+	if err != nil {
+		return nil, err
+	}
+	client := outbound.Client(u, d.cas)
+	defer client.CloseIdleConnections()
+	body, err := get(ctx, client, u, "", maxDocument)
 	if err != nil {
 		return nil, err
 	}
@@ -180,11 +186,7 @@ func (d *Discovery) State() sso.Discovery {
 }
 
 // get asks an address for a JSON document of at most so many bytes. With a bearer it is for the owner of that token.
-func get(ctx context.Context, address string, cas *x509.CertPool, bearer string, most int64) ([]byte, error) {
-	u, err := outbound.ParseURL(address)
-	if err != nil {
-		return nil, err
-	}
+func get(ctx context.Context, client *http.Client, u *url.URL, bearer string, most int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, outbound.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
@@ -195,8 +197,6 @@ func get(ctx context.Context, address string, cas *x509.CertPool, bearer string,
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
 	}
-	client := outbound.Client(u, cas)
-	defer client.CloseIdleConnections()
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, outbound.WithoutURL(err)
