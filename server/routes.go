@@ -29,10 +29,12 @@ func (s *Server) routes() *echo.Echo {
 	web.Get(e, static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	web.Get(e, "/", s.handleHome)
 
-	// Sign-in. What vouches for these is the token, so they may come from other sites.
+	// Sign-in and what a provider says. What vouches for these is the token, so they may come from other sites.
 	e.Match([]string{http.MethodGet, http.MethodHead, http.MethodPost}, "/auth/sso", s.relyingParty.handleSSO, s.cors)
 	web.Get(e, "/auth/oidc/:provider/callback", s.relyingParty.handleOpenID)
 	e.POST("/auth/sso/to_session", s.relyingParty.handleToSession, s.cors)
+	e.POST("/auth/sso/backchannel-logout", s.backChannel.handleLogoutToken)
+	e.POST("/auth/oidc/:provider/backchannel-logout", s.backChannel.handleLogoutToken)
 	web.Get(e, "/api/user/current", s.handleCurrentUser, s.cors)
 	for _, path := range []string{"/auth/sso", "/auth/sso/to_session", "/api/user/current"} {
 		e.OPTIONS(path, s.handlePreflight)

@@ -49,6 +49,7 @@ type Store interface {
 	gate.Store
 	local.Store
 	signInStore
+	logoutStore
 	// Ready returns an error when the database does not answer.
 	Ready(ctx context.Context) error
 	// Sessions lists the sessions of a query; next is where the rest begins.
@@ -61,6 +62,7 @@ type Server struct {
 	web          *web.Web
 	gate         *gate.Gate
 	relyingParty *relyingParty
+	backChannel  *backChannel
 	local        *local.Local
 	echo         *echo.Echo
 }
@@ -75,7 +77,7 @@ func New(o Options, l Live) (*Server, error) {
 	}
 	g := gate.New(w, o.Store, o.Signer, o.SettingsChanged)
 	s := &Server{
-		options: o, web: w, gate: g, relyingParty: newRelyingParty(w, g, o.Store),
+		options: o, web: w, gate: g, relyingParty: newRelyingParty(w, g, o.Store), backChannel: &backChannel{w, g, o.Store},
 		local: local.New(w, g, o.Store, o.Passwords, o.Administration != nil),
 	}
 	s.Apply(l)

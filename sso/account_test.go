@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
 // Who may sign in (SECURITY E1, E2, E8): each row against each policy of one switch more.
@@ -171,7 +172,7 @@ func TestTexts(t *testing.T) {
 	if got := sso.Shorten("ab", 2); got != "ab" {
 		t.Errorf("got %q", got)
 	}
-	if sso.Reason(nil) != "" || sso.Reason(sso.Conflict) != "" || sso.EventKind("odd").Words() != "odd" {
+	if sso.Reason(nil) != "" || sso.Reason(sso.Conflict) != "" || admin.EventWords("odd") != "odd" {
 		t.Error("a reason where there is none")
 	}
 	for _, bad := range []string{"", " a", "a,b", "administrators", strings.Repeat("a", 255)} {

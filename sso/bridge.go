@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/ssobridge/ssobridge/sso/logout"
 )
 
 // A Bridge runs logins. It is made of one consistent set of settings and never changed; new settings make a new Bridge.
@@ -308,6 +310,7 @@ func (r *run) keep() error {
 		FlowKey:  session.Flow,
 		Current:  r.currentAccounts(),
 		Switch:   r.cb.Switch,
+		UnderWay: r.underWay(),
 		Event:    r.event(EventSignIn),
 		Digest:   r.provider.digest(r.x.KeyID),
 	})
@@ -324,11 +327,23 @@ func (r *run) keep() error {
 	return nil
 }
 
+// underWay is what a sign-out at the provider bars the login by. A token for a code is signed when that is redeemed, which may
+// be long after the person was signed in: then the login is as old as its flow.
+func (r *run) underWay() logout.SignIn {
+	subject := r.x.Identity.Subject
+	in := logout.SignIn{Session: logout.SessionOf(r.x.Claims), Person: subject.Value, ByEmail: subject.Kind == SubjectEmail, Issued: r.x.Issued}
+	if r.cb.Flow != nil && r.provider.Redeemer != nil {
+		in.Begun = r.cb.Flow.Expires.Add(-FlowLifetime)
+	}
+	return in
+}
+
 func (r *run) newSession(id string) Session {
 	hash, _ := HashSessionID(id)
 	s := Session{
 		Hash: hash, Provider: r.provider.Name, Proof: r.x.Proof.Key, CreatedAt: r.x.Now, LastUsed: r.x.Now,
 		ExpiresAt: r.x.Now.Add(r.Sessions.MaxAge), Peer: r.cb.Peer, UserAgent: Truncate(CleanText(r.cb.UserAgent), 300),
+		AtIDP: logout.SessionOf(r.x.Claims),
 	}
 	if r.cb.Flow != nil && r.provider.Binding != BindingOff {
 		s.Flow = r.cb.Flow.Key()

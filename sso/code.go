@@ -48,9 +48,18 @@ const (
 	ProviderRefused      Code = "provider_refused"   // the IdP came back with error=…
 	SignInCircle         Code = "sign_in_circle"     // the IdP sends the browser back again and again, without a token
 	GroupsUnavailable    Code = "groups_unavailable" // the directory or the endpoint that knows the groups
+	SignedOut            Code = "signed_out"         // at the IdP, after the sign-in had begun
 	Throttled            Code = "throttled"
 	StoreUnavailable     Code = "store_unavailable"
 	ProviderUnavailable  Code = "provider_unavailable"
+)
+
+// The codes of refused logout tokens, besides those of tokens above.
+const (
+	LogoutEvent   Code = "logout_event"   // no events with the back-channel logout
+	LogoutNonce   Code = "logout_nonce"   // a nonce, which an ID token has
+	LogoutSubject Code = "logout_subject" // neither sub nor sid
+	LogoutSession Code = "logout_session" // the sid is that of another person than the sub
 )
 
 // The codes of other refusals.

@@ -35,7 +35,8 @@ const (
 	EventSignIn        EventKind = "sign_in"
 	EventSignInRefused EventKind = "sign_in_refused"
 	EventSignOut       EventKind = "sign_out"
-	EventWarning       EventKind = "warning" // a sign-in went on, but something needs an administrator
+	EventLogoutRefused EventKind = "sign_out_refused" // a logout token of an IdP was not accepted
+	EventWarning       EventKind = "warning"          // a sign-in went on, but something needs an administrator
 	EventAccount       EventKind = "account_changed"
 	EventGroup         EventKind = "group_changed"
 	EventSession       EventKind = "session_revoked"

@@ -26,7 +26,8 @@ type Exam struct {
 	Claims   Claims
 	Proof    Proof
 	Identity Identity
-	Until    time.Time // when a token that comes with each request stops being good, at the latest
+	Issued   time.Time // when the token was signed, at the earliest; zero: it does not say
+	Until    time.Time // when a token that comes with each request stops being good, at the latest; of a logout token, when each login of before is over
 	Claimed  string    // the e-mail that a refused token names, cleaned and short; proven only when Proof is set
 
 	// What the token must prove about the flow that led to it. Empty: nothing is asked.

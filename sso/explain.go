@@ -24,6 +24,7 @@ const (
 	UseLogin   TokenUse = "login"
 	UseBearer  TokenUse = "bearer"  // an API client presents it with each request
 	UseService TokenUse = "service" // so does a service account, whose token the bridge made
+	UseLogout  TokenUse = "logout"  // it ends sessions
 )
 
 // Endless reports whether the token has no end: [time.Time] has a last year that people write.

@@ -26,6 +26,9 @@ type Provider struct {
 	OwnPage  bool     // its callbacks come to a page of its own (RFC 9700 §4.4.2.2), and nowhere else
 	Login    Verifier // judges the token of a login; nil: none is accepted
 
+	Logout  Verifier // judges logout tokens; nil: none are accepted
+	ByEmail bool     // its people are known by their e-mail, so that the sub of a logout token may be one
+
 	Bearer            Bearer // judges the tokens of API clients; nil: none are accepted
 	Header, Parameter string // where clients put them, if not where sessions of API clients are; Header in canonical form
 	OpaqueTokens      bool   // a token need not be a JWT: a server of the provider says what it is

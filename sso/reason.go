@@ -267,6 +267,10 @@ func reasons(yield func(reason) bool) {
 			help:    helpAdmin,
 		},
 		{
+			code: SignedOut, status: 401, label: "Signed out meanwhile", advice: "none, if the person signed out while another sign-in was under way: the next one is good. If it meets people who sign in anew, give the login token iat, the time of signing",
+			message: "You were signed out while this sign-in was under way", title: "You were signed out meanwhile", help: helpAgain,
+		},
+		{
 			code: Throttled, status: 429, label: "Too many attempts",
 			advice:  "wait for the time that Retry-After gives; if it comes back, look for a redirect that runs in circles",
 			message: "Too many attempts; try again later",
@@ -295,6 +299,15 @@ func reasons(yield func(reason) bool) {
 			title:   "Please try again in a moment",
 			help:    "The service that knows your groups did not answer. Start again; if it goes on, tell your administrator.",
 		},
+
+		// The codes of refused logout tokens.
+		logoutReason(LogoutEvent, "No logout event", `give the logout token the claim events: {"http://schemas.openid.net/event/backchannel-logout": {}}`,
+			"Logout token without the back-channel logout event"),
+		logoutReason(LogoutNonce, "A logout token with a nonce", "leave nonce out: with one the token could be taken for an ID token", "Logout token with a nonce"),
+		logoutReason(LogoutSubject, "A logout token about nobody", "give the logout token sub, as the login tokens of that person have it, or sid, or both, as texts",
+			"Logout token without sub and sid"),
+		logoutReason(LogoutSession, "The session is another person's", "send the sid and the sub of one login token, or one of the two",
+			"Logout token with the sid of another person"),
 
 		// The codes of other refusals.
 		{
@@ -393,6 +406,11 @@ func reasons(yield func(reason) bool) {
 			return
 		}
 	}
+}
+
+// logoutReason is the row of a code that an identity provider gets, with status 400 as each refused logout token.
+func logoutReason(code Code, label, advice, message string) reason {
+	return reason{code: code, status: 400, label: label, advice: advice, message: message, title: "This sign-out was not accepted", help: helpAdmin}
 }
 
 // reason returns the code's row; of a code that has none, which another program may have written, that of [Internal].

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"time"
+
+	"github.com/ssobridge/ssobridge/sso/logout"
 )
 
 // A Session is one signed-in browser (or API client). Only the hash of its id is kept.
@@ -20,6 +22,7 @@ type Session struct {
 	ExpiresAt time.Time // absolute end
 	Peer      string
 	UserAgent string
+	AtIDP     logout.Session // what the token that opened it says of the session there
 }
 
 // SessionHash is the SHA-256 of a session id. It is all that the database knows of it.

@@ -1,13 +1,17 @@
 package sso
 
-import "context"
+import (
+	"context"
+
+	"github.com/ssobridge/ssobridge/sso/logout"
+)
 
 // Store keeps what logins change. Package store has the one implementation, for two databases.
 type Store interface {
 	// SignIn is one transaction: spend the proof and the flow, find or provision the account, sync attributes and groups,
 	// open the session, write the event: all or nothing. Each decision is an x.Check.
 	//
-	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Admission.Admit], [*SwitchNeeded], [SettingsChanged], and
+	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Admission.Admit], [*SwitchNeeded], [SettingsChanged], [SignedOut], and
 	// [StoreUnavailable].
 	SignIn(ctx context.Context, x *Exam, in Attempt) (*SignedIn, error)
 
@@ -27,7 +31,8 @@ type Attempt struct {
 	Current  []int64 // the accounts signed in on this browser now; more than one where a second cookie was planted
 	Switch   bool    // the person agreed to leave Current
 	Event    Event   // the event of a success; the store fills in the account
-	Digest   string  // kept with the account; see [Provider.Digest]
+	UnderWay logout.SignIn
+	Digest   string // kept with the account; see [Provider.Digest]
 }
 
 // SignedIn is what a sign-in led to.

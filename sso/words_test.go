@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
 // A kind that is declared is one that can be looked for, and has words.
@@ -35,7 +36,7 @@ func TestEveryEventKindHasWords(t *testing.T) {
 			t.Errorf("%s: got it listed, but event.go has it not", k)
 		}
 		delete(want, k)
-		if k.Words() == string(k) {
+		if admin.EventWords(k) == string(k) {
 			t.Errorf("%s: got no words", k)
 		}
 	}

@@ -30,11 +30,11 @@ const (
 	findGroups     = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
 	insertIdentity = `INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)`
 	insertSession  = `INSERT INTO sessions
-		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent, proved_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6`
+		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent, idp_subject, idp_session, proved_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $6`
 
 	// The settings by which a sign-in was judged are in force until it is kept, or it opens nothing (SECURITY D8).
-	insertJudgedSession = insertSession + ` FROM counters WHERE name = 'settings' AND value = $11`
+	insertJudgedSession = insertSession + ` FROM counters WHERE name = 'settings' AND value = $13`
 )
 
 var hotWrites = []string{spendProof, findByEmail, findByID, findSubject, findGroups, insertJudgedSession, trail.Insert, insertNewAccount, insertMembership,
@@ -52,7 +52,7 @@ func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.S
 
 // TrySignIn implements [sso.Store]. It opens no session: it may be by settings that nobody has saved.
 func (s *Store) TrySignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
-	l, err := s.signIn(ctx, x, in, func(*attempt, context.Context) error { return sqldb.ErrUndo })
+	l, err := s.signIn(ctx, x, in, (*attempt).judgeNotices, func(*attempt, context.Context) error { return sqldb.ErrUndo })
 	if err != nil {
 		return nil, err
 	}
@@ -445,6 +445,9 @@ func (l *attempt) open(ctx context.Context) error {
 	if err := l.openJudgedSession(ctx, l.c, session, l.in.Settings); err != nil {
 		return err
 	}
+	if err := l.judgeNotices(ctx); err != nil {
+		return err
+	}
 	e := l.in.Event
 	e.AccountID = l.out.Account.ID
 	e.Detail = l.eventDetail()
@@ -490,7 +493,7 @@ func openSession(ctx context.Context, c *conn, n sso.Session) error {
 func sessionValues(n sso.Session) []any {
 	return []any{
 		n.Hash, n.AccountID, n.Provider, n.Proof, n.Flow, n.CreatedAt, n.LastUsed, n.ExpiresAt,
-		sso.CleanText(n.Peer), sso.CleanText(n.UserAgent),
+		sso.CleanText(n.Peer), sso.CleanText(n.UserAgent), n.AtIDP.Subject, n.AtIDP.ID,
 	}
 }
 

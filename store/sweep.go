@@ -13,7 +13,7 @@ const clocksDiffer = 5 * time.Minute
 
 // Sweep deletes what is over: sessions past their absolute end, spent proofs that no replica would accept any more,
 // handoffs, failures, changes that every cache has seen, names of groups that were not sent for 90 days, what can be
-// taken back no more. It returns how
+// taken back no more, notices of sign-outs. It returns how
 // many rows it deleted. It also counts the events of days that are over, for [trail.Trail.EventCounts]. Events themselves go with
 // [trail.Trail.ForgetEvents]. Call it every few minutes; any number of replicas may sweep at once.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
@@ -28,6 +28,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
 		{"changes", "seq", "at", now.Add(-changesKept)},
 		{"idp_groups", "last_seen", "last_seen", now.Add(-seenKept)},
 		{"undos", "id", "keep_until", now},
+		{"logouts", "keep_until", "keep_until", now.Add(-clocksDiffer)},
 	} {
 		query := fmt.Sprintf("DELETE FROM %s WHERE %s IN (SELECT %s FROM %s WHERE %s <= $1 ORDER BY %s LIMIT %d)",
 			t.table, t.key, t.key, t.table, t.column, t.column, sqldb.SweepBatch)

@@ -81,6 +81,8 @@ func (r AdminReport) Of() string {
 		return "A request with this token"
 	case "service":
 		return "A request with this token of a service account"
+	case "logout":
+		return "A sign-out with this token"
 	}
 	return "This sign-in"
 }

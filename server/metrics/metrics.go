@@ -27,6 +27,7 @@ type Metrics struct {
 	verify     map[int]prometheus.Counter
 	verifyTime prometheus.Histogram
 	tokens     map[string]prometheus.Counter // by outcome, as verify
+	logouts    *prometheus.CounterVec
 
 	registry *prometheus.Registry
 	handler  http.Handler
@@ -74,6 +75,13 @@ func New(version string) *Metrics {
 	tokens := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ssobridge_token_checks_total", Help: "Tokens that API clients presented, by outcome: " + strings.Join(tokenOutcomes[:], ", ") + ".",
 	}, []string{"outcome"})
+	logouts := []string{"ended", "no_session", "refused", "unavailable"}
+	m.logouts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ssobridge_logout_tokens_total", Help: "Logout tokens of identity providers, by outcome: " + strings.Join(logouts, ", ") + ".",
+	}, []string{"outcome"})
+	for _, outcome := range logouts {
+		m.logouts.WithLabelValues(outcome)
+	}
 	for _, outcome := range tokenOutcomes {
 		m.tokens[outcome] = tokens.WithLabelValues(outcome)
 	}
@@ -87,7 +95,7 @@ func New(version string) *Metrics {
 		Name: "ssobridge_build_info", Help: "1, with the version of the program.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	registry.MustRegister(m.signIns, m.refusals, m.signInTime, m.storeTime, m.verifyTime, verifies, tokens, build,
+	registry.MustRegister(m.signIns, m.refusals, m.signInTime, m.storeTime, m.verifyTime, verifies, tokens, m.logouts, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
@@ -115,6 +123,20 @@ func (m *Metrics) TokenChecked(outcome string) {
 	if c := m.tokens[outcome]; c != nil {
 		c.Inc()
 	}
+}
+
+// LoggedOut counts a logout token, which ended so many sessions or was refused.
+func (m *Metrics) LoggedOut(sessions int, err error) {
+	outcome := "ended"
+	switch {
+	case err != nil && sso.CodeOf(err).Status() >= http.StatusInternalServerError:
+		outcome = "unavailable"
+	case err != nil:
+		outcome = "refused"
+	case sessions == 0:
+		outcome = "no_session"
+	}
+	m.logouts.WithLabelValues(outcome).Inc()
 }
 
 // VerifyTook times one.

@@ -157,6 +157,8 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 		Redeemer:   redeemer,
 		KeySources: keySources(keys),
 		Login:      verifier(p, keys),
+		Logout:     logoutVerifier(p, keys),
+		ByEmail:    p.Claims.Subject == "",
 
 		Groups:         groups,
 		OnGroupFailure: p.Groups.OnFailure,
@@ -179,6 +181,16 @@ func verifier(p *setting.Provider, keys keyset.Set) *token.Verifier {
 		Leeway:      p.Leeway,
 		MaxLifetime: p.MaxLifetime,
 	}
+}
+
+// logoutVerifier judges the tokens that end sessions. Metabase knows none, so that there is nothing to be lenient about.
+func logoutVerifier(p *setting.Provider, keys keyset.Set) *token.Verifier {
+	v := verifier(p, keys)
+	v.Use, v.Scope, v.Require = token.ForLogout, p.Name+" logout", nil
+	if v.Profile == sso.Metabase {
+		v.Profile = sso.Standard
+	}
+	return v
 }
 
 // scope keeps the spent tokens of providers apart. What the default provider spent before there were others stays spent.

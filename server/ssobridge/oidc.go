@@ -52,6 +52,7 @@ func (m *maker) openIDProvider(cfg *setting.Config, p *setting.Provider) (*sso.P
 		Discovery:  discovery.State,
 		KeySources: keySources(keys),
 		Login:      verifier,
+		Logout:     logoutVerifier(p, keys),
 	}, warnings, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/logout"
 )
 
 // Pasted explains what somebody pasted, see [sso.ParsePasted]. What cannot be explained is [sso.Invalid]; the text around
@@ -27,6 +28,9 @@ func Pasted(ctx context.Context, b *sso.Bridge, text, peer string) (sso.Explanat
 	}
 	cb.Peer = peer
 	if cb.Pasted == sso.PastedToken {
+		if e, ok := logoutToken(ctx, b, cb); ok {
+			return e, nil
+		}
 		if e, ok := bearer(ctx, b, cb.Token); ok {
 			return e, nil
 		}
@@ -66,6 +70,32 @@ func bearer(ctx context.Context, b *sso.Bridge, token string) (e sso.Explanation
 	return e, p != nil || own || !mayBeLogin(b, of, x.Checks)
 }
 
+// logoutToken explains a token that ends sessions. ok is false for one that does not say to be one.
+func logoutToken(ctx context.Context, b *sso.Bridge, cb sso.Callback) (e sso.Explanation, ok bool) {
+	if !isLogoutToken(cb.Token) {
+		return e, false
+	}
+	x := &sso.Exam{Now: b.Now(), Explaining: true}
+	e.Use = sso.UseLogout
+	x.Check("provider", func(x *sso.Exam) error {
+		p, err := b.Providers.Of(cb)
+		switch {
+		case err != nil:
+			return err
+		case p.Logout == nil:
+			return fmt.Errorf("no logout token of the provider %q is accepted: %w", p.Name, sso.Disabled)
+		}
+		e.Provider = p.Name
+		x.Note("%s: the token ends sessions, and opens none", p.Name)
+		return nil
+	})
+	if x.Err == nil {
+		b.Providers.Named(e.Provider).Logout.Verify(ctx, cb.Token, x)
+	}
+	e.Accepted, e.Code, e.KeyID, e.Checks = x.Err == nil, sso.CodeOf(x.Err), x.KeyID, x.Checks
+	return e, true
+}
+
 // mayBeLogin reports whether a token that the provider of did not take from an API client may be that of a login: its issuer is
 // one with which people sign in, and it is not for the audience of API clients.
 func mayBeLogin(b *sso.Bridge, of *sso.Provider, checks []sso.Check) bool {
@@ -95,10 +125,33 @@ func presents(of *sso.Provider) string {
 
 // isAccessToken reports whether the header of a token that nobody has verified says that it is one for an API (RFC 9068 §2.1).
 func isAccessToken(token string) bool {
-	first, _, _ := strings.Cut(token, ".")
-	raw, err := base64.RawURLEncoding.DecodeString(first)
+	return typeOf(token) == "at+jwt"
+}
+
+// isLogoutToken reports the same of one that ends sessions. It is its type that says so, or its event where that was left out.
+func isLogoutToken(token string) bool {
+	_, rest, _ := strings.Cut(token, ".")
+	var claims struct {
+		Events map[string]any `json:"events"`
+	}
+	read(rest, &claims)
+	_, event := claims.Events[logout.EventURI]
+	return typeOf(token) == "logout+jwt" || event
+}
+
+// typeOf is the typ of the header, in small letters and without application/ (RFC 7515 §4.1.9).
+func typeOf(token string) string {
 	var header struct {
 		Type string `json:"typ"`
 	}
-	return err == nil && json.Unmarshal(raw, &header) == nil && strings.TrimPrefix(strings.ToLower(header.Type), "application/") == "at+jwt"
+	read(token, &header)
+	return strings.TrimPrefix(strings.ToLower(header.Type), "application/")
+}
+
+// read reads the first part of what is left of a token. What cannot be read is left as it is.
+func read(token string, into any) {
+	part, _, _ := strings.Cut(token, ".")
+	if raw, err := base64.RawURLEncoding.DecodeString(part); err == nil {
+		_ = json.Unmarshal(raw, into) // nobody has verified it: what it says decides no more than how it is judged
+	}
 }

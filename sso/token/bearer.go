@@ -15,6 +15,7 @@ type Use uint8
 // The uses. A token for one of them is none for the other: its audience differs, or its type says so.
 const (
 	ForLogin  Use = iota // one token, one sign-in
+	ForLogout            // a logout token of OpenID Connect: its sessions end. MaxAge and MaxLifetime are those of logins
 	ForBearer            // a token that an API client presents with each request (RFC 6750, RFC 9068)
 )
 
@@ -90,6 +91,9 @@ func (e *exam) bearerType(x *sso.Exam) error {
 // confirmation refuses tokens that are good together with a key or a certificate only (RFC 7800, RFC 8705 §3, RFC 9449 §6):
 // whoever took one must not get in with it alone.
 func (e *exam) confirmation(x *sso.Exam) error {
+	if err := notLogout(e.claims); err != nil {
+		return err
+	}
 	if _, bound := e.claims["cnf"]; bound {
 		return fmt.Errorf("the token has cnf, so it is good only together with a key of its holder, which is not supported: %w", sso.TokenType)
 	}

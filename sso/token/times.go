@@ -136,6 +136,17 @@ func (e *exam) lifetime(x *sso.Exam) error {
 	return nil
 }
 
+// issued is when the token was signed: as it says, or at the earliest that MaxLifetime allows for its exp.
+func (e *exam) issued() time.Time {
+	if iat, err := e.date("iat"); err == nil && iat.sent {
+		return iat.at
+	}
+	if exp, err := e.date("exp"); err == nil && exp.sent {
+		return exp.at.Add(-e.MaxLifetime)
+	}
+	return time.Time{}
+}
+
 // until is when no replica would accept the token any more (SECURITY C3).
 func (e *exam) until() time.Time {
 	end := time.Unix(maxDate, 0)

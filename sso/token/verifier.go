@@ -133,6 +133,8 @@ func (v *Verifier) Verify(ctx context.Context, token string, x *sso.Exam) {
 	switch {
 	case v.Use == ForBearer:
 		all = bearerSteps
+	case v.Use == ForLogout:
+		all = logoutSteps
 	case v.OpenID != nil:
 		all = openIDSteps
 	case v.Validator != nil:
@@ -249,6 +251,7 @@ func (e *exam) parseClaims(x *sso.Exam) error {
 	e.have |= hasClaims
 	if e.verified {
 		x.Proof = sso.Proof{Key: e.proofKey(), Until: e.until()}
+		x.Issued = e.issued()
 	}
 	x.Note("%d claims", len(claims))
 	return nil
@@ -283,6 +286,9 @@ func (e *exam) typ(x *sso.Exam) error {
 		return fmt.Errorf("the header's typ is not a string: %w", sso.TokenMalformed)
 	}
 	x.Note("typ %s", sso.Quote(typ))
+	if err := notLogout(e.claims); err != nil {
+		return err
+	}
 	return checkType(typ)
 }
 

@@ -101,7 +101,7 @@ func newRefusalLimit() refusalLimit {
 // (SECURITY L9). Passwords are throttled elsewhere, all together.
 func (l refusalLimit) admit(e sso.Event, now time.Time) bool {
 	switch {
-	case e.Kind != sso.EventSignInRefused || e.Code == sso.PasswordRefused:
+	case e.Kind != sso.EventSignInRefused && e.Kind != sso.EventLogoutRefused || e.Code == sso.PasswordRefused:
 		return true
 	case e.Proof != "":
 		return l.signed.AllowN(now, 1)

@@ -73,7 +73,7 @@ type event struct {
 
 func eventOf(e sso.Event) event {
 	out := event{
-		ID: e.ID, At: e.At.UTC(), Kind: string(e.Kind), What: e.Kind.Words(), Code: string(e.Code), Detail: e.Detail,
+		ID: e.ID, At: e.At.UTC(), Kind: string(e.Kind), What: admin.EventWords(e.Kind), Code: string(e.Code), Detail: e.Detail,
 		Reference: e.Reference, Person: e.AccountID, Email: e.Email, Actor: e.Actor, Provider: e.Provider, Peer: e.Peer, KeyID: e.KeyID,
 	}
 	if e.Code != "" {

@@ -57,7 +57,7 @@ type tokenToExplain struct {
 // An Explanation is what a sign-in would meet, as JSON. It never contains the token.
 type Explanation struct {
 	Accepted  bool              `json:"accepted"`
-	Use       string            `json:"use" doc:"what the token is for: a sign-in, or requests of an API client or a service account" enum:"login,bearer,service,"`
+	Use       string            `json:"use" doc:"what the token is for: a sign-in, requests of an API client or a service account, or to end sessions" enum:"login,bearer,service,logout,"`
 	Provider  string            `json:"provider" doc:"whose token it is"`
 	Key       string            `json:"key" doc:"which key verified the signature; empty: none did"`
 	Until     *time.Time        `json:"until" doc:"when the token of an API client ends; null: not known, or never"`
