@@ -11,18 +11,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/token"
 )
 
-// languages are the pages for products that the documents show. prepare returns what runs the page on a port of 127.0.0.1.
+// languages are the pages for products that the documents show, and the programs that sign out. prepare returns what runs one of
+// them, a page on a port of 127.0.0.1.
 var languages = []struct {
 	name    string
 	page    string // in cmd/ssobridge/product
+	logout  string
 	prepare func(t *testing.T, page string) (run func(port string) *exec.Cmd)
 }{
-	{"node", "node/page.cjs", func(t *testing.T, page string) func(string) *exec.Cmd {
+	{"node", "node/page.cjs", "node/logout.cjs", func(t *testing.T, page string) func(string) *exec.Cmd {
 		node, modules := ssotest.Need(t, "node", "apt-get install nodejs"), nodeModules(t, "express", "jsonwebtoken")
 		return func(string) *exec.Cmd {
 			cmd := exec.Command(node, page)
@@ -30,7 +34,7 @@ var languages = []struct {
 			return cmd
 		}
 	}},
-	{"python", "python/page.py", func(t *testing.T, page string) func(string) *exec.Cmd {
+	{"python", "python/page.py", "python/logout.py", func(t *testing.T, page string) func(string) *exec.Cmd {
 		const how = "apt-get install python3-jwt"
 		python := ssotest.Need(t, "/usr/bin/python3", how) // Debian's, which has Debian's modules
 		if exec.Command(python, "-c", "import jwt").Run() != nil {
@@ -38,11 +42,16 @@ var languages = []struct {
 		}
 		return func(string) *exec.Cmd { return exec.Command(python, page) }
 	}},
-	{"php", "php/page.php", func(t *testing.T, page string) func(string) *exec.Cmd {
+	{"php", "php/page.php", "php/logout.php", func(t *testing.T, page string) func(string) *exec.Cmd {
 		php := ssotest.Need(t, "php", "apt-get install php-cli")
-		return func(port string) *exec.Cmd { return exec.Command(php, "-S", "127.0.0.1:"+port, page) }
+		return func(port string) *exec.Cmd {
+			if port == "" {
+				return exec.Command(php, page)
+			}
+			return exec.Command(php, "-S", "127.0.0.1:"+port, page)
+		}
 	}},
-	{"go", "go/main.go", func(t *testing.T, page string) func(string) *exec.Cmd {
+	{"go", "go/main.go", "go/logout/main.go", func(t *testing.T, page string) func(string) *exec.Cmd {
 		to := filepath.Join(t.TempDir(), "page")
 		if out, err := exec.Command("go", "build", "-o", to, page).CombinedOutput(); err != nil {
 			t.Fatalf("go build: %v\n%s", err, out)
@@ -90,6 +99,50 @@ func TestIdentityProviders(t *testing.T) {
 					startBridge(t, site, idp, app, settings)
 					signIn(t, site, idp)
 				})
+			}
+		})
+	}
+}
+
+// TestSignOuts ends a session with each of the programs that the documents show, at a bridge that looks at iss and aud.
+func TestSignOuts(t *testing.T) {
+	site := "http://localhost:" + ssotest.FreePort(t)
+	startBridge(t, site, "http://127.0.0.1:9/login", "", []string{"SSOBRIDGE_JWT_ISSUER=my-product", "SSOBRIDGE_JWT_AUDIENCE=$BRIDGE"})
+	for _, l := range languages {
+		t.Run(l.name, func(t *testing.T) {
+			env := environ("BRIDGE_URL="+site, "SSO_SECRET="+secret)
+			login, err := token.Mint(secret, map[string]any{"email": l.name + "@example.com", "iss": "my-product", "aud": site, "iat": time.Now().Unix() - 1, "jti": l.name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			jar, err := cookiejar.New(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			browser := &http.Client{Jar: jar}
+			who := func() int { return visit(t, browser, http.MethodGet, site+"/api/user/current", nil).status }
+			visit(t, browser, http.MethodGet, site+"/auth/sso?jwt="+login, nil)
+			if got := who(); got != http.StatusOK {
+				t.Fatalf("signed in: got %d", got)
+			}
+			run := l.prepare(t, filepath.Join(root, "cmd/ssobridge/product", filepath.FromSlash(l.logout)))
+			for _, sub := range []string{"nobody@example.com", l.name + "@example.com"} {
+				cmd := run("")
+				cmd.Args = append(cmd.Args, sub)
+				cmd.Env = append(cmd.Env, env...)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+				want := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[strings.HasPrefix(sub, "nobody")]
+				if got := who(); got != want {
+					t.Errorf("after the sign-out of %s: got %d, want %d", sub, got, want)
+				}
+			}
+			cmd := run("")
+			cmd.Args = append(cmd.Args, "ada@example.com")
+			cmd.Env = append(cmd.Env, append(env, "SSO_SECRET="+strings.ToUpper(secret))...)
+			if cmd.Run() == nil {
+				t.Error("with another secret it says nothing of what went wrong")
 			}
 		})
 	}
