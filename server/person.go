@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
@@ -147,7 +148,7 @@ func (s *Server) handleLogout(c echo.Context) error {
 		return err
 	}
 	site.ClearSessionCookie(c.Response(), r)
-	return s.loggedOut(c, site, to, logoutURI(site, p))
+	return s.loggedOut(c, site, to, logoutURI(r.Context(), site, p))
 }
 
 // returnPath is where somebody else comes to who signs in after a sign-out; "" is nowhere in particular.
@@ -177,12 +178,19 @@ func (s *Server) endOthers(r *http.Request, site *web.Site, p *sso.Principal, sc
 }
 
 // logoutURI is where a browser goes to sign out of the product, too: that of the provider that opened the session, be it off by
-// now, or JWT_LOGOUT_URI. nil: nowhere.
-func logoutURI(site *web.Site, p *sso.Principal) *string {
+// now, or JWT_LOGOUT_URI. Where an OpenID provider has none configured, it is what that says of itself. nil: nowhere.
+func logoutURI(ctx context.Context, site *web.Site, p *sso.Principal) *string {
 	to := site.Config.JWT.LogoutURI
 	if p != nil {
 		if of := site.Config.Provider(p.Session.Provider); of != nil {
 			to = of.LogoutURI
+		}
+		if of := site.Bridge.Providers.Named(p.Session.Provider); to == nil && of != nil {
+			if at, ok := of.Beginner.(interface {
+				LogoutURL(ctx context.Context, back string) string
+			}); ok {
+				return orNull(at.LogoutURL(ctx, site.Config.URL("/auth/logout")))
+			}
 		}
 	}
 	if to == nil {
