@@ -210,9 +210,6 @@ func tokensInit(f *flags) runner {
 	ttl := f.String("ttl", "Unlimited", "how `long` the system token lives: "+strings.Join(service.Lifetimes(), ", ")+" (days), or a time such as 36h")
 	return func(ctx context.Context, _ []string) error {
 		d := tokenFolder(*dir)
-		if d.has(d.token("system")) {
-			return withHint("ssobridge tokens show system prints it; move it away to make another", fmt.Errorf("%s is there already", d.token("system")))
-		}
 		if err := service.CheckName(*subject); err != nil {
 			return usageError("--subject system", "--subject: %s", err)
 		}
@@ -224,10 +221,14 @@ func tokensInit(f *flags) runner {
 			return err
 		}
 		defer o.store.Close()
+		file := cmp.Or(o.cfg.SystemTokenFile, d.token("system"))
+		if d.has(file) {
+			return withHint("it is what ssobridge tokens show system prints; move it away to make another", fmt.Errorf("%s is there already", file))
+		}
 		if err := d.prepare(p, alg); err != nil {
 			return err
 		}
-		m := tokenMaker{p: p, o: o, d: d, by: p.actor(), file: "system"}
+		m := tokenMaker{p: p, o: o, d: d, by: p.actor(), file: file}
 		if m.services, err = o.services(ctx, p, d, *alg); err != nil {
 			return err
 		}
@@ -262,7 +263,7 @@ func tokensCreate(f *flags) runner {
 			return err
 		}
 		defer o.store.Close()
-		m := tokenMaker{p: p, o: o, d: tokenFolder(*dir), by: p.actor(), file: args[0]}
+		m := tokenMaker{p: p, o: o, d: tokenFolder(*dir), by: p.actor()}
 		if *maker != "" {
 			a, err := o.account(ctx, *maker)
 			if err != nil {
@@ -270,6 +271,7 @@ func tokensCreate(f *flags) runner {
 			}
 			m.by.AccountID = a.ID
 		}
+		m.file = m.d.token(args[0])
 		n := admin.NewToken{Name: cmp.Or(*name, p.now().UTC().Format(time.DateOnly)), TTL: *ttl}
 		for _, which := range args[1:] {
 			g, err := o.group(ctx, which)
@@ -303,20 +305,19 @@ type tokenMaker struct {
 
 // replaced is the id of the token in the file, if it is to be replaced; without a file it is "".
 func (m tokenMaker) replaced(wanted bool) (id string, err error) {
-	file := m.d.token(m.file)
 	switch {
-	case !m.d.has(file):
+	case !m.d.has(m.file):
 		return "", nil
 	case !wanted:
-		return "", withHint("--replace puts the new token in its place; or name another folder with --dir", fmt.Errorf("%s is there already", file))
+		return "", withHint("--replace puts the new token in its place; or name another folder with --dir", fmt.Errorf("%s is there already", m.file))
 	}
-	text, err := m.d.read(m.file)
+	text, err := os.ReadFile(m.file)
 	if err != nil {
 		return "", err
 	}
-	claims, err := readClaims(text)
+	claims, err := readClaims(strings.TrimSpace(string(text)))
 	if err != nil {
-		return "", withHint("move it away", fmt.Errorf("%s: %w", file, err))
+		return "", withHint("move it away", fmt.Errorf("%s: %w", m.file, err))
 	}
 	return claims.ID, nil
 }
@@ -341,11 +342,10 @@ func (m tokenMaker) make(ctx context.Context, name string, n admin.NewToken) err
 	if err != nil {
 		return plain(err)
 	}
-	file := m.d.token(m.file)
-	if err := m.d.replace(file, []byte(text+"\n")); err != nil {
+	if err := m.d.replace(m.file, []byte(text+"\n")); err != nil {
 		return err
 	}
-	fmt.Fprintf(m.p.stdout, "Token saved to: %s\n%s\n", file, text)
+	fmt.Fprintf(m.p.stdout, "Token saved to: %s\n%s\n", m.file, text)
 	return nil
 }
 

@@ -51,6 +51,7 @@ type Config struct {
 	ServiceKeyID         string
 	ServiceKeyAlg        string
 	ServiceIssuer        string // "": SiteURL
+	SystemTokenFile      string // "": that of the folder of tokens
 
 	// JWT is the provider of the settings JWT_…. It is never nil.
 	JWT *Provider

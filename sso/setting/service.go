@@ -30,6 +30,10 @@ func serviceSettings() []Setting {
 		{Name: "SERVICE_ISSUER", Section: SectionService, Type: "text",
 			Help: "the `iss` of the tokens of service accounts; unset: SITE_URL",
 			set:  field(func(c *Config) *string { return &c.ServiceIssuer }, parse.PlainText)},
+		{Name: "SYSTEM_TOKEN_FILE", Section: SectionService, Type: "file",
+			Help: "where `tokens init` saves the system token, for calls between services; unset: `system.token` in the folder of `--dir`",
+			show: shownFile,
+			set:  field(func(c *Config) *string { return &c.SystemTokenFile }, parse.Optional(fileName))},
 	}
 }
 
