@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,8 +27,13 @@ func TestRulesOfAProvider(t *testing.T) {
 	c.own("PROVIDER_ACME_SHARED_SECRET=" + otherSecret)
 	page := c.get("/admin/providers/acme")
 	contains(t, page, 200, "Which tokens are accepted", "Issuer (iss): <bdi>acme</bdi>", "/auth/sso</code>", `action="/admin/providers/acme"`)
-	if dom.Has(page.body, `[name="PROVIDER_ACME_VALIDATION_URL"]`) || dom.Has(page.body, `[name="JWT_ISSUER"]`) {
+	if dom.Has(page.body, `[name="PROVIDER_ACME_HEADER"]`) || dom.Has(page.body, `[name="JWT_ISSUER"]`) {
 		t.Error("a field that does nothing here, or is of another provider")
+	}
+	for _, name := range []string{"jwt", "acme"} { // no field is without a card that says what it is about
+		if titles := dom.Text(c.get("/admin/providers/"+name).body, "summary h3"); slices.Contains(titles, "More") {
+			t.Errorf("%s: got the cards %q", name, titles)
+		}
 	}
 	form := formWith(t, page.body, "PROVIDER_ACME_MAX_AGE")
 	form.Set("PROVIDER_ACME_MAX_AGE", "soon")

@@ -30,30 +30,37 @@ func cards() []card {
 			"CLAIM_NAME", "CLAIM_SUBJECT", "CLAIM_GROUPS", "CLAIM_PRINCIPAL", "PRINCIPAL_DOMAIN"}},
 		{"tokens", "Which tokens are accepted", "", []string{"PROFILE", "ISSUER", "AUDIENCE", "MAX_AGE", "LEEWAY", "MAX_LIFETIME", "MAX_AUTH_AGE"}},
 		{"binding", "How a sign-in is tied to its browser", "A sign-in that is tied to the browser which began it cannot be handed to somebody else.", []string{"BINDING", "TOKEN_URI", "CLIENT_ID"}},
-		{"clients", "How clients present a token", "", []string{"HEADER", "PARAMETER", "VALIDATION_URL", "VALIDATION"}},
+		{"clients", "How clients present a token", "", []string{"BEARER", "BEARER_AUD", "HEADER", "PARAMETER", "VALIDATION_URL", "VALIDATION"}},
 		{groupsCard, "Where groups come from", "", []string{"GROUP_SYNC", "GROUP_MAPPINGS", "GROUPS_ORDER", "GROUPS_ON_FAILURE", "GROUPS_ENDPOINT_URL", "GROUPS_ENDPOINT_TOKEN",
 			"GROUPS_ENDPOINT_METHOD", "GROUPS_ENDPOINT_TIMEOUT", "GROUPS_ENDPOINT_CACHE", "GROUP_SEPARATOR", "GROUP_PREFIX"}},
 		{"more", "More", "", nil},
 	}
 }
 
-// idle are the fields that do nothing for a kind of provider. One that is set is shown all the same.
-func idle(kind setting.Kind) []string {
-	bearer := []string{"ACCOUNTS", "HEADER", "PARAMETER", "VALIDATION_URL", "VALIDATION"}
+// idle are the fields that do nothing for a provider as it is. One that is set is shown all the same.
+func idle(p *setting.Provider) (fields []string) {
 	openID := []string{"CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "REQUIRE_VERIFIED_EMAIL"}
-	switch kind {
+	switch p.Kind {
 	case setting.KindBearer:
 		return append(openID, "IDENTITY_PROVIDER_URI", "LOGOUT_URI", "USER_PROVISIONING_ENABLED", "LINK_ACCOUNTS", "PROFILE", "MAX_AGE", "BINDING", "TOKEN_URI", "CLIENT_ID", "GROUP_SYNC",
-			"GROUPS_ON_FAILURE")
+			"GROUPS_ON_FAILURE", "BEARER", "BEARER_AUD")
 	case setting.KindOIDC:
-		return append(bearer, "IDENTITY_PROVIDER_URI", "PROFILE", "AUDIENCE", "MAX_LIFETIME", "BINDING", "TOKEN_URI")
+		fields = []string{"IDENTITY_PROVIDER_URI", "PROFILE", "AUDIENCE", "MAX_LIFETIME", "BINDING", "TOKEN_URI"}
+	default:
+		fields = openID
 	}
-	return append(bearer, openID...)
+	if !p.Bearer.On {
+		fields = append(fields, "BEARER_AUD", "ACCOUNTS", "HEADER", "PARAMETER")
+		if p.Kind == setting.KindOIDC {
+			fields = append(fields, "VALIDATION_URL", "VALIDATION")
+		}
+	}
+	return fields
 }
 
 // settingsOfCard are the settings of a provider on one card, in their order.
 func settingsOfCard(cfg *setting.Config, p *setting.Provider, c card) (on []*setting.Setting) {
-	hidden := idle(p.Kind)
+	hidden := idle(p)
 	var known []string
 	for _, other := range cards() {
 		known = append(known, other.fields...)
