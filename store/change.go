@@ -33,6 +33,8 @@ func announce(ctx context.Context, c *conn, accountID int64, now time.Time) erro
 const (
 	changesKept  = time.Hour // caches that are further behind begin anew
 	changesAtOne = 1000
+
+	lastChange = "SELECT value FROM counters WHERE name = 'change'"
 )
 
 // Changes returns the changes after number since, oldest first, at most 1,000, and the number of the last: ask with that
@@ -42,8 +44,11 @@ const (
 //
 // While nothing happens a call is one row read by its key; once a second, or more often, is no burden.
 func (s *Store) Changes(ctx context.Context, since int64) (changes []sso.Change, last int64, err error) {
-	c := s.reading()
-	if _, err := c.One(ctx, []any{&last}, "SELECT value FROM counters WHERE name = 'change'"); err != nil {
+	c, err := s.db.ReadHot(ctx)
+	if err != nil {
+		return nil, since, err
+	}
+	if _, err := c.One(ctx, []any{&last}, lastChange); err != nil {
 		return nil, since, err
 	}
 	if since < 0 || since == last {

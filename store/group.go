@@ -24,8 +24,14 @@ var allUsers = sso.Group{ID: sso.AllUsers, Name: sso.AllUsersName}
 
 // Groups returns all groups, sorted by id; the built-in ones are always there.
 func (s *Store) Groups(ctx context.Context) ([]sso.Group, error) {
-	return someGroups(ctx, s.reading(), "SELECT id, name FROM groups ORDER BY id")
+	c, err := s.db.ReadHot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return someGroups(ctx, c, allGroups)
 }
+
+const allGroups = "SELECT id, name FROM groups ORDER BY id"
 
 // GroupSizes returns the number of members of each group that has any, by its id.
 func (s *Store) GroupSizes(ctx context.Context) (map[int64]int, error) {

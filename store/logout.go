@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -21,6 +20,8 @@ const (
 			issued = CASE WHEN excluded.issued > logouts.issued THEN excluded.issued ELSE logouts.issued END,
 			received = CASE WHEN excluded.received > logouts.received THEN excluded.received ELSE logouts.received END,
 			keep_until = CASE WHEN excluded.keep_until > logouts.keep_until THEN excluded.keep_until ELSE logouts.keep_until END`
+
+	findNotices = "SELECT issued, received FROM logouts WHERE provider = $1 AND key IN ($2, $3, $4, $5, $6)" // [logout.MaxMarks]
 
 	// Sign-ins hold this row until they are kept (see insertJudgedSession). Whoever changes it waits for those that have opened a
 	// session, and those that come later find the marks.
@@ -153,13 +154,13 @@ func (s *Store) tellEnded(ctx context.Context, c *conn, of map[int64]int, e sso.
 // session was opened, whose row of counters a notice waits for.
 func (l *attempt) judgeNotices(ctx context.Context) error {
 	in := l.in.UnderWay
-	keys, args := []string{}, []any{l.in.Session.Provider}
-	for _, key := range in.Marks() {
-		args = append(args, key)
-		keys = append(keys, fmt.Sprintf("$%d", len(args)))
-	}
+	keys := in.Marks()
 	if len(keys) == 0 {
 		return nil
+	}
+	args := []any{l.in.Session.Provider}
+	for i := range logout.MaxMarks { // one text, whatever is looked for, so that it is prepared once
+		args = append(args, keys[min(i, len(keys)-1)])
 	}
 	var latest, m logout.Mark
 	err := l.c.Each(ctx, func(rows *sql.Rows) error {
@@ -168,7 +169,7 @@ func (l *attempt) judgeNotices(ctx context.Context) error {
 			latest = m
 		}
 		return err
-	}, "SELECT issued, received FROM logouts WHERE provider = $1 AND key IN ("+strings.Join(keys, ", ")+")", args...)
+	}, findNotices, args...)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const (
 		WHERE s.hash = $1 AND a.active ORDER BY g.id`
 )
 
-var hotReads = []string{findPrincipal}
+var hotReads = []string{findPrincipal, allGroups, lastChange}
 
 func sessionFields(n *sso.Session) []any {
 	return []any{

@@ -37,7 +37,7 @@ const (
 	insertJudgedSession = insertSession + ` FROM counters WHERE name = 'settings' AND value = $13`
 )
 
-var hotWrites = []string{spendProof, findByEmail, findByID, findSubject, findGroups, insertJudgedSession, trail.Insert, insertNewAccount, insertMembership,
+var hotWrites = []string{spendProof, findNotices, findByEmail, findByID, findSubject, findGroups, insertJudgedSession, trail.Insert, insertNewAccount, insertMembership,
 	people.InsertWords(4), people.InsertWords(8)}
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.

@@ -72,6 +72,9 @@ type SignIn struct {
 	Begun time.Time
 }
 
+// MaxMarks is how many [SignIn.Marks] there are at most.
+const MaxMarks = 5
+
 // Marks are the keys under which a notice may stand that bars the sign-in.
 func (s SignIn) Marks() (all []Key) {
 	kinds := []string{bySubject}

@@ -90,9 +90,13 @@ func FuzzSubjects(f *testing.F) {
 	f.Add("a", "b")
 	f.Add("a\x00", "a")
 	f.Add("", "a")
+	f.Add("a", "")
 	f.Add("K", "\u212a")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		s := logout.SignIn{Session: logout.SessionOf(map[string]any{"sub": a, "sid": b}), Person: a}
+		if n := len(s.Marks()); n > logout.MaxMarks {
+			t.Errorf("%d marks, want %d at most", n, logout.MaxMarks)
+		}
 		if a != "" && !meets(logout.Notice{Subject: a}, s) {
 			t.Errorf("sub %q does not mean itself", a)
 		}
