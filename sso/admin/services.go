@@ -182,8 +182,8 @@ func named(t service.Token) string {
 
 func short(id string) string { return sso.Truncate(id, 8) }
 
-// Regenerate makes a token in the place of another one, with its name and, as far as whoever asks is in them, its groups; the
-// other one works no more at the same moment. ttl "" is a life as long as that of the other one.
+// Regenerate makes a token in the place of another one, with its name and its groups. Whoever asks must be in all of them, as
+// for a new token: it acts for its new maker. ttl "" is as long as the other one lived.
 func (s Services) Regenerate(ctx context.Context, by Actor, accountID int64, id, ttl string) (service.Token, string, error) {
 	old, err := s.token(ctx, by, makeToken, accountID, id)
 	if err != nil {
