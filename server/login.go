@@ -334,10 +334,23 @@ func (s *relyingParty) runLogin(r *http.Request, site *web.Site, cb sso.Callback
 	began := time.Now()
 	login, err := site.Bridge.SignIn(r.Context(), cb)
 	_, ask := errors.AsType[*sso.SwitchNeeded](err)
-	if _, anew := errors.AsType[sso.SettingsChanged](err); !ask && !anew {
-		s.web.Metrics.SignedIn(login, time.Since(began))
+	_, anew := errors.AsType[sso.SettingsChanged](err)
+	switch took := time.Since(began); {
+	case ask || anew:
+	case err == nil:
+		s.web.Metrics.SignedIn(login, took)
+	default:
+		s.web.Metrics.SignInRefused(nameOf(site.Bridge.Providers, cb), sso.CodeOf(err), took)
 	}
 	return login, err
+}
+
+// nameOf is the name of the provider that a callback is of; "" for none. What a client calls a provider is never returned.
+func nameOf(all sso.Providers, cb sso.Callback) string {
+	if p, _ := all.Of(cb); p != nil {
+		return p.Name
+	}
+	return ""
 }
 
 // callback is what came, with what this browser brought besides.

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"crypto/rand"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,8 +21,9 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("got %d, %q", resp.StatusCode, got)
 	}
 	for _, want := range []string{
-		"# HELP ssobridge_sign_ins_total Accepted sign-ins by outcome: new, known, reactivated, resumed.", "# TYPE ssobridge_sign_ins_total counter",
-		`ssobridge_sign_ins_total{outcome="new"} 1`, `ssobridge_refusals_total{code="token_expired"} 1`,
+		"# HELP ssobridge_sign_ins_total Accepted sign-ins by provider (or password, passkey) and outcome: new, known, reactivated, resumed.", "# TYPE ssobridge_sign_ins_total counter",
+		`ssobridge_sign_ins_total{outcome="new",provider="jwt"} 1`, `ssobridge_refusals_total{code="token_expired",status="401"} 1`,
+		`ssobridge_refused_sign_ins_total{code="token_expired",provider="jwt"} 1`,
 		`ssobridge_sign_in_duration_seconds_count{outcome="new"} 1`, `ssobridge_sign_in_duration_seconds_count{outcome="refused"} 1`,
 		`ssobridge_verify_duration_seconds_count 2`,
 		`ssobridge_verify_total{status="200"} 1`, `ssobridge_verify_total{status="401"} 1`, `ssobridge_verify_total{status="503"} 0`,
@@ -49,5 +51,31 @@ func TestMetrics(t *testing.T) {
 		if !seen[want] {
 			t.Errorf("no %s", want)
 		}
+	}
+}
+
+// SECURITY K1: what clients send makes no new series, whatever they call providers, paths and codes.
+func TestMetricsDoNotGrow(t *testing.T) {
+	b := start(t)
+	c := b.browser()
+	names := regexp.MustCompile(`(?m)^[a-z_]+(\{[^}]*\})? `)
+	series := func() []string { return names.FindAllString(b.browser().get("/metrics").body, -1) }
+	junk := func() {
+		name := rand.Text()
+		for _, path := range []string{
+			"/auth/sso?provider=" + name, "/auth/sso?provider=" + name + "&jwt=a.b.c", "/auth/sso?jwt=" + b.token(claims{"iss": name, "exp": 1, "iat": nil}),
+			"/auth/oidc/" + name + "/callback?code=1&state=" + name, "/" + name, "/auth/verify?group=" + name, "/auth/verify?" + name + "=1",
+			"/auth/sso?error=" + name,
+		} {
+			c.get(path)
+		}
+	}
+	junk()
+	before := series()
+	for range 5 {
+		junk()
+	}
+	if after := series(); len(after) != len(before) || len(before) < 50 {
+		t.Errorf("%d series became %d:\n%v", len(before), len(after), after)
 	}
 }

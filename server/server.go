@@ -216,5 +216,8 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
+// State returns what answers checks, as it is now.
+func (s *Server) State() gate.State { return s.gate.State() }
+
 // Follow keeps the cache of principals true and writes last use back, until ctx ends. [Server.Serve] runs it.
 func (s *Server) Follow(ctx context.Context) { s.gate.Follow(ctx) }

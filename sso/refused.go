@@ -71,6 +71,6 @@ func (r *run) refused(then string) {
 		e.Detail += "; " + then
 	}
 	if err := r.Store.Record(context.WithoutCancel(r.ctx), e); err != nil {
-		r.Log.ErrorContext(r.ctx, "event not recorded", "reference", e.Reference, "error", err)
+		r.Log.ErrorContext(r.ctx, "event not recorded", "reference", e.Reference, "reason", Reason(err))
 	}
 }

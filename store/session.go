@@ -147,6 +147,12 @@ func (s *Store) TouchSessions(ctx context.Context, used map[sso.SessionHash]time
 	})
 }
 
+// CountSessions returns how many sessions have not reached their absolute end.
+func (s *Store) CountSessions(ctx context.Context, now time.Time) (n int64, err error) {
+	_, err = s.reading().One(ctx, []any{&n}, "SELECT count(*) FROM sessions WHERE expires_at > $1", now)
+	return n, err
+}
+
 // Sessions returns one page of the sessions that have not reached their absolute end, newest first, and where the next
 // begins ("" for none).
 func (s *Store) Sessions(ctx context.Context, q sso.SessionQuery) (sessions []sso.Session, next string, err error) {

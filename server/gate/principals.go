@@ -64,6 +64,7 @@ type principals struct {
 	applied  int64        // changes up to this one are taken into account; -1: not even begun
 	current  atomic.Int64 // monotonic nanoseconds at which the feed was last known to be read to its end
 	started  time.Time
+	misses   atomic.Int64 // checks that asked the database, or whoever judges tokens
 
 	watched watchList // what runs behind the reverse proxy
 }
@@ -196,6 +197,7 @@ type loading struct {
 // before a change that was seen since, nor for one that was asked longer ago than the feed is read.
 func (p *principals) load(ctx context.Context, into *cache, hash sso.SessionHash, longest time.Duration,
 	read func(context.Context) (*entry, error)) (*entry, error) {
+	p.misses.Add(1)
 	p.mu.Lock()
 	l := p.loading[hash]
 	if l != nil && l.applied == p.applied && time.Since(l.began) < pollEvery {

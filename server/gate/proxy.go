@@ -73,6 +73,7 @@ func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler)
 	default:
 		p.gate.web.Log.Error("upstream does not answer", "error", err)
+		p.gate.web.Metrics.UpstreamFailed()
 		err = sso.UpstreamDown
 	}
 	p.upload.endConnection(w.Header())

@@ -51,6 +51,13 @@ func (w *Writer[K]) Pending(key K) time.Time {
 	return w.pending[key]
 }
 
+// Number returns how many uses are not written yet.
+func (w *Writer[K]) Number() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.pending)
+}
+
 // Follow writes until ctx ends, and once more then.
 func (w *Writer[K]) Follow(ctx context.Context) {
 	tick := time.NewTicker(Every)

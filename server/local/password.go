@@ -233,6 +233,7 @@ func (s *Local) openLocal(c echo.Context, account sso.Account, by sso.Credential
 		if err := s.store.OpenSession(r.Context(), session, by, e); err != nil {
 			return err
 		}
+		s.web.Metrics.SignedInHere(how)
 		s.sessions.EndReplaced(r)
 		s.web.Log.InfoContext(r.Context(), "signed in", "account", account.ID, "provider", how, "reference", e.Reference, "peer", e.Peer,
 			"request_id", web.RequestID(r))

@@ -18,16 +18,19 @@ import (
 
 // Metrics are those of one server. Make them with [New].
 type Metrics struct {
-	signIns    *prometheus.CounterVec
-	refusals   *prometheus.CounterVec
-	signInTime *prometheus.HistogramVec
-	storeTime  *prometheus.HistogramVec
+	signIns        *prometheus.CounterVec
+	refusals       *prometheus.CounterVec
+	refusedSignIns *prometheus.CounterVec
+	signInTime     *prometheus.HistogramVec
+	stepTime       *prometheus.HistogramVec
+	storeTime      *prometheus.HistogramVec
 
 	// By status and read only, so that the hot path looks nothing up by label.
 	verify     map[int]prometheus.Counter
 	verifyTime prometheus.Histogram
 	tokens     map[string]prometheus.Counter // by outcome, as verify
 	logouts    *prometheus.CounterVec
+	upstream   prometheus.Counter
 
 	registry *prometheus.Registry
 	handler  http.Handler
@@ -46,21 +49,39 @@ var verifyStatuses = [...]int{200, 302, 401, 403, 405, 503}
 // tokenOutcomes are what can come of a token that an API client presents.
 var tokenOutcomes = [...]string{"accepted", "remembered", "refused", "conflict", "unavailable"}
 
+// steps are the parts of a sign-in that take time: the token endpoint, the token, those who are asked for groups, the transaction.
+var steps = [...]string{StepRedeem, StepVerify, StepGroups, StepKeep}
+
+// The steps of [Metrics.StepTook].
+const (
+	StepRedeem = "redeem"
+	StepVerify = "verify"
+	StepGroups = "groups"
+	StepKeep   = "keep"
+)
+
 // New makes metrics of their own registry: two servers in one process do not meet.
 func New(version string) *Metrics {
 	registry := prometheus.NewRegistry()
 	m := &Metrics{
 		registry: registry,
 		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ssobridge_sign_ins_total", Help: "Accepted sign-ins by outcome: new, known, reactivated, resumed.",
-		}, []string{"outcome"}),
+			Name: "ssobridge_sign_ins_total", Help: "Accepted sign-ins by provider (or password, passkey) and outcome: new, known, reactivated, resumed.",
+		}, []string{"provider", "outcome"}),
+		refusedSignIns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ssobridge_refused_sign_ins_total", Help: "Refused sign-ins by provider (empty: none was found) and code.",
+		}, []string{"provider", "code"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ssobridge_refusals_total", Help: "Refused requests by code.",
-		}, []string{"code"}),
+			Name: "ssobridge_refusals_total", Help: "Refused requests by code and status.",
+		}, []string{"code", "status"}),
 		signInTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ssobridge_sign_in_duration_seconds", Help: "How long sign-ins took, by outcome: those of ssobridge_sign_ins_total, and refused.",
 			Buckets: workBuckets,
 		}, []string{"outcome"}),
+		stepTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ssobridge_sign_in_step_duration_seconds", Help: "How long the steps of sign-ins took, by provider and step: " + strings.Join(steps[:], ", ") + ".",
+			Buckets: workBuckets,
+		}, []string{"provider", "step"}),
 		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ssobridge_store_operation_duration_seconds", Help: "How long the database took, by kind (query, or transaction with its wait and its retries) and result (ok, refused, unavailable).",
 			Buckets: workBuckets,
@@ -68,6 +89,9 @@ func New(version string) *Metrics {
 		verifyTime: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ssobridge_verify_duration_seconds", Help: "How long answers of /auth/verify and /auth/forward took.",
 			Buckets: checkBuckets,
+		}),
+		upstream: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ssobridge_upstream_errors_total", Help: "Requests that the app behind UPSTREAM did not answer.",
 		}),
 		verify: map[int]prometheus.Counter{},
 		tokens: map[string]prometheus.Counter{},
@@ -95,7 +119,8 @@ func New(version string) *Metrics {
 		Name: "ssobridge_build_info", Help: "1, with the version of the program.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	registry.MustRegister(m.signIns, m.refusals, m.signInTime, m.storeTime, m.verifyTime, verifies, tokens, m.logouts, build,
+	registry.MustRegister(m.signIns, m.refusedSignIns, m.refusals, m.signInTime, m.stepTime, m.storeTime, m.verifyTime, verifies, tokens, m.logouts,
+		m.upstream, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
@@ -103,13 +128,6 @@ func New(version string) *Metrics {
 
 // ServeHTTP answers with all of them, in Prometheus's text format.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
-
-// EventsDropped has count, which only grows, shown as the events that were not kept.
-func (m *Metrics) EventsDropped(count func() int64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "ssobridge_events_dropped_total", Help: "Events that were not kept, since too many came at once.",
-	}, func() float64 { return float64(count()) }))
-}
 
 // Verified counts an answer to a proxy's question.
 func (m *Metrics) Verified(status int) {
@@ -143,22 +161,36 @@ func (m *Metrics) LoggedOut(sessions int, err error) {
 func (m *Metrics) VerifyTook(took time.Duration) { m.verifyTime.Observe(took.Seconds()) }
 
 // Refused counts a refusal.
-func (m *Metrics) Refused(code sso.Code) { m.refusals.WithLabelValues(string(code)).Inc() }
+func (m *Metrics) Refused(code sso.Code) {
+	m.refusals.WithLabelValues(string(code), strconv.Itoa(code.Status())).Inc()
+}
 
-// SignedIn counts a sign-in that was accepted, or one that was refused when login is nil.
+// UpstreamFailed counts a request that the app behind the bridge did not answer.
+func (m *Metrics) UpstreamFailed() { m.upstream.Inc() }
+
+// SignedIn counts a sign-in that was accepted.
 func (m *Metrics) SignedIn(login *sso.Login, took time.Duration) {
 	outcome := outcomeOf(login)
-	if login != nil {
-		m.signIns.WithLabelValues(outcome).Inc()
-	}
+	m.signIns.WithLabelValues(login.Session.Provider, outcome).Inc()
 	m.signInTime.WithLabelValues(outcome).Observe(took.Seconds())
 }
 
+// SignInRefused counts one that was not. provider is the name of one that is configured; "" when none was found.
+func (m *Metrics) SignInRefused(provider string, code sso.Code, took time.Duration) {
+	m.refusedSignIns.WithLabelValues(provider, string(code)).Inc()
+	m.signInTime.WithLabelValues("refused").Observe(took.Seconds())
+}
+
+// SignedInHere counts a sign-in without an identity provider: by is "password", "passkey" or "setup".
+func (m *Metrics) SignedInHere(by string) { m.signIns.WithLabelValues(by, "known").Inc() }
+
+// StepTook times one step of a sign-in. A step that is not asked of anyone is not counted.
+func (m *Metrics) StepTook(provider, step string, took time.Duration) {
+	m.stepTime.WithLabelValues(provider, step).Observe(took.Seconds())
+}
+
 func outcomeOf(login *sso.Login) string {
-	switch {
-	case login == nil:
-		return "refused"
-	case login.Resumed:
+	if login.Resumed {
 		return "resumed"
 	}
 	switch login.SignedIn.Admitted {

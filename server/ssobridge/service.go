@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ssobridge/ssobridge/server"
@@ -22,12 +23,21 @@ import (
 // mount in a program's own server.
 type Service struct {
 	*server.Server
-	Runtime *Runtime
-	store   *store.Store
-	signer  *Signer
-	bearer  *ServiceBearer
-	now     func() time.Time
-	log     *slog.Logger
+	Runtime   *Runtime
+	store     *store.Store
+	signer    *Signer
+	bearer    *ServiceBearer
+	passwords *password.Hasher
+	tended    tended
+	now       func() time.Time
+	log       *slog.Logger
+}
+
+// tended is what [Service.Tend] has done and found, for metrics.
+type tended struct {
+	rows     atomic.Int64 // swept
+	swept    atomic.Int64 // when the last sweep was done, in Unix seconds
+	sessions atomic.Int64 // that have not ended
 }
 
 // Join makes the bridge that a configuration describes. The store stays the caller's; it has its tables. secretKey is
@@ -64,10 +74,10 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	signer.also = keys
 	counted := metrics.New(version)
 	st.Observe(counted.Stored)
-	counted.EventsDropped(st.Dropped)
+	passwords := &password.Hasher{}
 	s, err := server.New(server.Options{
 		Store:          st,
-		Passwords:      &password.Hasher{},
+		Passwords:      passwords,
 		Signer:         signer,
 		SecretKey:      secretKey,
 		Now:            now,
@@ -78,12 +88,14 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 		SettingsChanged: func(ctx context.Context) error {
 			return errors.Join(runtime.Reload(ctx), signer.Reload(ctx), keys.Reload(ctx))
 		},
-	}, runtime.Live())
+	}, timed(runtime.Live(), counted))
 	if err != nil {
 		return nil, err
 	}
-	runtime.Follow(s.Apply)
-	return &Service{Server: s, Runtime: runtime, store: st, signer: signer, bearer: bearer, now: now, log: log}, nil
+	runtime.Follow(func(l server.Live) { s.Apply(timed(l, counted)) })
+	all := &Service{Server: s, Runtime: runtime, store: st, signer: signer, bearer: bearer, passwords: passwords, now: now, log: log}
+	counted.Add(all.readings()...)
+	return all, nil
 }
 
 // Explainer makes a bridge that explains the tokens of service accounts, too, as that of [Join] does. The store of the
@@ -109,6 +121,9 @@ func Explainer(ctx context.Context, cfg *setting.Config, st Store, services serv
 // stopped counting by its own date before.
 const sweepEvery = 10 * time.Minute
 
+// countEvery is how often sessions are counted.
+const countEvery = time.Minute
+
 // Tend rotates keys, sweeps the database and lets people be searched until ctx ends. Run it beside [server.Server.Serve].
 func (s *Service) Tend(ctx context.Context) {
 	done := make(chan struct{})
@@ -117,11 +132,30 @@ func (s *Service) Tend(ctx context.Context) {
 	used := make(chan struct{})
 	go func() { defer close(used); s.bearer.Follow(ctx) }()
 	defer func() { <-used }()
+	counted := make(chan struct{})
+	go func() { defer close(counted); s.countSessions(ctx) }()
+	defer func() { <-counted }()
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
 		s.makeWords(ctx)
 		s.sweep(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// countSessions keeps count of the sessions for metrics. While the database does not answer the last count stands.
+func (s *Service) countSessions(ctx context.Context) {
+	tick := time.NewTicker(countEvery)
+	defer tick.Stop()
+	for {
+		if n, err := s.store.CountSessions(ctx, s.now()); err == nil {
+			s.tended.sessions.Store(n)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -153,6 +187,10 @@ func (s *Service) sweep(ctx context.Context) {
 		var over int
 		over, err = s.store.Services().Forget(ctx, s.now())
 		n += over
+	}
+	s.tended.rows.Add(int64(n))
+	if err == nil {
+		s.tended.swept.Store(s.now().Unix())
 	}
 	if err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "sweep failed", "error", err)

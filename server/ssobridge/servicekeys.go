@@ -147,6 +147,17 @@ func (k *ServiceKeys) Keys(ctx context.Context, kid string) ([]keyset.Key, error
 	return found, nil
 }
 
+// Made returns when the youngest key was made that the bridge made for service accounts and that signs; ok is false when
+// there is none, as with a key in a file.
+func (k *ServiceKeys) Made() (at time.Time, ok bool) {
+	for _, key := range *k.known.Load() {
+		if key.signs != nil && key.made.After(at) {
+			at, ok = key.made, true
+		}
+	}
+	return at, ok
+}
+
 // named are the keys that may have that kid. All of ours name one.
 func (k *ServiceKeys) named(kid string) (found []keyset.Key) {
 	for _, key := range k.Public() {

@@ -135,6 +135,15 @@ func (s *Signer) SignAssertion(claims map[string]any) (string, error) {
 	return k.Sign(claims, AssertionType)
 }
 
+// Made returns when the key was made that signs now; ok is false when there is none.
+func (s *Signer) Made() (at time.Time, ok bool) {
+	k := current(*s.keys.Load(), s.now())
+	if k == nil {
+		return time.Time{}, false
+	}
+	return k.made, true
+}
+
 // JWKS is the public key set, RFC 7517: the key that signs, the next one, and those that did so lately.
 func (s *Signer) JWKS() ([]byte, error) {
 	now := s.now()

@@ -19,6 +19,6 @@ func (web *Web) SessionEvent(r *http.Request, p *sso.Principal, kind sso.EventKi
 // RecordRefusal leaves an event of what was refused. The refusal stands whatever comes of it.
 func (web *Web) RecordRefusal(ctx context.Context, e sso.Event) {
 	if err := web.events.Record(ctx, e); err != nil {
-		web.Log.ErrorContext(ctx, "event not recorded", "reference", e.Reference, "error", err)
+		web.Log.ErrorContext(ctx, "event not recorded", "reference", e.Reference, "reason", sso.Reason(err))
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -37,9 +38,13 @@ type Hasher struct {
 	// processors, at least 1 and at most 4.
 	Limit int
 
-	once  sync.Once
-	slots chan struct{}
+	once    sync.Once
+	slots   chan struct{}
+	waiting atomic.Int64
 }
+
+// Waiting returns how many passwords wait for their turn now.
+func (h *Hasher) Waiting() int64 { return h.waiting.Load() }
 
 // current are the parameters of new hashes: OWASP's first choice for Argon2id (SECURITY I1).
 func current() params { return params{memory: 19 << 10, time: 2, threads: 1} }
@@ -98,9 +103,12 @@ func (h *Hasher) derive(ctx context.Context, with hash, password string) ([]byte
 		}
 		h.slots = make(chan struct{}, limit)
 	})
+	h.waiting.Add(1)
 	select {
 	case h.slots <- struct{}{}:
+		h.waiting.Add(-1)
 	case <-ctx.Done():
+		h.waiting.Add(-1)
 		return nil, fmt.Errorf("wait to hash a password: %w: %w", context.Cause(ctx), sso.Throttled)
 	}
 	defer func() { <-h.slots }()

@@ -71,7 +71,7 @@ func (t *Trail) Record(ctx context.Context, e sso.Event) error {
 	if e.At.IsZero() {
 		e.At = t.now()
 	}
-	err := fmt.Errorf("more than %d refusals in a second: %w", refusalRate, sso.StoreUnavailable)
+	err := fmt.Errorf("the trail takes %d refusals in a second, and more came; the log has them: %w", refusalRate, sso.StoreUnavailable)
 	if t.refusals.admit(e, t.now()) {
 		err = t.recorder.Add(ctx, e)
 	}
