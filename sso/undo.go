@@ -13,7 +13,7 @@ type SettingsChange struct {
 	Groups  []string        // groups that the settings name: those that do not exist are made
 	Clear   []GroupClearing // sorted by id
 	Undo    *Undo           // what to keep of what was, with its ID, Kind and People; nil: nothing
-	Restore string          // the ID of the Undo that this change takes back; "" for none
+	Restore *Undo           // what this change takes back, with its ID and Kind; nil: nothing
 }
 
 // A GroupClearing takes everyone out of a group at once, and deletes it if that is asked for.
@@ -42,7 +42,7 @@ type UndoKind string
 
 // The kinds of changes that can be taken back.
 const (
-	UndoMapping UndoKind = "mapping" // a mapping that was saved, with what became of groups by it
+	UndoMapping UndoKind = "mapping" // a mapping that was saved, with what became of groups by it; followed by whose it is
 	UndoGroup   UndoKind = "group"   // a group that was deleted by itself
 )
 

@@ -92,8 +92,8 @@ func (s *Store) changeGroups(ctx context.Context, tx *conn, c sso.SettingsChange
 			return err
 		}
 	}
-	if c.Restore != "" {
-		if err := s.takeBack(ctx, tx, c.Restore, sso.UndoMapping); err != nil {
+	if c.Restore != nil {
+		if err := s.takeBack(ctx, tx, c.Restore.ID, c.Restore.Kind); err != nil {
 			return err
 		}
 	}

@@ -74,7 +74,9 @@ func TestSaveWithGroupsIsOneTransaction(t *testing.T) {
 		"one less in the last":  func(_ *testing.T, _ *testDB, c *sso.SettingsChange) { c.Clear[1].Members = 3 },
 		"a group is gone":       func(_ *testing.T, _ *testDB, c *sso.SettingsChange) { c.Clear[1].ID = 99 },
 		"a built-in group":      func(_ *testing.T, _ *testDB, c *sso.SettingsChange) { c.Clear[1].ID = sso.Administrators },
-		"nothing to take back":  func(_ *testing.T, _ *testDB, c *sso.SettingsChange) { c.Restore = "none" },
+		"nothing to take back": func(_ *testing.T, _ *testDB, c *sso.SettingsChange) {
+			c.Restore = &sso.Undo{ID: "none", Kind: sso.UndoMapping}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, db *testDB) {
@@ -115,7 +117,7 @@ func TestSaveWithGroupsIsTakenBack(t *testing.T) {
 		if diff := cmp.Diff(want, undos); diff != "" || err != nil {
 			t.Fatalf("to take back (-want +got):\n%s%v", diff, err)
 		}
-		back := sso.SettingsChange{Values: undos[0].Values, Version: 2, Restore: "u1", Events: []sso.Event{{Kind: sso.EventSetting}}}
+		back := sso.SettingsChange{Values: undos[0].Values, Version: 2, Restore: &sso.Undo{ID: "u1", Kind: sso.UndoMapping}, Events: []sso.Event{{Kind: sso.EventSetting}}}
 		if _, err := db.SaveSettings(t.Context(), back); err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +137,7 @@ func TestSaveWithGroupsIsTakenBack(t *testing.T) {
 // What changed since stands in the way, or is respected.
 func TestTakenBackAfterOtherChanges(t *testing.T) {
 	back := func(db *testDB, t *testing.T, version int64) error {
-		_, err := db.SaveSettings(t.Context(), sso.SettingsChange{Values: map[string]*string{"M": ptr("before"), "S": nil}, Version: version, Restore: "u1"})
+		_, err := db.SaveSettings(t.Context(), sso.SettingsChange{Values: map[string]*string{"M": ptr("before"), "S": nil}, Version: version, Restore: &sso.Undo{ID: "u1", Kind: sso.UndoMapping}})
 		return err
 	}
 	for name, since := range map[string]func(*testing.T, *testDB) sso.Code{
@@ -201,7 +203,7 @@ func TestTakenBackAfterASignIn(t *testing.T) {
 		db.advance(time.Minute)
 		db.signIn(t, groups(person("ada@acme.example")), mapped(sso.Mappings{"other": {{ID: 5}}}))
 		db.signIn(t, groups(person("bob@acme.example")), mapped(sso.Mappings{"other": {{ID: 5}}}))
-		if _, err := db.SaveSettings(t.Context(), sso.SettingsChange{Values: map[string]*string{"M": ptr("before")}, Version: 2, Restore: "u1"}); err != nil {
+		if _, err := db.SaveSettings(t.Context(), sso.SettingsChange{Values: map[string]*string{"M": ptr("before")}, Version: 2, Restore: &sso.Undo{ID: "u1", Kind: sso.UndoMapping}}); err != nil {
 			t.Fatal(err)
 		}
 		got := db.state(t)
@@ -224,7 +226,7 @@ func TestDeletedGroupIsBroughtBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCode(t, "as a mapping", second(db.SaveSettings(t.Context(), sso.SettingsChange{Version: 1, Restore: "g1"})), sso.Conflict)
+		wantCode(t, "as a mapping", second(db.SaveSettings(t.Context(), sso.SettingsChange{Version: 1, Restore: &sso.Undo{ID: "g1", Kind: sso.UndoMapping}})), sso.Conflict)
 		wantCode(t, "back", db.RestoreGroup(t.Context(), "g1", cli), "")
 		if diff := cmp.Diff(before, db.state(t)); diff != "" {
 			t.Errorf("brought back (-before +after):\n%s", diff)

@@ -64,3 +64,10 @@ type AdminOverview struct {
 }
 
 func (AdminOverview) template() string { return "admin-overview" }
+
+// An AdminTab leads to one of several pages that are about the same.
+type AdminTab struct {
+	Label string
+	URL   string
+	Here  bool
+}

@@ -47,7 +47,7 @@ func listSamples() []sample {
 				{ID: 7, Name: "Sales, Europe", Why: "Through the groups of the identity provider", Since: sampleTime.Add(-2 * time.Hour)},
 			},
 			Adding: "Supp", AddingError: "There is no group of this name.", Offers: []string{"Support"},
-			Synced: true, Sent: []string{"extSales", "extStaff"}, SentAny: true,
+			Synced: true, Mapping: "/admin/mapping?provider=jwt", Sent: []string{"extSales", "extStaff"}, SentAny: true,
 			Sessions: []Session{session, other}, SessionsFurther: true, Events: events, Refused: events,
 		}},
 		{"admin person new", AdminPerson{AdminLayout: layout(AdminSectionPeople), ID: 4, Person: grace, CreatedAt: sampleTime, Now: sampleTime,

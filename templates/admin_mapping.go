@@ -2,16 +2,22 @@ package templates
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// AdminMapping is /admin/mapping: which groups people get by signing in. The form posts version, mode, and for each row N
+// AdminMapping is /admin/mapping: which groups people get by signing in with a provider. The form posts provider, version, mode, and for each row N
 // idp.N, groups.N, was.N, remove.N and members.N; json with the button import; map with a group that was seen;
-// administrators=yes and confirm as confirmations. The form of an undo posts undo to /admin/mapping/undo.
+// administrators=yes and confirm as confirmations. The form of an undo posts provider and undo to /admin/mapping/undo.
 type AdminMapping struct {
 	AdminLayout
+	Provider      string
+	Providers     []AdminTab // the mappings of all providers; none: there is one provider
+	Setting       string     // that holds the table
+	Clients       bool       // it is about API clients, which have no account
+	Idle          bool       // API clients have the groups of their accounts, and nothing looks at this
 	Version       string
 	Now           time.Time
 	Alert         string
@@ -43,7 +49,7 @@ func (AdminMapping) template() string { return "admin-mapping" }
 // Faults are why the form was not saved.
 func (m AdminMapping) Faults() Faults {
 	f := faults(m.Alert).with("administrators", "New administrators", m.AdministratorsError).with("confirm", "What is lost at once", m.ConfirmError)
-	f = f.with("mode-off", "How groups are set", m.ModeError)
+	f = f.with(m.ModeField(), "How groups are set", m.ModeError)
 	for _, row := range m.Rows {
 		f = f.with("idp."+row.N, "Group in your product", row.IDPError).with("groups."+row.N, "Groups here", row.GroupsError)
 	}
@@ -163,11 +169,28 @@ func (m AdminMapping) Modes() []AdminMode {
 		{Value: "automatic", Label: "Same names", Help: "After a sign-in, a person is in the groups that your product names, and in no others. Nobody becomes an administrator this way."},
 		{Value: "manual", Label: "Table", Help: "The rows below decide. Only groups that stand in them are given and taken."},
 	}
+	if m.Clients {
+		all = []AdminMode{
+			{Value: "automatic", Label: "Same names", Help: "An API client is in the groups that its token names, and in no others. It is never an administrator."},
+			{Value: "manual", Label: "Table", Help: "The rows below decide which groups an API client is in."},
+		}
+	}
 	for i := range all {
 		all[i].Chosen = all[i].Value == m.Mode
 	}
 	return all
 }
+
+// Export is where the table is to be had as JSON.
+func (m AdminMapping) Export() string {
+	return "/admin/mapping.json?provider=" + url.QueryEscape(m.Provider)
+}
+
+// Here is this page as nobody has edited it.
+func (m AdminMapping) Here() string { return "/admin/mapping?provider=" + url.QueryEscape(m.Provider) }
+
+// ModeField is the field to which a fault of the mode leads.
+func (m AdminMapping) ModeField() string { return "mode-" + m.Modes()[0].Value }
 
 // An AdminMode is one choice of how groups are set.
 type AdminMode struct {

@@ -87,6 +87,7 @@ type AdminPerson struct {
 	AddingError     string
 	Offers          []string // groups to add
 	Synced          bool     // groups are synced at each sign-in
+	Mapping         string   // the page that says by what
 	Sent            []string // the groups that the last sign-in named
 	SentAny         bool     // a sign-in has named groups, if only none
 	Sessions        []Session

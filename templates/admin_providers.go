@@ -74,9 +74,9 @@ type AdminProvider struct {
 	Keys        AdminKeys
 	Rules       []AdminCard
 	Groups      AdminCard
-	Syncs       bool // a sign-in sets the groups
-	HasMapping  bool // on the page of mappings
-	LooksUp     bool // in other sources than the token
+	Syncs       bool   // a sign-in sets the groups
+	Mapping     string // where its page of mappings is
+	LooksUp     bool   // in other sources than the token
 	Testable    bool
 	Removable   bool   // by a post of version, and sign_ins as a confirmation, to /admin/providers/NAME/remove
 	SignIns     int    // of the last 24 hours, by its keys

@@ -76,6 +76,7 @@ func adminSamples() []sample {
 			Confirm:             &AdminConfirm{"18 1", "18 memberships end at once and 1 group is deleted"},
 			AdministratorsError: "Confirm that this is meant.", ConfirmError: "Confirm that this is meant.",
 			Preview: &AdminPreview{People: 1, Next: AdminForecast{People: 1}}})},
+		{"admin mapping of API clients", mappingSample(AdminMapping{Mode: "manual", Clients: true, Idle: true, Previewed: true, Preview: &AdminPreview{}})},
 		{"admin mapping preview of nothing", mappingSample(AdminMapping{Mode: "manual", Previewed: true, Preview: &AdminPreview{}})},
 		{"admin mapping undo", mappingSample(AdminMapping{Mode: "manual", Now: sampleTime, Undo: &AdminUndo{ID: "ABCD", At: sampleTime.Add(-time.Hour), By: "grace@acme.example", People: 22,
 			Groups: []AdminCleared{{Name: "APAC", Members: 6, Deleted: true}, {Name: "Sales", Members: 12}}}})},
@@ -154,7 +155,7 @@ func providerSample() AdminProvider {
 			{ID: "tokens", Title: "Which tokens are accepted", Open: true, Changed: []AdminFact{{"How strictly tokens are judged", "strict"}}, Fields: settingSamples()[1].Settings},
 			{ID: "who", Title: "Who may come in", Help: "Everybody, unless you say so.", Fields: []AdminSetting{{Name: "PROVIDER_ACME_ALLOWED_DOMAINS", Label: "Domains of those who may come in", Help: "any"}}}},
 		Groups: AdminCard{ID: "group-settings", Title: "Where groups come from", Help: "From the token.", Changed: []AdminFact{{"Where groups come from", "token, ldap"}}, Fields: secretSamples()},
-		Syncs:  true, HasMapping: true, LooksUp: true, Testable: true, BeginURL: "/admin/try/begin", Removable: true, SignIns: 412,
+		Syncs:  true, Mapping: "/admin/mapping?provider=acme", LooksUp: true, Testable: true, BeginURL: "/admin/try/begin", Removable: true, SignIns: 412,
 	}
 }
 
@@ -170,6 +171,8 @@ func previewSample() *AdminPreview {
 
 func mappingSample(m AdminMapping) AdminMapping {
 	m.AdminLayout, m.Version, m.JSON = adminSample(AdminSectionMapping), "7", `{"extHR": [7]}`
+	m.Provider, m.Setting = "acme", "PROVIDER_ACME_GROUP_MAPPINGS"
+	m.Providers = []AdminTab{{Label: "Your product", URL: "/admin/mapping?provider=jwt"}, {Label: "Acme", URL: "/admin/mapping?provider=acme", Here: true}}
 	m.Seen, m.Groups = []string{"extNight"}, []string{"Administrators", "Sales"}
 	m.Rows = []AdminMappingRow{
 		{IDP: "extSales", Groups: "Sales, Night shift", Was: "extSales", Members: "remove", Remove: true,

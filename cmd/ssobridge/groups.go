@@ -168,8 +168,8 @@ func (f *flags) member(done string, change func(context.Context, admin.Members, 
 			return orAnotherAdministrator(err)
 		}
 		fmt.Fprintf(p.stdout, "%s %s %s\n", a.Email, done, g.Name)
-		if o.cfg.JWT.GroupSync {
-			fmt.Fprintln(p.stderr, "hint: JWT_GROUP_SYNC is on, so the next sign-in may change this again")
+		if by := admin.SyncedBy(o.cfg, a.Source); by != "" {
+			fmt.Fprintf(p.stderr, "hint: %s is on, so the next sign-in may change this again\n", by)
 		}
 		return nil
 	})

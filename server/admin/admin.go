@@ -36,7 +36,7 @@ type Options struct {
 type Store interface {
 	overviewStore
 	signin.Store
-	mapping.Store
+	admin.MappingStore
 	people.Store
 	admin.ActivityStore
 }

@@ -361,7 +361,7 @@ func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
 		old, is := saved.Values[name]
 		return value == nil && !is || value != nil && is && old == *value
 	})
-	if len(changes) == 0 && len(c.Clear) == 0 && c.Restore == "" {
+	if len(changes) == 0 && len(c.Clear) == 0 && c.Restore == nil {
 		return saved.Version, nil
 	}
 	next, err := r.try(ctx, saved, changes)

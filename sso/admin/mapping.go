@@ -24,33 +24,42 @@ const (
 	ModeManual    Mode = "manual"    // by the mappings
 )
 
-// A GroupMapping is a mode with its mappings. With mode off they are kept and not used.
+// A GroupMapping is a mode with its mappings, of one provider. With mode off they are kept and not used.
 type GroupMapping struct {
 	Mode     Mode
 	Mappings sso.Mappings
-	Others   []sso.Mappings // of other providers, as they are saved: a group to which one of them leads is not left without any
+	Clients  bool // the groups of API clients, which have no account: each token has those that the mode says, and it is not off
+
+	// A group to which another provider leads is not left without any.
+	Others    []sso.Mappings // of other providers, as they are saved
+	Automatic []string       // other providers whose sign-ins match groups by their names
 }
 
-// MappingOf is the mapping that settings hold.
-func MappingOf(cfg *setting.Config) GroupMapping {
-	g := newGroupMapping(cfg.JWT.GroupSync, cfg.JWT.GroupMappings)
-	for _, p := range cfg.Providers {
-		if p != cfg.JWT {
-			g.Others = append(g.Others, p.GroupMappings)
+// MappingOf is the mapping that settings hold for a provider.
+func MappingOf(cfg *setting.Config, p *setting.Provider) GroupMapping {
+	g := newGroupMapping(p)
+	for _, other := range cfg.Providers {
+		switch {
+		case other == p:
+		case other.Enabled && newGroupMapping(other).Mode == ModeAutomatic:
+			g.Automatic = append(g.Automatic, other.Name)
+		default:
+			g.Others = append(g.Others, other.GroupMappings)
 		}
 	}
 	return g
 }
 
-// newGroupMapping is what the settings JWT_GROUP_SYNC and JWT_GROUP_MAPPINGS mean together.
-func newGroupMapping(sync bool, m sso.Mappings) GroupMapping {
+// newGroupMapping is what the settings GROUP_SYNC and GROUP_MAPPINGS of a provider mean together.
+func newGroupMapping(p *setting.Provider) GroupMapping {
+	g := GroupMapping{Mode: ModeManual, Mappings: p.GroupMappings, Clients: !p.SignsIn() && p.Bearer.Accounts == "none"}
 	switch {
-	case !sync:
-		return GroupMapping{Mode: ModeOff, Mappings: m}
-	case len(m) == 0:
-		return GroupMapping{Mode: ModeAutomatic, Mappings: m}
+	case !p.GroupSync && !g.Clients:
+		g.Mode = ModeOff
+	case len(p.GroupMappings) == 0:
+		g.Mode = ModeAutomatic
 	}
-	return GroupMapping{Mode: ModeManual, Mappings: m}
+	return g
 }
 
 // sync is how a sign-in judges groups by it.
@@ -58,11 +67,26 @@ func (g GroupMapping) sync() sso.GroupSync {
 	return sso.GroupSync{SyncGroups: g.Mode != ModeOff, Mappings: g.Mappings}
 }
 
+// SyncedBy is the setting because of which the next sign-in with a provider may change somebody's groups; "" for none. For whoever has
+// not signed in with any provider yet it may be that of each.
+func SyncedBy(cfg *setting.Config, provider string) string {
+	for _, p := range cfg.EnabledProviders() {
+		if p.GroupSync && (p.Name == provider || provider == "") {
+			return p.Setting(GroupSync)
+		}
+	}
+	return ""
+}
+
 // check refuses a mode that the mappings contradict.
 func (g GroupMapping) check() error {
 	switch {
 	case g.Mode != ModeOff && g.Mode != ModeAutomatic && g.Mode != ModeManual:
 		return Invalid("mode", "is none of off, automatic, manual")
+	case g.Clients && g.Mode == ModeOff:
+		return Invalid("mode", "cannot be off here: API clients that have no account have the groups that their tokens say")
+	case g.Clients && len(NewAdministrators(nil, g.Mappings)) > 0:
+		return Invalid("mappings", "lead to %s, and no API client is ever an administrator: leave it out", sso.AdministratorsName)
 	case g.Mode == ModeAutomatic && len(g.Mappings) > 0:
 		return Invalid("mode", "automatic matches groups by their names, and needs the list of mappings to be empty")
 	case g.Mode == ModeManual && len(g.Mappings) == 0:
@@ -71,24 +95,25 @@ func (g GroupMapping) check() error {
 	return nil
 }
 
-// The settings that hold a mapping.
+// The fields of a provider that hold its mapping; see [setting.Provider.Setting].
 const (
-	GroupSync     = "JWT_GROUP_SYNC"
-	GroupMappings = "JWT_GROUP_MAPPINGS"
+	GroupSync     = "GROUP_SYNC"
+	GroupMappings = "GROUP_MAPPINGS"
 )
 
-// changes are the settings that g has otherwise than before.
-func (g GroupMapping) changes(before GroupMapping) (map[string]*string, error) {
+// changes are the settings of the provider that g has otherwise than before.
+func (m Mapping) changes(g, before GroupMapping) (map[string]*string, error) {
+	of := setting.Provider{Name: m.Provider}
 	values := map[string]*string{}
 	if (g.Mode == ModeOff) != (before.Mode == ModeOff) {
-		values[GroupSync] = new(strconv.FormatBool(g.Mode != ModeOff))
+		values[of.Setting(GroupSync)] = new(strconv.FormatBool(g.Mode != ModeOff))
 	}
 	if !maps.EqualFunc(g.Mappings, before.Mappings, slices.Equal) {
 		text, err := json.Marshal(g.Mappings)
 		if err != nil {
 			return nil, err
 		}
-		values[GroupMappings] = new(string(text))
+		values[of.Setting(GroupMappings)] = new(string(text))
 	}
 	return values, nil
 }
@@ -150,6 +175,7 @@ type MappingStore interface {
 	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
 	Accounts(ctx context.Context, q sso.AccountQuery) ([]sso.Account, string, error)
 	SentGroups(ctx context.Context, provider string, each func(sso.SentGroups)) error
+	GroupNamesSeen(ctx context.Context) ([]sso.SeenGroup, error)
 	Undos(ctx context.Context, kind sso.UndoKind) ([]sso.Undo, error)
 }
 
@@ -162,13 +188,13 @@ type Change struct {
 	Reference string
 	Clear     []sso.GroupClearing
 	Undo      *sso.Undo // kept, so that the change can be taken back; nil: it cannot
-	Restore   string    // the id of the undo that this change takes back
+	Restore   *sso.Undo // what this change takes back, with its ID and Kind; nil: nothing
 }
 
-// Mapping is how sign-ins set groups. All fields are required.
+// Mapping is how the sign-ins of one provider set groups. All fields are required.
 type Mapping struct {
 	Store    MappingStore
-	Provider string // whose groups are mapped
+	Provider string // by its name
 	// Saved returns the mapping as it is saved at this moment, and the version to save with.
 	Saved func(ctx context.Context) (GroupMapping, int64, error)
 	// Save checks, saves, leaves an event for each setting, and puts the result in force before it returns.
@@ -184,7 +210,7 @@ func (m Mapping) Edit(ctx context.Context, by Actor, edit MappingEdit) (Plan, in
 	if err != nil {
 		return Plan{}, 0, err
 	}
-	values, err := edit.changes(saved)
+	values, err := m.changes(edit.GroupMapping, saved)
 	switch {
 	case err != nil:
 		return Plan{}, 0, err
@@ -209,7 +235,7 @@ func (m Mapping) Edit(ctx context.Context, by Actor, edit MappingEdit) (Plan, in
 		return plan, version, nil
 	}
 	c := by.change(values, version)
-	c.Undo = &sso.Undo{ID: rand.Text(), Kind: sso.UndoMapping, People: plan.Next.People}
+	c.Undo = &sso.Undo{ID: rand.Text(), Kind: m.undos(), People: plan.Next.People}
 	if err := by.may(saveMapping); err != nil {
 		return plan, 0, err
 	}
@@ -220,9 +246,14 @@ func (m Mapping) Edit(ctx context.Context, by Actor, edit MappingEdit) (Plan, in
 	return plan, version, err
 }
 
+// undos are the edits of this mapping that can be taken back.
+func (m Mapping) undos() sso.UndoKind {
+	return sso.UndoMapping + " " + sso.UndoKind(m.Provider)
+}
+
 // Last returns the last edit, if it can be taken back; else nil.
 func (m Mapping) Last(ctx context.Context) (*sso.Undo, error) {
-	undos, err := m.Store.Undos(ctx, sso.UndoMapping)
+	undos, err := m.Store.Undos(ctx, m.undos())
 	if err != nil || len(undos) == 0 || undos[0].Stale {
 		return nil, err
 	}
@@ -239,7 +270,7 @@ func (m Mapping) TakeBack(ctx context.Context, by Actor, id string) error {
 	if err != nil {
 		return err
 	}
-	undos, err := m.Store.Undos(ctx, sso.UndoMapping)
+	undos, err := m.Store.Undos(ctx, m.undos())
 	if err != nil {
 		return err
 	}
@@ -251,7 +282,7 @@ func (m Mapping) TakeBack(ctx context.Context, by Actor, id string) error {
 		return conflict("the mapping was changed again since, so this change cannot be taken back")
 	}
 	c := by.change(undos[i].Values, version)
-	c.Restore = id
+	c.Restore = &undos[i]
 	_, err = m.Save(ctx, c)
 	return err
 }

@@ -71,6 +71,7 @@ func (m Mapping) Plan(ctx context.Context, edit MappingEdit) (Plan, error) {
 }
 
 func (m Mapping) plan(ctx context.Context, saved GroupMapping, edit MappingEdit) (Plan, error) {
+	edit.Clients = saved.Clients
 	if err := edit.check(); err != nil {
 		return Plan{}, err
 	}
@@ -81,6 +82,9 @@ func (m Mapping) plan(ctx context.Context, saved GroupMapping, edit MappingEdit)
 	}
 	groups, err := m.Store.Groups(ctx)
 	if err != nil {
+		return Plan{}, err
+	}
+	if saved.Others, err = m.Others(ctx, saved); err != nil {
 		return Plan{}, err
 	}
 	p := Plan{NewAdministrators: NewAdministrators(saved.Mappings, edit.Mappings)}
@@ -102,6 +106,21 @@ func (m Mapping) plan(ctx context.Context, saved GroupMapping, edit MappingEdit)
 	}
 	p.People, p.Next, p.Due = f.people, f.next.result(f.order), f.due.result(f.order)
 	return p, nil
+}
+
+// Others are the mappings of other providers. Of one that matches groups by their names, they are the names that it has sent lately.
+func (m Mapping) Others(ctx context.Context, saved GroupMapping) ([]sso.Mappings, error) {
+	if len(saved.Automatic) == 0 {
+		return saved.Others, nil
+	}
+	seen, err := m.Store.GroupNamesSeen(ctx)
+	byName := sso.Mappings{}
+	for _, g := range seen {
+		if slices.Contains(saved.Automatic, g.Provider) {
+			byName[g.Name] = []sso.GroupRef{{Name: g.Name}}
+		}
+	}
+	return append(slices.Clip(saved.Others), byName), err
 }
 
 // clearings are the groups to which mappings led that are gone and no other leads, sorted by id: those that the edit clears,

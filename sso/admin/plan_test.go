@@ -18,6 +18,7 @@ type people struct {
 	groups []sso.Group
 	sent   []sso.SentGroups
 	undos  []sso.Undo
+	seen   []sso.SeenGroup
 }
 
 func (p people) Groups(context.Context) ([]sso.Group, error) { return p.groups, nil }
@@ -50,6 +51,8 @@ func (p people) SentGroups(_ context.Context, _ string, each func(sso.SentGroups
 	return nil
 }
 
+func (p people) GroupNamesSeen(context.Context) ([]sso.SeenGroup, error) { return p.seen, nil }
+
 func (p people) Undos(context.Context, sso.UndoKind) ([]sso.Undo, error) { return p.undos, nil }
 
 const (
@@ -69,7 +72,9 @@ func office() people {
 	}
 }
 
-func manual(m sso.Mappings) GroupMapping { return newGroupMapping(true, m) }
+func manual(m sso.Mappings) GroupMapping {
+	return newGroupMapping(&setting.Provider{GroupSync: true, GroupMappings: m})
+}
 
 func id(ids ...int64) (refs []sso.GroupRef) {
 	for _, g := range ids {
@@ -135,7 +140,7 @@ func TestPlan(t *testing.T) {
 func TestOtherProvidersKeepTheirGroups(t *testing.T) {
 	cfg := &setting.Config{JWT: &setting.Provider{Name: "jwt", GroupSync: true, GroupMappings: sso.Mappings{"s": id(sales), "h": id(hr)}}}
 	cfg.Providers = []*setting.Provider{cfg.JWT, {Name: "dex", GroupMappings: sso.Mappings{"verkauf": {{Name: "Sales"}}}}}
-	saved := MappingOf(cfg)
+	saved := MappingOf(cfg, cfg.JWT)
 	plan, err := domain(office(), saved).Plan(t.Context(), MappingEdit{
 		GroupMapping: GroupMapping{Mode: ModeOff}, Unmapped: map[string]Fate{"s": FateDelete, "h": FateDelete},
 	})
@@ -155,16 +160,67 @@ func TestOtherProvidersKeepTheirGroups(t *testing.T) {
 	}
 }
 
+// A provider that matches groups by their names leads to those that it has named lately, while it is on. Whose mapping it is says
+// whose names are saved, and whose edits are taken back.
+//
+// SECURITY G8
+func TestMappingOfAnotherProvider(t *testing.T) {
+	jwt := &setting.Provider{Name: "jwt", Enabled: true, GroupSync: true}
+	dex := &setting.Provider{Name: "dex-two", Enabled: true, GroupSync: true, GroupMappings: sso.Mappings{"s": id(sales), "h": id(hr)}}
+	cfg := &setting.Config{JWT: jwt, Providers: []*setting.Provider{jwt, dex}}
+	p := office()
+	p.seen = []sso.SeenGroup{{Provider: "jwt", Name: "Sales"}, {Provider: "dex-two", Name: "HR"}}
+	edit := MappingEdit{GroupMapping: manual(sso.Mappings{"x": id(hr)}), Version: 3, Unmapped: map[string]Fate{"s": FateDelete, "h": FateDelete}}
+	s := &saver{provider: dex.Name, saved: MappingOf(cfg, dex), version: 3}
+	m := s.mapping(p)
+	plan, _, err := m.Edit(t.Context(), root, edit)
+	if err != nil || len(plan.Now) != 0 || len(plan.Kept) != 0 {
+		t.Errorf("got %+v cleared, %v, want Sales, which people of the other provider get by its name, left alone", plan.Now, err)
+	}
+	if len(s.changes) != 1 || s.changes[0].Values["PROVIDER_DEX_TWO_GROUP_MAPPINGS"] == nil || s.changes[0].Undo.Kind != "mapping dex-two" {
+		t.Errorf("got %+v saved", s.changes)
+	}
+	jwt.Enabled = false
+	s.saved = MappingOf(cfg, dex)
+	if plan, err := m.Plan(t.Context(), edit); err != nil || len(plan.Now) != 1 || plan.Now[0].ID != sales || !plan.Now[0].Delete {
+		t.Errorf("while the other is off: got %+v cleared, %v, want Sales deleted", plan.Now, err)
+	}
+}
+
+// Of API clients without an account the mode is never off, and none of them administers. With accounts it is as for people.
+func TestMappingOfAPIClients(t *testing.T) {
+	clients := &setting.Provider{Name: "api", Kind: setting.KindBearer, Bearer: setting.Bearer{Accounts: "none"}}
+	cfg := &setting.Config{JWT: &setting.Provider{Name: "jwt"}, Providers: []*setting.Provider{clients}}
+	saved := MappingOf(cfg, clients)
+	if saved.Mode != ModeAutomatic {
+		t.Errorf("got mode %s, want them matched by name", saved.Mode)
+	}
+	for field, edit := range map[string]GroupMapping{"mode": {Mode: ModeOff}, "mappings": manual(sso.Mappings{"x": id(2)})} {
+		_, err := domain(office(), saved).Plan(t.Context(), MappingEdit{GroupMapping: edit})
+		if r, ok := errors.AsType[*Refusal](err); !ok || r.Fields[field] == "" {
+			t.Errorf("got %v, want it refused at %s", err, field)
+		}
+	}
+	clients.Bearer.Accounts = "provision"
+	if got := MappingOf(cfg, clients); got.Mode != ModeOff || got.Clients {
+		t.Errorf("with accounts: got %+v, want it off", got)
+	}
+}
+
 // A saver is the settings: it says what was saved.
 type saver struct {
-	saved   GroupMapping
-	version int64
-	changes []Change
+	provider string
+	saved    GroupMapping
+	version  int64
+	changes  []Change
 }
 
 func (s *saver) mapping(p people) Mapping {
+	if s.provider == "" {
+		s.provider = setting.DefaultProvider
+	}
 	return Mapping{
-		Store: p,
+		Store: p, Provider: s.provider,
 		Saved: func(context.Context) (GroupMapping, int64, error) { return s.saved, s.version, nil },
 		Save: func(_ context.Context, c Change) (int64, error) {
 			s.changes = append(s.changes, c)
@@ -260,7 +316,7 @@ func TestEditMeetsAnother(t *testing.T) {
 //
 // SECURITY G6
 func TestTakeBack(t *testing.T) {
-	values := map[string]*string{GroupSync: new("true")}
+	values := map[string]*string{"JWT_GROUP_SYNC": new("true")}
 	last, before := sso.Undo{ID: "last", Values: values}, sso.Undo{ID: "before", Values: values}
 	stale := last
 	stale.Stale = true
@@ -294,7 +350,7 @@ func TestTakeBack(t *testing.T) {
 			if len(s.changes) != 0 {
 				t.Errorf("%s: saved %+v", tt.name, s.changes)
 			}
-		} else if len(s.changes) != 1 || s.changes[0].Restore != tt.id || s.changes[0].Version != 5 || s.changes[0].Actor != root.Name || *s.changes[0].Values[GroupSync] != "true" {
+		} else if len(s.changes) != 1 || s.changes[0].Restore.ID != tt.id || s.changes[0].Version != 5 || s.changes[0].Actor != root.Name || *s.changes[0].Values["JWT_GROUP_SYNC"] != "true" {
 			t.Errorf("%s: got %+v saved", tt.name, s.changes)
 		}
 	}

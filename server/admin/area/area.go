@@ -83,3 +83,11 @@ type Host struct {
 type ByID struct {
 	ID int64 `path:"id"`
 }
+
+// LabelOf is what pages call a provider; "" when it has no label.
+func LabelOf(p *setting.Provider) string {
+	if p.Label == "" && p.Name == setting.DefaultProvider {
+		return "Your product"
+	}
+	return p.Label
+}

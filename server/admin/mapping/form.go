@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,21 +35,44 @@ const emptyRows = 2
 
 // show is the editor as it is when nothing was typed.
 func (m mappingArea) show(c *area.Call) error {
-	e, err := m.editor(c)
+	provider := c.QueryParam("provider")
+	if provider == "" {
+		provider = usual(m.Host.Config())
+	}
+	e, err := m.editor(c, provider)
 	if err != nil {
 		return err
 	}
 	return e.load().answer(http.StatusOK)
 }
 
-// export is the mapping as the setting JWT_GROUP_MAPPINGS takes it.
+// usual is the provider whose mapping is shown when none is named: the default one, unless only others are in use.
+func usual(cfg *setting.Config) string {
+	if others := cfg.LoginProviders(); len(others) > 0 && !inUse(cfg.JWT) {
+		return others[0].Name
+	}
+	return setting.DefaultProvider
+}
+
+// inUse reports whether a provider has been set up, or has a mapping.
+func inUse(p *setting.Provider) bool { return p.Enabled || len(p.GroupMappings) > 0 }
+
+// pathOf is the page of a provider's mapping, below /admin. The only provider needs no name.
+func pathOf(cfg *setting.Config, provider string) string {
+	if len(cfg.Providers) == 1 {
+		return "/mapping"
+	}
+	return "/mapping?provider=" + url.QueryEscape(provider)
+}
+
+// export is the mapping as the setting GROUP_MAPPINGS of its provider takes it.
 func (m mappingArea) export(c *area.Call) error {
-	cfg, _, err := m.Settings.Current(c.Request().Context())
+	is, err := m.saved(c.Request().Context(), c.QueryParam("provider"))
 	if err != nil {
 		return err
 	}
 	return openapi.File{Kind: "application/json", Name: "group-mappings.json", Write: func(w io.Writer) error {
-		_, err := w.Write([]byte(mappingJSON(cfg.JWT.GroupMappings) + "\n"))
+		_, err := w.Write([]byte(mappingJSON(is.mapping.Mappings) + "\n"))
 		return err
 	}}.Answer(c)
 }
@@ -59,12 +83,13 @@ func (m mappingArea) undoForm(c *area.Call) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.undo(c, undoneEdit{form.Get("undo")})
+	of := ofProvider{form.Get("provider")}
+	_, err = m.undo(c, undoneEdit{of, form.Get("undo")})
 	if err == nil {
-		return c.Done("/mapping", "mapping-undone")
+		return c.Done(pathOf(m.Host.Config(), of.Provider), "mapping-undone")
 	}
 	return c.Again(form, err, func(_ map[string]string, alert string, status int) error {
-		e, err := m.editor(c)
+		e, err := m.editor(c, of.Provider)
 		if err != nil {
 			return err
 		}
@@ -80,7 +105,7 @@ func (m mappingArea) form(c *area.Call) error {
 	if err != nil {
 		return err
 	}
-	e, err := m.editor(c)
+	e, err := m.editor(c, form.Get("provider"))
 	if err != nil {
 		return err
 	}
@@ -109,7 +134,7 @@ func (m mappingArea) form(c *area.Call) error {
 	_, err = m.set(c, e.change)
 	switch {
 	case err == nil:
-		return c.Done("/mapping", area.Saved)
+		return c.Done(pathOf(e.cfg, e.provider.Name), area.Saved)
 	case sso.CodeOf(err) == sso.ProofNeeded:
 		return c.ProveFirst(form)
 	}
@@ -118,9 +143,9 @@ func (m mappingArea) form(c *area.Call) error {
 
 // A mappingEditor is one look at the page, or one posted form.
 type mappingEditor struct {
-	m      mappingArea
-	c      *area.Call
-	cfg    *setting.Config
+	m mappingArea
+	c *area.Call
+	saved
 	groups []sso.Group
 	page   templates.AdminMapping
 	change mappingChange
@@ -128,19 +153,23 @@ type mappingEditor struct {
 }
 
 // editor has what the page needs besides the rows.
-func (m mappingArea) editor(c *area.Call) (*mappingEditor, error) {
+func (m mappingArea) editor(c *area.Call, provider string) (*mappingEditor, error) {
 	ctx := c.Request().Context()
-	cfg, version, err := m.Settings.Current(ctx)
-	if err != nil {
+	e := &mappingEditor{m: m, c: c}
+	var err error
+	if e.saved, err = m.saved(ctx, provider); err != nil {
 		return nil, err
 	}
-	e := &mappingEditor{m: m, c: c, cfg: cfg}
+	if e.mapping.Others, err = m.domain(provider).Others(ctx, e.mapping); err != nil {
+		return nil, err
+	}
 	if e.groups, err = m.Store.Groups(ctx); err != nil {
 		return nil, err
 	}
 	e.page = templates.AdminMapping{
-		AdminLayout: c.Layout(templates.AdminSectionMapping), Version: strconv.FormatInt(version, 10), Now: m.Now(),
-		ModeFixed: fixed(cfg, admin.GroupSync), MappingsFixed: fixed(cfg, admin.GroupMappings), JSON: mappingJSON(cfg.JWT.GroupMappings),
+		AdminLayout: c.Layout(templates.AdminSectionMapping), Version: strconv.FormatInt(e.version, 10), Now: m.Now(),
+		Provider: e.provider.Name, Setting: e.provider.Setting(admin.GroupMappings), Clients: e.mapping.Clients, Idle: !e.provider.SignsIn() && e.provider.Bearer.Accounts == "existing",
+		ModeFixed: e.modeFixed, MappingsFixed: e.mappingsFixed, JSON: mappingJSON(e.mapping.Mappings), Providers: e.tabs(),
 	}
 	for _, g := range e.groups {
 		if g.ID != sso.AllUsers {
@@ -152,16 +181,29 @@ func (m mappingArea) editor(c *area.Call) (*mappingEditor, error) {
 	}
 	seen, err := m.Store.GroupNamesSeen(ctx)
 	for _, g := range seen {
-		if _, mapped := cfg.JWT.GroupMappings[g.Name]; !mapped && !slices.Contains(e.page.Seen, g.Name) {
+		if _, mapped := e.mapping.Mappings[g.Name]; !mapped && g.Provider == e.provider.Name {
 			e.page.Seen = append(e.page.Seen, g.Name)
 		}
 	}
 	return e, err
 }
 
+// tabs lead to the mappings of all providers; none when there is one.
+func (e *mappingEditor) tabs() (all []templates.AdminTab) {
+	for _, p := range e.cfg.Providers {
+		if p.Name != setting.DefaultProvider || inUse(p) || p == e.provider {
+			all = append(all, templates.AdminTab{Label: cmp.Or(area.LabelOf(p), p.Name), URL: e.c.Link(area.PagesPrefix + pathOf(e.cfg, p.Name)), Here: p == e.provider})
+		}
+	}
+	if len(all) == 1 {
+		return nil
+	}
+	return all
+}
+
 // undo offers to take the last edit back.
 func (e *mappingEditor) undo() error {
-	last, err := e.m.last(e.c.Request().Context())
+	last, err := e.m.last(e.c.Request().Context(), e.provider.Name)
 	if err != nil || last == nil || e.page.ModeFixed != "" && e.page.MappingsFixed != "" {
 		return err
 	}
@@ -174,8 +216,8 @@ func (e *mappingEditor) undo() error {
 
 // load fills the form with what is saved.
 func (e *mappingEditor) load() *mappingEditor {
-	e.page.Mode = string(admin.MappingOf(e.cfg).Mode)
-	e.page.Rows = e.rows(e.cfg.JWT.GroupMappings, true)
+	e.page.Mode = string(e.mapping.Mode)
+	e.page.Rows = e.rows(e.mapping.Mappings, true)
 	return e
 }
 
@@ -189,7 +231,7 @@ func (e *mappingEditor) answer(status int) error {
 
 // targets puts the groups to which it leads beside each saved mapping: what becomes of them is asked when it is removed.
 func (e *mappingEditor) targets() error {
-	targets := admin.Targets(admin.MappingOf(e.cfg), e.groups)
+	targets := admin.Targets(e.mapping, e.groups)
 	var ids []int64
 	for _, list := range targets {
 		for _, g := range list {
@@ -243,13 +285,13 @@ func (e *mappingEditor) read(form url.Values) error {
 		return err
 	}
 	e.change = mappingChange{
-		Version: version, Mode: admin.Mode(form.Get("mode")), Mappings: mappings{}, Unmapped: map[string]admin.Fate{},
+		ofProvider: ofProvider{e.provider.Name}, Version: version, Mode: admin.Mode(form.Get("mode")), Mappings: mappings{}, Unmapped: map[string]admin.Fate{},
 		Administrators: form.Get("administrators") == "yes", Confirm: readLosses(form.Get("confirm")),
 	}
 	e.page.Version, e.page.Mode = form.Get("version"), form.Get("mode")
 	if e.page.MappingsFixed != "" {
-		e.change.Mappings = mappings(e.cfg.JWT.GroupMappings)
-		e.page.Rows = e.rows(e.cfg.JWT.GroupMappings, true)
+		e.change.Mappings = mappings(e.mapping.Mappings)
+		e.page.Rows = e.rows(e.mapping.Mappings, true)
 		return nil
 	}
 	for i := range maxRows {
@@ -296,7 +338,7 @@ func (e *mappingEditor) row(row *templates.AdminMappingRow) {
 	case e.change.Mappings[row.IDP] != nil:
 		row.IDPError = "This group is mapped twice: write its groups in one row."
 	}
-	list, err := admin.ReadGroups(row.Groups, e.groups, e.cfg.JWT.GroupMappings[row.Was])
+	list, err := admin.ReadGroups(row.Groups, e.groups, e.mapping.Mappings[row.Was])
 	if err != nil {
 		row.GroupsError = err.Error()
 	}
@@ -339,7 +381,7 @@ func (e *mappingEditor) take(text string) error {
 
 // forecast puts what saving would do on the page.
 func (e *mappingEditor) forecast() error {
-	plan, err := e.m.domain().Plan(e.c.Request().Context(), admin.MappingEdit{
+	plan, err := e.m.domain(e.provider.Name).Plan(e.c.Request().Context(), admin.MappingEdit{
 		GroupMapping: admin.GroupMapping{Mode: e.change.Mode, Mappings: sso.Mappings(e.change.Mappings)}, Unmapped: e.change.Unmapped,
 	})
 	if err != nil {
@@ -411,6 +453,8 @@ func (e *mappingEditor) again(cause error) error {
 		e.page.Alert = "Nothing was saved yet. Look at what saving would do, and confirm it."
 	case fields["mode"] != "":
 		e.page.ModeError = area.Sentence(fields["mode"])
+	case fields["mappings"]+fields[e.provider.Setting(admin.GroupMappings)] != "":
+		e.page.Alert = area.Sentence("nothing was saved: the table " + fields["mappings"] + fields[e.provider.Setting(admin.GroupMappings)])
 	default:
 		e.page.Alert = area.Sentence(sso.Reason(cause))
 	}
@@ -423,5 +467,5 @@ func (e *mappingEditor) conflict(cause error, version int64) (alert, theirs stri
 		return "Nothing was saved: " + sso.Reason(cause) + ".", ""
 	}
 	return "Somebody else has saved settings meanwhile. What you typed is still here; saving it again replaces what they saved:",
-		mappingJSON(e.cfg.JWT.GroupMappings)
+		mappingJSON(e.mapping.Mappings)
 }

@@ -1,8 +1,10 @@
-// Package mapping is the area of how sign-ins set groups: the editor, its preview, and the way back.
+// Package mapping is the area of how sign-ins set groups: the editor, its preview, and the way back, for each provider.
 package mapping
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ssobridge/ssobridge/server/admin/area"
@@ -12,14 +14,8 @@ import (
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
-// Store is what the area needs of the store.
-type Store interface {
-	admin.MappingStore
-	GroupNamesSeen(ctx context.Context) ([]sso.SeenGroup, error)
-}
-
 // New makes the area.
-func New(o area.Options, store Store) area.Area {
+func New(o area.Options, store admin.MappingStore) area.Area {
 	m := mappingArea{o, store}
 	return area.Area{
 		Pages: m.pages(), Operations: m.operations(),
@@ -32,18 +28,39 @@ func New(o area.Options, store Store) area.Area {
 // mappingArea shows and changes how sign-ins set groups.
 type mappingArea struct {
 	area.Options
-	Store Store
+	Store admin.MappingStore
 }
 
-// domain is what may be done.
-func (m mappingArea) domain() admin.Mapping {
-	return admin.Mapping{Store: m.Store, Provider: setting.DefaultProvider, Save: m.Settings.Save, Saved: func(ctx context.Context) (admin.GroupMapping, int64, error) {
-		cfg, version, err := m.Settings.Current(ctx)
-		if err != nil {
-			return admin.GroupMapping{}, 0, err
-		}
-		return admin.MappingOf(cfg), version, nil
+// domain is what may be done to the mapping of a provider; "" is the default one.
+func (m mappingArea) domain(provider string) admin.Mapping {
+	provider = cmp.Or(provider, setting.DefaultProvider)
+	return admin.Mapping{Store: m.Store, Provider: provider, Save: m.Settings.Save, Saved: func(ctx context.Context) (admin.GroupMapping, int64, error) {
+		s, err := m.saved(ctx, provider)
+		return s.mapping, s.version, err
 	}}
+}
+
+// saved is the mapping of a provider as it is saved at this moment.
+type saved struct {
+	cfg      *setting.Config
+	version  int64
+	provider *setting.Provider
+	mapping  admin.GroupMapping
+
+	modeFixed, mappingsFixed string // where that is fixed; "": nowhere
+}
+
+// saved reads it. It returns [sso.NotFound] when there is no such provider; "" is the default one.
+func (m mappingArea) saved(ctx context.Context, provider string) (s saved, err error) {
+	if s.cfg, s.version, err = m.Settings.Current(ctx); err != nil {
+		return s, err
+	}
+	if s.provider = s.cfg.Provider(cmp.Or(provider, setting.DefaultProvider)); s.provider == nil {
+		return s, fmt.Errorf("there is no provider %q: %w", sso.Truncate(sso.CleanText(provider), 60), sso.NotFound)
+	}
+	s.mapping = admin.MappingOf(s.cfg, s.provider)
+	s.modeFixed, s.mappingsFixed = fixed(s.cfg, s.provider.Setting(admin.GroupSync)), fixed(s.cfg, s.provider.Setting(admin.GroupMappings))
+	return s, nil
 }
 
 func (m mappingArea) operations() []area.Operation {
@@ -68,7 +85,13 @@ func (m *mappings) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// ofProvider names the provider whose mapping is meant. It is embedded.
+type ofProvider struct {
+	Provider string `query:"provider" json:"-" doc:"whose mapping is meant, by its name; jwt when it is left out"`
+}
+
 type mappingState struct {
+	Provider      string       `json:"provider"`
 	Version       int64        `json:"version"`
 	Mode          admin.Mode   `json:"mode" enum:"off,automatic,manual" doc:"off: sign-ins change no group; automatic: by equal names; manual: by the mappings"`
 	Mappings      mappings     `json:"mappings" doc:"group of the identity provider, and groups of the bridge by id or name; with mode off they are kept and not used"`
@@ -99,15 +122,15 @@ type clearedGroup struct {
 	Deleted bool   `json:"deleted"`
 }
 
-func (m mappingArea) get(c *area.Call, _ openapi.Nothing) (mappingState, error) {
+func (m mappingArea) get(c *area.Call, in ofProvider) (mappingState, error) {
 	ctx := c.Request().Context()
-	cfg, version, err := m.Settings.Current(ctx)
+	is, err := m.saved(ctx, in.Provider)
 	if err != nil {
 		return mappingState{}, err
 	}
 	s := mappingState{
-		Version: version, Mode: admin.MappingOf(cfg).Mode, Mappings: mappings(cfg.JWT.GroupMappings), ModeFixed: fixed(cfg, admin.GroupSync),
-		MappingsFixed: fixed(cfg, admin.GroupMappings), Seen: []seenGroup{}, Missing: []int64{},
+		Provider: is.provider.Name, Version: is.version, Mode: is.mapping.Mode, Mappings: mappings(is.mapping.Mappings),
+		ModeFixed: is.modeFixed, MappingsFixed: is.mappingsFixed, Seen: []seenGroup{}, Missing: []int64{},
 	}
 	if s.Mappings == nil {
 		s.Mappings = mappings{}
@@ -116,21 +139,23 @@ func (m mappingArea) get(c *area.Call, _ openapi.Nothing) (mappingState, error) 
 	if err != nil {
 		return mappingState{}, err
 	}
-	for _, ref := range admin.MissingGroups(cfg.JWT.GroupMappings, groups) {
+	for _, ref := range admin.MissingGroups(is.mapping.Mappings, groups) {
 		s.Missing = append(s.Missing, ref.ID)
 	}
-	if s.Last, err = m.last(ctx); err != nil {
+	if s.Last, err = m.last(ctx, is.provider.Name); err != nil {
 		return mappingState{}, err
 	}
 	seen, err := m.Store.GroupNamesSeen(ctx)
 	for _, g := range seen {
-		s.Seen = append(s.Seen, seenGroup{g.Name, g.LastSeen.UTC()})
+		if g.Provider == is.provider.Name {
+			s.Seen = append(s.Seen, seenGroup{g.Name, g.LastSeen.UTC()})
+		}
 	}
 	return s, err
 }
 
-func (m mappingArea) last(ctx context.Context) (*mappingUndo, error) {
-	u, err := m.domain().Last(ctx)
+func (m mappingArea) last(ctx context.Context, provider string) (*mappingUndo, error) {
+	u, err := m.domain(provider).Last(ctx)
 	if err != nil || u == nil {
 		return nil, err
 	}
@@ -150,6 +175,7 @@ func fixed(cfg *setting.Config, name string) string {
 }
 
 type mappingChange struct {
+	ofProvider
 	Version        int64                 `json:"version"`
 	Mode           admin.Mode            `json:"mode" enum:"off,automatic,manual"`
 	Mappings       mappings              `json:"mappings,omitempty" doc:"all of them; left out, they stay as they are"`
@@ -172,13 +198,13 @@ func (m mappingArea) set(c *area.Call, in mappingChange) (mappingSaved, error) {
 		Unmapped: in.Unmapped, Administrators: in.Administrators, Confirmed: in.Confirm,
 	}
 	if in.Mappings == nil {
-		saved, _, err := m.domain().Saved(c.Request().Context())
+		saved, _, err := m.domain(in.Provider).Saved(c.Request().Context())
 		if err != nil {
 			return out, err
 		}
 		edit.Mappings = saved.Mappings
 	}
-	plan, version, err := m.domain().Edit(c.Request().Context(), c.Actor(), edit)
+	plan, version, err := m.domain(in.Provider).Edit(c.Request().Context(), c.Actor(), edit)
 	if err != nil {
 		return out, err
 	}
@@ -192,9 +218,10 @@ func (m mappingArea) set(c *area.Call, in mappingChange) (mappingSaved, error) {
 }
 
 type undoneEdit struct {
+	ofProvider
 	ID string `json:"id" doc:"of the edit that GET /mapping names as the last"`
 }
 
 func (m mappingArea) undo(c *area.Call, in undoneEdit) (openapi.Nothing, error) {
-	return openapi.Nothing{}, m.domain().TakeBack(c.Request().Context(), c.Actor(), in.ID)
+	return openapi.Nothing{}, m.domain(in.Provider).TakeBack(c.Request().Context(), c.Actor(), in.ID)
 }

@@ -7,6 +7,7 @@ import (
 )
 
 type mappingDraft struct {
+	ofProvider
 	Mode     admin.Mode            `json:"mode" enum:"off,automatic,manual"`
 	Mappings mappings              `json:"mappings"`
 	Unmapped map[string]admin.Fate `json:"unmapped,omitempty" doc:"as in setMapping"`
@@ -56,7 +57,7 @@ type personChange struct {
 }
 
 func (m mappingArea) preview(c *area.Call, in mappingDraft) (preview, error) {
-	plan, err := m.domain().Plan(c.Request().Context(), admin.MappingEdit{
+	plan, err := m.domain(in.Provider).Plan(c.Request().Context(), admin.MappingEdit{
 		GroupMapping: admin.GroupMapping{Mode: in.Mode, Mappings: sso.Mappings(in.Mappings)}, Unmapped: in.Unmapped,
 	})
 	if err != nil {

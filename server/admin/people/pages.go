@@ -126,6 +126,14 @@ func (a peopleArea) groupOf(c *area.Call, field, name string) (int64, error) {
 	return g.ID, err
 }
 
+// mappingOf is the page of the mapping by which a person's sign-ins set groups.
+func mappingOf(provider string) string {
+	if provider == "" {
+		return area.PagesPrefix + "/mapping"
+	}
+	return area.PagesPrefix + "/mapping?provider=" + url.QueryEscape(provider)
+}
+
 func personPath(id int64) string { return "/people/" + strconv.FormatInt(id, 10) }
 
 func (a peopleArea) personPage(c *area.Call) error {
@@ -188,8 +196,8 @@ func (a peopleArea) personShown(c *area.Call, id int64) (templates.AdminPerson, 
 	row := personRow(d.person)
 	p := templates.AdminPerson{
 		AdminLayout: c.Layout(templates.AdminSectionPeople), ID: id, Person: row.Person, Active: d.Active, HasPassword: d.HasPassword,
-		Self: id == c.Who.Account.ID, Source: d.Source, CreatedAt: d.CreatedAt, LastLogin: row.LastLogin, Now: a.Now(),
-		Offers: offers(groups, d.Groups), Synced: a.Host.Config().JWT.GroupSync, SessionsFurther: sessions.Next != "",
+		Mapping: c.Link(mappingOf(d.Source)), Self: id == c.Who.Account.ID, Source: d.Source, CreatedAt: d.CreatedAt, LastLogin: row.LastLogin, Now: a.Now(),
+		Offers: offers(groups, d.Groups), Synced: admin.SyncedBy(a.Host.Config(), d.Source) != "", SessionsFurther: sessions.Next != "",
 		Events: events, Refused: refused,
 	}
 	if d.IDPGroups != nil {

@@ -92,7 +92,7 @@ func (a sourceArea) template(c *area.Call, t attempt) (templates.AdminGroupSourc
 		p.Providers = append(p.Providers, templates.Provider{Name: of.Name, Label: of.Label})
 	}
 	for _, of := range cfg.Providers {
-		order := templates.AdminSourceOrder{Name: of.Name, Label: labelOf(of), Asks: of.Groups.Asks(), Keeps: of.Groups.OnFailure == sso.KeepOnFailure, Endpoint: of.Groups.EndpointURL}
+		order := templates.AdminSourceOrder{Name: of.Name, Label: area.LabelOf(of), Asks: of.Groups.Asks(), Keeps: of.Groups.OnFailure == sso.KeepOnFailure, Endpoint: of.Groups.EndpointURL}
 		for _, source := range of.Groups.Order {
 			order.Sources = append(order.Sources, map[string]string{sso.TokenSource: "the token", setting.GroupsFromLDAP: "the directory", setting.GroupsFromEndpoint: "the endpoint"}[source])
 		}

@@ -167,7 +167,7 @@ func (a providerArea) showList(c *area.Call, status int, page templates.AdminPro
 		if err != nil {
 			return err
 		}
-		page.Providers = append(page.Providers, templates.AdminProviderRow{Name: p.Name, Label: labelOf(p), Kind: kindInWords(p.Kind), State: v.state,
+		page.Providers = append(page.Providers, templates.AdminProviderRow{Name: p.Name, Label: area.LabelOf(p), Kind: kindInWords(p.Kind), State: v.state,
 			Keys: len(v.keys), LastUsed: v.lastUsed, Outside: v.outside})
 	}
 	return c.Show(status, page)
@@ -185,9 +185,9 @@ func (a providerArea) show(c *area.Call, name string, t attempt, keys templates.
 	}
 	t.elsewhere(cfg, settingsOn(cfg, setting.PageProvider))
 	page := templates.AdminProvider{
-		AdminLayout: c.Layout(templates.AdminSectionSignIn), Name: p.Name, Label: labelOf(p), Kind: kindInWords(p.Kind), URL: c.Link(area.PagesPrefix + providerPath(p.Name)),
+		AdminLayout: c.Layout(templates.AdminSectionSignIn), Name: p.Name, Label: area.LabelOf(p), Kind: kindInWords(p.Kind), URL: c.Link(area.PagesPrefix + providerPath(p.Name)),
 		Outside: v.outside, State: v.state, Now: a.Now(), Version: strconv.FormatInt(version, 10), Alerts: t.alerts, Addresses: addressesOf(cfg, p), Keys: keys, Discovery: v.live.Described(),
-		Syncs: p.GroupSync || p.Kind == setting.KindBearer, HasMapping: p.Name == setting.DefaultProvider, LooksUp: p.Groups.Asks(),
+		Syncs: p.GroupSync || p.Kind == setting.KindBearer, Mapping: c.Link(area.PagesPrefix + "/mapping?provider=" + url.QueryEscape(p.Name)), LooksUp: p.Groups.Asks(),
 		Testable: v.live != nil && v.live.Beginner != nil, BeginURL: c.Link(TrialPath),
 	}
 	for _, k := range v.keys {

@@ -20,14 +20,6 @@ func kindInWords(kind setting.Kind) string {
 	return "Sign-in with a signed token"
 }
 
-// labelOf is what pages call a provider.
-func labelOf(p *setting.Provider) string {
-	if p.Label == "" && p.Name == setting.DefaultProvider {
-		return "Your product"
-	}
-	return p.Label
-}
-
 // soon is how long before the end of a key somebody has to know.
 const soon = 14 * 24 * time.Hour
 
