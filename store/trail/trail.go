@@ -253,24 +253,64 @@ func (t *Trail) EventCounts(ctx context.Context, since, until time.Time) (counts
 // eventsLate is how long after the end of a day an event of that day may still be written.
 const eventsLate = time.Hour
 
-// CountDays counts the events of the days that are over, for [Trail.EventCounts].
+// CountDays counts the events of the days that are over, for [Trail.EventCounts]. It counts a day while others write, and
+// writes what it found in a transaction of its own: no sign-in waits while many events are read.
 func (t *Trail) CountDays(ctx context.Context, now time.Time) error {
-	return t.db.Write(ctx, func(c *sqldb.Conn) error {
+	over := sqldb.Micros(now.Add(-eventsLate))/microsPerDay - 1
+	for {
 		var counted int64
-		if _, err := c.One(ctx, []any{&counted}, "UPDATE counters SET value = value WHERE name = 'event_day' RETURNING value"); err != nil {
+		if _, err := t.db.Read().One(ctx, []any{&counted}, "SELECT value FROM counters WHERE name = 'event_day'"); err != nil || over <= counted {
 			return err
 		}
-		over := sqldb.Micros(now.Add(-eventsLate))/microsPerDay - 1
-		if over <= counted {
+		day, kinds, err := t.countNext(ctx, counted+1, over)
+		if err == nil {
+			err = t.keepCounts(ctx, counted, day, kinds)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// kindCount is how many events of a kind there were on a day.
+type kindCount struct {
+	kind  string
+	count int64
+}
+
+// countNext counts the first day from first to last that has events. Without any it returns last.
+func (t *Trail) countNext(ctx context.Context, first, last int64) (day int64, kinds []kindCount, err error) {
+	c := t.db.Read()
+	var at *int64
+	if _, err = c.One(ctx, []any{&at}, "SELECT min(at) FROM events WHERE at >= $1 AND at < $2", first*microsPerDay, (last+1)*microsPerDay); err != nil || at == nil {
+		return last, nil, err
+	}
+	day = *at / microsPerDay
+	err = c.Each(ctx, func(rows *sql.Rows) error {
+		var k kindCount
+		err := rows.Scan(&k.kind, &k.count)
+		kinds = append(kinds, k)
+		return err
+	}, "SELECT kind, count(*) FROM events WHERE at >= $1 AND at < $2 GROUP BY kind", day*microsPerDay, (day+1)*microsPerDay)
+	return day, kinds, err
+}
+
+// keepCounts writes the counts of a day, and that all days up to it are counted, unless another replica was first.
+func (t *Trail) keepCounts(ctx context.Context, counted, day int64, kinds []kindCount) error {
+	return t.db.Write(ctx, func(c *sqldb.Conn) error {
+		first, err := c.Exec(ctx, "UPDATE counters SET value = $1 WHERE name = 'event_day' AND value = $2", day, counted)
+		if err != nil {
+			return err
+		}
+		if first == 0 {
 			return sqldb.ErrUndo
 		}
-		if _, err := c.Exec(ctx, `INSERT INTO event_days (day, kind, count)
-			SELECT at / $1, kind, count(*) FROM events WHERE at >= $2 AND at < $3 GROUP BY at / $1, kind`,
-			microsPerDay, (counted+1)*microsPerDay, (over+1)*microsPerDay); err != nil {
-			return err
+		for _, k := range kinds {
+			if _, err := c.Exec(ctx, "INSERT INTO event_days (day, kind, count) VALUES ($1, $2, $3)", day, k.kind, k.count); err != nil {
+				return err
+			}
 		}
-		_, err := c.Exec(ctx, "UPDATE counters SET value = $1 WHERE name = 'event_day'", over)
-		return err
+		return nil
 	})
 }
 
