@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -42,3 +43,20 @@ func (s *Store) MigrateUntil(ctx context.Context, name string) error {
 
 // SessionCursor is for fuzzing.
 var SessionCursor = sessionCursor
+
+// Hold has sign-ins wait until so many do, so that they share a commit where the database has shared ones (SQLite). It returns
+// when the first that comes has to wait.
+func (s *Store) Hold(ctx context.Context, many int) (end func() error) {
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- s.db.Write(ctx, func(*conn) error {
+			close(begun)
+			for s.db.Waiting() < many {
+				runtime.Gosched()
+			}
+			return nil
+		})
+	}()
+	<-begun
+	return func() error { return <-ended }
+}

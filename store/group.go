@@ -126,7 +126,7 @@ func (s *Store) EnsureGroups(ctx context.Context, names []string, e sso.Event) (
 			return nil, err
 		}
 	}
-	err = s.writing(ctx, func(c *conn) (err error) {
+	err = s.writingLong(ctx, func(c *conn) (err error) {
 		made, err = s.ensureGroups(ctx, c, names, e)
 		return err
 	})
@@ -207,7 +207,7 @@ func (s *Store) RenameGroup(ctx context.Context, id int64, name string, e sso.Ev
 // of people is in it.
 func (s *Store) DeleteGroup(ctx context.Context, g sso.GroupClearing, undo string) error {
 	g.Delete = true
-	return s.writing(ctx, func(c *conn) error {
+	return s.writingLong(ctx, func(c *conn) error {
 		if undo != "" {
 			if err := s.keepUndo(ctx, c, sso.Undo{ID: undo, Kind: sso.UndoGroup}, nil, g.Event.Actor); err != nil {
 				return err

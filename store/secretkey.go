@@ -12,7 +12,7 @@ import (
 // says so. It returns [sealed.ErrSame], [sealed.ErrRotated], or a [*sealed.Lost] error when the store has another key than the
 // database; nothing is changed then.
 func (s *Store) RotateSecretKey(ctx context.Context, next []byte, e sso.Event) (n int, err error) {
-	err = s.writing(ctx, func(c *conn) (err error) {
+	err = s.writingLong(ctx, func(c *conn) (err error) {
 		if n, err = s.sealed.Rotate(ctx, c, next); err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (s *Store) RotateSecretKey(ctx context.Context, next []byte, e sso.Event) (
 // in one transaction, and returns what is gone, in words. It returns [sealed.ErrNotLost] when there is nothing to do.
 func (s *Store) ForgetSecretKey(ctx context.Context, e sso.Event) (gone []string, err error) {
 	detail := e.Detail
-	err = s.writing(ctx, func(c *conn) (err error) {
+	err = s.writingLong(ctx, func(c *conn) (err error) {
 		if gone, err = s.sealed.Forget(ctx, c); err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func (s *Store) SaveSettings(ctx context.Context, c sso.SettingsChange) (version
 	if len(c.Events) > 0 {
 		actor = c.Events[0].Actor
 	}
-	err = s.writing(ctx, func(tx *conn) error {
+	err = s.writingLong(ctx, func(tx *conn) error {
 		found, err := tx.One(ctx, []any{&version},
 			"UPDATE counters SET value = value + 1 WHERE name = 'settings' AND value = $1 RETURNING value", c.Version)
 		if err != nil {

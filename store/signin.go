@@ -15,10 +15,9 @@ import (
 	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/store/people"
 	"github.com/ssobridge/ssobridge/store/sqldb"
-	"github.com/ssobridge/ssobridge/store/trail"
 )
 
-// The statements of a login, prepared.
+// The statements of a login.
 const (
 	spendProof = `INSERT INTO proofs (key, keep_until, spent_at, session) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING`
 
@@ -36,9 +35,6 @@ const (
 	// The settings by which a sign-in was judged are in force until it is kept, or it opens nothing (SECURITY D8).
 	insertJudgedSession = insertSession + ` FROM counters WHERE name = 'settings' AND value = $13`
 )
-
-var hotWrites = []string{spendProof, findNotices, findByEmail, findByID, findSubject, findGroups, insertJudgedSession, trail.Insert, insertNewAccount, insertMembership,
-	people.InsertWords(4), people.InsertWords(8)}
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
 func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {

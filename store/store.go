@@ -52,7 +52,7 @@ type Store struct {
 // creates the SQLite file when there is none, readable by its owner alone, and refuses one that others can read. It does
 // not migrate. Close the Store when done.
 func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
-	db, err := sqldb.Open(ctx, databaseURL, sqldb.Options{LockWait: o.LockWait, Writes: hotWrites, Reads: hotReads})
+	db, err := sqldb.Open(ctx, databaseURL, sqldb.Options{LockWait: o.LockWait, Reads: hotReads})
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +117,11 @@ type conn = sqldb.Conn
 // other rows sorted, then the counter of changes.
 func (s *Store) writing(ctx context.Context, fn func(*conn) error) error {
 	return s.db.Write(ctx, fn)
+}
+
+// writingLong is writing for what may take long: sign-ins do not wait for its end to have theirs kept.
+func (s *Store) writingLong(ctx context.Context, fn func(*conn) error) error {
+	return s.db.WriteLong(ctx, fn)
 }
 
 // reading is for single queries.

@@ -152,7 +152,7 @@ func undoGroups(ctx context.Context, c *conn, id string) (all []sso.ClearedGroup
 // RestoreGroup makes a deleted group anew, with its id and the people who were in it, as [sso.UndoGroup] of this id says. It
 // returns [sso.Conflict] when that was done already, it is too long ago, or its name is taken.
 func (s *Store) RestoreGroup(ctx context.Context, undo string, e sso.Event) error {
-	return s.writing(ctx, func(c *conn) error {
+	return s.writingLong(ctx, func(c *conn) error {
 		if err := s.takeBack(ctx, c, undo, sso.UndoGroup); err != nil {
 			return err
 		}

@@ -43,12 +43,12 @@ func SetWords(ctx context.Context, c *sqldb.Conn, a sso.Account, emailKey string
 		return nil
 	}
 	args := sqldb.Padded(words)
-	_, err := c.Exec(ctx, InsertWords(len(args)), append([]any{emailKey}, args...)...)
+	_, err := c.Exec(ctx, insertWords(len(args)), append([]any{emailKey}, args...)...)
 	return err
 }
 
-// InsertWords is the statement of [SetWords] that adds n words ($2 and after) to the account with the key $1. A word that comes again fills a place.
-func InsertWords(n int) string {
+// insertWords is the statement of [SetWords] that adds n words ($2 and after) to the account with the key $1. A word that comes again fills a place.
+func insertWords(n int) string {
 	var b strings.Builder
 	for i := range n {
 		b.WriteString(", ($" + strconv.Itoa(i+2) + ", $1)")
@@ -62,7 +62,7 @@ func InsertWords(n int) string {
 func (p *People) MakeWords(ctx context.Context) (n int, err error) {
 	for {
 		made := 0
-		if err := p.db.Write(ctx, func(c *sqldb.Conn) (err error) {
+		if err := p.db.WriteLong(ctx, func(c *sqldb.Conn) (err error) {
 			made, err = makeWords(ctx, c)
 			return err
 		}); err != nil {

@@ -17,10 +17,12 @@ type Conn struct {
 		ExecContext(context.Context, string, ...any) (sql.Result, error)
 		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
 	}
-	tx    *sql.Tx              // nil outside a transaction
-	stmts map[string]*sql.Stmt // hot statements; read-only
-	fail  func(error) error
-	seen  func(kind string, began time.Time, err error) // outside a transaction; nil in one, which is seen as a whole
+	inTx     bool
+	shared   bool                                             // the transaction shares its commit with others: no statement of it may be interrupted
+	failed   error                                            // in a transaction: of the first statement that failed; none is run after it
+	prepared func(context.Context, string) (*sql.Stmt, error) // nil, or a nil statement: it is not prepared
+	fail     func(error) error
+	seen     func(kind string, began time.Time, err error) // outside a transaction; nil in one, which is seen as a whole
 }
 
 // Exec returns how many rows were changed.
@@ -28,12 +30,7 @@ func (c *Conn) Exec(ctx context.Context, query string, args ...any) (changed int
 	if c.seen != nil {
 		defer func(began time.Time) { c.seen("query", began, err) }(time.Now())
 	}
-	var result sql.Result
-	if stmt := c.stmt(ctx, query); stmt != nil {
-		result, err = stmt.ExecContext(ctx, bind(args)...)
-	} else {
-		result, err = c.on.ExecContext(ctx, query, bind(args)...)
-	}
+	result, err := run(ctx, c, query, (*sql.Stmt).ExecContext, c.on.ExecContext, args)
 	if err != nil {
 		return 0, c.fail(err)
 	}
@@ -45,12 +42,7 @@ func (c *Conn) Each(ctx context.Context, scan func(*sql.Rows) error, query strin
 	if c.seen != nil {
 		defer func(began time.Time) { c.seen("query", began, err) }(time.Now())
 	}
-	var rows *sql.Rows
-	if stmt := c.stmt(ctx, query); stmt != nil {
-		rows, err = stmt.QueryContext(ctx, bind(args)...)
-	} else {
-		rows, err = c.on.QueryContext(ctx, query, bind(args)...)
-	}
+	rows, err := run(ctx, c, query, (*sql.Stmt).QueryContext, c.on.QueryContext, args)
 	if err != nil {
 		return c.fail(err)
 	}
@@ -60,7 +52,7 @@ func (c *Conn) Each(ctx context.Context, scan func(*sql.Rows) error, query strin
 			return err
 		}
 	}
-	return c.fail(rows.Err())
+	return c.fail(c.note(rows.Err()))
 }
 
 // One scans the first row into to, and says whether there was one.
@@ -75,12 +67,45 @@ func (c *Conn) One(ctx context.Context, to []any, query string, args ...any) (fo
 	return found, err
 }
 
-func (c *Conn) stmt(ctx context.Context, query string) *sql.Stmt {
-	stmt := c.stmts[query]
-	if stmt != nil && c.tx != nil {
-		return c.tx.StmtContext(ctx, stmt)
+// run runs a statement, prepared or not.
+func run[T any](ctx context.Context, c *Conn, query string, prepared func(*sql.Stmt, context.Context, ...any) (T, error),
+	plain func(context.Context, string, ...any) (T, error), args []any,
+) (result T, err error) {
+	if c.failed != nil {
+		return result, c.failed
 	}
-	return stmt
+	if c.shared {
+		if err := c.note(ctx.Err()); err != nil {
+			return result, err
+		}
+		ctx = context.Background() // to interrupt one statement undoes all that shares its commit
+	}
+	var stmt *sql.Stmt
+	if c.prepared != nil {
+		if stmt, err = c.prepared(ctx, query); err != nil {
+			return result, c.note(err)
+		}
+	}
+	if stmt != nil {
+		result, err = prepared(stmt, ctx, bind(args)...)
+	} else {
+		result, err = plain(ctx, query, bind(args)...)
+	}
+	return result, c.note(err)
+}
+
+// note remembers that a statement of a transaction has failed.
+func (c *Conn) note(err error) error {
+	if c.inTx && c.failed == nil {
+		c.failed = err
+	}
+	return err
+}
+
+// control runs a word that begins or ends something. It is not held up by a context, nor by a statement that failed before.
+func (c *Conn) control(word string) error {
+	_, err := (&Conn{on: c.on, prepared: c.prepared, fail: c.fail}).Exec(context.Background(), word)
+	return err
 }
 
 // bind makes arguments fit for both databases: PostgreSQL refuses NUL and invalid UTF-8, which SQLite would keep.

@@ -31,14 +31,15 @@ type engine struct {
 	name string
 	file string // SQLite: the database file
 
-	write *sql.DB // SQLite: one connection, since it has one writer at a time; waiting in Go honours the context
-	read  *sql.DB // SQLite: connections that cannot write; PostgreSQL: the same as write
+	writer writer
+	write  *sql.DB // the writer's connections; SQLite: one, since it has one writer at a time
+	read   *sql.DB // SQLite: connections that cannot write
+	hot    *sql.DB // as read, for checks and the change feed alone: a storm of sign-ins or a long query stops neither
 
 	// prepares: database/sql keeps the prepared statements of hot queries. pgx does so itself, in a way that can be
 	// switched off for PgBouncer (default_query_exec_mode=exec).
 	prepares bool
 
-	begin       *sql.TxOptions
 	lockSchema  string            // taken by a migration; SQLite's BEGIN IMMEDIATE is one already
 	keepRow     string            // after a SELECT: what it found stays as it is until the transaction ends
 	schemaWords *strings.Replacer // nil: the migrations are in this engine's words
@@ -60,13 +61,9 @@ func openEngine(databaseURL string, lockWait time.Duration) (*engine, error) {
 	return nil, errors.New("DATABASE_URL begins with neither sqlite: nor postgres://")
 }
 
-// close closes both pools.
+// close waits for the writer, and closes all connections.
 func (e *engine) close() error {
-	err := e.write.Close()
-	if e.read != e.write {
-		err = errors.Join(err, e.read.Close())
-	}
-	return err
+	return errors.Join(e.writer.close(), e.read.Close(), e.hot.Close())
 }
 
 // SQLite.
@@ -81,31 +78,46 @@ func openSQLite(rest string, lockWait time.Duration) (*engine, error) {
 	if err := claimFile(file); err != nil {
 		return nil, err
 	}
+	lockWait = cmp.Or(lockWait, defaultLockWait)
 	pragmas := url.Values{"_dqs": {"0"}, "_defensive": {"1"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", cmp.Or(lockWait, defaultLockWait).Milliseconds()),
+		fmt.Sprintf("busy_timeout(%d)", lockWait.Milliseconds()),
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}}
 	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + pragmas.Encode()
-	write, err := sql.Open("sqlite", dsn+"&_txlock=immediate") // deferred ones fail with SQLITE_BUSY when they turn to writing
+	// temp_store: what a savepoint keeps of the pages before it stays in memory.
+	write, err := sql.Open("sqlite", dsn+"&_pragma=temp_store(2)")
 	if err != nil {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
 	// A page takes twice its size here, so that the usual 2 MB would be 4 MB for each reader. With 100,000 people and
 	// 1,000,000 events no page of the administrator's was slower with less.
-	read, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)&_pragma=cache_size(-512)")
-	if err != nil {
+	dsnRead := dsn + "&_pragma=query_only(1)&_pragma=cache_size(-512)"
+	read, err1 := openPool("sqlite", dsnRead, max(4, runtime.GOMAXPROCS(0)))
+	hot, err2 := openPool("sqlite", dsnRead, 2)
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	readers := max(4, runtime.GOMAXPROCS(0))
-	read.SetMaxOpenConns(readers)
-	read.SetMaxIdleConns(readers)
 	return &engine{
-		name: "sqlite", file: file, write: write, read: read, prepares: true,
+		name: "sqlite", file: file, writer: newGroupWriter(write, lockWait), write: write, read: read, hot: hot, prepares: true,
 		unavailable: sqliteUnavailable,
 		again:       func(error) bool { return false }, // one writer: there are no races to lose
 		backup:      func(ctx context.Context, to string) error { return backupSQLite(ctx, dsn, to) },
 	}, nil
+}
+
+func openPool(driverName, dsn string, conns int) (*sql.DB, error) {
+	db, err := sql.Open(driverName, dsn)
+	if err == nil {
+		limit(db, conns)
+	}
+	return db, err
+}
+
+func limit(db *sql.DB, conns int) *sql.DB {
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db
 }
 
 // sqliteFile reads what follows "sqlite:": a path, or ///absolute/path.
@@ -174,6 +186,12 @@ func (e *engine) checkDurability(ctx context.Context) error {
 	return nil
 }
 
+// busy: another process has the lock.
+func busy(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 func sqliteUnavailable(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
@@ -211,8 +229,11 @@ func backupSQLite(ctx context.Context, dsn, to string) error {
 
 // PostgreSQL.
 
+// Connections of one bridge at most, idle ones included.
 const (
-	postgresConns    = 16
+	postgresWriters  = 12
+	postgresReaders  = 4
+	postgresHot      = 4
 	postgresConnLife = 30 * time.Minute // so that a replica which was replaced is left in time
 )
 
@@ -224,14 +245,14 @@ func openPostgres(databaseURL string) (*engine, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "ssobridge"
 	}
-	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(postgresConns)
-	db.SetMaxIdleConns(postgresConns)
-	db.SetConnMaxLifetime(postgresConnLife)
+	pool := func(conns int) *sql.DB {
+		db := limit(stdlib.OpenDB(*config), conns)
+		db.SetConnMaxLifetime(postgresConnLife)
+		return db
+	}
+	write := pool(postgresWriters)
 	return &engine{
-		name: "postgres", write: db, read: db,
-		// Locks are taken by UPDATE, and what is read after one must be as it is then.
-		begin:      &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+		name: "postgres", writer: newPoolWriter(write, postgresWriters, postgresAgain), write: write, read: pool(postgresReaders), hot: pool(postgresHot),
 		lockSchema: "SELECT pg_advisory_xact_lock(7375620521)",
 		keepRow:    " FOR SHARE",
 		schemaWords: strings.NewReplacer(

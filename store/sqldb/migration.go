@@ -55,12 +55,17 @@ var ErrNewer = errors.New("the database was migrated by a newer program")
 // Migrate brings the tables up to date, in one transaction, and returns the names of the steps it took. Any number of
 // processes may call it at once. It refuses a database that a newer program has migrated, and one whose steps are not these.
 func (db *DB) Migrate(ctx context.Context, steps []Migration, now time.Time) (applied []string, err error) {
-	tx, err := db.engine.write.BeginTx(ctx, db.engine.begin)
+	err = db.WriteLong(ctx, func(c *Conn) (err error) {
+		applied, err = db.migrate(ctx, c, steps, now)
+		return err
+	})
 	if err != nil {
-		return nil, db.engine.translate(err)
+		applied = nil
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing left to undo
-	c := &Conn{on: tx, tx: tx, fail: db.engine.translate}
+	return applied, err
+}
+
+func (db *DB) migrate(ctx context.Context, c *Conn, steps []Migration, now time.Time) (applied []string, err error) {
 	if db.engine.lockSchema != "" {
 		if _, err := c.Exec(ctx, db.engine.lockSchema); err != nil {
 			return nil, err
@@ -83,7 +88,7 @@ func (db *DB) Migrate(ctx context.Context, steps []Migration, now time.Time) (ap
 		}
 		applied = append(applied, m.Name)
 	}
-	return applied, db.engine.translate(tx.Commit())
+	return applied, nil
 }
 
 func (m Migration) run(ctx context.Context, c *Conn, words *strings.Replacer) error {

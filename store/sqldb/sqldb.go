@@ -22,18 +22,16 @@ import (
 // Options of [Open].
 type Options struct {
 	LockWait time.Duration // SQLite: how long to wait for a lock of another process; 0: 5 s
-	// Writes and Reads are the hot queries of [DB.Write] and [DB.ReadHot]: they are prepared once, where the driver does not do
-	// so by itself.
-	Writes, Reads []string
+	// Reads are the hot queries of [DB.ReadHot]: they are prepared once, where the driver does not do so by itself.
+	Reads []string
 }
 
 // A DB is an open database. It is safe for use by many goroutines.
 type DB struct {
-	engine     *engine
-	writeStmts *statements
-	readStmts  *statements
-	observe    atomic.Pointer[func(kind string, took time.Duration, err error)]
-	failing    atomic.Bool
+	engine    *engine
+	readStmts *statements
+	observe   atomic.Pointer[func(kind string, took time.Duration, err error)]
+	failing   atomic.Bool
 }
 
 // Open opens the database that a DATABASE_URL names: "sqlite:path", "sqlite:///absolute/path" or "postgres://…". It
@@ -50,9 +48,9 @@ func Open(ctx context.Context, databaseURL string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, engine.close())
 	}
-	db := &DB{engine: engine, writeStmts: &statements{db: engine.write}, readStmts: &statements{db: engine.read}}
+	db := &DB{engine: engine, readStmts: &statements{db: engine.hot}}
 	if engine.prepares {
-		db.writeStmts.queries, db.readStmts.queries = o.Writes, o.Reads
+		db.readStmts.queries = o.Reads
 	}
 	return db, nil
 }
@@ -85,43 +83,34 @@ var ErrUndo = errors.New("undo")
 // ErrLost says that another transaction was quicker; run anew, it will see what the other did.
 var ErrLost = errors.New("another transaction was quicker")
 
-// maxTries bounds how often a transaction that loses races is run.
-const maxTries = 6
-
 // Write runs fn in one transaction, and anew when it loses a race to another; fn must start from nothing each time. All is
-// kept or nothing. Between two statements other transactions may commit (PostgreSQL), so what must not change is locked by
-// an UPDATE first, and all transactions take their locks in one order.
-func (db *DB) Write(ctx context.Context, fn func(*Conn) error) (err error) {
+// kept or nothing. Who asked first is served first. Between two statements other transactions may commit (PostgreSQL), so what
+// must not change is locked by an UPDATE first, and all transactions take their locks in one order.
+//
+// With SQLite transactions that wait share one commit. A statement that has begun is not interrupted when ctx ends: that would
+// end the transactions of others. The next statement fails.
+func (db *DB) Write(ctx context.Context, fn func(*Conn) error) error {
+	return db.transact(ctx, false, fn)
+}
+
+// WriteLong is Write for a transaction that may take long: nobody waits for its end to have their own kept.
+func (db *DB) WriteLong(ctx context.Context, fn func(*Conn) error) error {
+	return db.transact(ctx, true, fn)
+}
+
+func (db *DB) transact(ctx context.Context, alone bool, fn func(*Conn) error) (err error) {
 	defer func(began time.Time) {
 		db.observed("transaction", began, err)
 		db.noteWrite(err)
 	}(time.Now())
-	stmts, err := db.writeStmts.get(ctx)
-	if err != nil {
-		return db.engine.translate(err)
-	}
-	for try := 1; ; try++ {
-		err := db.writeOnce(ctx, stmts, fn)
-		if errors.Is(err, ErrUndo) {
-			return nil
-		}
-		if err == nil || try == maxTries || !errors.Is(err, ErrLost) && !db.engine.again(err) {
-			return db.engine.translate(err)
-		}
-	}
+	return db.engine.translate(db.engine.writer.write(ctx, alone, fn))
 }
 
-func (db *DB) writeOnce(ctx context.Context, stmts map[string]*sql.Stmt, fn func(*Conn) error) error {
-	tx, err := db.engine.write.BeginTx(ctx, db.engine.begin)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing left to undo
-	if err := fn(&Conn{on: tx, tx: tx, stmts: stmts, fail: func(err error) error { return err }}); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
+// Waiting is how many transactions wait for their turn.
+func (db *DB) Waiting() int { return db.engine.writer.queue().length() }
+
+// ExpectedWait is how long a transaction that came now would wait for its turn, as far as can be told.
+func (db *DB) ExpectedWait() time.Duration { return db.engine.writer.queue().expected() }
 
 // noteWrite remembers whether the database took the last write.
 func (db *DB) noteWrite(err error) {
@@ -156,7 +145,7 @@ func (db *DB) DeleteBatches(ctx context.Context, query string, args ...any) (n i
 			return n, context.Cause(ctx)
 		}
 		began := time.Now()
-		if err := db.Write(ctx, func(c *Conn) (err error) {
+		if err := db.WriteLong(ctx, func(c *Conn) (err error) {
 			deleted, err = c.Exec(ctx, query, args...)
 			return err
 		}); err != nil {
@@ -172,16 +161,18 @@ func (db *DB) Read() *Conn {
 	return &Conn{on: db.engine.read, fail: db.engine.translate, seen: db.observed}
 }
 
-// ReadHot is Read with the prepared statements of [Options.Reads].
+// ReadHot is Read with the prepared statements of [Options.Reads], on connections of its own: it waits neither for writers nor
+// for long queries.
 func (db *DB) ReadHot(ctx context.Context) (*Conn, error) {
-	c := db.Read()
-	var err error
-	c.stmts, err = db.readStmts.get(ctx)
-	return c, db.engine.translate(err)
+	stmts, err := db.readStmts.get(ctx)
+	if err != nil {
+		return nil, db.engine.translate(err)
+	}
+	return &Conn{on: db.engine.hot, fail: db.engine.translate, seen: db.observed,
+		prepared: func(_ context.Context, query string) (*sql.Stmt, error) { return stmts[query], nil }}, nil
 }
 
-// statements prepares the hot queries of one pool when they are first needed: not before, since the tables must exist,
-// and not inside a transaction, since that holds the one connection there is.
+// statements prepares the hot queries of one pool when they are first needed: not before, since the tables must exist.
 type statements struct {
 	db      *sql.DB
 	queries []string // empty: nothing is prepared here

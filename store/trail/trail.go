@@ -23,8 +23,8 @@ import (
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
-// Insert is the statement of [Write], to be prepared.
-const Insert = `INSERT INTO events
+// insert is the statement of [Write].
+const insert = `INSERT INTO events
 	(at, kind, code, reference, provider, account_id, email, email_key, actor, peer, detail, key_id, proof)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 
@@ -58,7 +58,7 @@ func (t *Trail) Stop() { t.recorder.Stop() }
 func Write(ctx context.Context, c *sqldb.Conn, e sso.Event) error {
 	short := func(text string) string { return sso.Truncate(sso.CleanText(text), MaxField) }
 	email := short(e.Email)
-	_, err := c.Exec(ctx, Insert, e.At, e.Kind, e.Code, short(e.Reference), short(e.Provider), e.AccountID, email,
+	_, err := c.Exec(ctx, insert, e.At, e.Kind, e.Code, short(e.Reference), short(e.Provider), e.AccountID, email,
 		address.Key(email), short(e.Actor), short(e.Peer), sso.Truncate(sso.CleanText(e.Detail), maxDetail),
 		short(e.KeyID), short(e.Proof))
 	return err
