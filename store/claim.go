@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/store/sqldb"
@@ -22,43 +25,53 @@ func sentGroups(id sso.Identity) string {
 	return sso.CleanText(string(text))
 }
 
+// knownLists bounds the lists of groups that are kept while people are gone through.
+const knownLists = 10_000
+
 // SentGroups calls each for every active account of a provider of which a login there has named groups, in the order of their
-// ids.
+// ids. Nobody is kept in memory.
 func (s *Store) SentGroups(ctx context.Context, provider string, each func(sso.SentGroups)) error {
-	var now sso.SentGroups
-	known := map[string][]string{} // most people of a company have one of few sets
-	flush := func() {
-		if now.AccountID != 0 {
-			each(now)
-		}
-	}
-	err := s.reading().Each(ctx, func(rows *sql.Rows) error {
-		var id, group int64
-		var email, sent string
-		if err := rows.Scan(&id, &email, &sent, &group); err != nil {
+	known := map[string][]string{} // most people of a company have one of few lists
+	return s.reading().Each(ctx, func(rows *sql.Rows) error {
+		var one sso.SentGroups
+		var sent, groups string
+		err := rows.Scan(&one.AccountID, &one.Email, &sent, &groups)
+		if err != nil {
 			return err
 		}
-		if id != now.AccountID {
-			flush()
-			list, ok := known[sent]
-			if !ok {
-				if err := json.Unmarshal([]byte(sent), &list); err != nil {
-					return fmt.Errorf("groups sent for account %d: %w", id, err)
-				}
-				known[sent] = list
+		list, ok := known[sent]
+		if !ok {
+			if err := json.Unmarshal([]byte(sent), &list); err != nil {
+				return fmt.Errorf("groups sent for account %d: %w", one.AccountID, err)
 			}
-			now = sso.SentGroups{AccountID: id, Email: email, Sent: list}
+			if len(known) == knownLists {
+				clear(known)
+			}
+			known[sent] = list
 		}
-		if group != 0 {
-			now.Groups = append(now.Groups, group)
+		one.Sent = list
+		if one.Groups, err = sortedIDs(groups); err == nil {
+			each(one)
 		}
-		return nil
-	}, `SELECT a.id, a.email, a.idp_groups, coalesce(m.group_id, 0) FROM accounts a LEFT JOIN memberships m ON m.account_id = a.id
-		WHERE a.idp_groups <> '' AND a.active AND a.source = $1 ORDER BY a.id, m.group_id`, provider)
-	if err == nil {
-		flush()
+		return err
+	}, `SELECT a.id, a.email, a.idp_groups, coalesce((SELECT string_agg(CAST(m.group_id AS TEXT), ',') FROM memberships m WHERE m.account_id = a.id), '')
+		FROM accounts a WHERE a.idp_groups <> '' AND a.active AND a.source = $1 ORDER BY a.id`, provider)
+}
+
+// sortedIDs reads ids that are separated by commas.
+func sortedIDs(text string) (ids []int64, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		if part == "" {
+			continue
+		}
+		id, err := strconv.ParseInt(part, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
 	}
-	return err
+	slices.Sort(ids)
+	return ids, nil
 }
 
 // AccountSentGroups returns the groups that the last login of an account named; sent is false when none has named any.

@@ -62,11 +62,6 @@ func newGroupMapping(p *setting.Provider) GroupMapping {
 	return g
 }
 
-// sync is how a sign-in judges groups by it.
-func (g GroupMapping) sync() sso.GroupSync {
-	return sso.GroupSync{SyncGroups: g.Mode != ModeOff, Mappings: g.Mappings}
-}
-
 // SyncedBy is the setting because of which the next sign-in with a provider may change somebody's groups; "" for none. For whoever has
 // not signed in with any provider yet it may be that of each.
 func SyncedBy(cfg *setting.Config, provider string) string {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -254,16 +253,15 @@ func (p Plan) clearings(by Actor) ([]sso.GroupClearing, error) {
 	return all, nil
 }
 
-// A forecaster asks the rules of a sign-in what they would do, for everyone of whom the groups of the last login are known.
+// A forecaster asks the rules of a sign-in what they would do, for everyone of whom the groups of the last login are known. It looks
+// at one person after the other and keeps none, so that it needs no more memory for many.
 type forecaster struct {
-	before, after           sso.GroupSync
-	namedBefore, namedAfter map[string]int64
-	names                   map[int64]string
-	order                   []int64
-	cleared                 map[int64]bool
-	known                   map[string]outlook // many people have the same groups, there and here
-	people                  int
-	next, due               tally
+	before, after rules
+	names         map[int64]string
+	order         map[int64]int // where a group stands in the result
+	cleared       map[int64]bool
+	people        int
+	next, due     tally
 }
 
 // An outlook is what becomes of one person: ids of groups.
@@ -273,37 +271,28 @@ type outlook struct {
 }
 
 func newForecaster(before, after GroupMapping, groups []sso.Group, p Plan) *forecaster {
-	f := &forecaster{
-		before: before.sync(), after: after.sync(), namedBefore: map[string]int64{}, namedAfter: map[string]int64{},
-		names: map[int64]string{}, cleared: map[int64]bool{}, known: map[string]outlook{},
-	}
-	deleted := map[int64]bool{}
+	f := &forecaster{names: map[int64]string{}, order: map[int64]int{}, cleared: map[int64]bool{}}
+	namedBefore, namedAfter, deleted := map[string]int64{}, map[string]int64{}, map[int64]bool{}
 	for _, c := range p.Now {
 		f.cleared[c.ID], deleted[c.ID] = true, c.Delete
 	}
-	for _, g := range groups {
-		f.namedBefore[g.Name], f.names[g.ID] = g.ID, g.Name
+	for i, g := range groups {
+		namedBefore[g.Name], f.names[g.ID], f.order[g.ID] = g.ID, g.Name, i
 		if !deleted[g.ID] {
-			f.namedAfter[g.Name] = g.ID
+			namedAfter[g.Name] = g.ID
 		}
-		f.order = append(f.order, g.ID)
 	}
 	for i, name := range p.Creates {
 		id := -int64(i) - 1
-		f.namedAfter[name], f.names[id] = id, name
-		f.order = append(f.order, id)
+		namedAfter[name], f.names[id], f.order[id] = id, name, len(groups)+i
 	}
+	f.before, f.after = newRules(before, namedBefore), newRules(after, namedAfter)
 	return f
 }
 
 func (f *forecaster) person(s sso.SentGroups) {
 	f.people++
-	key := strings.Join(s.Sent, "\x00") + "\x01" + fmt.Sprint(s.Groups)
-	o, ok := f.known[key]
-	if !ok {
-		o = f.outlook(s)
-		f.known[key] = o
-	}
+	o := f.outlook(s)
 	f.next.add(s, f.names, o.gain, o.lose, o.keep, o.miss)
 	f.due.add(s, f.names, o.dueGain, o.dueLose, nil, nil)
 }
@@ -312,10 +301,11 @@ func (f *forecaster) person(s sso.SentGroups) {
 // begin with.
 func (f *forecaster) outlook(s sso.SentGroups) (o outlook) {
 	left := slices.DeleteFunc(slices.Clone(s.Groups), func(g int64) bool { return f.cleared[g] })
-	without := f.ends(f.before, f.namedBefore, s, s.Groups)
-	with := f.ends(f.after, f.namedAfter, s, left)
-	for _, g := range f.order {
-		in, a, b := slices.Contains(left, g), without[g] && !f.cleared[g], with[g]
+	without, with := f.before.ends(s.Sent, s.Groups), f.after.ends(s.Sent, left)
+	all := slices.Concat(left, without, with)
+	slices.SortFunc(all, func(g, h int64) int { return f.order[g] - f.order[h] })
+	for _, g := range slices.Compact(all) {
+		in, a, b := slices.Contains(left, g), slices.Contains(without, g) && !f.cleared[g], slices.Contains(with, g)
 		switch {
 		case in && a && !b:
 			o.lose = append(o.lose, g)
@@ -334,17 +324,51 @@ func (f *forecaster) outlook(s sso.SentGroups) (o outlook) {
 	return o
 }
 
-// ends is the set of groups that a person is in after the next sign-in under a policy.
-func (f *forecaster) ends(policy sso.GroupSync, named map[string]int64, s sso.SentGroups, now []int64) map[int64]bool {
-	plan := policy.PlanGroups(sso.Identity{Groups: s.Sent, GroupsSent: true}, named, now)
-	set := map[int64]bool{}
-	for _, g := range slices.Concat(now, plan.Add) {
-		set[g] = true
+// rules are those of a sign-in, with the ids of the groups by name.
+type rules struct {
+	sso.GroupSync
+	named map[string]int64
+	leads map[int64]string // one of the mappings that lead to a group
+}
+
+func newRules(g GroupMapping, named map[string]int64) rules {
+	r := rules{sso.GroupSync{SyncGroups: g.Mode != ModeOff, Mappings: g.Mappings}, named, map[int64]string{}}
+	for key, refs := range g.Mappings {
+		for _, ref := range refs {
+			id, there := ref.ID, true
+			if ref.Name != "" {
+				id, there = named[ref.Name]
+			}
+			if there {
+				r.leads[id] = key
+			}
+		}
 	}
-	for _, g := range plan.Remove {
-		delete(set, g)
+	return r
+}
+
+// about are the rules with the mappings that matter to one person: those of the groups that were sent, and one for each group
+// that the person is in, which says that it can be taken. The others change nothing, and a company has a thousand.
+func (r rules) about(sent []string, now []int64) sso.GroupSync {
+	few := sso.Mappings{}
+	for _, name := range sent {
+		if refs, mapped := r.Mappings[name]; mapped {
+			few[name] = refs
+		}
 	}
-	return set
+	for _, g := range now {
+		if key, led := r.leads[g]; led {
+			few[key] = r.Mappings[key]
+		}
+	}
+	// Without any mapping, names would be compared.
+	return sso.GroupSync{SyncGroups: r.SyncGroups && (len(few) > 0 || len(r.Mappings) == 0), Mappings: few}
+}
+
+// ends are the groups that a person is in after the next sign-in.
+func (r rules) ends(sent []string, now []int64) []int64 {
+	plan := r.about(sent, now).PlanGroups(sso.Identity{Groups: sent, GroupsSent: true}, r.named, now)
+	return slices.DeleteFunc(slices.Concat(now, plan.Add), func(g int64) bool { return slices.Contains(plan.Remove, g) })
 }
 
 // A tally adds up outlooks.
@@ -361,14 +385,16 @@ func (t *tally) add(s sso.SentGroups, names map[int64]string, gain, lose, keep, 
 	if t.counts == nil {
 		t.counts = map[int64]*GroupForecast{}
 	}
-	each := func(ids []int64, count func(*GroupForecast)) []string {
-		var all []string
+	some := len(t.out.Some) < forecastPeople
+	each := func(ids []int64, count func(*GroupForecast)) (all []string) {
 		for _, id := range ids {
 			if t.counts[id] == nil {
 				t.counts[id] = &GroupForecast{Name: names[id]}
 			}
 			count(t.counts[id])
-			all = append(all, names[id])
+			if some {
+				all = append(all, names[id])
+			}
 		}
 		return all
 	}
@@ -377,16 +403,14 @@ func (t *tally) add(s sso.SentGroups, names map[int64]string, gain, lose, keep, 
 		Gain: each(gain, func(g *GroupForecast) { g.Gain++ }), Lose: each(lose, func(g *GroupForecast) { g.Lose++ }),
 		Keep: each(keep, func(g *GroupForecast) { g.Keep++ }), Miss: each(miss, func(g *GroupForecast) { g.Miss++ }),
 	}
-	if len(t.out.Some) < forecastPeople {
+	if some {
 		t.out.Some = append(t.out.Some, one)
 	}
 }
 
-func (t *tally) result(order []int64) Forecast {
-	for _, id := range order {
-		if g := t.counts[id]; g != nil {
-			t.out.Groups = append(t.out.Groups, *g)
-		}
+func (t *tally) result(order map[int64]int) Forecast {
+	for _, id := range slices.SortedFunc(maps.Keys(t.counts), func(g, h int64) int { return order[g] - order[h] }) {
+		t.out.Groups = append(t.out.Groups, *t.counts[id])
 	}
 	return t.out
 }
