@@ -102,6 +102,7 @@ type SentGroups struct {
 	AccountID int64
 	Email     string
 	Sent      []string
+	Listed    bool    // they came as a list, and not as one text
 	Groups    []int64 // sorted; without All Users
 }
 

@@ -13,16 +13,32 @@ import (
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
-// sentGroups is how the groups claim of a login is kept: "" when there was none.
+// sentGroups is how the groups claim of a login is kept: "" when there was none. One text with a comma is kept as a text: it can
+// mean something else than a list with that name.
 func sentGroups(id sso.Identity) string {
 	if !id.GroupsSent {
 		return ""
 	}
-	text, err := json.Marshal(append([]string{}, id.Groups...))
+	kept := any(append([]string{}, id.Groups...))
+	if !id.GroupsListed && len(id.Groups) == 1 && strings.Contains(id.Groups[0], ",") {
+		kept = id.Groups[0]
+	}
+	text, err := json.Marshal(kept)
 	if err != nil { // strings always marshal
 		return ""
 	}
 	return sso.CleanText(string(text))
+}
+
+// readSentGroups reads what sentGroups writes.
+func readSentGroups(text string) (groups []string, listed bool, err error) {
+	if strings.HasPrefix(text, `"`) {
+		groups = make([]string, 1)
+		err = json.Unmarshal([]byte(text), &groups[0])
+		return groups, false, err
+	}
+	err = json.Unmarshal([]byte(text), &groups)
+	return groups, true, err
 }
 
 // knownLists bounds the lists of groups that are kept while people are gone through.
@@ -31,25 +47,25 @@ const knownLists = 10_000
 // SentGroups calls each for every active account of a provider of which a login there has named groups, in the order of their
 // ids. Nobody is kept in memory.
 func (s *Store) SentGroups(ctx context.Context, provider string, each func(sso.SentGroups)) error {
-	known := map[string][]string{} // most people of a company have one of few lists
+	known := map[string]sso.SentGroups{} // most people of a company have one of few lists
 	return s.reading().Each(ctx, func(rows *sql.Rows) error {
-		var one sso.SentGroups
-		var sent, groups string
-		err := rows.Scan(&one.AccountID, &one.Email, &sent, &groups)
+		var id int64
+		var email, sent, groups string
+		err := rows.Scan(&id, &email, &sent, &groups)
 		if err != nil {
 			return err
 		}
-		list, ok := known[sent]
+		one, ok := known[sent]
 		if !ok {
-			if err := json.Unmarshal([]byte(sent), &list); err != nil {
-				return fmt.Errorf("groups sent for account %d: %w", one.AccountID, err)
+			if one.Sent, one.Listed, err = readSentGroups(sent); err != nil {
+				return fmt.Errorf("groups sent for account %d: %w", id, err)
 			}
 			if len(known) == knownLists {
 				clear(known)
 			}
-			known[sent] = list
+			known[sent] = one
 		}
-		one.Sent = list
+		one.AccountID, one.Email = id, email
 		if one.Groups, err = sortedIDs(groups); err == nil {
 			each(one)
 		}
@@ -80,7 +96,7 @@ func (s *Store) AccountSentGroups(ctx context.Context, accountID int64) (groups 
 	if _, err = s.reading().One(ctx, []any{&text}, "SELECT idp_groups FROM accounts WHERE id = $1", accountID); err != nil || text == "" {
 		return nil, false, err
 	}
-	err = json.Unmarshal([]byte(text), &groups)
+	groups, _, err = readSentGroups(text)
 	return groups, err == nil, err
 }
 

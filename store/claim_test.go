@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +19,10 @@ func TestSentGroups(t *testing.T) {
 		ada, _ := db.signIn(t, groups(person("ada@acme.example"), "ext", `"quoted`), policy)
 		db.signIn(t, person("grace@acme.example"), policy) // named no groups
 		bob, _ := db.signIn(t, groups(person("bob@acme.example")), policy)
+		text, list := groups(person("cid@acme.example"), "cn=a,dc=x"), groups(person("dan@acme.example"), "cn=a,dc=x")
+		list.GroupsListed = true
+		cid, _ := db.signIn(t, text, policy)
+		dan, _ := db.signIn(t, list, policy)
 		gone, _ := db.signIn(t, groups(person("gone@acme.example"), "ext"), policy)
 		if err := db.SetActive(t.Context(), gone.Account.ID, false, sso.Event{Kind: sso.EventAccount}); err != nil {
 			t.Fatal(err)
@@ -38,11 +43,16 @@ func TestSentGroups(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []sso.SentGroups{
-			{AccountID: ada.Account.ID, Email: "ada@acme.example", Sent: []string{"ext", `"quoted`}, Groups: []int64{sso.FirstGroup}},
-			{AccountID: bob.Account.ID, Email: "bob@acme.example", Sent: []string{}},
+			{AccountID: ada.Account.ID, Email: "ada@acme.example", Sent: []string{"ext", `"quoted`}, Listed: true, Groups: []int64{sso.FirstGroup}},
+			{AccountID: bob.Account.ID, Email: "bob@acme.example", Sent: []string{}, Listed: true},
+			{AccountID: cid.Account.ID, Email: "cid@acme.example", Sent: []string{"cn=a,dc=x"}},
+			{AccountID: dan.Account.ID, Email: "dan@acme.example", Sent: []string{"cn=a,dc=x"}, Listed: true},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("sent groups (-want +got):\n%s", diff)
+		}
+		if list, sent, err := db.AccountSentGroups(t.Context(), cid.Account.ID); err != nil || !sent || !slices.Equal(list, text.Groups) {
+			t.Errorf("groups in one text: got %q, %v, %v", list, sent, err)
 		}
 		if list, sent, err := db.AccountSentGroups(t.Context(), gone.Account.ID); err != nil || !sent || len(list) != 1 || list[0] != "ext" {
 			t.Errorf("groups of the refused: got %q, %v, %v; want ext, from the login before", list, sent, err)

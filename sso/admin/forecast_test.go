@@ -43,6 +43,7 @@ func TestForecastIsWhatASignInDoes(t *testing.T) {
 		for _, i := range some(3, 7) {
 			sent = append(sent, []string{"a", "b", "c", "a,b", "G1", "G2", "x"}[i])
 		}
+		listed := random.IntN(2) == 0
 		var now []int64
 		for _, id := range some(4, 6) {
 			now = append(now, int64(id+2))
@@ -50,9 +51,9 @@ func TestForecastIsWhatASignInDoes(t *testing.T) {
 		slices.Sort(now)
 		now = slices.Compact(now)
 		r := newRules(g, named)
-		plan := sso.GroupSync{SyncGroups: g.Mode != ModeOff, Mappings: g.Mappings}.PlanGroups(sso.Identity{Groups: sent, GroupsSent: true}, named, now)
+		plan := sso.GroupSync{SyncGroups: g.Mode != ModeOff, Mappings: g.Mappings}.PlanGroups(sso.Identity{Groups: sent, GroupsSent: true, GroupsListed: listed}, named, now)
 		want := slices.DeleteFunc(slices.Concat(now, plan.Add), func(id int64) bool { return slices.Contains(plan.Remove, id) })
-		if got := r.ends(sent, now); !slices.Equal(got, want) {
+		if got := r.ends(sso.SentGroups{Sent: sent, Listed: listed}, now); !slices.Equal(got, want) {
 			t.Fatalf("%+v, %q sent, now in %v: got %v, want %v", g, sent, now, got, want)
 		}
 	}

@@ -301,7 +301,7 @@ func (f *forecaster) person(s sso.SentGroups) {
 // begin with.
 func (f *forecaster) outlook(s sso.SentGroups) (o outlook) {
 	left := slices.DeleteFunc(slices.Clone(s.Groups), func(g int64) bool { return f.cleared[g] })
-	without, with := f.before.ends(s.Sent, s.Groups), f.after.ends(s.Sent, left)
+	without, with := f.before.ends(s, s.Groups), f.after.ends(s, left)
 	all := slices.Concat(left, without, with)
 	slices.SortFunc(all, func(g, h int64) int { return f.order[g] - f.order[h] })
 	for _, g := range slices.Compact(all) {
@@ -366,8 +366,8 @@ func (r rules) about(sent []string, now []int64) sso.GroupSync {
 }
 
 // ends are the groups that a person is in after the next sign-in.
-func (r rules) ends(sent []string, now []int64) []int64 {
-	plan := r.about(sent, now).PlanGroups(sso.Identity{Groups: sent, GroupsSent: true}, r.named, now)
+func (r rules) ends(s sso.SentGroups, now []int64) []int64 {
+	plan := r.about(s.Sent, now).PlanGroups(sso.Identity{Groups: s.Sent, GroupsSent: true, GroupsListed: s.Listed}, r.named, now)
 	return slices.DeleteFunc(slices.Concat(now, plan.Add), func(g int64) bool { return slices.Contains(plan.Remove, g) })
 }
 
