@@ -95,6 +95,12 @@ func TestOpenIDInBrowser(t *testing.T) {
 			t.Errorf("got %s as %q, want %s as %q", address, who, deep+"#f", want)
 		}
 	})
+	t.Run("sign-out", func(t *testing.T) {
+		yes := chromedp.Click("button[name=logout]", chromedp.ByQuery)
+		b.signsOutAtBothEnds(t, as("ada"), yes, chromedp.Tasks{
+			chromedp.Navigate(b.issuer("acme") + "/session/end"), yes, chromedp.WaitVisible(`//h1[text()="Sign-out Success"]`),
+		})
+	})
 	for name, want := range map[string]string{"eve": "Your e-mail address is not verified", "no": "You were not signed in"} {
 		t.Run(name, func(t *testing.T) {
 			var title string
@@ -121,6 +127,50 @@ func TestOpenIDInBrowser(t *testing.T) {
 			}
 		}
 	})
+}
+
+// issuer is that of a provider of this bridge.
+func (b *bridge) issuer(provider string) string {
+	prefix := "SSOBRIDGE_PROVIDER_" + strings.ToUpper(provider) + "_ISSUER="
+	for _, e := range b.env {
+		if issuer, is := strings.CutPrefix(e, prefix); is {
+			return issuer
+		}
+	}
+	return ""
+}
+
+// signsOutAtBothEnds holds that a person who signs out here is signed out at the provider, too, and the other way round. in signs
+// in at the page of the provider, confirm says there that the sign-out is meant, and away signs out with nothing but the provider.
+// The notice of the provider comes before its page says that it is done (OpenID Connect Back-Channel Logout 1.0 §2.5).
+func (b *bridge) signsOutAtBothEnds(t *testing.T, in, confirm, away chromedp.Action) {
+	t.Helper()
+	ctx, deep := browser(t), b.url("/question/1?x=1&y=%2F%2F")
+	var address, who, title string
+	for _, step := range []struct {
+		name string
+		do   chromedp.Tasks
+	}{
+		{"a sign-in", chromedp.Tasks{chromedp.Navigate(deep), in, arrived(&address, &who)}},
+		{"a sign-out here", chromedp.Tasks{
+			chromedp.Navigate(b.url("/auth/logout")), chromedp.Click("form[action='/auth/logout'] button", chromedp.ByQuery), confirm,
+			chromedp.WaitVisible(`//h1[text()="You are signed out"]`), chromedp.Location(&title),
+		}},
+		{"a sign-in, for which the provider asks again", chromedp.Tasks{chromedp.Navigate(deep), in, arrived(&address, &who)}},
+		{"a sign-out at the provider", chromedp.Tasks{away}},
+		{"another sign-in, for which both ask again", chromedp.Tasks{chromedp.Navigate(deep), in, arrived(&address, &who)}},
+	} {
+		if err := chromedp.Run(ctx, step.do); err != nil {
+			chromedp.Run(ctx, chromedp.Location(&address), chromedp.Text("body", &who, chromedp.ByQuery))
+			t.Fatalf("%s: %v; the browser is at %s: %s", step.name, err, address, who)
+		}
+	}
+	if !strings.HasPrefix(title, b.url("/auth/logout?state=")) || address != deep || !strings.HasPrefix(who, "ada@example.org | ") {
+		t.Errorf("after the sign-out at %s, after the sign-in at %s as %q", title, address, who)
+	}
+	if n := strings.Count(b.log.String(), "signed out by the identity provider"); n < 2 {
+		t.Errorf("%d notices of the provider came, want one for each sign-out", n)
+	}
 }
 
 // TestDexInBrowser is the same with Dex, which takes ten minutes to build: it is tried only where SSOBRIDGE_TEST_DEX names it, and its

@@ -21,13 +21,16 @@ async function provider(name, issuer) {
     clients: [{
       client_id: 'ssobridge', client_secret: 'client-secret-client-secret-client-secret', redirect_uris: [`${rp}/auth/oidc/${name}/callback`],
       response_types: ['code'], grant_types: ['authorization_code'], id_token_signed_response_alg: 'ES256',
+      post_logout_redirect_uris: [`${rp}/auth/logout`],
+      backchannel_logout_uri: `${rp.replace('localhost', '127.0.0.1')}/auth/oidc/${name}/backchannel-logout`, backchannel_logout_session_required: true,
     }],
     jwks: { keys: [await key('ES256', 'es-1'), await key('RS256', 'rs-1')] },
     cookies: { keys: ['test-only'] },
     pkce: { required: () => true },
     scopes: ['openid', 'email', 'profile', 'groups'],
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['given_name', 'family_name'], groups: ['groups'] },
-    features: { devInteractions: { enabled: false } },
+    features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true }, backchannelLogout: { enabled: true } },
+    fetch: (url, { dispatcher, ...init }) => fetch(url, init), // its own refuses addresses of this machine
     findAccount: (ctx, id) => people[id] && { accountId: id, claims: () => ({ sub: id, ...people[id] }) },
     interactions: { url: (ctx, i) => `/interaction/${i.uid}` },
     loadExistingGrant: async (ctx) => { // nobody is asked for consent
