@@ -51,6 +51,7 @@ const (
 	SignedOut            Code = "signed_out"         // at the IdP, after the sign-in had begun
 	Throttled            Code = "throttled"
 	StoreUnavailable     Code = "store_unavailable"
+	Busy                 Code = "busy" // more sign-ins wait than can be kept in time
 	ProviderUnavailable  Code = "provider_unavailable"
 )
 

@@ -277,28 +277,19 @@ func reasons(yield func(reason) bool) {
 			title:   "Too many attempts",
 			help:    "Wait a little, then try again.",
 		},
-		{
-			code: StoreUnavailable, status: 503, label: "The database does not answer",
-			advice:  "the bridge cannot read or write its database: look at its log, the disk and DATABASE_URL; then try again",
-			message: "Temporarily unavailable; try again",
-			title:   "Please try again in a moment",
-			help:    "Nothing is lost. Reload this page; if it goes on, tell your administrator.",
-		},
-		{
-			code: ProviderUnavailable, status: 503, label: "The identity provider does not answer",
-			advice:  "the identity provider did not answer the bridge: check its address, and that this machine can reach it",
-			message: "The identity provider does not answer; try again",
-			title:   "Please try again in a moment",
-			help:    "The sign-in service did not answer. Start again; if it goes on, tell your administrator.",
-		},
-		{
-			code: GroupsUnavailable, status: 503, label: "The groups cannot be looked up",
-			advice: "the directory (LDAP_URL) or the endpoint (JWT_GROUPS_ENDPOINT_URL) that knows the groups did not answer as it should: the log says what " +
+		unavailableReason(StoreUnavailable, "The database does not answer",
+			"the bridge cannot read or write its database: look at its log, the disk and DATABASE_URL; then try again",
+			"Temporarily unavailable; try again", "Nothing is lost. Reload this page; if it goes on, tell your administrator."),
+		unavailableReason(Busy, "Too many sign-ins at once",
+			"more people sign in than the database can write in five seconds: wait for the time that Retry-After gives; if it lasts, look what keeps the disk busy",
+			"Too many people are signing in at the moment; try again", "Nothing is lost. Many people are signing in at the same time. Wait some seconds, then start again."),
+		unavailableReason(ProviderUnavailable, "The identity provider does not answer",
+			"the identity provider did not answer the bridge: check its address, and that this machine can reach it",
+			"The identity provider does not answer; try again", "The sign-in service did not answer. Start again; if it goes on, tell your administrator."),
+		unavailableReason(GroupsUnavailable, "The groups cannot be looked up",
+			"the directory (LDAP_URL) or the endpoint (JWT_GROUPS_ENDPOINT_URL) that knows the groups did not answer as it should: the log says what "+
 				"it did. With JWT_GROUPS_ON_FAILURE keep people come in with the groups that they have",
-			message: "The groups of this account cannot be looked up; try again",
-			title:   "Please try again in a moment",
-			help:    "The service that knows your groups did not answer. Start again; if it goes on, tell your administrator.",
-		},
+			"The groups of this account cannot be looked up; try again", "The service that knows your groups did not answer. Start again; if it goes on, tell your administrator."),
 
 		// The codes of refused logout tokens.
 		logoutReason(LogoutEvent, "No logout event", `give the logout token the claim events: {"http://schemas.openid.net/event/backchannel-logout": {}}`,
@@ -411,6 +402,11 @@ func reasons(yield func(reason) bool) {
 // logoutReason is the row of a code that an identity provider gets, with status 400 as each refused logout token.
 func logoutReason(code Code, label, advice, message string) reason {
 	return reason{code: code, status: 400, label: label, advice: advice, message: message, title: "This sign-out was not accepted", help: helpAdmin}
+}
+
+// unavailableReason is the row of what may be well a moment later.
+func unavailableReason(code Code, label, advice, message, help string) reason {
+	return reason{code: code, status: 503, label: label, advice: advice, message: message, title: "Please try again in a moment", help: help}
 }
 
 // reason returns the code's row; of a code that has none, which another program may have written, that of [Internal].

@@ -62,6 +62,9 @@ func (r *run) event(kind EventKind) Event {
 
 // refused leaves the event of a refusal. The answer does not depend on it: when the store is down, the log has it.
 func (r *run) refused(then string) {
+	if CodeOf(r.x.Err) == Busy {
+		return // an event would wait as long as the sign-in
+	}
 	e := r.event(EventSignInRefused)
 	e.Code, e.Detail = CodeOf(r.x.Err), Reason(r.x.Err)
 	if e.Email != "" && e.Proof == "" {

@@ -11,8 +11,8 @@ type Store interface {
 	// SignIn is one transaction: spend the proof and the flow, find or provision the account, sync attributes and groups,
 	// open the session, write the event: all or nothing. Each decision is an x.Check.
 	//
-	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Admission.Admit], [*SwitchNeeded], [SettingsChanged], [SignedOut], and
-	// [StoreUnavailable].
+	// Errors: [TokenReplayed], [FlowMismatch] (spent), those of [Admission.Admit], [*SwitchNeeded], [SettingsChanged], [SignedOut], [Busy],
+	// and [StoreUnavailable].
 	SignIn(ctx context.Context, x *Exam, in Attempt) (*SignedIn, error)
 
 	// TrySignIn makes the decisions of SignIn up to the session, and undoes everything. After a failure it goes on as x does.

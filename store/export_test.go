@@ -2,9 +2,10 @@ package store
 
 import (
 	"context"
-	"runtime"
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/store/sqldb"
@@ -44,19 +45,23 @@ func (s *Store) MigrateUntil(ctx context.Context, name string) error {
 // SessionCursor is for fuzzing.
 var SessionCursor = sessionCursor
 
-// Hold has sign-ins wait until so many do, so that they share a commit where the database has shared ones (SQLite). It returns
-// when the first that comes has to wait.
-func (s *Store) Hold(ctx context.Context, many int) (end func() error) {
-	begun, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- s.db.Write(ctx, func(*conn) error {
-			close(begun)
-			for s.db.Waiting() < many {
-				runtime.Gosched()
-			}
-			return nil
-		})
-	}()
-	<-begun
-	return func() error { return <-ended }
+// Hold has the turns of all writers, until the end is asked for: who comes next has to wait.
+func (s *Store) Hold(ctx context.Context) (end func() error) {
+	over, ended, n := make(chan struct{}), make(chan error), 0
+	for ; s.db.Waiting() == 0; n++ {
+		go func() {
+			ended <- s.db.Write(ctx, func(*conn) error {
+				<-over
+				return nil
+			})
+		}()
+		time.Sleep(time.Millisecond)
+	}
+	return func() (err error) {
+		close(over)
+		for range n {
+			err = errors.Join(err, <-ended)
+		}
+		return err
+	}
 }

@@ -14,8 +14,12 @@ const failuresKept = 24 * time.Hour
 
 // AddFailureWithin remembers a failure under each key (an account, a network: they are the caller's) unless one has reached
 // its limit since then (inclusive); over is that key, or "". However many ask at once, no more than the limit get "": a
-// guess is counted before it is looked at. The memory is shared by all replicas and kept for a day.
+// guess is counted before it is looked at. The memory is shared by all replicas and kept for a day. It returns [sso.Busy] while
+// sign-ins have to wait too long.
 func (s *Store) AddFailureWithin(ctx context.Context, limits map[string]int, since, at time.Time) (over string, err error) {
+	if err := s.admitted(); err != nil {
+		return "", err
+	}
 	keys := slices.Sorted(maps.Keys(limits))
 	err = s.writing(ctx, func(c *conn) error {
 		over = ""

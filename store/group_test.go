@@ -2,13 +2,16 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
+	"github.com/ssobridge/ssobridge/store"
 )
 
 // SECURITY C1: of sign-ins that share a commit and bring the same token one opens a session, and the others are refused; new
@@ -18,7 +21,15 @@ func TestSameTokenInOneCommit(t *testing.T) {
 	const same, others = 6, 3
 	errs := make([]error, same+others)
 	first, in := conformance.Arrival(start, person("ada@example.com"), standard)
-	end := db.Hold(t.Context(), len(errs))
+	end := db.Hold(t.Context())
+	go func() {
+		for db.Waiting() <= len(errs) {
+			time.Sleep(time.Millisecond)
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	}()
 	ssotest.AtOnce(len(errs), func(i int) {
 		x, attempt := conformance.Arrival(start, person(fmt.Sprintf("p%d@example.com", i)), standard)
 		if i < same {
@@ -27,9 +38,6 @@ func TestSameTokenInOneCommit(t *testing.T) {
 		}
 		_, errs[i] = db.SignIn(context.Background(), x, attempt)
 	})
-	if err := end(); err != nil {
-		t.Error(err)
-	}
 	opened := 0
 	for i, err := range errs {
 		switch {
@@ -44,4 +52,52 @@ func TestSameTokenInOneCommit(t *testing.T) {
 	if n := db.count(t, "sessions"); opened != 1 || n != 1+others {
 		t.Errorf("the token opened %d sessions, and there are %d; want 1 and %d", opened, n, 1+others)
 	}
+}
+
+// When a sign-in would have to wait too long, the next one is told so at once, and leaves nothing behind: no event, no spent
+// token, no guess. Who waits already is served, and so is whoever writes something else.
+func TestTooManySignIns(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		if _, err := db.CreateAccount(t.Context(), sso.Account{Email: "bob@example.com", Active: true}, "h", nil, cli); err != nil {
+			t.Fatal(err)
+		}
+		s := db.another(t, store.Options{MostWait: time.Nanosecond})
+		x, in := conformance.Arrival(start, person("ada@example.com"), standard)
+		key := sso.Credential{AccountID: 1, Passkey: &sso.Passkey{ID: "k"}}
+		ways := map[string]func() error{
+			"token": func() error {
+				_, err := s.SignIn(t.Context(), x, in)
+				return err
+			},
+			"password": func() error {
+				_, err := s.AddFailureWithin(t.Context(), map[string]int{"all": 1}, start, start)
+				return err
+			},
+			"passkey": func() error {
+				n, _ := db.sessionOf(1)
+				return s.OpenSession(t.Context(), n, key, cli)
+			},
+		}
+		end := s.Hold(t.Context())
+		events := db.count(t, "events")
+		for name, way := range ways {
+			wantCode(t, name, way(), sso.Busy)
+		}
+		if n := db.count(t, "events"); n != events {
+			t.Errorf("%d events of those who were told to come back", n-events)
+		}
+		group := make(chan error, 1)
+		go func() {
+			_, err := s.CreateGroup(context.Background(), "Research", cli)
+			group <- err
+		}()
+		if err := errors.Join(end(), <-group); err != nil {
+			t.Error(err)
+		}
+		for _, name := range []string{"token", "password"} {
+			if err := ways[name](); err != nil {
+				t.Errorf("%s, when there is room: %v", name, err)
+			}
+		}
+	})
 }

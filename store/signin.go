@@ -38,6 +38,9 @@ const (
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
 func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
+	if err := s.admitted(); err != nil {
+		return nil, err
+	}
 	l, err := s.signIn(ctx, x, in, (*attempt).passed, (*attempt).noteGroups, (*attempt).open)
 	if err != nil {
 		return nil, err

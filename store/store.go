@@ -17,6 +17,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -34,6 +35,7 @@ type Options struct {
 	Secret   []byte           // SECRET_KEY; nil: secrets can be neither kept nor read
 	Log      *slog.Logger     // nil: no log
 	LockWait time.Duration    // SQLite: how long to wait for a lock of another process; 0: 5 s
+	MostWait time.Duration    // how long a sign-in may have to wait for others: see [sso.Busy]; 0: 5 s
 }
 
 // A Store is an open database.
@@ -43,6 +45,7 @@ type Store struct {
 	log    *slog.Logger
 	seen   *seenGroups
 	sealed *sealed.Keeper
+	most   time.Duration // Options.MostWait
 
 	*people.People // the methods that find accounts
 	*trail.Trail   // the methods that record, list and count events
@@ -58,6 +61,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		db: db, now: o.Now, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), seen: &seenGroups{at: map[seenKey]time.Time{}},
+		most: cmp.Or(o.MostWait, 5*time.Second),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -122,6 +126,18 @@ func (s *Store) writing(ctx context.Context, fn func(*conn) error) error {
 // writingLong is writing for what may take long: sign-ins do not wait for its end to have theirs kept.
 func (s *Store) writingLong(ctx context.Context, fn func(*conn) error) error {
 	return s.db.WriteLong(ctx, fn)
+}
+
+// Waiting is how many writers wait for their turn.
+func (s *Store) Waiting() int { return s.db.Waiting() }
+
+// admitted is [sso.Busy] when a sign-in that came now would have to wait for longer than anybody should: who comes back a
+// little later is served sooner than who joins such a queue, and whoever is in it already is served at all.
+func (s *Store) admitted() error {
+	if wait := s.db.ExpectedWait(); wait > s.most {
+		return fmt.Errorf("%d writers wait for the database, the next for about %v: %w", s.db.Waiting(), wait.Round(time.Millisecond), sso.Busy)
+	}
+	return nil
 }
 
 // reading is for single queries.
