@@ -36,6 +36,7 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 			Render:     func(w http.ResponseWriter, status int, p templates.Page) error { return s.web.Page(w, status, p) },
 			Peer:       func(r *http.Request) string { return s.web.Site().Peer(r) },
 			Reference:  web.Reference,
+			Version:    s.options.Version,
 			Config:     func() *setting.Config { return s.web.Site().Config },
 			Bridge:     func() *sso.Bridge { return s.web.Site().Bridge },
 			SameOrigin: func(r *http.Request) error { return s.web.Site().CheckSource(r) },

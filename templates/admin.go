@@ -48,23 +48,6 @@ func (l AdminLayout) Nav() []AdminLink {
 	return all
 }
 
-// Sections are the entries of the navigation but for the overview.
-func (l AdminLayout) Sections() []AdminLink { return l.Nav()[1:] }
-
-// AdminOverview is /admin: how the bridge is doing, and the way to everything else.
-type AdminOverview struct {
-	AdminLayout
-	SignIn         bool // sign-in through the identity provider is on
-	KeyMissing     bool // the key is all that is missing for that
-	PasswordLogin  bool
-	People         int
-	Administrators int
-	Callback       string // where the identity provider redirects to
-	Warnings       []string
-}
-
-func (AdminOverview) template() string { return "admin-overview" }
-
 // An AdminTab leads to one of several pages that are about the same.
 type AdminTab struct {
 	Label string

@@ -9,12 +9,19 @@ import (
 // adminSamples show the administrator's pages.
 func adminSamples() []sample {
 	return []sample{
-		{"admin overview", AdminOverview{
-			AdminLayout: adminSample(AdminSectionOverview), SignIn: true, PasswordLogin: true, People: 1234, Administrators: 2,
-			Callback: "https://bridge.acme.example/auth/sso", Warnings: []string{"JWT_GROUP_MAPPINGS is set, but JWT_GROUP_SYNC is off: groups are not synced"},
-		}},
-		{"admin overview key", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1, KeyMissing: true}},
-		{"admin overview new", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1}},
+		{"admin overview", overviewSample()},
+		{"admin overview troubled", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Now: sampleTime, Days: overviewDays(), Administrators: 1, People: 2, AtLeast: true,
+			State: AdminState{Word: "Most sign-ins are refused.", Text: "12 were refused in the last hour, and 1 went well. The reason most often: signature. Did the product change its secret?", Attention: true},
+			Look:  "/admin/activity?code=token_signature", Refused: []AdminRefused{{Why: "The signature does not fit", Code: "token_signature", Count: 200, Last: sampleTime, Reference: "ABCD2345", URL: "/admin/activity?code=x"}}}},
+		{"admin overview new", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1, Days: overviewDays()[:1], Version: "dev",
+			State: AdminState{Word: "Not set up.", Text: "Nobody can sign in through a product yet.", Attention: true},
+			Steps: []AdminStep{{Text: "Give the address of your product’s sign-in page", URL: "/admin/providers/jwt", Necessary: true}, {Text: "Have a second way in for yourself: a passkey", URL: "/auth/passkeys"}}}},
+		{"admin why", AdminWhy{AdminLayout: adminSample(AdminSectionOverview), Q: "ada", Many: true, Now: sampleTime, All: "/admin/activity", Events: sampleEvents(), People: []AdminWhyPerson{
+			{ID: 5, Person: Person{Name: "Ada Lovelace", Email: "ada@acme.example"}, Source: "jwt", LastLogin: sampleTime.Add(-time.Hour), Now: sampleTime,
+				Activity: "/admin/activity?person=5", Events: sampleEvents()},
+			{ID: 6, Person: Person{Email: "adah@acme.example"}, Inactive: true, Now: sampleTime, Activity: "/admin/activity?person=6"}}}},
+		{"admin why nothing", AdminWhy{AdminLayout: adminSample(AdminSectionOverview), Q: "<b>nobody</b>", Now: sampleTime, All: "/admin/activity"}},
+		{"admin why asked", AdminWhy{AdminLayout: adminSample(AdminSectionOverview), Now: sampleTime}},
 		{"admin settings", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples()}},
 		{"admin settings wrong", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples(),
 			Alerts: []string{"JWT_SHARED_SECRET is not set, but JWT_ENABLED is true"}}},
@@ -181,4 +188,26 @@ func mappingSample(m AdminMapping) AdminMapping {
 		{IDP: "x", Groups: "All Users", IDPError: "This group is mapped twice.", GroupsError: "everyone is in All Users; it cannot be mapped"},
 	}
 	return m.WithRows(2)
+}
+
+func overviewSample() AdminOverview {
+	return AdminOverview{
+		AdminLayout: adminSample(AdminSectionOverview), Now: sampleTime, PasswordLogin: true, People: 1234, Administrators: 2, Version: "1.0.0",
+		Callback: "https://bridge.acme.example/auth/sso", Warnings: []string{"JWT_GROUP_MAPPINGS is set, but JWT_GROUP_SYNC is off: groups are not synced"},
+		State: AdminState{Word: "Sign-in works.", Text: "Today (UTC): 48 sign-ins, 2 refused."}, Days: overviewDays(), Changed: sampleEvents(),
+		Steps: []AdminStep{{Done: true, Text: "Give the address of your product’s sign-in page", URL: "/admin/providers/jwt", Necessary: true},
+			{Done: true, Text: "Make the shared secret, and give it to your product", URL: "/admin/providers/jwt#keys", Necessary: true},
+			{Done: true, Text: "Sign in once through your product", URL: "/admin/try", Necessary: true},
+			{Text: "Say which groups people get", URL: "/admin/mapping"}, {Text: "Have a second way in for yourself: a passkey", URL: "/auth/passkeys"}},
+		Refused: []AdminRefused{{Why: "The token has expired", Code: "token_expired", Count: 12, Last: sampleTime.Add(-time.Hour), Reference: "ABCD2345", URL: "/admin/activity?code=token_expired"},
+			{Why: "The account is deactivated", Code: "account_deactivated", Count: 1, Last: sampleTime.Add(-20 * time.Hour), URL: "/admin/activity?code=account_deactivated"}},
+	}
+}
+
+func overviewDays() (days []OverviewDay) {
+	for i := range 14 {
+		d := sampleTime.UTC().Truncate(24*time.Hour).AddDate(0, 0, i-13)
+		days = append(days, OverviewDay{Day: d, SignIns: (i * 37) % 90, Refusals: (i * 11) % 7, URL: "/admin/activity?from=" + d.Format(time.DateOnly)})
+	}
+	return days
 }

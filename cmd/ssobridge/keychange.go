@@ -10,8 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/keyfile"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/seal"
@@ -52,7 +50,7 @@ func secretKeyRotate(f *flags) runner {
 		} else if err == nil && bytes.Equal(next, o.key) {
 			return usageError("give another one", "the new key is the one in use")
 		} else if err == nil && path != "" { // it is in a file of its own before anything is sealed under it
-			if next, err = keyfile.KeepNew(path, next); err != nil {
+			if next, err = keepNewKey(path, next); err != nil {
 				return err
 			}
 		}
@@ -74,7 +72,7 @@ func (f *flags) afterRotation(path string) error {
 	if path == "" {
 		fmt.Fprintln(f.p.stderr, "hint: set SECRET_KEY to the new key and start every replica anew. Until then /readyz says no, and nothing new is sealed")
 	} else {
-		if err := keyfile.Adopt(path); err != nil {
+		if err := adoptKey(path); err != nil {
 			return err
 		}
 		fmt.Fprintf(f.p.stdout, "the new key is in %s\n", path)
@@ -159,7 +157,7 @@ func (f *flags) openKeyed(ctx context.Context) (o *opened, path string, err erro
 		return nil, "", errors.Join(notReady(err), o.store.Close())
 	}
 	if file, sqlite := cfg.SQLitePath(); sqlite && cfg.SecretKey == nil {
-		path = file + keyfile.Suffix
+		path = file + keySuffix
 	}
 	return o, path, nil
 }
@@ -179,7 +177,7 @@ func (f *flags) openStore(ctx context.Context, cfg *setting.Config, fresh bool) 
 	if !sqlite || cfg.SecretKey != nil || !errors.Is(st.CheckSecretKey(ctx), seal.ErrOtherKey) {
 		return st, key, nil
 	}
-	next, err := keyfile.Read(path + keyfile.Suffix + keyfile.NewSuffix)
+	next, err := readKey(path + keySuffix + newSuffix)
 	if err != nil { // there is none
 		return st, key, nil
 	}
@@ -190,7 +188,7 @@ func (f *flags) openStore(ctx context.Context, cfg *setting.Config, fresh bool) 
 	if other.CheckSecretKey(ctx) != nil {
 		return st, key, other.Close()
 	}
-	if err := errors.Join(st.Close(), keyfile.Adopt(path+keyfile.Suffix)); err != nil {
+	if err := errors.Join(st.Close(), adoptKey(path+keySuffix)); err != nil {
 		return nil, nil, errors.Join(err, other.Close())
 	}
 	return other, next, nil
@@ -207,11 +205,11 @@ func (f *flags) lostKey(ctx context.Context, cfg *setting.Config, cause error) e
 	if err != nil || len(lost) == 0 {
 		return cause
 	}
-	told, ok := errors.AsType[*hint.Error](cause)
+	told, ok := errors.AsType[*failure](cause)
 	if !ok {
 		return cause
 	}
-	return &hint.Error{Status: told.Status, Err: fmt.Errorf("%w. It is needed to open %s", told.Err, strings.Join(lost, ", ")), Hint: told.Hint}
+	return &failure{told.status, fmt.Errorf("%w. It is needed to open %s", told.err, strings.Join(lost, ", ")), told.hint}
 }
 
 func secretKeyForget(f *flags) runner {
@@ -268,7 +266,7 @@ func (f *flags) openWithoutKey(ctx context.Context, create bool) (*opened, error
 	}
 	o := &opened{cfg: cfg, log: f.p.logger(cfg)}
 	path, sqlite := cfg.SQLitePath()
-	if _, err := os.Stat(path + keyfile.Suffix); !sqlite || cfg.SecretKey != nil || create || err == nil {
+	if _, err := os.Stat(path + keySuffix); !sqlite || cfg.SecretKey != nil || create || err == nil {
 		if o.key, err = secretKey(cfg, true); err != nil {
 			return nil, err
 		}

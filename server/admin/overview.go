@@ -1,12 +1,21 @@
 package admin
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/ssobridge/ssobridge/server/admin/activity"
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -17,6 +26,8 @@ type overviewArea struct {
 }
 
 type overviewStore interface {
+	admin.ActivityStore
+	Passkeys(ctx context.Context, accountID int64) ([]sso.Passkey, error)
 	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
 }
 
@@ -56,10 +67,114 @@ func (a overviewArea) overviewPage(c *area.Call) error {
 	if err != nil {
 		return err
 	}
-	cfg := a.Host.Config()
-	return c.Show(http.StatusOK, templates.AdminOverview{
-		AdminLayout: c.Layout(templates.AdminSectionOverview), SignIn: o.SignIn,
-		KeyMissing: cfg.JWT.IdentityProviderURI != nil && !cfg.JWT.HasKeys(), PasswordLogin: o.PasswordLogin, People: o.People,
-		Administrators: o.Administrators, Callback: o.Callback, Warnings: o.Warnings,
-	})
+	h, err := admin.Activity{Store: a.Store}.Health(c.Request().Context(), a.Now())
+	if err != nil {
+		return err
+	}
+	steps, err := a.steps(c)
+	if err != nil {
+		return err
+	}
+	p := templates.AdminOverview{
+		AdminLayout: c.Layout(templates.AdminSectionOverview), Warnings: o.Warnings, Steps: steps, AtLeast: h.More, Changed: activity.Shown(h.Changed), Now: a.Now(),
+		People: o.People, Administrators: o.Administrators, PasswordLogin: o.PasswordLogin, Callback: o.Callback, Version: a.Host.Version,
+	}
+	p.State, p.Look = a.state(c, o, h)
+	for _, d := range h.Days {
+		on := d.Day.Format(time.DateOnly)
+		p.Days = append(p.Days, templates.OverviewDay{Day: d.Day, SignIns: d.SignIns, Refusals: d.Refusals,
+			URL: area.WithQuery(c.Link("/admin/activity"), area.Filter("from", on, "until", on))})
+	}
+	for _, r := range h.Refused {
+		p.Refused = append(p.Refused, templates.AdminRefused{Why: r.Code.Label(), Code: string(r.Code), Count: r.Count, Last: r.Last.At,
+			Reference: r.Last.Reference, URL: a.refusals(c, r.Code)})
+	}
+	return c.Show(http.StatusOK, p)
+}
+
+// refusals is where Activity lists those of a code.
+func (a overviewArea) refusals(c *area.Call, code sso.Code) string {
+	return area.WithQuery(c.Link("/admin/activity"), area.Filter("kind", string(sso.EventSignInRefused), "code", string(code)))
+}
+
+// state says in one sentence whether sign-in works, and where to look if that is in doubt.
+func (a overviewArea) state(c *area.Call, o overview, h admin.Health) (s templates.AdminState, look string) {
+	today := h.Today()
+	switch {
+	case !o.SignIn:
+		return templates.AdminState{Word: "Not set up.", Text: "Nobody can sign in through a product yet.", Attention: true}, ""
+	case h.Trouble != nil:
+		return templates.AdminState{Word: "Most sign-ins are refused.", Attention: true, Text: fmt.Sprintf("%d were refused in the last hour, and %d went well. The reason most often: %s. %s.",
+			h.Recent.Refusals, h.Recent.SignIns, lower(h.Trouble.Code.Label()), cmp.Or(setting.Advice(h.Trouble.Code, h.Trouble.Last.Provider), "Look at Activity"))}, a.refusals(c, h.Trouble.Code)
+	case len(o.Warnings) > 0:
+		return templates.AdminState{Word: "Something needs a look.", Text: "Sign-in is on. " + counted(today), Attention: true}, ""
+	case fortnight(h).SignIns == 0:
+		return templates.AdminState{Word: "Ready.", Text: "Sign-in is set up, and nobody has signed in for two weeks."}, ""
+	}
+	return templates.AdminState{Word: "Sign-in works.", Text: counted(today)}, ""
+}
+
+func fortnight(h admin.Health) (all admin.Day) {
+	for _, d := range h.Days {
+		all.SignIns += d.SignIns
+		all.Refusals += d.Refusals
+	}
+	return all
+}
+
+func counted(d admin.Day) string {
+	return fmt.Sprintf("Today (UTC): %s, %d refused.", plural(d.SignIns, "sign-in", "sign-ins"), d.Refusals)
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// lower begins a label as a word within a sentence.
+func lower(label string) string {
+	first, size := utf8.DecodeRuneInString(label)
+	return string(unicode.ToLower(first)) + label[size:]
+}
+
+// steps are those that connect a product. When all are done there are none.
+func (a overviewArea) steps(c *area.Call) ([]templates.AdminStep, error) {
+	cfg, link := a.Host.Config(), c.Link
+	keys, err := a.Store.Passkeys(c.Request().Context(), c.Who.Account.ID)
+	if err != nil {
+		return nil, err
+	}
+	through, err := a.signedInThrough(c.Request().Context(), cfg)
+	if err != nil {
+		return nil, err
+	}
+	provider, address, secret, mapped := "jwt", false, false, false
+	for _, p := range cfg.Providers {
+		address = address || p.IdentityProviderURI != nil || p.Kind == setting.KindOIDC
+		secret = secret || p.HasKeys() || p.Kind == setting.KindOIDC
+		mapped = mapped || len(p.GroupMappings) > 0 || !p.GroupSync
+	}
+	if on := cfg.LoginProviders(); len(on) > 0 {
+		provider = on[0].Name
+	}
+	page := link("/admin/providers/" + provider)
+	all := []templates.AdminStep{
+		{Text: "Give the address of your product’s sign-in page", URL: page, Done: address, Necessary: true},
+		{Text: "Make the shared secret, and give it to your product", URL: page + "#keys", Done: secret, Necessary: true},
+		{Text: "Sign in once through your product", URL: link("/admin/try"), Done: through, Necessary: true},
+		{Text: "Say which groups people get", URL: link("/admin/mapping"), Done: mapped},
+		{Text: "Have a second way in for yourself: a passkey", URL: link("/auth/passkeys"), Done: len(keys) > 0},
+	}
+	if !slices.ContainsFunc(all, func(s templates.AdminStep) bool { return !s.Done }) {
+		return nil, nil
+	}
+	return all, nil
+}
+
+// signedInThrough reports whether one of the last sign-ins was through a provider, and not by password.
+func (a overviewArea) signedInThrough(ctx context.Context, cfg *setting.Config) (bool, error) {
+	events, _, err := a.Store.Events(ctx, sso.EventQuery{Page: sso.Page{Limit: 100}, Kinds: []sso.EventKind{sso.EventSignIn}})
+	return slices.ContainsFunc(events, func(e sso.Event) bool { return cfg.Provider(e.Provider) != nil }), err
 }

@@ -124,11 +124,16 @@ func codeOptions(chosen string) []templates.AdminOption {
 // OfPerson are the newest events about a person, at most limit; of one kind, or "" for all.
 func OfPerson(ctx context.Context, store admin.ActivityStore, email string, kind sso.EventKind, limit int) ([]templates.AdminEvent, error) {
 	found, _, err := admin.Activity{Store: store}.Events(ctx, admin.ActivityFilter{Person: email, Kind: string(kind)}, sso.Page{Limit: limit})
+	return Shown(found), err
+}
+
+// Shown are events as pages show them.
+func Shown(found []sso.Event) []templates.AdminEvent {
 	var events []event
 	for _, e := range found {
 		events = append(events, eventOf(e))
 	}
-	return shownEvents(events), err
+	return shownEvents(events)
 }
 
 func shownEvents(events []event) []templates.AdminEvent {

@@ -68,6 +68,7 @@ type Host struct {
 	Reference func(*http.Request) string // ties page, log line and event together
 	Config    func() *setting.Config     // the settings in force
 	Bridge    func() *sso.Bridge         // made of them
+	Version   string                     // of the program
 	// SameOrigin refuses what could change something and comes from a page of another site (SECURITY G1).
 	SameOrigin func(*http.Request) error
 	// Applied makes this replica act on what was just changed in the store. Call it before answering.

@@ -18,6 +18,7 @@ import (
 
 func (a peopleArea) pages() []area.Page {
 	return []area.Page{
+		area.Get("/why", a.whyPage),
 		area.Get("/people", a.peoplePage),
 		area.Get("/people/new", a.newPersonPage),
 		area.Post("/people/new", a.newPersonForm),

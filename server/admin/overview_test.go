@@ -1,0 +1,109 @@
+package admin_test
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
+)
+
+// The first sentence says whether sign-in works: trouble of the last hour comes before all else, and leads to its events.
+func TestOverviewTellsOfTrouble(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	state := func() string {
+		t.Helper()
+		return strings.Join(dom.Text(c.get("/admin").body, ".state"), " ")
+	}
+	if got := state(); !strings.Contains(got, "Sign-in works.") && !strings.Contains(got, "Ready.") {
+		t.Errorf("before anything happened: got %q", got)
+	}
+	refuse := func(n int, ago time.Duration, code sso.Code) {
+		for range n {
+			b.record(sso.Event{At: b.now().Add(-ago), Kind: sso.EventSignInRefused, Code: code, Provider: "jwt", Reference: "ABCD2345"})
+		}
+	}
+	refuse(9, 2*time.Hour, sso.TokenExpired)
+	if got := state(); strings.Contains(got, "refused.\u00a0") || strings.Contains(got, "Most sign-ins") {
+		t.Errorf("refusals of two hours ago: got %q", got)
+	}
+	refuse(1, time.Minute, sso.TokenExpired)
+	refuse(4, time.Minute, sso.TokenSignature)
+	got := state()
+	for _, want := range []string{"Most sign-ins are refused.", "5 were refused in the last hour", strings.ToLower(sso.TokenSignature.Label())} {
+		if !strings.Contains(strings.ToLower(got), strings.ToLower(want)) {
+			t.Errorf("got %q, want in it %q", got, want)
+		}
+	}
+	page := c.get("/admin").body
+	look := dom.Attr(page, ".state a", "href")
+	if len(look) != 1 || !strings.Contains(look[0], "code="+string(sso.TokenSignature)) {
+		t.Fatalf("got the link %q, want one to the events", look)
+	}
+	contains(t, c.get(strings.ReplaceAll(look[0], b.url, "")), 200, "ABCD2345")
+	reasons := dom.Text(page, "[aria-labelledby=refused] li a")
+	if want := []string{sso.TokenExpired.Label(), sso.TokenSignature.Label()}; !slices.Equal(reasons, want) {
+		t.Errorf("got the reasons %q, want %q: the most frequent first", reasons, want)
+	}
+}
+
+// Why somebody cannot sign in is found by a name, an address and a reference, in the second page at most.
+func TestWhyCantSomeoneSignIn(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	b.signIn(secret, claims{"email": "zoe@example.com", "first_name": "Zoë", "last_name": "Quark"})
+	zoe := b.find("zoe@example.com")
+	b.record(
+		sso.Event{At: b.now(), Kind: sso.EventSignInRefused, Code: sso.TokenExpired, AccountID: zoe.ID, Email: zoe.Email, Provider: "jwt", Reference: "AAAABBBB", Detail: "of-zoe"},
+		sso.Event{At: b.now(), Kind: sso.EventSignInRefused, Code: sso.ProvisioningOff, Email: "new@example.com", Provider: "jwt", Reference: "CCCCDDDD", Detail: "of-nobody"},
+		sso.Event{At: b.now().AddDate(0, 0, -40), Kind: sso.EventSignInRefused, Code: sso.TokenExpired, AccountID: zoe.ID, Email: zoe.Email, Reference: "EEEEFFFF", Detail: "long-ago"},
+	)
+	for _, tt := range []struct {
+		q        string
+		has, not []string
+	}{
+		{"zoe quark", []string{"Zoë Quark", "of-zoe", sso.TokenExpired.Label()}, []string{"of-nobody", "long-ago"}},
+		{"ZOE@example.com", []string{"Zoë Quark", "of-zoe"}, []string{"of-nobody"}},
+		{"new@example.com", []string{"of-nobody", sso.ProvisioningOff.Label()}, []string{"of-zoe"}},
+		{"cccc-dddd", []string{"of-nobody"}, []string{"of-zoe"}},
+		{"eeeeffff", []string{"long-ago"}, []string{"of-zoe"}},
+		{"nobody at all", []string{"Nothing is known of", "nobody at all"}, []string{"of-zoe"}},
+		{"<b>\u202e", []string{"Nothing is known of"}, []string{"<b>\u202e"}},
+		{"", []string{"Find out"}, []string{"Nothing is known", "of-zoe"}},
+	} {
+		resp := c.get("/admin/why?q=" + url.QueryEscape(tt.q))
+		contains(t, resp, 200, tt.has...)
+		for _, not := range tt.not {
+			if strings.Contains(resp.body, not) {
+				t.Errorf("%q: got %q, which is about something else", tt.q, not)
+			}
+		}
+	}
+	if err := b.store.SetActive(t.Context(), zoe.ID, false, sso.Event{Kind: sso.EventAccount}); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, c.get("/admin/why?q=quark"), 200, "The account is deactivated")
+}
+
+// The steps lead whoever is new from an empty bridge to the first sign-in, and go when all are done.
+func TestStepsToConnectAProduct(t *testing.T) {
+	b := start(t, "JWT_GROUP_SYNC=true")
+	c := b.admin()
+	left := func() []string { return dom.Text(c.get("/admin").body, ".steps li:not(.done) a") }
+	if got := left(); !slices.Contains(got, "Sign in once through your product") {
+		t.Errorf("before the first sign-in the steps are %q", got)
+	}
+	b.signIn(secret, claims{"email": "first@example.com"})
+	if got := left(); slices.Contains(got, "Sign in once through your product") {
+		t.Errorf("after the first sign-in the steps are %q", got)
+	}
+	for _, href := range dom.Attr(c.get("/admin").body, ".steps a", "href") {
+		if resp := c.get(strings.TrimPrefix(href, b.url)); resp.StatusCode != 200 && resp.StatusCode != 302 && resp.StatusCode != 303 {
+			t.Errorf("the step %s: got %d", href, resp.StatusCode)
+		}
+	}
+}
