@@ -3,6 +3,7 @@ package gate
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -70,8 +71,8 @@ func (g *Gate) logAsks(r *http.Request, s *settings, err error) {
 }
 
 // warnOfRules says once, until the settings change, that rules are not followed where somebody may think they are.
-func (g *Gate) warnOfRules(r *http.Request, s *settings) {
+func (s *settings) warnOfRules(log *slog.Logger, r *http.Request) {
 	if s.warnedOfRules.CompareAndSwap(false, true) {
-		g.web.Log.Error("ACCESS_RULES are not followed by /auth/verify, which is not told the page: have the proxy ask /auth/forward", "peer", s.Peer(r))
+		log.Error("ACCESS_RULES are not followed by /auth/verify, which is not told the page: have the proxy ask /auth/forward", "peer", s.Peer(r))
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// cache is entries within a bound of memory. Where it is full one goes that chance picks, a later one if that was asked for
+// cache is entries within a bound of their number and one of memory. Where it is full one goes that chance picks, a later one if that was asked for
 // since it was last picked. So those that are asked for in turn, and are more than fit, are found as often as there is room:
 // if the one that was asked for longest ago went, none of them would be.
 type cache struct {
@@ -15,9 +15,25 @@ type cache struct {
 	all     []*entry // in no order; each knows its place
 	size    int      // of all, in bytes
 	limit   int      // of size
+	most    int      // of their number
 }
 
-func newCache(bytes int) cache { return cache{entries: map[sso.SessionHash]*entry{}, limit: bytes} }
+func newCache(most, bytes int) cache {
+	return cache{entries: map[sso.SessionHash]*entry{}, limit: bytes, most: most}
+}
+
+// bound is a cache's new bounds. What does not fit any more goes.
+func (c *cache) bound(most, bytes int) {
+	c.most, c.limit = most, bytes
+	c.makeRoom(0, 0)
+}
+
+// makeRoom lets entries go until n more, of so many bytes together, fit.
+func (c *cache) makeRoom(n, size int) {
+	for len(c.all)+n > c.most || c.size+size > c.limit {
+		c.remove(c.victim().hash)
+	}
+}
 
 func (c *cache) get(hash sso.SessionHash) *entry {
 	e := c.entries[hash]
@@ -33,9 +49,7 @@ func (c *cache) insert(e *entry) {
 	if size > c.limit {
 		return
 	}
-	for c.size+size > c.limit {
-		c.remove(c.victim().hash)
-	}
+	c.makeRoom(1, size)
 	e.place, e.held = len(c.all), size
 	c.all = append(c.all, e)
 	c.entries[e.hash] = e

@@ -16,7 +16,7 @@ func numbered(n int) (hash sso.SessionHash) {
 
 // Whatever is done to a cache, it knows what it holds, and holds no more than it may.
 func TestCacheKnowsWhatItHolds(t *testing.T) {
-	c := newCache(100_000)
+	c := newCache(90, 100_000)
 	for range 20_000 {
 		hash := numbered(rand.IntN(300))
 		switch rand.IntN(10) {
@@ -39,9 +39,12 @@ func TestCacheKnowsWhatItHolds(t *testing.T) {
 			}
 			size += e.size()
 		}
-		if len(c.all) != len(c.entries) || size != c.size || size > c.limit {
+		if len(c.all) != len(c.entries) || size != c.size || size > c.limit || len(c.all) > c.most {
 			t.Fatalf("got %d entries in one list and %d in the other, %d bytes of %d counted and at most %d", len(c.all), len(c.entries), size, c.size, c.limit)
 		}
+	}
+	if c.bound(3, 100_000); len(c.all) > 3 {
+		t.Errorf("with a new bound of 3: got %d entries", len(c.all))
 	}
 	if c.clear(); len(c.all)+len(c.entries)+c.size != 0 {
 		t.Errorf("after all went: got %d entries, %d bytes", len(c.all), c.size)
@@ -50,7 +53,7 @@ func TestCacheKnowsWhatItHolds(t *testing.T) {
 
 // An entry that is larger than all that may be held pushes nothing out.
 func TestCacheRefusesTheHuge(t *testing.T) {
-	c := newCache(10_000)
+	c := newCache(10, 10_000)
 	c.insert(&entry{hash: numbered(1)})
 	c.insert(&entry{hash: numbered(2), answer: answer{attributes: strings.Repeat("x", 10_000)}})
 	if c.get(numbered(1)) == nil || c.get(numbered(2)) != nil {
@@ -58,9 +61,16 @@ func TestCacheRefusesTheHuge(t *testing.T) {
 	}
 }
 
-// As many as fit are all found when they are asked for in turn; of a fifth more than fit, half are found at least.
+// As many as fit are all found when they are asked for in turn; of a fifth more than fit, half are found at least, be it their
+// number or their size that is too much.
 func TestCacheHasNoCliff(t *testing.T) {
-	c := newCache(1000 * (&entry{}).size())
+	for _, c := range []cache{newCache(1000, 1000*perSession), newCache(2000, 1000*(&entry{}).size())} {
+		checkNoCliff(t, &c)
+	}
+}
+
+func checkNoCliff(t *testing.T, c *cache) {
+	t.Helper()
 	found := func(people int) (n int) {
 		for i := range 20 * people {
 			switch hash := numbered(i % people); {

@@ -38,6 +38,7 @@ func New(w *web.Web, store Store, signer Signer, reload func(context.Context) er
 func (g *Gate) Apply() {
 	site := g.web.Site()
 	g.principals.policy.Store(&site.Bridge.Sessions)
+	g.principals.hold(site.Config.SessionsInMemory)
 	g.settings.Store(newSettings(site, g.transport, slog.NewLogLogger(g.web.Log.Handler(), slog.LevelWarn)))
 	g.principals.forgetAll()
 }

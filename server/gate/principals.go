@@ -38,10 +38,11 @@ const (
 	askFor = 5 * time.Second
 	// agesEvery is how often those are looked for that ended by their age, among what runs behind the reverse proxy.
 	agesEvery = 15 * time.Second
-	// maxCached bounds the memory, in bytes: about 45,000 sessions, or half as many whose principal was asked for whole.
-	maxCached = 48 << 20
-	// maxTokens bounds that of tokens besides: about 10,000. Only those that are good are remembered, so that others push
-	// nothing out.
+	// perSession is how many bytes there are for each of the sessions in memory. Most take half of that; those whose principal was
+	// asked for whole, or with very many groups, take more, and then there are fewer.
+	perSession = 2 << 10
+	// maxTokens bounds, in bytes, what tokens take besides: about 10,000. Only those that are good are remembered, so that others
+	// push nothing out.
 	maxTokens = 16 << 20
 )
 
@@ -125,12 +126,19 @@ func (e *entry) same(o *entry) bool {
 
 func newPrincipals(store Store, now func() time.Time, log *slog.Logger) *principals {
 	p := &principals{store: store, now: now, log: log, started: time.Now(), applied: -1,
-		sessions: newCache(maxCached), tokens: newCache(maxTokens)}
+		sessions: newCache(0, 0), tokens: newCache(maxTokens, maxTokens)}
 	p.reading = make(chan struct{}, 1)
 	p.current.Store(-int64(time.Hour))
 	p.uses = lastuse.New("sessions", log, store.TouchSessions)
 	p.loading = map[sso.SessionHash]*loading{}
 	return p
+}
+
+// hold says how many sessions are kept in memory.
+func (p *principals) hold(sessions int) {
+	p.mu.Lock()
+	p.sessions.bound(sessions, sessions*perSession)
+	p.mu.Unlock()
 }
 
 // find returns the entry of a session that is good now, and notes its use. Errors wrap [sso.NotSignedIn] or

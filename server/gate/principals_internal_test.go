@@ -108,6 +108,7 @@ func (f *fakeSessions) end(hash sso.SessionHash) {
 func newTestPrincipals(f *fakeSessions, idle time.Duration) *principals {
 	p := newPrincipals(f, time.Now, slog.New(slog.DiscardHandler))
 	p.policy.Store(&sso.SessionPolicy{MaxAge: time.Hour, Idle: idle})
+	p.hold(50_000)
 	return p
 }
 
@@ -161,6 +162,36 @@ func TestPrincipalsWhenTheStoreFails(t *testing.T) {
 		wantFind(t, p, hashes[2], "")
 		wantFind(t, p, hashes[1], sso.NotSignedIn)
 	})
+}
+
+// As many sessions as the setting says are asked for in turn, with names and groups of usual length, and the database is asked for
+// each of them once. [TestCacheHasNoCliff] is about more than that.
+func TestSessionsInMemory(t *testing.T) {
+	const most = 50_000
+	f, hashes := newFakeSessions(most)
+	var groups []sso.Group
+	for g := range 8 {
+		groups = append(groups, sso.Group{ID: int64(g + 10), Name: fmt.Sprintf("A group of the company %d", g)})
+	}
+	for i, hash := range hashes {
+		p := f.people[hash]
+		p.Account.Email, p.Groups = fmt.Sprintf("somebody.with.a.long.name.%d@department.example.com", i), groups
+	}
+	p := newTestPrincipals(f, 0)
+	if err := p.catchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.current.Store(1 << 62) // however long it takes
+	for range 2 {
+		for _, hash := range hashes {
+			if _, err := p.find(t.Context(), hash); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := f.questions.Load(); n != most {
+		t.Errorf("%d sessions twice in turn: asked %d times, want once for each", most, n)
+	}
 }
 
 // Many requests of one session ask the database once; but an answer from before a sign-out is not for who comes after it.

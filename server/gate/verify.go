@@ -213,7 +213,7 @@ func (g *Gate) Verify(w http.ResponseWriter, r *http.Request) {
 	}
 	s := g.settings.Load()
 	if len(s.Config.AccessRules) > 0 && !s.warnedOfRules.Load() {
-		g.warnOfRules(r, s)
+		s.warnOfRules(g.web.Log, r)
 	}
 	var asked asks
 	if r.URL.RawQuery != "" {

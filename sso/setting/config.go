@@ -40,6 +40,8 @@ type Config struct {
 	EventRetention time.Duration // 0: for ever
 	MetricsListen  string
 
+	SessionsInMemory int
+
 	Upstream        *url.URL
 	ForwardAuth     bool // implies that there are TrustedProxies
 	AccessRules     access.Rules

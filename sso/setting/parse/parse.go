@@ -88,10 +88,24 @@ func EmailAddress(text string) (string, error) {
 // OneOf reads one of words, in whatever case it is written.
 func OneOf(words ...string) func(string) (string, error) {
 	return func(text string) (string, error) {
-		if i := slices.Index(words, strings.ToLower(text)); i >= 0 {
+		if i := slices.IndexFunc(words, func(word string) bool { return strings.EqualFold(word, text) }); i >= 0 {
 			return words[i], nil
 		}
 		return "", fmt.Errorf("%q is none of %s", text, strings.Join(words, ", "))
+	}
+}
+
+// Count reads a number from least to most, in digits.
+func Count(least, most int) func(string) (int, error) {
+	return func(text string) (int, error) {
+		n, err := strconv.ParseUint(text, 10, 31)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("%q is not a whole number such as %d, in digits alone", text, most)
+		case int(n) < least || int(n) > most:
+			return 0, fmt.Errorf("%d is not between %d and %d", n, least, most)
+		}
+		return int(n), nil
 	}
 }
 
