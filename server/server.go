@@ -217,7 +217,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 }
 
 // State returns what answers checks, as it is now.
-func (s *Server) State() gate.State { return s.gate.State() }
+func (s *Server) State() gate.State { return gate.StateOf(s.gate) }
 
 // Follow keeps the cache of principals true and writes last use back, until ctx ends. [Server.Serve] runs it.
 func (s *Server) Follow(ctx context.Context) { s.gate.Follow(ctx) }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/keyfile"
 )
 
 func backup(f *flags) runner {
@@ -26,7 +28,7 @@ func backup(f *flags) runner {
 		fmt.Fprintf(p.stdout, "wrote %s\n", args[0])
 		if o.cfg.SecretKey == nil {
 			path, _ := o.cfg.SQLitePath()
-			fmt.Fprintf(p.stderr, "hint: keep %s%s too, in another place: without it the secrets in the copy cannot be read, and with it they can\n", path, keySuffix)
+			fmt.Fprintf(p.stderr, "hint: keep %s%s too, in another place: without it the secrets in the copy cannot be read, and with it they can\n", path, keyfile.Suffix)
 		}
 		return nil
 	}

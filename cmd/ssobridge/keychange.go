@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/keyfile"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/seal"
@@ -50,7 +52,7 @@ func secretKeyRotate(f *flags) runner {
 		} else if err == nil && bytes.Equal(next, o.key) {
 			return usageError("give another one", "the new key is the one in use")
 		} else if err == nil && path != "" { // it is in a file of its own before anything is sealed under it
-			if next, err = keepNewKey(path, next); err != nil {
+			if next, err = keyfile.KeepNew(path, next); err != nil {
 				return err
 			}
 		}
@@ -72,7 +74,7 @@ func (f *flags) afterRotation(path string) error {
 	if path == "" {
 		fmt.Fprintln(f.p.stderr, "hint: set SECRET_KEY to the new key and start every replica anew. Until then /readyz says no, and nothing new is sealed")
 	} else {
-		if err := adoptKey(path); err != nil {
+		if err := keyfile.Adopt(path); err != nil {
 			return err
 		}
 		fmt.Fprintf(f.p.stdout, "the new key is in %s\n", path)
@@ -157,7 +159,7 @@ func (f *flags) openKeyed(ctx context.Context) (o *opened, path string, err erro
 		return nil, "", errors.Join(notReady(err), o.store.Close())
 	}
 	if file, sqlite := cfg.SQLitePath(); sqlite && cfg.SecretKey == nil {
-		path = file + keySuffix
+		path = file + keyfile.Suffix
 	}
 	return o, path, nil
 }
@@ -177,7 +179,7 @@ func (f *flags) openStore(ctx context.Context, cfg *setting.Config, fresh bool) 
 	if !sqlite || cfg.SecretKey != nil || !errors.Is(st.CheckSecretKey(ctx), seal.ErrOtherKey) {
 		return st, key, nil
 	}
-	next, err := readKey(path + keySuffix + newSuffix)
+	next, err := keyfile.Read(path + keyfile.Suffix + keyfile.NewSuffix)
 	if err != nil { // there is none
 		return st, key, nil
 	}
@@ -188,7 +190,7 @@ func (f *flags) openStore(ctx context.Context, cfg *setting.Config, fresh bool) 
 	if other.CheckSecretKey(ctx) != nil {
 		return st, key, other.Close()
 	}
-	if err := errors.Join(st.Close(), adoptKey(path+keySuffix)); err != nil {
+	if err := errors.Join(st.Close(), keyfile.Adopt(path+keyfile.Suffix)); err != nil {
 		return nil, nil, errors.Join(err, other.Close())
 	}
 	return other, next, nil
@@ -205,11 +207,11 @@ func (f *flags) lostKey(ctx context.Context, cfg *setting.Config, cause error) e
 	if err != nil || len(lost) == 0 {
 		return cause
 	}
-	told, ok := errors.AsType[*failure](cause)
+	told, ok := errors.AsType[*hint.Error](cause)
 	if !ok {
 		return cause
 	}
-	return &failure{told.status, fmt.Errorf("%w. It is needed to open %s", told.err, strings.Join(lost, ", ")), told.hint}
+	return &hint.Error{Status: told.Status, Err: fmt.Errorf("%w. It is needed to open %s", told.Err, strings.Join(lost, ", ")), Hint: told.Hint}
 }
 
 func secretKeyForget(f *flags) runner {
@@ -266,7 +268,7 @@ func (f *flags) openWithoutKey(ctx context.Context, create bool) (*opened, error
 	}
 	o := &opened{cfg: cfg, log: f.p.logger(cfg)}
 	path, sqlite := cfg.SQLitePath()
-	if _, err := os.Stat(path + keySuffix); !sqlite || cfg.SecretKey != nil || create || err == nil {
+	if _, err := os.Stat(path + keyfile.Suffix); !sqlite || cfg.SecretKey != nil || create || err == nil {
 		if o.key, err = secretKey(cfg, true); err != nil {
 			return nil, err
 		}

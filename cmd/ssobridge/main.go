@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/nearest"
 )
@@ -60,6 +61,7 @@ func commands() []*command {
 		[]*command{
 			{"migrate", "", "brings the tables of the database up to date", migrate},
 			{"backup", "FILE", "writes a copy of the SQLite database", backup},
+			{"restore", "FILE", "puts a backup in the place of the SQLite database", runRestore},
 			{"completion", "bash|zsh|fish", "prints what completes commands and flags in a shell", completion},
 			{"version", "", "prints the version", printVersion},
 		})
@@ -75,15 +77,15 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if status, ok := errors.AsType[exitStatus](err); ok {
 		return int(status)
 	}
-	f, ok := errors.AsType[*failure](err)
+	f, ok := errors.AsType[*hint.Error](err)
 	if !ok {
-		f = &failure{status: 1, err: err}
+		f = &hint.Error{Status: 1, Err: err}
 	}
 	fmt.Fprintln(p.stderr, oneLine(err.Error()))
-	if f.hint != "" {
-		fmt.Fprintln(p.stderr, "hint: "+f.hint)
+	if f.Hint != "" {
+		fmt.Fprintln(p.stderr, "hint: "+f.Hint)
 	}
-	return f.status
+	return f.Status
 }
 
 func (p *program) dispatch(ctx context.Context, args []string) error {
@@ -203,26 +205,9 @@ type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
-// A failure is an error with a next step for the person who typed the command.
-type failure struct {
-	status int
-	err    error
-	hint   string
-}
+func withHint(next string, err error) error { return hint.With(next, err) }
 
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
-
-func withHint(hint string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &failure{1, err, hint}
-}
-
-func usageError(hint, format string, args ...any) error {
-	return &failure{2, fmt.Errorf(format, args...), hint}
-}
+func usageError(next, format string, args ...any) error { return hint.Usage(next, format, args...) }
 
 // oneLine keeps what quotes someone's input, or joins several errors, on one line, and away from the terminal's controls.
 func oneLine(text string) string {

@@ -13,8 +13,8 @@ type State struct {
 	Unwritten               int           // last uses
 }
 
-// State returns it as it is now. It asks no database.
-func (g *Gate) State() State {
+// StateOf returns that of a gate, as it is now. It asks no database.
+func StateOf(g *Gate) State {
 	p := g.principals
 	s := State{Misses: p.misses.Load(), FeedAge: time.Since(p.started) - time.Duration(p.current.Load()), Unwritten: p.uses.Number()}
 	p.mu.RLock()
