@@ -62,6 +62,7 @@ func commands() []*command {
 			{"migrate", "", "brings the tables of the database up to date", migrate},
 			{"backup", "FILE", "writes a copy of the SQLite database", backup},
 			{"restore", "FILE", "puts a backup in the place of the SQLite database", runRestore},
+			{"copy", "FROM TO", "copies a database into an empty one: SQLite to PostgreSQL, or back", copyDatabase},
 			{"completion", "bash|zsh|fish", "prints what completes commands and flags in a shell", completion},
 			{"version", "", "prints the version", printVersion},
 		})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,13 +14,22 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // The scripts of testdata/script run the real program: this very binary, as "ssobridge".
 func TestMain(m *testing.M) {
 	ssotest.TempInMemory()
-	testscript.Main(m, map[string]func(){"ssobridge": main})
+	testscript.Main(stopping{m}, map[string]func(){"ssobridge": main})
+}
+
+// stopping ends the PostgreSQL server when the tests have run.
+type stopping struct{ *testing.M }
+
+func (m stopping) Run() int {
+	defer postgres.Stop()
+	return m.M.Run()
 }
 
 // secret is a shared secret as a product would have it; testdata/script knows it too, and its JWK.
@@ -32,6 +42,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PORT", ssotest.FreePort(t))
 			e.Setenv("PORT2", ssotest.FreePort(t))
 			e.Setenv("SECRET", secret)
+			if filepath.Base(e.WorkDir) == "script-copy" {
+				e.Setenv("POSTGRES", postgres.Database(t))
+			}
 			login, err := token.Mint(secret, map[string]any{"email": "ada@example.com", "exp": time.Now().Add(5 * time.Minute).Unix()})
 			e.Setenv("TOKEN", login)
 			return err

@@ -68,6 +68,19 @@ func (db *DB) catalog() catalog {
 	}
 }
 
+// TableNames lists the tables there are, of whatever program.
+func (db *DB) TableNames(ctx context.Context, c *Conn) (names []string, err error) {
+	err = c.Each(ctx, func(rows *sql.Rows) error {
+		var table, column, typ string
+		err := rows.Scan(&table, &column, &typ)
+		if !slices.Contains(names, table) {
+			names = append(names, table)
+		}
+		return err
+	}, db.catalog().columns)
+	return names, err
+}
+
 // Tables describes the tables there are, each after those to which it refers.
 func (db *DB) Tables(ctx context.Context, c *Conn) ([]Table, error) {
 	ask, all := db.catalog(), map[string]*Table{}

@@ -20,7 +20,10 @@ func Postgres(file string) error {
 	head := make([]byte, 16)
 	n, _ := io.ReadFull(f, head)
 	next := fmt.Sprintf(`stop every bridge, empty the database, then run psql --single-transaction -v ON_ERROR_STOP=1 -f %s "$DATABASE_URL"`, file)
-	if strings.HasPrefix(string(head[:n]), "PGDMP") {
+	switch {
+	case strings.HasPrefix(string(head[:n]), "SQLite format 3"):
+		next = fmt.Sprintf(`that is a SQLite database: ssobridge copy sqlite:%s "$DATABASE_URL" copies it into an empty one`, file)
+	case strings.HasPrefix(string(head[:n]), "PGDMP"):
 		next = fmt.Sprintf(`stop every bridge, then run pg_restore --clean --if-exists --no-owner --single-transaction -d "$DATABASE_URL" %s`, file)
 	}
 	return hint.With(next, errors.New("a PostgreSQL database is restored by its own tools"))
