@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/ssobridge/ssobridge/server/web"
 )
@@ -15,19 +17,61 @@ func (s *Server) handleHealth(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "version": s.options.Version})
 }
 
-// handleReady is /readyz: the database answers. That keys of a provider cannot be read anew makes nobody unready: sign-ins go
+// handleReady is /readyz: a sign-in can be kept. That keys of a provider cannot be read anew makes nobody unready: sign-ins go
 // on with the keys of before, and another replica would do no better. It is said beside it.
 func (s *Server) handleReady(c echo.Context) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), 3*time.Second)
-	defer cancel()
-	if err := s.options.Store.Ready(ctx); err != nil {
-		s.web.Log.ErrorContext(ctx, "not ready", "error", err)
+	ctx := c.Request().Context()
+	if err := s.ready.ask(ctx); err != nil {
+		s.web.Log.ErrorContext(ctx, "not ready", "cause", causeOf(err), "error", err)
 		c.Response().Header().Set("Retry-After", web.RetryAfter)
-		return c.JSON(http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "database": "unavailable"})
+		return c.JSON(http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "database": "unavailable", "cause": causeOf(err)})
 	}
 	keys := "ok"
 	if len(s.web.Site().Bridge.Providers.KeyFaults()) > 0 {
 		keys = "degraded"
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "database": "ok", "keys": keys})
+}
+
+// A readiness asks the store whether a sign-in can be kept. However many ask, one question runs at a time, and nobody waits for a
+// second: who asks for readiness gives up soon, and would learn nothing.
+type readiness struct {
+	store   interface{ Ready(context.Context) error }
+	running singleflight.Group
+}
+
+const (
+	readyQuestion = 800 * time.Millisecond // the store has this long
+	readyAnswer   = 900 * time.Millisecond // and then it is not ready
+)
+
+func (r *readiness) ask(ctx context.Context) error {
+	asked := r.running.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyQuestion)
+		defer cancel()
+		return nil, r.store.Ready(ctx)
+	})
+	select {
+	case result := <-asked:
+		return result.Err
+	case <-time.After(readyAnswer):
+		return noAnswer{}
+	}
+}
+
+// noAnswer is the error of a database that is still busy with the question when nobody waits any more.
+type noAnswer struct{}
+
+func (noAnswer) Error() string { return "the database has not answered within a second" }
+func (noAnswer) Cause() string { return "no_answer" }
+
+// causeOf is the word for why the database cannot be used, as the store says it.
+func causeOf(err error) string {
+	if e, ok := errors.AsType[interface {
+		error
+		Cause() string
+	}](err); ok {
+		return e.Cause()
+	}
+	return "unavailable"
 }

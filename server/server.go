@@ -50,7 +50,7 @@ type Store interface {
 	local.Store
 	signInStore
 	logoutStore
-	// Ready returns an error when the database does not answer.
+	// Ready returns an error when no sign-in could be kept now. If it has a method Cause() string, /readyz says that word.
 	Ready(ctx context.Context) error
 	// Sessions lists the sessions of a query; next is where the rest begins.
 	Sessions(ctx context.Context, q sso.SessionQuery) (list []sso.Session, next string, err error)
@@ -64,6 +64,7 @@ type Server struct {
 	relyingParty *relyingParty
 	backChannel  *backChannel
 	local        *local.Local
+	ready        *readiness
 	echo         *echo.Echo
 }
 
@@ -79,6 +80,7 @@ func New(o Options, l Live) (*Server, error) {
 	s := &Server{
 		options: o, web: w, gate: g, relyingParty: newRelyingParty(w, g, o.Store), backChannel: &backChannel{w, g, o.Store},
 		local: local.New(w, g, o.Store, o.Passwords, o.Administration != nil),
+		ready: &readiness{store: o.Store},
 	}
 	s.Apply(l)
 	s.echo = s.routes()

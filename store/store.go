@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/store/people"
 	"github.com/ssobridge/ssobridge/store/sealed"
 	"github.com/ssobridge/ssobridge/store/services"
@@ -55,7 +56,7 @@ type Store struct {
 // creates the SQLite file when there is none, readable by its owner alone, and refuses one that others can read. It does
 // not migrate. Close the Store when done.
 func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
-	db, err := sqldb.Open(ctx, databaseURL, sqldb.Options{LockWait: o.LockWait, Reads: hotReads})
+	db, err := sqldb.Open(ctx, databaseURL, sqldb.Options{LockWait: o.LockWait, Reads: hotReads, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -83,11 +84,14 @@ func (s *Store) Close() error {
 }
 
 // Ready reports whether the database can be read and written, and has the tables of this program and the SECRET_KEY of this
-// store: nil, or an error that says what is wrong.
+// store: nil, or an error that says what is wrong; with a method Cause for most of that, which says it in a word.
 func (s *Store) Ready(ctx context.Context) error {
 	err := s.Migrated(ctx)
 	if err == nil {
 		err = s.sealed.Check(ctx)
+	}
+	if errors.Is(err, seal.ErrOtherKey) {
+		return sqldb.Unavailable(err, "secret_key")
 	}
 	if err != nil {
 		return err

@@ -22,13 +22,17 @@ type Conn struct {
 	failed   error                                            // in a transaction: of the first statement that failed; none is run after it
 	prepared func(context.Context, string) (*sql.Stmt, error) // nil, or a nil statement: it is not prepared
 	fail     func(error) error
-	seen     func(kind string, began time.Time, err error) // outside a transaction; nil in one, which is seen as a whole
+	begin    func(kind string) (end func(error), err error) // outside a transaction; nil in one, which begins as a whole
 }
 
 // Exec returns how many rows were changed.
 func (c *Conn) Exec(ctx context.Context, query string, args ...any) (changed int64, err error) {
-	if c.seen != nil {
-		defer func(began time.Time) { c.seen("query", began, err) }(time.Now())
+	if c.begin != nil {
+		var end func(error)
+		if end, err = c.begin("query"); err != nil {
+			return 0, err
+		}
+		defer func() { end(err) }()
 	}
 	result, err := run(ctx, c, query, (*sql.Stmt).ExecContext, c.on.ExecContext, args)
 	if err != nil {
@@ -39,8 +43,12 @@ func (c *Conn) Exec(ctx context.Context, query string, args ...any) (changed int
 
 // Each calls scan for each row.
 func (c *Conn) Each(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) (err error) {
-	if c.seen != nil {
-		defer func(began time.Time) { c.seen("query", began, err) }(time.Now())
+	if c.begin != nil {
+		var end func(error)
+		if end, err = c.begin("query"); err != nil {
+			return err
+		}
+		defer func() { end(err) }()
 	}
 	rows, err := run(ctx, c, query, (*sql.Stmt).QueryContext, c.on.QueryContext, args)
 	if err != nil {

@@ -44,33 +44,43 @@ type engine struct {
 	keepRow     string            // after a SELECT: what it found stays as it is until the transaction ends
 	schemaWords *strings.Replacer // nil: the migrations are in this engine's words
 
+	circuit  *circuit
+	note     func(error)        // is told of each error, as the driver made it; nil: nobody is
+	presence *presence          // SQLite
+	cause    func(error) string // of an error that is unavailable
+
 	unavailable func(error) bool // cannot be reached, locked, full, read-only
 	again       func(error) bool // lost a race: the transaction may be run anew
 	backup      func(ctx context.Context, file string) error
 }
 
 // openEngine opens what a DATABASE_URL names.
-func openEngine(databaseURL string, lockWait time.Duration) (*engine, error) {
+func openEngine(ctx context.Context, databaseURL string, lockWait time.Duration, c *circuit) (*engine, error) {
 	scheme, rest, _ := strings.Cut(databaseURL, ":")
 	switch scheme {
 	case "sqlite":
-		return openSQLite(rest, lockWait)
+		return openSQLite(ctx, rest, lockWait, c)
 	case "postgres", "postgresql":
-		return openPostgres(databaseURL)
+		return openPostgres(databaseURL, c)
 	}
 	return nil, errors.New("DATABASE_URL begins with neither sqlite: nor postgres://")
 }
 
 // close waits for the writer, and closes all connections.
 func (e *engine) close() error {
-	return errors.Join(e.writer.close(), e.read.Close(), e.hot.Close())
+	e.circuit.retire()
+	err := errors.Join(e.writer.close(), e.read.Close(), e.hot.Close())
+	if e.presence != nil {
+		err = errors.Join(err, e.presence.close())
+	}
+	return err
 }
 
 // SQLite.
 
 const defaultLockWait = 5 * time.Second
 
-func openSQLite(rest string, lockWait time.Duration) (*engine, error) {
+func openSQLite(ctx context.Context, rest string, lockWait time.Duration, c *circuit) (*engine, error) {
 	file, err := sqliteFile(rest)
 	if err != nil {
 		return nil, err
@@ -98,8 +108,14 @@ func openSQLite(rest string, lockWait time.Duration) (*engine, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
+	present, err := newPresence(ctx, file, dsnRead)
+	if err != nil {
+		return nil, errors.Join(err, write.Close(), read.Close(), hot.Close())
+	}
+	present.watch(c)
 	return &engine{
 		name: "sqlite", file: file, writer: newGroupWriter(write, lockWait), write: write, read: read, hot: hot, prepares: true,
+		circuit: c, presence: present, cause: sqliteCause,
 		unavailable: sqliteUnavailable,
 		again:       func(error) bool { return false }, // one writer: there are no races to lose
 		backup:      func(ctx context.Context, to string) error { return backupSQLite(ctx, dsn, to) },
@@ -237,7 +253,7 @@ const (
 	postgresConnLife = 30 * time.Minute // so that a replica which was replaced is left in time
 )
 
-func openPostgres(databaseURL string) (*engine, error) {
+func openPostgres(databaseURL string, c *circuit) (*engine, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err) // pgx leaves the password out
@@ -245,14 +261,16 @@ func openPostgres(databaseURL string) (*engine, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "ssobridge"
 	}
+	lines, options := watchLines(config, c)
 	pool := func(conns int) *sql.DB {
-		db := limit(stdlib.OpenDB(*config), conns)
+		db := limit(stdlib.OpenDB(*config, options...), conns)
 		db.SetConnMaxLifetime(postgresConnLife)
 		return db
 	}
 	write := pool(postgresWriters)
 	return &engine{
 		name: "postgres", writer: newPoolWriter(write, postgresWriters, postgresAgain), write: write, read: pool(postgresReaders), hot: pool(postgresHot),
+		circuit: c, note: lines.note, cause: postgresCause,
 		lockSchema: "SELECT pg_advisory_xact_lock(7375620521)",
 		keepRow:    " FOR SHARE",
 		schemaWords: strings.NewReplacer(
@@ -269,18 +287,21 @@ func openPostgres(databaseURL string) (*engine, error) {
 	}, nil
 }
 
-// postgresUnavailable takes whatever the server did not answer itself for "cannot be reached".
+// postgresUnavailable takes whatever the server did not answer itself for "cannot be reached", and so a server that lets nobody
+// in: what it says may be about a standby, or a password that is being changed.
 func postgresUnavailable(err error) bool {
+	if _, refused := errors.AsType[*pgconn.ConnectError](err); refused {
+		return true
+	}
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		_, refused := errors.AsType[*pgconn.ConnectError](err)
 		// SafeToRetry: a connection that was closed before anything was sent; pgx exports no error for it.
-		return refused || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || networkError(err) ||
-			pgconn.SafeToRetry(err) || pgconn.Timeout(err)
+		return errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, pgx.ErrTxClosed) || errors.Is(err, driver.ErrBadConn) ||
+			errors.Is(err, sql.ErrConnDone) || networkError(err) || pgconn.SafeToRetry(err) || pgconn.Timeout(err)
 	}
 	// PostgreSQL manual, appendix A: connection, resources, operator intervention, system error; then read-only
 	// transaction, lock not available, read-only standby.
-	for _, class := range []string{"08", "53", "57", "58", "25006", "55P03"} {
+	for _, class := range []string{"08", "53", "57", "58", readOnlyTransaction, "55P03"} {
 		if strings.HasPrefix(e.Code, class) {
 			return true
 		}
@@ -311,7 +332,7 @@ func (e *engine) translate(err error) error {
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrLost) ||
 		errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) || err.Error() == closedText || e.unavailable(err) || e.again(err) {
-		return fmt.Errorf("%s: %w: %w", e.name, err, sso.StoreUnavailable)
+		return newUnavailable(e.name, err, e.cause(err))
 	}
 	return err
 }

@@ -134,13 +134,13 @@ func (db *DB) Migrated(ctx context.Context, steps []Migration) error {
 	if _, err := db.Read().One(ctx, []any{&version}, "SELECT coalesce(max(version), 0) FROM migrations"); errors.Is(err, sso.StoreUnavailable) {
 		return err
 	} else if err != nil {
-		return fmt.Errorf("the database is not migrated: %w: %w", err, sso.StoreUnavailable)
+		return Unavailable(fmt.Errorf("the database is not migrated: %w", err), causeSchema)
 	}
 	if version > want {
-		return fmt.Errorf("%w (its tables have version %d, this one knows %d): use that one, or restore a backup: %w", ErrNewer, version, want, sso.StoreUnavailable)
+		return Unavailable(fmt.Errorf("%w (its tables have version %d, this one knows %d): use that one, or restore a backup", ErrNewer, version, want), causeSchema)
 	}
 	if version != want {
-		return fmt.Errorf("the database has version %d of the tables, this program needs %d: %w", version, want, sso.StoreUnavailable)
+		return Unavailable(fmt.Errorf("the database has version %d of the tables, this program needs %d", version, want), causeSchema)
 	}
 	return nil
 }

@@ -9,9 +9,11 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +26,7 @@ type Options struct {
 	LockWait time.Duration // SQLite: how long to wait for a lock of another process; 0: 5 s
 	// Reads are the hot queries of [DB.ReadHot]: they are prepared once, where the driver does not do so by itself.
 	Reads []string
+	Log   *slog.Logger // is told when the database cannot be used, and when it can again; nil: no log
 }
 
 // A DB is an open database. It is safe for use by many goroutines.
@@ -37,8 +40,10 @@ type DB struct {
 // Open opens the database that a DATABASE_URL names: "sqlite:path", "sqlite:///absolute/path" or "postgres://…". It
 // creates the SQLite file when there is none, readable by its owner alone, and refuses one that others can read.
 func Open(ctx context.Context, databaseURL string, o Options) (*DB, error) {
-	engine, err := openEngine(databaseURL, o.LockWait)
+	circuit := newCircuit(cmp.Or(o.Log, slog.New(slog.DiscardHandler)))
+	engine, err := openEngine(ctx, databaseURL, o.LockWait, circuit)
 	if err != nil {
+		circuit.retire()
 		return nil, err
 	}
 	err = engine.translate(engine.write.PingContext(ctx))
@@ -77,6 +82,23 @@ func (db *DB) observed(kind string, began time.Time, err error) {
 	}
 }
 
+// begin is called before each operation; what it returns, after it. It returns an error when the database cannot be asked.
+func (db *DB) begin(kind string) (end func(error), err error) {
+	began := time.Now()
+	leave, err := db.engine.circuit.enter()
+	if err != nil {
+		db.observed(kind, began, err)
+		return nil, err
+	}
+	return func(err error) {
+		leave()
+		db.observed(kind, began, err)
+		if err != nil && db.engine.note != nil {
+			db.engine.note(err)
+		}
+	}, nil
+}
+
 // ErrUndo ends a transaction without keeping it, and without an error.
 var ErrUndo = errors.New("undo")
 
@@ -98,12 +120,15 @@ func (db *DB) WriteLong(ctx context.Context, fn func(*Conn) error) error {
 	return db.transact(ctx, true, fn)
 }
 
-func (db *DB) transact(ctx context.Context, alone bool, fn func(*Conn) error) (err error) {
-	defer func(began time.Time) {
-		db.observed("transaction", began, err)
-		db.noteWrite(err)
-	}(time.Now())
-	return db.engine.translate(db.engine.writer.write(ctx, alone, fn))
+func (db *DB) transact(ctx context.Context, alone bool, fn func(*Conn) error) error {
+	end, err := db.begin("transaction")
+	if err != nil {
+		return err
+	}
+	err = db.engine.translate(db.engine.writer.write(ctx, alone, fn))
+	end(err)
+	db.noteWrite(err)
+	return err
 }
 
 // Waiting is how many transactions wait for their turn.
@@ -158,7 +183,7 @@ func (db *DB) DeleteBatches(ctx context.Context, query string, args ...any) (n i
 
 // Read is for single queries: each sees one state of the database.
 func (db *DB) Read() *Conn {
-	return &Conn{on: db.engine.read, fail: db.engine.translate, seen: db.observed}
+	return &Conn{on: db.engine.read, fail: db.engine.translate, begin: db.begin}
 }
 
 // ReadHot is Read with the prepared statements of [Options.Reads], on connections of its own: it waits neither for writers nor
@@ -168,7 +193,7 @@ func (db *DB) ReadHot(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, db.engine.translate(err)
 	}
-	return &Conn{on: db.engine.hot, fail: db.engine.translate, seen: db.observed,
+	return &Conn{on: db.engine.hot, fail: db.engine.translate, begin: db.begin,
 		prepared: func(_ context.Context, query string) (*sql.Stmt, error) { return stmts[query], nil }}, nil
 }
 

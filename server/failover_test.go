@@ -1,0 +1,90 @@
+package server_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
+)
+
+// roleOfItsOwn returns the URL with a new role, which owns the schema, and what runs SQL as the superuser.
+func roleOfItsOwn(t *testing.T, database string) (ofRole, role string, run func(string)) {
+	t.Helper()
+	db, err := sql.Open("pgx", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	run = func(query string) {
+		t.Helper()
+		if _, err := db.ExecContext(context.Background(), query); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	}
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := u.Query().Get("search_path")
+	role = "role_" + schema
+	run("CREATE ROLE " + role + " LOGIN")
+	run("ALTER SCHEMA " + schema + " OWNER TO " + role)
+	t.Cleanup(func() { // the schema goes later, and by then must be somebody's
+		run("REASSIGN OWNED BY " + role + " TO CURRENT_USER")
+		run("DROP OWNED BY " + role)
+		run("DROP ROLE " + role)
+	})
+	u.User = url.User(role)
+	return u.String(), role, run
+}
+
+// A PostgreSQL that refuses to write, or to be connected to, answers sign-ins with 503, and is there again as soon as it is:
+// connections from a time when it was another do not stay.
+//
+// SECURITY L4
+func TestFailover(t *testing.T) {
+	database, role, run := roleOfItsOwn(t, postgres.Database(t))
+	b := start(t, "DATABASE_URL="+database, "JWT_BINDING=off")
+	b.browser().signIn(nil).want(t, 302, "/")
+	end := fmt.Sprintf("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '%s'", role)
+	for _, tt := range []struct{ name, fail, mend, cause string }{
+		{"read-only", "ALTER ROLE " + role + " SET default_transaction_read_only = on", "ALTER ROLE " + role + " RESET default_transaction_read_only", "read_only"},
+		{"too many connections", "ALTER ROLE " + role + " CONNECTION LIMIT 0", "ALTER ROLE " + role + " CONNECTION LIMIT -1", "too_many_connections"},
+		{"no entrance", "ALTER ROLE " + role + " NOLOGIN", "ALTER ROLE " + role + " LOGIN", "unavailable"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			run(tt.fail)
+			run(end)
+			for range 4 {
+				began := time.Now()
+				resp := b.browser().get("/auth/sso?jwt="+b.token(claims{"jti": sso.NewReference()}), "Accept: application/json")
+				resp.wantUnavailable(t, "a sign-in", sso.StoreUnavailable)
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("answered after %v", took)
+				}
+			}
+			b.wantReadiness(t, 503, tt.cause)
+			run(tt.mend)
+			recovers(t, b, time.Now())
+		})
+	}
+	run(end) // a restart: who is asked first may have to be told, and nobody else
+	failed := 0
+	for range 6 {
+		if resp := b.browser().signIn(claims{"jti": sso.NewReference()}); resp.StatusCode != 302 {
+			failed++
+		}
+	}
+	if failed > 1 {
+		t.Errorf("%d of 6 sign-ins failed after all connections were ended", failed)
+	}
+	if log := b.log.String(); strings.Contains(log, "code=internal") {
+		t.Error("the log has an internal error")
+	}
+}

@@ -1,0 +1,98 @@
+package server_test
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// readiness asks /readyz, which answers within a second whatever the database does, and returns status and cause.
+func (b *bridge) readiness(t *testing.T) (status int, cause string) {
+	t.Helper()
+	began := time.Now()
+	resp := b.browser().get("/readyz")
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("/readyz answered after %v", took)
+	}
+	_, cause, _ = strings.Cut(resp.body, `"cause":"`)
+	cause, _, _ = strings.Cut(cause, `"`)
+	return resp.StatusCode, cause
+}
+
+// wantReadiness waits until /readyz says so.
+func (b *bridge) wantReadiness(t *testing.T, status int, cause string) {
+	t.Helper()
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		got, why := b.readiness(t)
+		if got == status && why == cause {
+			t.Logf("%d %q after %v", got, why, time.Since(began))
+			return
+		}
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("/readyz: got %d %q, want %d %q", got, why, status, cause)
+		}
+	}
+}
+
+// A database file that is deleted, moved or replaced under the running bridge is no database any more: what is written to it
+// would be lost. It is one again when the file is back.
+//
+// SECURITY L4
+func TestFileIsMoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "kept")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "bridge.db")
+	b := start(t, "DATABASE_URL=sqlite:"+file, "JWT_BINDING=off")
+	b.browser().signIn(nil).want(t, 302, "/")
+	must := func(errs ...error) {
+		t.Helper()
+		for _, err := range errs {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const line = "the database cannot be used"
+	for i, tt := range []struct {
+		name       string
+		fail, mend func()
+		said       string
+	}{
+		{"moved away", func() { must(os.Rename(file, file+".old")) }, func() { must(os.Rename(file+".old", file)) }, "was deleted or moved away"},
+		{"replaced", func() { must(os.Rename(file, file+".old"), os.WriteFile(file, nil, 0o600)) },
+			func() { must(os.Rename(file+".old", file)) }, "was replaced by another file"},
+		{"the log of writes", func() { must(os.Link(file+"-wal", file+".old"), os.Remove(file+"-wal")) },
+			func() { must(os.Rename(file+".old", file+"-wal")) }, "bridge.db-wal was deleted"},
+		{"the folder", func() { must(os.Rename(dir, dir+".old")) }, func() { must(os.Rename(dir+".old", dir)) }, "was deleted or moved away"},
+	} {
+		tt.fail()
+		b.wantReadiness(t, 503, "file_moved")
+		b.browser().get("/auth/sso?jwt="+b.token(claims{"jti": sso.NewReference()}), "Accept: application/json").
+			wantUnavailable(t, tt.name, sso.StoreUnavailable)
+		log := b.log.String()
+		last := log[max(0, strings.LastIndex(log, line)):]
+		if n := strings.Count(log, line); n != i+1 || !strings.Contains(last[:strings.Index(last, "\n")], tt.said) {
+			t.Errorf("%s: said %d times: %.400s", tt.name, n, last)
+		}
+		tt.mend()
+		b.wantReadiness(t, 200, "")
+		b.browser().signIn(claims{"jti": sso.NewReference()}).want(t, 302, "/")
+	}
+
+	// Another program has a lock.
+	db, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate")
+	must(err)
+	defer db.Close()
+	lock, err := db.Begin()
+	must(err)
+	b.wantReadiness(t, 503, "locked")
+	must(lock.Rollback())
+	b.wantReadiness(t, 200, "")
+}
