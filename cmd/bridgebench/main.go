@@ -8,7 +8,8 @@
 // the rounds, ratios are medians of each round's ratio.
 //
 //   - login: whole sign-ins (GET /auth/sso with a fresh token, 302 and a cookie) of new and of returning people, beside
-//     bare transactions that write the same rows in SQLite with the same durability.
+//     bare transactions that write the same rows in SQLite with the same durability, one to a commit, and many to a
+//     commit: the most that sign-ins can come to. With --database both are in PostgreSQL.
 //   - verify: /auth/verify with one session and with many, beside a bare net/http and a bare echo handler that answer
 //     with the very same header, and beside the peers that --peer names.
 //   - bearer: /auth/verify with tokens of API clients: that are remembered, beside sessions; that come for the first time,
@@ -56,7 +57,7 @@ type options struct {
 	starts   int
 	peers    []peer
 	crowd    population
-	database string // for admin; "" is a new SQLite file
+	database string // for login and admin; "" is a new SQLite file
 	json     bool
 	program  string // the ssobridge to measure
 	dir      string // for databases and logs
@@ -132,7 +133,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.crowd.people, "people", 100_000, "`people` for admin")
 	f.IntVar(&o.crowd.groups, "groups", 1_000, "`groups` for admin")
 	f.IntVar(&o.crowd.events, "events", 1_000_000, "`events` for admin")
-	f.StringVar(&o.database, "database", "", "an empty `database` for admin, such as postgres://… (default: a new SQLite file)")
+	f.StringVar(&o.database, "database", "", "an empty `database` for login and admin, such as postgres://… (default: a new SQLite file)")
 	f.StringVar(&o.program, "ssobridge", "", "the `program` to measure (default: built from this module)")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&quiet, "quiet", false, "do not say on stderr what is being done")

@@ -11,11 +11,13 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver that the store uses, too
+	_ "github.com/jackc/pgx/v5/stdlib" // the drivers that the store uses, too
+	_ "modernc.org/sqlite"
 
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -45,27 +47,33 @@ const (
 	sentGroups = `["staff"]`
 )
 
+// postgresConns is how many connections bare transactions have: more than the store has for writing.
+const postgresConns = 16
+
 // A ledger runs bare transactions on a database that the store has migrated.
 type ledger struct {
 	db     *sql.DB
 	stmts  map[string]*sql.Stmt
 	conns  int
+	shared chan sharer      // transactions that share a commit
 	people atomic.Int64     // how many have an account
 	ids    [returning]int64 // accounts of the people who return
 	logins atomic.Int64
 }
 
 // serveTransactions is the child: it takes orders from stdin until that ends.
-func serveTransactions(ctx context.Context, file, conns string, stdin io.Reader, stdout io.Writer) error {
+func serveTransactions(ctx context.Context, database, conns string, stdin io.Reader, stdout io.Writer) error {
 	n, err := strconv.Atoi(conns)
 	if err != nil {
 		return fmt.Errorf("connections: %w", err)
 	}
-	l, err := openLedger(ctx, file, n)
+	l, err := openLedger(ctx, database, n)
 	if err != nil {
 		return err
 	}
 	defer l.db.Close()
+	go l.share(ctx)
+	defer close(l.shared)
 	orders, results := json.NewDecoder(stdin), json.NewEncoder(stdout)
 	for {
 		var o order
@@ -84,10 +92,10 @@ func serveTransactions(ctx context.Context, file, conns string, stdin io.Reader,
 	}
 }
 
-// openLedger lets the store make the tables, and opens the file with the store's durability: WAL and synchronous=FULL.
-// One connection, since SQLite has one writer; prepared statements, since this is what is compared against.
-func openLedger(ctx context.Context, file string, conns int) (*ledger, error) {
-	s, err := store.Open(ctx, "sqlite:"+file, store.Options{})
+// openLedger lets the store make the tables, and opens the database with the store's durability: for SQLite WAL and
+// synchronous=FULL. One connection there, since it has one writer; prepared statements, since this is what is compared against.
+func openLedger(ctx context.Context, database string, conns int) (*ledger, error) {
+	s, err := store.Open(ctx, database, store.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -97,17 +105,30 @@ func openLedger(ctx context.Context, file string, conns int) (*ledger, error) {
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", "file:"+file+
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate")
+	var db *sql.DB
+	if file, ok := strings.CutPrefix(database, "sqlite:"); ok {
+		db, err = sql.Open("sqlite", "file:"+file+
+			"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate&_pragma=temp_store(2)")
+	} else {
+		db, err = sql.Open("pgx", database)
+	}
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	l := &ledger{db: db, stmts: map[string]*sql.Stmt{}, conns: conns}
+	if !strings.HasPrefix(database, "sqlite:") {
+		db.SetMaxOpenConns(postgresConns)
+		db.SetMaxIdleConns(postgresConns)
+	}
+	l := &ledger{db: db, stmts: map[string]*sql.Stmt{}, conns: conns, shared: make(chan sharer)}
 	if _, err := db.ExecContext(ctx, "INSERT INTO groups (id, name) VALUES (3, $1)", group); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	for _, query := range []string{spendProof, addAccount, addWords, keepAccount, addMember, addSession, addEvent} {
+	queries := []string{spendProof, addAccount, addWords, keepAccount, addMember, addSession, addEvent}
+	if strings.HasPrefix(database, "sqlite:") {
+		queries = append(queries, savepoint, release)
+	}
+	for _, query := range queries {
 		if l.stmts[query], err = db.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
@@ -149,12 +170,23 @@ func (l *ledger) carryOut(ctx context.Context, o order) (result, error) {
 
 // login is the bare transaction.
 func (l *ledger) login(ctx context.Context, o order) error {
-	n := l.logins.Add(1)
+	if o.Shared {
+		return l.loginShared(o)
+	}
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
+	if err := l.write(ctx, tx, o); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// write is what one login writes.
+func (l *ledger) write(ctx context.Context, tx *sql.Tx, o order) (err error) {
+	n := l.logins.Add(1)
 	var (
 		now      = time.Now().UnixMicro()
 		hash     = sha256.Sum256(strconv.AppendInt(nil, n, 10))
@@ -191,5 +223,5 @@ func (l *ledger) login(ctx context.Context, o order) error {
 	if person < returning && !o.Again {
 		l.ids[person] = account // each person is new once: no one else writes here
 	}
-	return tx.Commit()
+	return nil
 }

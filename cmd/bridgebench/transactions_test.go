@@ -21,7 +21,7 @@ import (
 // the two inserts, updates and deletes in every table, for a new person and for one who returns.
 func TestBareTransactionWritesWhatALoginWrites(t *testing.T) {
 	bare := filepath.Join(t.TempDir(), "bare.db")
-	l, err := openLedger(t.Context(), bare, 1)
+	l, err := openLedger(t.Context(), "sqlite:"+bare, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,17 +152,17 @@ func TestTransactionsTakeOrders(t *testing.T) {
 	results, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- serveTransactions(t.Context(), filepath.Join(t.TempDir(), "bench.db"), "4", in, out)
+		ended <- serveTransactions(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "bench.db"), "4", in, out)
 		out.Close()
 	}()
 	c := newTransactions(nil, orders, results)
 	if err := c.prepare(); err != nil {
 		t.Fatal(err)
 	}
-	for _, again := range []bool{false, true} {
-		s, err := c.turn(again)(t.Context(), 20*time.Millisecond)
+	for _, o := range []order{{}, {Again: true}, {Shared: true}, {Again: true, Shared: true}} {
+		s, err := c.turn(o)(t.Context(), 20*time.Millisecond)
 		if err != nil || s.requests == 0 || s.requests != len(s.times) || s.elapsed <= 0 {
-			t.Errorf("again %v: got %d requests in %v, %v", again, s.requests, s.elapsed, err)
+			t.Errorf("%+v: got %d requests in %v, %v", o, s.requests, s.elapsed, err)
 		}
 	}
 	orders.Close()
