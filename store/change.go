@@ -26,8 +26,7 @@ func announce(ctx context.Context, c *conn, accountID int64, now time.Time) erro
 	if err != nil {
 		return err
 	}
-	_, err = c.Exec(ctx, "INSERT INTO changes (seq, account_id, at) VALUES ($1, $2, $3)", seq, accountID, now)
-	return err
+	return c.Later(ctx, "INSERT INTO changes (seq, account_id, at) VALUES ($1, $2, $3)", seq, accountID, now)
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -333,12 +334,11 @@ func withAllUsers(groups []sso.Group) []sso.Group {
 // groupIDs finds groups by their exact names. A few are asked for by name, so that a thousand groups do not slow a login
 // down; many are compared with all there are.
 func groupIDs(ctx context.Context, c *conn, names []string) (map[string]int64, error) {
-	const few = 64
 	var groups []sso.Group
 	var err error
 	switch {
 	case len(names) == 0:
-	case len(names) <= few:
+	case len(names) <= fewNames:
 		groups, err = someGroups(ctx, c, "SELECT id, name FROM groups WHERE name IN "+sqldb.List(len(names), 0), sqldb.Padded(names)...)
 	default:
 		groups, err = someGroups(ctx, c, "SELECT id, name FROM groups")
@@ -348,6 +348,33 @@ func groupIDs(ctx context.Context, c *conn, names []string) (map[string]int64, e
 		found[g.Name] = g.ID
 	}
 	return found, err
+}
+
+const fewNames = 64
+
+// groupsOf returns the groups that an account is in, sorted by id, and finds groups by their exact names; both with one query
+// when the names are few.
+func groupsOf(ctx context.Context, c *conn, accountID int64, names []string) (groups []sso.Group, named map[string]int64, err error) {
+	if len(names) == 0 || len(names) > fewNames {
+		if groups, err = someGroups(ctx, c, findGroups+" ORDER BY g.id", accountID); err == nil {
+			named, err = groupIDs(ctx, c, names)
+		}
+		return groups, named, err
+	}
+	named = map[string]int64{}
+	err = c.Each(ctx, func(rows *sql.Rows) error {
+		var g sso.Group
+		var member int
+		err := rows.Scan(&g.ID, &g.Name, &member)
+		if member == 1 {
+			groups = append(groups, g)
+		} else {
+			named[g.Name] = g.ID
+		}
+		return err
+	}, strings.Replace(findGroups, "g.name", "g.name, 1", 1)+" UNION ALL SELECT id, name, 0 FROM groups WHERE name IN "+
+		sqldb.List(len(names), 1)+" ORDER BY 1", append([]any{accountID}, sqldb.Padded(names)...)...)
+	return groups, named, err
 }
 
 // Names of groups that providers sent.
@@ -399,7 +426,7 @@ func (l *attempt) noteGroups(ctx context.Context) error {
 		if name == "" || name != sso.CleanText(name) || len(name) > trail.MaxField {
 			continue // it can be no key of a mapping
 		}
-		if _, err := l.c.Exec(ctx, `INSERT INTO idp_groups (provider, name, last_seen) VALUES ($1, $2, $3)
+		if err := l.c.Later(ctx, `INSERT INTO idp_groups (provider, name, last_seen) VALUES ($1, $2, $3)
 			ON CONFLICT (provider, name) DO UPDATE SET last_seen = excluded.last_seen WHERE idp_groups.last_seen < $4`,
 			provider, name, l.x.Now, l.x.Now.Add(-seenAgain)); err != nil {
 			return err

@@ -26,7 +26,7 @@ const (
 	findByID       = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = $1 RETURNING ` + people.Columns
 	noteClaim      = `mark = CASE WHEN $3 = '' THEN mark ELSE $3 END, idp_groups = CASE WHEN $4 = '' OR source NOT IN ('', $5) THEN idp_groups ELSE $4 END`
 	findSubject    = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
-	findGroups     = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1 ORDER BY g.id`
+	findGroups     = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1`
 	insertIdentity = `INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)`
 	insertSession  = `INSERT INTO sessions
 		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent, idp_subject, idp_session, proved_at)
@@ -284,24 +284,24 @@ func (l *attempt) link(ctx context.Context, accountID int64, found *sso.Account,
 	if subject == "" {
 		return nil
 	}
-	if _, err := l.c.Exec(ctx, "DELETE FROM identities WHERE provider = $1 AND subject LIKE ' %' AND (account_id = $2 OR subject = $3)",
+	if err := l.c.Later(ctx, "DELETE FROM identities WHERE provider = $1 AND subject LIKE ' %' AND (account_id = $2 OR subject = $3)",
 		id.Provider, accountID, subject); err != nil {
 		return err
 	}
-	_, err := l.c.Exec(ctx, insert, id.Provider, subject, accountID, l.x.Now)
-	return err
+	return l.c.Later(ctx, insert, id.Provider, subject, accountID, l.x.Now)
 }
 
 // syncGroups brings the memberships to what the policy plans. Ids are sorted: two logins must not lock them crosswise.
 func (l *attempt) syncGroups(ctx context.Context) error {
 	var current []sso.Group
 	var err error
+	var named map[string]int64
+	names := l.in.Policy.NamesToResolve(l.x.Identity)
 	if l.known {
-		if current, err = someGroups(ctx, l.c, findGroups, l.out.Account.ID); err != nil {
-			return err
-		}
+		current, named, err = groupsOf(ctx, l.c, l.out.Account.ID, names)
+	} else {
+		named, err = groupIDs(ctx, l.c, names)
 	}
-	named, err := groupIDs(ctx, l.c, l.in.Policy.NamesToResolve(l.x.Identity))
 	if err != nil {
 		return err
 	}
@@ -331,12 +331,12 @@ func (l *attempt) syncGroups(ctx context.Context) error {
 		return err
 	}
 	for _, id := range l.out.Removed {
-		if _, err := l.c.Exec(ctx, deleteMembership, l.out.Account.ID, id); err != nil {
+		if err := l.c.Later(ctx, deleteMembership, l.out.Account.ID, id); err != nil {
 			return err
 		}
 	}
 	for _, id := range l.out.Added {
-		if _, err := l.c.Exec(ctx, insertMembership, l.out.Account.ID, id, sso.MemberBySync, l.x.Now); err != nil {
+		if err := l.c.Later(ctx, insertMembership, l.out.Account.ID, id, sso.MemberBySync, l.x.Now); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@ func TextOfWords(a sso.Account) string { return a.Email + " " + a.FirstName + " 
 // SetWords writes the words of an account whose row the transaction has locked or made. old: there may be some already.
 func SetWords(ctx context.Context, c *sqldb.Conn, a sso.Account, emailKey string, old bool) error {
 	if old {
-		if _, err := c.Exec(ctx, "DELETE FROM account_words WHERE email_key = $1", emailKey); err != nil {
+		if err := c.Later(ctx, "DELETE FROM account_words WHERE email_key = $1", emailKey); err != nil {
 			return err
 		}
 	}
@@ -43,8 +43,7 @@ func SetWords(ctx context.Context, c *sqldb.Conn, a sso.Account, emailKey string
 		return nil
 	}
 	args := sqldb.Padded(words)
-	_, err := c.Exec(ctx, insertWords(len(args)), append([]any{emailKey}, args...)...)
-	return err
+	return c.Later(ctx, insertWords(len(args)), append([]any{emailKey}, args...)...)
 }
 
 // insertWords is the statement of [SetWords] that adds n words ($2 and after) to the account with the key $1. A word that comes again fills a place.

@@ -21,6 +21,7 @@ type Conn struct {
 	shared   bool                                             // the transaction shares its commit with others: no statement of it may be interrupted
 	failed   error                                            // in a transaction: of the first statement that failed; none is run after it
 	prepared func(context.Context, string) (*sql.Stmt, error) // nil, or a nil statement: it is not prepared
+	pipe     *pipeline                                        // of a transaction on PostgreSQL
 	fail     func(error) error
 	begin    func(kind string) (end func(error), err error) // outside a transaction; nil in one, which begins as a whole
 }
@@ -34,11 +35,28 @@ func (c *Conn) Exec(ctx context.Context, query string, args ...any) (changed int
 		}
 		defer func() { end(err) }()
 	}
+	if c.pipe != nil && c.failed == nil {
+		changed, sent, err := c.pipe.exec(ctx, query, bind(args))
+		if sent || err != nil {
+			return changed, c.fail(c.note(err))
+		}
+	}
 	result, err := run(ctx, c, query, (*sql.Stmt).ExecContext, c.on.ExecContext, args)
 	if err != nil {
 		return 0, c.fail(err)
 	}
 	return result.RowsAffected()
+}
+
+// Later is Exec for a statement of a transaction of which nobody needs to know how many rows it changes. With PostgreSQL it is
+// sent together with the next Exec, or the commit: a query in between does not see what it writes, and its error comes then.
+func (c *Conn) Later(ctx context.Context, query string, args ...any) error {
+	if c.pipe == nil {
+		_, err := c.Exec(ctx, query, args...)
+		return err
+	}
+	c.pipe.add(query, bind(args))
+	return nil
 }
 
 // Each calls scan for each row.
@@ -49,6 +67,11 @@ func (c *Conn) Each(ctx context.Context, scan func(*sql.Rows) error, query strin
 			return err
 		}
 		defer func() { end(err) }()
+	}
+	if c.pipe != nil {
+		if err := c.note(c.pipe.begin(ctx)); err != nil {
+			return c.fail(err)
+		}
 	}
 	rows, err := run(ctx, c, query, (*sql.Stmt).QueryContext, c.on.QueryContext, args)
 	if err != nil {

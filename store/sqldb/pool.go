@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 )
 
 // A writer runs transactions, first come, first served.
@@ -33,18 +34,33 @@ func (w *poolWriter) write(ctx context.Context, _ bool, fn func(*Conn) error) er
 	return tries(w.again, func() error { return w.once(ctx, fn) })
 }
 
-func (w *poolWriter) once(ctx context.Context, fn func(*Conn) error) error {
-	// Locks are taken by UPDATE, and what is read after one must be as it is then.
-	tx, err := w.pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+func (w *poolWriter) once(ctx context.Context, fn func(*Conn) error) (err error) {
+	conn, err := w.pool.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing left to undo
-	if err := fn(&Conn{on: tx, inTx: true, fail: func(err error) error { return err }}); err != nil {
-		return err
+	defer conn.Close()
+	c := &Conn{on: conn, inTx: true, pipe: &pipeline{conn: conn}, fail: func(err error) error { return err }}
+	kept := false
+	defer func() {
+		if !kept { // in a panic, too
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTime)
+			defer cancel()
+			c.pipe.rollback(ctx)
+		}
+	}()
+	if err = fn(c); err == nil {
+		err = c.failed
 	}
-	return tx.Commit()
+	if err == nil {
+		err = c.pipe.commit(ctx)
+	}
+	kept = err == nil
+	return err
 }
+
+// rollbackTime is how long a connection may take to undo a transaction before it is thrown away.
+const rollbackTime = time.Second
 
 func (w *poolWriter) queue() *line { return w.line }
 

@@ -58,10 +58,9 @@ func (t *Trail) Stop() { t.recorder.Stop() }
 func Write(ctx context.Context, c *sqldb.Conn, e sso.Event) error {
 	short := func(text string) string { return sso.Truncate(sso.CleanText(text), MaxField) }
 	email := short(e.Email)
-	_, err := c.Exec(ctx, insert, e.At, e.Kind, e.Code, short(e.Reference), short(e.Provider), e.AccountID, email,
+	return c.Later(ctx, insert, e.At, e.Kind, e.Code, short(e.Reference), short(e.Provider), e.AccountID, email,
 		address.Key(email), short(e.Actor), short(e.Peer), sso.Truncate(sso.CleanText(e.Detail), maxDetail),
 		short(e.KeyID), short(e.Proof))
-	return err
 }
 
 // Record adds an event to the audit trail, and returns when it is safe on disk. Events that arrive together are written
