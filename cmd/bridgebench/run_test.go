@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 )
 
@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 // The whole benchmark against the real program, too short to mean anything: what counts is that each figure is there.
 func TestEveryPartGivesItsFigures(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "ssobridge")
-	if out, err := exec.Command("go", "build", "-o", program, "../ssobridge").CombinedOutput(); err != nil {
-		t.Fatalf("building ssobridge: %v\n%s", err, out)
+	if err := bridgetest.Compile("../ssobridge", program); err != nil {
+		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	var stdout, stderr bytes.Buffer
@@ -65,8 +65,8 @@ func TestEveryPartGivesItsFigures(t *testing.T) {
 // The same for the pages of administrators, each of which answers 200.
 func TestAdminGivesItsFigures(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "ssobridge")
-	if out, err := exec.Command("go", "build", "-o", program, "../ssobridge").CombinedOutput(); err != nil {
-		t.Fatalf("building ssobridge: %v\n%s", err, out)
+	if err := bridgetest.Compile("../ssobridge", program); err != nil {
+		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	var stdout, stderr bytes.Buffer

@@ -59,11 +59,7 @@ func (p *Program) builder(source string) func() (string, error) {
 	if p.built[source] == nil {
 		path := filepath.Join(p.dir, fmt.Sprintf("program-%d", len(p.built)))
 		p.built[source] = sync.OnceValues(func() (string, error) {
-			out, err := exec.Command("go", "build", "-o", path, source).CombinedOutput()
-			if err != nil {
-				return "", fmt.Errorf("go build %s: %w\n%s", source, err, out)
-			}
-			return path, nil
+			return path, Compile(source, path)
 		})
 	}
 	return p.built[source]
@@ -78,4 +74,13 @@ func (p *Program) TempDir(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// Compile writes the program of a package or a file of Go to path. Programs of "go run" stay in the cache of Go, so that the
+// packages of tests that need the same one link it once; "go build" links it each time.
+func Compile(source, path string) error {
+	if out, err := exec.Command("go", "run", "-exec", "cp", source, path).CombinedOutput(); err != nil {
+		return fmt.Errorf("go run -exec cp %s: %w\n%s", source, err, out)
+	}
+	return nil
 }

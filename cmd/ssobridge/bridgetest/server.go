@@ -2,11 +2,14 @@ package bridgetest
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -48,9 +52,30 @@ func Listen(t testing.TB) (l net.Listener, address string) {
 	return l, l.Addr().String()
 }
 
+// tables is a database of SQLite with all tables and nothing in them, as the first start makes it.
+var tables ssotest.Template
+
+// withTables makes the file of a database of SQLite that is not there yet.
+func withTables(t testing.TB, databaseURL string) {
+	t.Helper()
+	path, ok := strings.CutPrefix(databaseURL, "sqlite:")
+	if _, err := os.Stat(path); !ok || strings.Contains(path, "?") || !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	tables.Copy(t, path, func(path string) error {
+		st, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
+		if err == nil {
+			_, err = st.Migrate(t.Context())
+			err = errors.Join(err, st.Close())
+		}
+		return err
+	})
+}
+
 // Open opens the database of cfg, with all its tables, until the test ends. What works beside the server does so within ctx.
 func Open(t testing.TB, cfg *setting.Config, now func() time.Time, log *slog.Logger) (ctx context.Context, st *store.Store) {
 	t.Helper()
+	withTables(t, cfg.DatabaseURL)
 	ctx, cancel := context.WithCancel(context.Background())
 	st, err := store.Open(ctx, cfg.DatabaseURL, store.Options{Now: now, Secret: cfg.SecretKey, Log: log})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/ccojocar/zxcvbn-go/adjacency"
 	"github.com/ccojocar/zxcvbn-go/data"
@@ -34,7 +35,7 @@ func ranks(known []string, texts ...string) map[string]int {
 	for i, word := range known {
 		note(strings.ToLower(word), i+1)
 	}
-	for _, list := range []string{"MaleNames", "FemaleNames", "Surnames", "English", "Passwords"} {
+	for _, list := range lists() {
 		for i, word := range wordsOf(list) {
 			note(word, i+1)
 		}
@@ -42,10 +43,17 @@ func ranks(known []string, texts ...string) map[string]int {
 	return place
 }
 
-// wordsOf yields the words of a list of the library, the commonest first. The lists are JSON without a single escape, so
-// that what stands between quotes is a word; only the first is the name of the list.
-func wordsOf(list string) func(yield func(int, string) bool) {
-	text := string(data.MustAsset("data/" + list + ".json"))
+// lists are the texts of the library's lists, 0.9 MB in all, which are unpacked when the first text is judged.
+var lists = sync.OnceValue(func() (texts []string) {
+	for _, name := range []string{"MaleNames", "FemaleNames", "Surnames", "English", "Passwords"} {
+		texts = append(texts, string(data.MustAsset("data/"+name+".json")))
+	}
+	return texts
+})
+
+// wordsOf yields the words of such a text, the commonest first. The lists are JSON without a single escape, so that what
+// stands between quotes is a word; only the first is the name of the list.
+func wordsOf(text string) func(yield func(int, string) bool) {
 	return func(yield func(int, string) bool) {
 		n := 0
 		for part := range strings.SplitSeq(text, `"`) {
