@@ -46,7 +46,7 @@ func listSamples() []sample {
 				{ID: 2, Name: "Administrators", Why: "Added by an administrator", Since: sampleTime.Add(-999 * time.Hour)},
 				{ID: 7, Name: "Sales, Europe", Why: "Through the groups of the identity provider", Since: sampleTime.Add(-2 * time.Hour)},
 			},
-			Adding: "Supp", AddingError: "There is no group of this name.", Offers: []string{"Support"},
+			Adding: "Supp", AddingError: "There is no group of this name.", Offers: []string{"Support"}, Pager: pager,
 			Synced: true, Mapping: "/admin/mapping?provider=jwt", Sent: []string{"extSales", "extStaff"}, SentAny: true,
 			Sessions: []Session{session, other}, SessionsFurther: true, Events: events, Refused: events,
 		}},

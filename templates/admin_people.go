@@ -83,6 +83,7 @@ type AdminPerson struct {
 	Attributes      []AdminAttribute
 	Attribute       AdminAttributeForm
 	Groups          []AdminMembership
+	Pager           AdminPager // of the groups
 	Adding          string // the group that was typed
 	AddingError     string
 	Offers          []string // groups to add

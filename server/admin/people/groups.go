@@ -216,7 +216,7 @@ func (a groupArea) renderGroups(c *area.Call, status int, p templates.AdminGroup
 		p.Deleted = append(p.Deleted, templates.AdminGoneGroup{Undo: g.Undo, Name: g.Name, Members: g.Members, At: g.At, By: g.By})
 	}
 	for _, g := range list.Groups {
-		p.Groups = append(p.Groups, templates.AdminGroupRow{ID: g.ID, Name: g.Name, Members: g.Members, BuiltIn: g.BuiltIn, From: g.MappedFrom})
+		p.Groups = append(p.Groups, templates.AdminGroupRow{ID: g.ID, Name: g.Name, Members: g.Members, BuiltIn: g.BuiltIn, From: few(g.MappedFrom)})
 	}
 	return c.Show(status, p)
 }
@@ -284,7 +284,7 @@ func (a groupArea) groupShown(c *area.Call, id int64) (templates.AdminGroup, err
 	}
 	p := templates.AdminGroup{
 		AdminLayout: c.Layout(templates.AdminSectionGroups), ID: id, Name: g.Name, NewName: g.Name, Members: g.Members, BuiltIn: g.BuiltIn,
-		Everyone: id == sso.AllUsers, From: g.MappedFrom, Synced: admin.SyncedBy(a.Host.Config(), "") != "", Now: a.Now(),
+		Everyone: id == sso.AllUsers, From: few(g.MappedFrom), Synced: admin.SyncedBy(a.Host.Config(), "") != "", Now: a.Now(),
 		Pager: area.Pager(c.Link(area.PagesPrefix+groupPath(id)), area.Filter(), c.QueryParam("after"), members.Next),
 		Kept:  area.Sentence(a.domain().Kept(sso.Group{ID: g.ID, Name: g.Name})),
 	}

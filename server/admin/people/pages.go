@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -78,11 +79,15 @@ func (a peopleArea) renderNewPerson(c *area.Call, status int, p templates.AdminN
 	return c.Show(status, p)
 }
 
-// offers are the names of the groups that somebody can be put into, but for those that the person is in.
+// groupsShown is how many groups a page names. There may be ten thousand.
+const groupsShown = 50
+
+// offers are the names of groups that somebody can be put into, but for those that the person is in: the first ones, for the
+// others are found by typing.
 func offers(groups []sso.Group, in []membership) []string {
 	var names []string
 	for _, g := range groups {
-		if g.ID != sso.AllUsers && !slices.ContainsFunc(in, func(m membership) bool { return m.ID == g.ID }) {
+		if len(names) < groupsShown && g.ID != sso.AllUsers && !slices.ContainsFunc(in, func(m membership) bool { return m.ID == g.ID }) {
 			names = append(names, g.Name)
 		}
 	}
@@ -202,7 +207,7 @@ func (a peopleArea) personShown(c *area.Call, id int64) (templates.AdminPerson, 
 		Events: events, Refused: refused,
 	}
 	if d.IDPGroups != nil {
-		p.Sent, p.SentAny = *d.IDPGroups, true
+		p.Sent, p.SentAny = few(*d.IDPGroups), true
 	}
 	for _, at := range d.Attributes {
 		shown := templates.AdminAttribute{Name: at.Name, Value: at.Value, Own: at.Source == fromAdministrator, Hidden: at.SignIn != nil}
@@ -211,13 +216,34 @@ func (a peopleArea) personShown(c *area.Call, id int64) (templates.AdminPerson, 
 		}
 		p.Attributes = append(p.Attributes, shown)
 	}
-	for _, m := range d.Groups {
+	shown, next := someOf(d.Groups, c.QueryParam("after"))
+	p.Pager = area.Pager(c.Link(area.PagesPrefix+personPath(id)), area.Filter(), c.QueryParam("after"), next)
+	for _, m := range shown {
 		p.Groups = append(p.Groups, templates.AdminMembership{ID: m.ID, Name: m.Name, Why: whyMember(m.Source), Since: m.Since, Fixed: m.ID == sso.AllUsers})
 	}
 	for _, s := range sessions.Sessions {
 		p.Sessions = append(p.Sessions, s.shown())
 	}
 	return p, nil
+}
+
+// few are the first names, and how many more there are.
+func few(names []string) []string {
+	if len(names) <= groupsShown {
+		return names
+	}
+	return append(slices.Clone(names[:groupsShown]), fmt.Sprintf("and %d more", len(names)-groupsShown))
+}
+
+// someOf are the groups of a person after one whose id is given, and the id after which the next ones come.
+func someOf(groups []membership, after string) (some []membership, next string) {
+	from, _ := strconv.ParseInt(after, 10, 64)
+	i, _ := slices.BinarySearchFunc(groups, from+1, func(m membership, id int64) int { return cmp.Compare(m.ID, id) })
+	some = groups[i:min(i+groupsShown, len(groups))]
+	if i+len(some) < len(groups) {
+		next = strconv.FormatInt(some[len(some)-1].ID, 10)
+	}
+	return some, next
 }
 
 func whyMember(source string) string {
