@@ -28,10 +28,14 @@ type AdminMapping struct {
 	ModeError     string
 	ModeFixed     string // where it is fixed; "" for nowhere
 	MappingsFixed string
+	Total         int // mappings that are saved
+	Search        string
 	Rows          []AdminMappingRow
-	Seen          []string // groups that the product has sent lately and that are not mapped
-	Groups        []string // of the bridge, to offer
-	JSON          string   // for import and export
+	Pager         AdminPager
+	Seen          []AdminSeenGroup // groups that the product has sent lately and that are not mapped
+	Unmapped      int              // how many there are
+	Groups        []string         // of the bridge, to offer
+	JSON          string           // for import and export
 	JSONError     string
 	Import        bool // the part for import is open
 
@@ -66,15 +70,39 @@ func (m AdminMapping) Unused() bool {
 	return m.MappingsFixed != "" && m.Mode == "off" && len(m.Rows) > 0
 }
 
-// Count is how many mappings are saved.
-func (m AdminMapping) Count() int {
-	n := 0
-	for _, row := range m.Rows {
-		if row.Was != "" {
-			n++
-		}
+// An AdminSeenGroup is a group that the product has sent.
+type AdminSeenGroup struct {
+	Name string
+	At   time.Time // the last time, to a day
+}
+
+// Searchable reports whether there are so many rows that a search is of use.
+func (m AdminMapping) Searchable() bool { return m.Total > 20 || m.Search != "" }
+
+// More is how many groups are not mapped and not shown.
+func (m AdminMapping) More() int { return m.Unmapped - len(m.Seen) }
+
+// Affected says how many people are affected, once that was looked at; "" before.
+func (m AdminMapping) Affected() string {
+	if m.Preview == nil {
+		return ""
 	}
-	return n
+	text := peopleChange(m.Preview.Next.People)
+	if m.Confirm != nil {
+		text += "; " + m.Confirm.Lost
+	}
+	return text
+}
+
+// peopleChange says for how many people something changes.
+func peopleChange(n int) string {
+	switch n {
+	case 0:
+		return "Nobody changes at the next sign-in"
+	case 1:
+		return "1 person changes at the next sign-in"
+	}
+	return number(n) + " people change at their next sign-in"
 }
 
 // An AdminMappingRow is one mapping.
@@ -90,6 +118,8 @@ type AdminMappingRow struct {
 	Members     string        // keep, remove, delete
 	Targets     []AdminTarget // the groups to which the row leads as it is saved, without built-in ones
 	Focus       bool          // typing goes on here
+	Seen        time.Time     // when a sign-in named the group last; zero: none did lately
+	Unseen      bool          // sign-ins name groups, and none has named this one lately
 }
 
 // An AdminTarget is a group to which a row leads.
@@ -97,6 +127,14 @@ type AdminTarget struct {
 	Name    string
 	Members int
 	Shared  bool // another row leads there too
+}
+
+// People says how many are in it.
+func (g AdminTarget) People() string {
+	if g.Members == 1 {
+		return "1 person"
+	}
+	return number(g.Members) + " people"
 }
 
 // Shared are the groups to which another row leads too, in words.

@@ -84,7 +84,7 @@ type AdminPerson struct {
 	Attribute       AdminAttributeForm
 	Groups          []AdminMembership
 	Pager           AdminPager // of the groups
-	Adding          string // the group that was typed
+	Adding          string     // the group that was typed
 	AddingError     string
 	Offers          []string // groups to add
 	Synced          bool     // groups are synced at each sign-in

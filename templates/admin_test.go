@@ -180,11 +180,13 @@ func mappingSample(m AdminMapping) AdminMapping {
 	m.AdminLayout, m.Version, m.JSON = adminSample(AdminSectionMapping), "7", `{"extHR": [7]}`
 	m.Provider, m.Setting = "acme", "PROVIDER_ACME_GROUP_MAPPINGS"
 	m.Providers = []AdminTab{{Label: "Your product", URL: "/admin/mapping?provider=jwt"}, {Label: "Acme", URL: "/admin/mapping?provider=acme", Here: true}}
-	m.Seen, m.Groups = []string{"extNight"}, []string{"Administrators", "Sales"}
+	m.Now, m.Total, m.Unmapped, m.Groups, m.Pager = sampleTime, 912, 80, []string{"Administrators", "Sales"}, AdminPager{First: "/admin/mapping?provider=acme", Next: "/admin/mapping?after=old&provider=acme"}
+	m.Search = "ext"
+	m.Seen = []AdminSeenGroup{{Name: "extNight", At: sampleTime.Add(-2 * time.Hour)}, {Name: "extWarehouse", At: sampleTime.Add(-50 * time.Hour)}}
 	m.Rows = []AdminMappingRow{
-		{IDP: "extSales", Groups: "Sales, Night shift", Was: "extSales", Members: "remove", Remove: true,
+		{IDP: "extSales", Groups: "Sales, Night shift", Was: "extSales", Seen: sampleTime.Add(-time.Hour), Members: "remove", Remove: true,
 			Targets: []AdminTarget{{Name: "Sales", Members: 12}, {Name: "Night shift", Members: 6, Shared: true}}},
-		{IDP: "old", Groups: "#7", Was: "old", Gone: "#7: no group has this id any more. Nobody gets into it."},
+		{IDP: "old", Groups: "#7", Was: "old", Unseen: true, Gone: "#7: no group has this id any more. Nobody gets into it."},
 		{IDP: "x", Groups: "All Users", IDPError: "This group is mapped twice.", GroupsError: "everyone is in All Users; it cannot be mapped"},
 	}
 	return m.WithRows(2)

@@ -290,9 +290,11 @@ func TestKeyboard(t *testing.T) {
 	}
 }
 
-// The script adds only comfort: a password that can be looked at, and a form that is sent once.
+// The script adds only comfort: a password that can be looked at, a form that is sent once, and groups as chips, which are sent as
+// the text that they stand for.
 func TestScript(t *testing.T) {
-	site := serveSamples(t, []sample{{"login", Login{Password: true}}})
+	site := serveSamples(t, []sample{{"login", Login{Password: true}}, {"mapping", AdminMapping{Mode: "manual", Provider: "jwt",
+		Rows: []AdminMappingRow{{IDP: "a", Was: "a", Groups: "Sales, Night shift, HR"}, {IDP: "b", Was: "b", Groups: "Sales"}}}.WithRows(1)}})
 	sent := make(chan string, 8)
 	site.Config.Handler.(*http.ServeMux).HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		sent <- r.PostFormValue("email") + " " + r.PostFormValue("password")
@@ -324,5 +326,36 @@ func TestScript(t *testing.T) {
 	}
 	if n := len(sent); n != 0 {
 		t.Errorf("form: got it sent %d more times, want once", n)
+	}
+	site.Config.Handler.(*http.ServeMux).HandleFunc("POST /admin/mapping", func(w http.ResponseWriter, r *http.Request) {
+		sent <- strings.Join([]string{r.PostFormValue("groups.0"), r.PostFormValue("groups.1"), r.PostFormValue("groups.2")}, "; ")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	site.Config.Handler.(*http.ServeMux).HandleFunc("GET /api/v1/groups", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"groups":[{"id":1,"name":"All Users"},{"id":7,"name":"%s found"}]}`, r.FormValue("search"))
+	})
+	var before, changes, offers string
+	said := `document.querySelector("[data-changes]").textContent`
+	if err := chromedp.Run(ctx,
+		chromedp.Navigate(site.URL+"/sample/1"), chromedp.Evaluate(said, &before),
+		chromedp.Click(`button[aria-label="Take Night shift out"]`, chromedp.ByQuery),
+		chromedp.KeyEvent(kb.Backspace), // takes HR, the last one
+		chromedp.KeyEvent("Sales, Sup"), chromedp.WaitReady(`#known option[value="Sup found"]`, chromedp.ByQuery),
+		chromedp.Evaluate(`[...document.querySelectorAll("#known option")].map(o => o.value).join()`, &offers),
+		chromedp.KeyEvent("port"+kb.Enter), chromedp.Focus(`[id="groups.2"]`, chromedp.ByQuery), chromedp.KeyEvent("Not finished"),
+		chromedp.Evaluate(said, &changes), chromedp.Click(`button[value="save"]`, chromedp.ByQuery),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if before != "" || changes != "2 changes, not saved" || offers != "Sup found" {
+		t.Errorf("got %q, then %q, with %q offered", before, changes, offers)
+	}
+	select {
+	case got := <-sent:
+		if want := "Sales, Support; Sales; Not finished"; got != want {
+			t.Errorf("mapping: got %q, want %q", got, want)
+		}
+	case <-ctx.Done():
+		t.Fatal("the mapping was not sent")
 	}
 }

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -249,6 +250,49 @@ func TestMappingFixed(t *testing.T) {
 	resp := c.call("PUT", "/api/v1/mapping", map[string]any{"version": c.version(), "mode": "manual", "mappings": map[string]any{"x": []string{"Sales"}}}, &p)
 	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(p.Errors["JWT_GROUP_MAPPINGS"], "SSOBRIDGE_JWT_GROUP_MAPPINGS") {
 		t.Errorf("API: got %d %+v, want it refused with the source", resp.StatusCode, p)
+	}
+}
+
+// Of a long table a part is shown, and found by a search. What is edited there leaves the rest as it is.
+func TestLongMapping(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	want := map[string][]any{}
+	for i := range 120 {
+		want[fmt.Sprintf("ext%03d", i)] = []any{fmt.Sprintf("Group %d", i)}
+	}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.mustSave("JWT_GROUP_SYNC=true", "JWT_GROUP_MAPPINGS="+string(text))
+	second := dom.Attr(c.get("/admin/mapping").body, `a[rel="next"]`, "href")
+	if len(second) != 1 {
+		t.Fatalf("got the next part at %q", second)
+	}
+	page := c.get(second[0]).body
+	if form := formTo(t, page, "/admin/mapping"); form.Get("was.0") != "ext050" || form.Get("was.49") != "ext099" || form.Get("was.50") != "" {
+		t.Errorf("the second part: got %q to %q, then %q", form.Get("was.0"), form.Get("was.49"), form.Get("was.50"))
+	}
+	change := func(f url.Values) {
+		remove(f, "ext051", "keep")
+		f.Set("idp.0", "renamed")
+		f.Set("idp.50", "ext000") // which is on another part
+		f.Set("groups.50", "Sales")
+	}
+	contains(t, c.press(page, "save", change), 400, `[id="idp-error.50"]`)
+	c.press(page, "save", func(f url.Values) { change(f); f.Set("idp.50", "new") }).want(t, 303, "/admin/mapping?done=saved")
+	want["renamed"], want["new"] = want["ext050"], []any{"Sales"}
+	delete(want, "ext050")
+	delete(want, "ext051")
+	var state struct{ Mappings map[string][]any }
+	c.call("GET", "/api/v1/mapping", nil, &state)
+	if diff := cmp.Diff(want, state.Mappings); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	found := formTo(t, c.get("/admin/mapping?search=GROUP+11").body, "/admin/mapping")
+	if found.Get("was.0") != "ext011" || found.Get("was.10") != "ext119" || found.Get("was.11") != "" {
+		t.Errorf("got %v found", found)
 	}
 }
 

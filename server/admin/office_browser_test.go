@@ -137,8 +137,8 @@ func officePages(b *bridge) map[string]chromedp.Action {
 	if groups, err := b.store.Groups(b.t.Context()); err == nil && len(groups) > 2 {
 		pages["group"] = to(fmt.Sprintf("/admin/groups/%d", groups[2].ID))
 		pages["mapping preview"] = chromedp.Tasks{to("/admin/mapping"), chromedp.Click(`[id="remove.0"]`, chromedp.ByQuery), chromedp.Click(`[id="members.0.delete"]`, chromedp.ByQuery),
-			chromedp.SetValue(`[id="groups.1"]`, "Neu, 新しいグループ", chromedp.ByQuery), press(`button[value="preview"]`)}
-		pages["mapping refused"] = chromedp.Tasks{to("/admin/mapping"), chromedp.SetValue(`[id="groups.1"]`, sso.AllUsersName, chromedp.ByQuery), press(`button[value="save"]`)}
+			chromedp.SendKeys(`[id="groups.1"]`, "Neu, 新しいグループ", chromedp.ByQuery), press(`.bar [value="preview"]`)}
+		pages["mapping refused"] = chromedp.Tasks{to("/admin/mapping"), chromedp.SendKeys(`[id="groups.1"]`, sso.AllUsersName, chromedp.ByQuery), press(`button[value="save"]`)}
 		pages["mapping to confirm"] = chromedp.Tasks{to("/admin/mapping"), chromedp.Click(`[id="remove.0"]`, chromedp.ByQuery), chromedp.Click(`[id="members.0.remove"]`, chromedp.ByQuery), press(`button[value="save"]`)}
 		pages["search"] = to("/admin/people?search=" + url.QueryEscape("person"))
 	}

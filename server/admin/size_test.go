@@ -40,7 +40,7 @@ func TestPagesWithManyGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	person := fmt.Sprint("/admin/people/", ann.ID)
-	for _, path := range []string{"/admin/groups", "/admin/groups?search=9", "/admin/groups/7", person, person + "?after=500", "/admin/people/new"} {
+	for _, path := range []string{"/admin/groups", "/admin/groups?search=9", "/admin/groups/7", person, person + "?after=500", "/admin/people/new", "/admin/mapping", "/admin/mapping?search=group+00077"} {
 		if resp := c.get(path); resp.StatusCode != 200 || len(resp.body) > 100_000 {
 			t.Errorf("%s: got %d with %d bytes, want at most 100,000", path, resp.StatusCode, len(resp.body))
 		}

@@ -17,3 +17,88 @@ async function offer(input) {
   const { groups } = await answer.json();
   input.list.replaceChildren(...groups.filter((g) => g.id !== 1).map((g) => new Option(g.name, g.name)));
 }
+
+// Groups that are separated by commas become chips. What is sent is the same text.
+for (const input of document.querySelectorAll("input[data-chips]")) chips(input);
+
+function chips(input) {
+  const sent = Object.assign(document.createElement("input"), { type: "hidden", name: input.name });
+  const box = Object.assign(document.createElement("div"), { className: "chips" });
+  const said = Object.assign(document.createElement("span"), { className: "unseen", role: "status" });
+  const names = [];
+  let taken = false; // the key that is pressed took what was typed
+  input.removeAttribute("name");
+  input.before(box);
+  box.append(input, sent, said);
+
+  const tell = () => {
+    sent.value = [...names, input.value.trim()].filter(Boolean).join(", ");
+    input.form.dispatchEvent(new Event("change"));
+  };
+  const remove = (chip, name) => {
+    names.splice(names.indexOf(name), 1);
+    chip.remove();
+    said.textContent = `${name} taken out`;
+    tell();
+    input.focus();
+  };
+  const add = (text) => {
+    for (const name of text.split(",").map((part) => part.trim()).filter(Boolean)) {
+      if (names.includes(name)) continue;
+      names.push(name);
+      const chip = Object.assign(document.createElement("span"), { className: "chip" });
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: "×" });
+      button.setAttribute("aria-label", `Take ${name} out`);
+      button.addEventListener("click", () => remove(chip, name));
+      chip.append(Object.assign(document.createElement("bdi"), { textContent: name }), button);
+      input.before(chip);
+    }
+  };
+  const take = () => {
+    const text = input.value;
+    if (!text.trim()) return;
+    input.value = "";
+    add(text);
+    said.textContent = `${text.trim()} added`;
+    tell();
+  };
+  add(input.defaultValue);
+  input.value = "";
+  tell();
+  sent.dataset.was = sent.value; // a hidden field knows no value that it had
+  input.addEventListener("input", (event) => {
+    // One that is chosen from the list comes whole.
+    if (input.value.includes(",") || event.inputType === "insertReplacementText" || !event.inputType) take();
+    else tell();
+  });
+  input.addEventListener("blur", take);
+  input.addEventListener("keydown", (event) => {
+    taken = event.key === "Enter" && input.value.trim() !== "";
+    if (taken) {
+      event.preventDefault();
+      take();
+    } else if (event.key === "Backspace" && !input.value && names.length) {
+      remove(input.previousElementSibling, names.at(-1));
+    }
+  });
+  input.addEventListener("keypress", (event) => { if (taken) event.preventDefault(); }); // or the form is sent
+  box.addEventListener("click", (event) => { if (event.target === box) input.focus(); });
+}
+
+// How many rows are other than they were when the page came.
+for (const place of document.querySelectorAll("[data-changes]")) {
+  const form = place.closest("form");
+  const count = () => {
+    let n = form.querySelector("[name=mode]:checked")?.defaultChecked === false ? 1 : 0;
+    for (const row of form.querySelectorAll("fieldset.mapping")) {
+      const changed = [...row.querySelectorAll("input[name]")].some((i) =>
+        i.type === "checkbox" || i.type === "radio" ? i.checked !== i.defaultChecked : i.value !== (i.dataset.was ?? i.defaultValue));
+      if (changed) n++;
+    }
+    if (n) place.textContent = n === 1 ? "1 change, not saved" : `${n} changes, not saved`;
+    else if (place.dataset.counted) place.textContent = "No changes";
+    if (n) place.dataset.counted = "yes";
+  };
+  form.addEventListener("change", count);
+  form.addEventListener("input", count);
+}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
@@ -30,8 +31,12 @@ func (m mappingArea) pages() []area.Page {
 	}
 }
 
-// emptyRows are offered for new mappings.
-const emptyRows = 2
+const (
+	emptyRows   = 2  // are offered for new mappings
+	rowsShown   = 50 // of a mapping, which may have ten thousand
+	seenShown   = 50 // groups that are not mapped
+	offersShown = 50 // groups of the bridge; the others are found by typing
+)
 
 // show is the editor as it is when nothing was typed.
 func (m mappingArea) show(c *area.Call) error {
@@ -146,10 +151,11 @@ type mappingEditor struct {
 	m mappingArea
 	c *area.Call
 	saved
-	groups []sso.Group
-	page   templates.AdminMapping
-	change mappingChange
-	wrong  bool // a row has an error
+	lastSeen map[string]time.Time // by the names that the provider has sent
+	groups   []sso.Group
+	page     templates.AdminMapping
+	change   mappingChange
+	wrong    bool // a row has an error
 }
 
 // editor has what the page needs besides the rows.
@@ -169,23 +175,40 @@ func (m mappingArea) editor(c *area.Call, provider string) (*mappingEditor, erro
 	e.page = templates.AdminMapping{
 		AdminLayout: c.Layout(templates.AdminSectionMapping), Version: strconv.FormatInt(e.version, 10), Now: m.Now(),
 		Provider: e.provider.Name, Setting: e.provider.Setting(admin.GroupMappings), Clients: e.mapping.Clients, Idle: !e.provider.SignsIn() && e.provider.Bearer.Accounts == "existing",
-		ModeFixed: e.modeFixed, MappingsFixed: e.mappingsFixed, JSON: mappingJSON(e.mapping.Mappings), Providers: e.tabs(),
+		ModeFixed: e.modeFixed, MappingsFixed: e.mappingsFixed, Providers: e.tabs(),
 	}
-	for _, g := range e.groups {
+	if len(e.mapping.Mappings) <= rowsShown {
+		e.page.JSON = mappingJSON(e.mapping.Mappings)
+	}
+	for _, g := range e.groups[:min(len(e.groups), offersShown)] {
 		if g.ID != sso.AllUsers {
 			e.page.Groups = append(e.page.Groups, admin.WriteGroups([]sso.GroupRef{{ID: g.ID}}, e.groups))
 		}
 	}
+	e.page.Total, e.page.Search = len(e.mapping.Mappings), c.QueryParam("search")
 	if err := e.undo(); err != nil {
 		return nil, err
 	}
 	seen, err := m.Store.GroupNamesSeen(ctx)
+	e.lastSeen = map[string]time.Time{}
 	for _, g := range seen {
-		if _, mapped := e.mapping.Mappings[g.Name]; !mapped && g.Provider == e.provider.Name {
-			e.page.Seen = append(e.page.Seen, g.Name)
+		if g.Provider != e.provider.Name {
+			continue
+		}
+		e.lastSeen[g.Name] = g.LastSeen
+		if _, mapped := e.mapping.Mappings[g.Name]; !mapped && contains(g.Name, e.page.Search) {
+			e.page.Unmapped++
+			if len(e.page.Seen) < seenShown {
+				e.page.Seen = append(e.page.Seen, templates.AdminSeenGroup{Name: g.Name, At: g.LastSeen})
+			}
 		}
 	}
 	return e, err
+}
+
+// contains compares without case. Everything contains "".
+func contains(name, search string) bool {
+	return strings.Contains(strings.ToLower(name), strings.ToLower(strings.TrimSpace(search)))
 }
 
 // tabs lead to the mappings of all providers; none when there is one.
@@ -217,8 +240,31 @@ func (e *mappingEditor) undo() error {
 // load fills the form with what is saved.
 func (e *mappingEditor) load() *mappingEditor {
 	e.page.Mode = string(e.mapping.Mode)
-	e.page.Rows = e.rows(e.mapping.Mappings, true)
+	e.loadRows()
 	return e
+}
+
+// loadRows puts a part of what is saved on the page: what fits the search, from where the address says.
+func (e *mappingEditor) loadRows() {
+	after, filter := e.c.QueryParam("after"), area.Filter("provider", e.provider.Name, "search", e.page.Search)
+	var keys []string
+	for key, refs := range e.mapping.Mappings {
+		if key > after && (contains(key, e.page.Search) || contains(admin.WriteGroups(refs, e.groups), e.page.Search)) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	next := ""
+	if len(keys) > rowsShown {
+		keys = keys[:rowsShown]
+		next = keys[rowsShown-1]
+	}
+	part := sso.Mappings{}
+	for _, key := range keys {
+		part[key] = e.mapping.Mappings[key]
+	}
+	e.page.Rows = e.rows(part)
+	e.page.Pager = area.Pager(e.c.Link(area.PagesPrefix+"/mapping"), filter, after, next)
 }
 
 // answer shows the page.
@@ -233,11 +279,13 @@ func (e *mappingEditor) answer(status int) error {
 func (e *mappingEditor) targets() error {
 	targets := admin.Targets(e.mapping, e.groups)
 	var ids []int64
-	for _, list := range targets {
-		for _, g := range list {
+	for _, row := range e.page.Rows {
+		for _, g := range targets[row.Was] {
 			ids = append(ids, g.ID)
 		}
 	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	counts, err := e.m.Store.MemberCounts(e.c.Request().Context(), ids)
 	for i := range e.page.Rows {
 		row := &e.page.Rows[i]
@@ -259,15 +307,17 @@ func mappingJSON(m sso.Mappings) string {
 	return string(raw)
 }
 
-// rows are mappings as rows of the form, sorted. saved says that they are the saved ones.
-func (e *mappingEditor) rows(m sso.Mappings, saved bool) []templates.AdminMappingRow {
+// rows are mappings as rows of the form, sorted. One that is saved is the same one, whatever becomes of it.
+func (e *mappingEditor) rows(m sso.Mappings) []templates.AdminMappingRow {
 	var rows []templates.AdminMappingRow
+	missing := admin.MissingGroups(m, e.groups)
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		row := templates.AdminMappingRow{IDP: key, Groups: admin.WriteGroups(m[key], e.groups)}
-		if saved {
-			row.Was = key
+		row := templates.AdminMappingRow{IDP: key, Groups: admin.WriteGroups(m[key], e.groups), Seen: e.lastSeen[key]}
+		if _, is := e.mapping.Mappings[key]; is {
+			row.Was, row.Unseen = key, row.Seen.IsZero() && len(e.lastSeen) > 0
 		}
-		if gone := admin.MissingGroups(sso.Mappings{key: m[key]}, e.groups); len(gone) > 0 {
+		gone := slices.DeleteFunc(slices.Clone(m[key]), func(ref sso.GroupRef) bool { return !slices.Contains(missing, ref) })
+		if len(gone) > 0 {
 			row.Gone = fmt.Sprintf("%s: no group has this id any more. Nobody gets into it; take it out, or choose another.", admin.WriteGroups(gone, e.groups))
 		}
 		rows = append(rows, row)
@@ -278,7 +328,7 @@ func (e *mappingEditor) rows(m sso.Mappings, saved bool) []templates.AdminMappin
 const maxRows = 10_000
 
 // read reads the posted form: what it asks for, and the page with all that was typed and an error at each row that cannot be
-// read.
+// read. What is saved and has no row in the form, which shows a part, stays.
 func (e *mappingEditor) read(form url.Values) error {
 	version, err := area.VersionOf(form)
 	if err != nil {
@@ -291,8 +341,12 @@ func (e *mappingEditor) read(form url.Values) error {
 	e.page.Version, e.page.Mode = form.Get("version"), form.Get("mode")
 	if e.page.MappingsFixed != "" {
 		e.change.Mappings = mappings(e.mapping.Mappings)
-		e.page.Rows = e.rows(e.mapping.Mappings, true)
+		e.loadRows()
 		return nil
+	}
+	maps.Copy(e.change.Mappings, e.mapping.Mappings)
+	for i := 0; form.Has("idp." + strconv.Itoa(i)); i++ {
+		delete(e.change.Mappings, form.Get("was."+strconv.Itoa(i)))
 	}
 	for i := range maxRows {
 		n := strconv.Itoa(i)
@@ -357,21 +411,13 @@ func (e *mappingEditor) take(text string) error {
 		e.page.JSONError = err.Error()
 		return e.answer(http.StatusBadRequest)
 	}
-	saved := e.page.Rows
-	e.page.Rows = e.rows(m, false)
-	for i, row := range e.page.Rows { // a mapping that was there is the same one
-		for _, old := range saved {
-			if old.Was == row.IDP {
-				e.page.Rows[i].Was = row.IDP
-			}
-		}
+	gone := maps.Clone(e.mapping.Mappings)
+	maps.DeleteFunc(gone, func(key string, _ []sso.GroupRef) bool { _, still := m[key]; return still })
+	removed := e.rows(gone)
+	for i := range removed {
+		removed[i].Remove = true
 	}
-	for _, old := range saved {
-		if _, still := m[old.Was]; old.Was != "" && !still {
-			old.Remove = true
-			e.page.Rows = append(e.page.Rows, old)
-		}
-	}
+	e.page.Rows = append(e.rows(m), removed...)
 	if e.page.Mode != string(admin.ModeManual) && len(m) > 0 && e.page.ModeFixed == "" {
 		e.page.Mode = string(admin.ModeManual)
 	}
@@ -466,6 +512,6 @@ func (e *mappingEditor) conflict(cause error, version int64) (alert, theirs stri
 	if version == e.change.Version {
 		return "Nothing was saved: " + sso.Reason(cause) + ".", ""
 	}
-	return "Somebody else has saved settings meanwhile. What you typed is still here; saving it again replaces what they saved:",
+	return "Somebody else has saved settings meanwhile. What you typed is still here. Saving it again replaces their rows for the same groups of the product, and leaves their others:",
 		mappingJSON(e.mapping.Mappings)
 }
