@@ -70,6 +70,15 @@ func VersionOf(form url.Values) (int64, error) {
 	return version, nil
 }
 
+// VersionedForm reads a posted form that changes settings, and the version of those that it was made of.
+func (c *Call) VersionedForm() (form url.Values, version int64, err error) {
+	if form, err = c.Form(); err != nil {
+		return nil, 0, err
+	}
+	version, err = VersionOf(form)
+	return form, version, err
+}
+
 // Show answers with a page.
 func (c *Call) Show(status int, page templates.Page) error {
 	return c.Options.Host.Render(c.Response(), status, page)

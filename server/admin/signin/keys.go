@@ -269,11 +269,7 @@ func lastUses(live *sso.Provider) map[string]time.Time {
 // keyForm is POST /admin/providers/NAME/keys. A generated secret is shown in the answer itself: it is kept nowhere where it
 // could be read again, so there is no page to redirect to.
 func (a keyArea) keyForm(c *area.Call) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
-	}
-	version, err := area.VersionOf(form)
+	form, version, err := c.VersionedForm()
 	if err != nil {
 		return err
 	}

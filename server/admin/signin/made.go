@@ -62,11 +62,7 @@ func removable(cfg *setting.Config, p *setting.Provider) bool {
 }
 
 func (a providerArea) addForm(c *area.Call) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
-	}
-	version, err := area.VersionOf(form)
+	form, version, err := c.VersionedForm()
 	if err != nil {
 		return err
 	}
@@ -94,11 +90,7 @@ func alerts(fields map[string]string, alert string) (all []string) {
 }
 
 func (a providerArea) removeForm(c *area.Call) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
-	}
-	version, err := area.VersionOf(form)
+	form, version, err := c.VersionedForm()
 	if err != nil {
 		return err
 	}
