@@ -30,7 +30,7 @@ func (f *flags) withSigner(run func(context.Context, *ssobridge.Signer) error) r
 			return err
 		}
 		defer o.store.Close()
-		signer, err := ssobridge.NewSigner(ctx, o.store, f.p.now, o.log)
+		signer, err := ssobridge.NewSigner(ctx, o.store, o.cfg.Assertion, f.p.now, o.log)
 		if err != nil {
 			return err
 		}
@@ -60,6 +60,10 @@ func keysRotate(f *flags) runner {
 			return err
 		}
 		keys := signer.Keys()
+		if len(keys) == 0 {
+			fmt.Fprintln(p.stdout, "deleted all keys; none is made, since ASSERTION is off")
+			return nil
+		}
 		k := keys[len(keys)-1]
 		if k.State == "next" {
 			fmt.Fprintf(p.stdout, "made key %s; it signs from %s\n", k.ID, when(k.Changes))

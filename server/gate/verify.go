@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 // The identity headers (CONTRACT 7). All are on every 2xx, none is ever empty: some proxies let the client's own header
@@ -165,8 +166,9 @@ const (
 
 // assertion returns the signed assertion of a session, signing at most once in [assertionRenew].
 func (g *Gate) assertion(e *entry) []string {
-	if g.signer == nil {
-		return []string{noValue}
+	s := g.settings.Load()
+	if g.signer == nil || s.Config.Assertion == setting.AssertionOff {
+		return nobody
 	}
 	a, now := &e.answer, g.web.Now()
 	if known := a.assertion.Load(); known.good(now) {
@@ -177,7 +179,7 @@ func (g *Gate) assertion(e *entry) []string {
 	if known := a.assertion.Load(); known.good(now) { // another request was first
 		return known.value[:]
 	}
-	site := string(g.settings.Load().Config.SiteURL)
+	site := string(s.Config.SiteURL)
 	text, err := g.signer.SignAssertion(map[string]any{
 		"iss":        site,
 		"aud":        site, // the apps behind one bridge share an audience, as they share the session

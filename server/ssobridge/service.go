@@ -67,7 +67,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	for _, w := range slices.Concat(inForce.Warnings, MissingGroups(inForce, groups), DoubtfulEmails(doubtful)) {
 		log.Warn(w)
 	}
-	signer, err := NewSigner(ctx, st, now, log)
+	signer, err := NewSigner(ctx, st, inForce.Assertion, now, log)
 	if err != nil {
 		return nil, err
 	}

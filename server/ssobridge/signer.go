@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/keyset"
+	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 // AssertionType is the typ of the bridge's assertions (RFC 8725 §3.11): no one can take one for a login token.
@@ -49,6 +50,7 @@ type Signer struct {
 	now   func() time.Time
 	log   *slog.Logger
 	keys  atomic.Pointer[[]signingKey]
+	alg   string       // "": nothing is signed
 	also  *ServiceKeys // published beside them; nil: none
 	mu    sync.Mutex   // held while keys are read and put in force, so that older ones never replace newer ones
 }
@@ -62,9 +64,13 @@ type signingKey struct {
 	until   time.Time // published until then; zero: no end is known
 }
 
-// NewSigner reads the bridge's signing keys, makes the first one, and the next one when it is due.
-func NewSigner(ctx context.Context, st KeyStore, now func() time.Time, log *slog.Logger) (*Signer, error) {
-	s := &Signer{store: st, now: now, log: log}
+// NewSigner reads the bridge's signing keys, makes the first one, and the next one when it is due. assertion is ASSERTION; with
+// [setting.AssertionOff] no key is made, and those that there are stay as they are.
+func NewSigner(ctx context.Context, st KeyStore, assertion string, now func() time.Time, log *slog.Logger) (*Signer, error) {
+	s := &Signer{store: st, alg: assertion, now: now, log: log}
+	if assertion == setting.AssertionOff {
+		s.alg = ""
+	}
 	s.keys.Store(&[]signingKey{})
 	if err := s.Tend(ctx); err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
@@ -126,8 +132,12 @@ func current(keys []signingKey, now time.Time) *signingKey {
 
 func (k *signingKey) published(now time.Time) bool { return k.until.IsZero() || now.Before(k.until) }
 
-// SignAssertion signs claims as they are.
+// SignAssertion signs claims as they are. Where ASSERTION has just been changed, the key that there is signs until the next one
+// does so.
 func (s *Signer) SignAssertion(claims map[string]any) (string, error) {
+	if s.alg == "" {
+		return "", errOff
+	}
 	k := current(*s.keys.Load(), s.now())
 	if k == nil {
 		return "", errors.New("no signing key is in use")
@@ -135,10 +145,12 @@ func (s *Signer) SignAssertion(claims map[string]any) (string, error) {
 	return k.Sign(claims, AssertionType)
 }
 
+var errOff = errors.New("ASSERTION is off, so nothing is signed")
+
 // Made returns when the key was made that signs now; ok is false when there is none.
 func (s *Signer) Made() (at time.Time, ok bool) {
 	k := current(*s.keys.Load(), s.now())
-	if k == nil {
+	if k == nil || s.alg == "" {
 		return time.Time{}, false
 	}
 	return k.made, true
@@ -182,8 +194,8 @@ func (s *Signer) Tend(ctx context.Context) error {
 	}
 	now := s.now()
 	keys := *s.keys.Load()
-	if due(keys, now) {
-		if err := s.add(ctx, now.Add(KeyLead-KeyLifetime), "", "made, since it was due"); err != nil {
+	if why, since := s.due(keys, now); why != "" {
+		if err := s.add(ctx, since, "", why); err != nil {
 			return err
 		}
 		return s.Reload(ctx)
@@ -198,20 +210,34 @@ func (s *Signer) Tend(ctx context.Context) error {
 	return nil
 }
 
-// due reports whether the youngest key in use is so old that its successor must be published. A clock that was set back
-// makes no key due.
-func due(keys []signingKey, now time.Time) bool {
-	for _, k := range slices.Backward(keys) {
-		if k.retired.IsZero() {
-			return !now.Before(k.made.Add(KeyLifetime - KeyLead))
-		}
+// due says why a key must be made, unless one was made after since; "": none must. A clock that was set back makes no key due.
+//
+// A key for another algorithm is a key like any other: it is published before it signs, and the one before stays for a while.
+// Replicas that were given different algorithms take turns, and make one in [KeyLead] at most.
+func (s *Signer) due(keys []signingKey, now time.Time) (why string, since time.Time) {
+	if s.alg == "" {
+		return "", since
 	}
-	return true
+	for _, k := range slices.Backward(keys) {
+		switch {
+		case !k.retired.IsZero():
+			continue
+		case !now.Before(k.made.Add(KeyLifetime - KeyLead)):
+			return "made, since it was due", now.Add(KeyLead - KeyLifetime)
+		case k.Public().Algorithm() != s.alg && !now.Before(k.made.Add(KeyLead)):
+			return "made, since ASSERTION is now " + s.alg, now.Add(-KeyLead)
+		}
+		return "", since
+	}
+	return "made, since it was due", now.Add(KeyLead - KeyLifetime)
 }
 
 // add makes a key, unless another replica made one after since.
 func (s *Signer) add(ctx context.Context, since time.Time, actor, why string) error {
-	key, err := keyset.NewSigningKey()
+	if s.alg == "" {
+		return errOff
+	}
+	key, err := keyset.GenerateSigningKey(s.alg)
 	if err != nil {
 		return err
 	}
@@ -252,8 +278,10 @@ func (s *Signer) Rotate(ctx context.Context, compromised bool, actor string) err
 		why = "made by hand, and all others deleted"
 	}
 	never := s.now().Add(KeyLifetime) // whatever there is, another one is wanted
-	if err := s.add(ctx, never, actor, why); err != nil {
-		return err
+	if s.alg != "" || !compromised {  // where nothing is signed, there is nothing to make
+		if err := s.add(ctx, never, actor, why); err != nil {
+			return err
+		}
 	}
 	if compromised {
 		for _, k := range before {

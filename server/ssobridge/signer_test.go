@@ -51,9 +51,11 @@ func (k *keyroom) open(secretKey string) *store.Store {
 	return st
 }
 
-func (k *keyroom) signer() *Signer {
+func (k *keyroom) signer() *Signer { return k.signerOf("ES256") }
+
+func (k *keyroom) signerOf(assertion string) *Signer {
 	k.t.Helper()
-	s, err := NewSigner(k.t.Context(), k.store, k.Now, slog.New(slog.DiscardHandler))
+	s, err := NewSigner(k.t.Context(), k.store, assertion, k.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -84,7 +86,7 @@ func verifies(t *testing.T, signed string, set []byte) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return token.VerifySignature(t.Context(), signed, keys, "ES256")
+	return token.VerifySignature(t.Context(), signed, keys, "")
 }
 
 // Replicas that start at once, and again later, sign with one key that all of them publish; nothing private is published
@@ -94,7 +96,7 @@ func TestSignersOfReplicasAgree(t *testing.T) {
 	var first sync.WaitGroup
 	for range 4 {
 		first.Go(func() {
-			if _, err := NewSigner(t.Context(), k.store, k.Now, slog.New(slog.DiscardHandler)); err != nil {
+			if _, err := NewSigner(t.Context(), k.store, "ES256", k.Now, slog.New(slog.DiscardHandler)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -156,6 +158,79 @@ func TestNoAppMeetsAnUnknownKey(t *testing.T) {
 	stored, err := k.store.SigningKeys(t.Context())
 	if err != nil || len(stored) > 2 {
 		t.Errorf("got %d keys in the store at the end, %v; want those of the past deleted", len(stored), err)
+	}
+}
+
+// A change of ASSERTION is a rotation: no app meets an assertion whose key is missing from the key set, on no replica, and the
+// key of the other algorithm goes (SECURITY F4).
+func TestAnotherAlgorithm(t *testing.T) {
+	for _, change := range [][2]string{{"ES256", "EdDSA"}, {"EdDSA", "ES256"}} {
+		k := newKeyroom(t)
+		before := k.signerOf(change[0])
+		k.Pass(2 * time.Hour)
+		after := k.signerOf(change[1])
+		signed := map[string]bool{}
+		for range 3 * 12 { // three hours
+			if err := errors.Join(after.Tend(t.Context()), before.Reload(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			old := jwks(t, before)
+			k.Pass(5 * time.Minute)
+			for _, s := range []*Signer{before, after} {
+				text := sign(t, s)
+				if err := errors.Join(verifies(t, text, old), verifies(t, text, jwks(t, after))); err != nil {
+					t.Errorf("%v: %v", change, err)
+				}
+				signed[strings.Split(text, ".")[0]] = true
+			}
+		}
+		if keys := *after.keys.Load(); len(signed) != 2 || len(keys) != 1 || keys[0].Public().Algorithm() != change[1] {
+			t.Errorf("%v: %d keys have signed, and there are %v; want two, and the new one", change, len(signed), keys)
+		}
+	}
+}
+
+// Replicas that were given different algorithms make no more than a key an hour, and what one signs is in the key set of the other.
+func TestReplicasOfDifferentAlgorithms(t *testing.T) {
+	k := newKeyroom(t)
+	a, b := k.signerOf("ES256"), k.signerOf("EdDSA")
+	most := 0
+	for range 30 {
+		k.Pass(tendEvery)
+		for _, s := range []*Signer{a, b} {
+			if err := s.Tend(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(a.Reload(t.Context()), verifies(t, sign(t, a), jwks(t, b)), verifies(t, sign(t, b), jwks(t, a))); err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, len(*a.keys.Load()))
+	}
+	if most > 4 {
+		t.Errorf("got %d keys at once, want 4 at most", most)
+	}
+}
+
+// With ASSERTION off nothing is signed and no key is made. A key that there is stays published: other replicas may still sign with it.
+func TestNothingIsSigned(t *testing.T) {
+	k := newKeyroom(t)
+	off := k.signerOf("off")
+	if _, err := off.SignAssertion(map[string]any{"sub": "1"}); err == nil || len(off.Keys()) != 0 || string(jwks(t, off)) != `{"keys":[]}` {
+		t.Errorf("got %v and the keys %v, %s", err, off.Keys(), jwks(t, off))
+	}
+	if err := off.Rotate(t.Context(), false, "cli"); err == nil || !strings.Contains(err.Error(), "ASSERTION is off") {
+		t.Errorf("a rotation: got %v", err)
+	}
+	on := k.signer()
+	if err := errors.Join(off.Tend(t.Context()), verifies(t, sign(t, on), jwks(t, off))); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(off.Rotate(t.Context(), true, "cli"), on.Reload(t.Context())); err != nil || len(on.Keys()) != 0 {
+		t.Errorf("after a rotation of what leaked: got %v and the keys %v, want none", err, on.Keys())
+	}
+	if _, known := off.Made(); known {
+		t.Error("a key that does not sign has an age, of which alerts would tell")
 	}
 }
 
@@ -228,7 +303,7 @@ func TestSigningKeysAreSealed(t *testing.T) {
 	}
 	copied := k.open("another secret key of enough bytes!!")
 	defer copied.Close()
-	if _, err := NewSigner(t.Context(), copied, k.Now, slog.New(slog.DiscardHandler)); !errors.Is(err, seal.ErrOtherKey) {
+	if _, err := NewSigner(t.Context(), copied, "ES256", k.Now, slog.New(slog.DiscardHandler)); !errors.Is(err, seal.ErrOtherKey) {
 		t.Errorf("with another SECRET_KEY: got %v, want %v", err, seal.ErrOtherKey)
 	}
 }

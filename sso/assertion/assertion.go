@@ -1,7 +1,7 @@
 // Package assertion is for Go apps behind the bridge: it tells from the header Remote-Assertion who sent a request, by
 // proof instead of trust. An app needs nothing else of this module, and the bridge does not use this package.
 //
-// An assertion is believed if it is a JWT of type assertion+jwt, signed with ES256 by a key that the bridge publishes at
+// An assertion is believed if it is a JWT of type assertion+jwt, signed with ES256 or EdDSA by a key that the bridge publishes at
 // /.well-known/jwks.json, made by this bridge (iss) for the apps behind it (aud), and not expired. No other header is read.
 package assertion
 
@@ -82,9 +82,9 @@ func (v *Verifier) Person(r *http.Request) (Person, error) {
 }
 
 func (v *Verifier) verify(ctx context.Context, text string) (Person, error) {
-	t, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256}) // RFC 8725 §3.1
+	t, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA}) // RFC 8725 §3.1
 	if err != nil {
-		return Person{}, errors.New("not a JWT that is signed with ES256")
+		return Person{}, errors.New("not a JWT that is signed with ES256 or EdDSA")
 	}
 	header := t.Headers[0]
 	if typ := header.ExtraHeaders[jose.HeaderType]; typ != "assertion+jwt" { // RFC 8725 §3.11

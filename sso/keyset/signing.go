@@ -56,17 +56,21 @@ func GenerateSigningKey(alg string) (*SigningKey, error) {
 	return newSigningKey(key, alg, "")
 }
 
-// ParseSigningKey reads what [SigningKey.PKCS8] wrote of a key of ES256. It refuses keys of another kind or curve.
+// ParseSigningKey reads what [SigningKey.PKCS8] wrote of a key of ES256 or EdDSA. It refuses keys of another kind or curve.
 func ParseSigningKey(der []byte) (*SigningKey, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return nil, fmt.Errorf("parse a signing key: %w", err)
 	}
-	key, ok := parsed.(*ecdsa.PrivateKey)
-	if !ok || key.Curve != elliptic.P256() {
-		return nil, errors.New("parse a signing key: it is not an EC key on P-256")
+	switch key := parsed.(type) {
+	case ed25519.PrivateKey:
+		return newSigningKey(key, "EdDSA", "")
+	case *ecdsa.PrivateKey:
+		if key.Curve == elliptic.P256() {
+			return newSigningKey(key, "ES256", "")
+		}
 	}
-	return newSigningKey(key, "ES256", "")
+	return nil, errors.New("parse a signing key: it is neither an EC key on P-256 nor an Ed25519 key")
 }
 
 // newSigningKey makes a key of its parts; without a kid it is the thumbprint, RFC 7638 §3 with SHA-256.

@@ -1,7 +1,8 @@
 package keyset_test
 
 import (
-	"crypto/ed25519"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
@@ -98,10 +99,10 @@ func TestPublicJWKS(t *testing.T) {
 }
 
 func TestParseSigningKeyRefuses(t *testing.T) {
-	_, ed, _ := ed25519.GenerateKey(rand.Reader)
-	edDER, _ := x509.MarshalPKCS8PrivateKey(ed)
+	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	otherCurve, _ := x509.MarshalPKCS8PrivateKey(p384)
 	rsaDER, _ := x509.MarshalPKCS8PrivateKey(rsaKey())
-	for name, der := range map[string][]byte{"nothing": nil, "rubbish": []byte("x"), "Ed25519": edDER, "RSA": rsaDER} {
+	for name, der := range map[string][]byte{"nothing": nil, "rubbish": []byte("x"), "P-384": otherCurve, "RSA": rsaDER} {
 		if _, err := keyset.ParseSigningKey(der); err == nil {
 			t.Errorf("%s: parsed", name)
 		}

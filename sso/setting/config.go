@@ -21,6 +21,9 @@ const (
 	SameSiteLax, SameSiteStrict, SameSiteNone = "lax", "strict", "none"
 )
 
+// AssertionOff is ASSERTION where nothing is signed.
+const AssertionOff = "off"
+
 // A Config is one consistent set of settings, with the names of the table in Go's spelling. It is never changed after
 // [Resolve] or [Config.WithSaved] made it. Optional URLs are nil, optional times 0 and optional texts "" when they are not set.
 type Config struct {
@@ -47,6 +50,7 @@ type Config struct {
 	AccessRules     access.Rules
 	BearerHeader    string // in canonical form
 	BearerParameter string
+	Assertion       string // "ES256", "EdDSA" or [AssertionOff]
 
 	ServiceKeyFile       string // "": the bridge makes its own keys
 	ServicePublicKeyFile string

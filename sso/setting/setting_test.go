@@ -123,6 +123,7 @@ func TestValues(t *testing.T) {
 		{"LOG_LEVEL", []string{"debug", "INFO", "warn", "error"}, []string{"", "loud", "info+1"}},
 		{"LOG_FORMAT", []string{"auto", "text", "JSON"}, []string{"", "xml"}},
 		{"METRICS_LISTEN", []string{"", ":9090"}, []string{"9090"}},
+		{"ASSERTION", []string{"ES256", "eddsa", "OFF"}, []string{"", "true", "RS256", "none"}},
 		{"SESSIONS_IN_MEMORY", []string{"100", "50000", "10000000"}, []string{"", "0", "99", "10000001", "-1", "+500", "5e4", "50,000", "99999999999999999999"}},
 		{"JWT_ENABLED", []string{"", "true", "FALSE", "on", "0"}, []string{"enabled", "2", " true"}},
 		{"JWT_IDENTITY_PROVIDER_URI", []string{"", "https://p.example/sso?tenant=1", "http://localhost:3535/"},

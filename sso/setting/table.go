@@ -123,6 +123,9 @@ func appSettings() []Setting {
 		{Name: "BEARER_PARAMETER", Section: SectionApp, Type: "parameter name",
 			Help: "the URL parameter in which API clients may send it to UPSTREAM and `/auth/verify`; unset: none, which is safer, since URLs are logged on their way",
 			set:  field(func(c *Config) *string { return &c.BearerParameter }, parse.Optional(parse.ParameterName))},
+		{Name: "ASSERTION", Section: SectionApp, Choices: []string{"ES256", "EdDSA", "off"}, Default: "ES256",
+			Help: "how `Remote-Assertion` is signed. `EdDSA` (Ed25519) takes less time, and every app must know it; `off` is for apps that do not read the header, which is then `-`",
+			set:  choice(func(c *Config) *string { return &c.Assertion })},
 	}
 }
 

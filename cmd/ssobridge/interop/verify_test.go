@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,17 +62,17 @@ func verifiers() map[string]func(t *testing.T, dir string) *exec.Cmd {
 // nothing else that is signed. SECURITY F4, J1
 func TestAppsVerifyTheAssertion(t *testing.T) {
 	for name, command := range verifiers() {
-		t.Run(name, func(t *testing.T) { appsVerify(t, command, "") })
-		t.Run(name+" below a path", func(t *testing.T) { appsVerify(t, command, "/_sso") })
+		t.Run(name, func(t *testing.T) { appsVerify(t, command, "", "ES256") })
+		t.Run(name+" below a path, EdDSA", func(t *testing.T) { appsVerify(t, command, "/_sso", "EdDSA") })
 	}
 }
 
-func appsVerify(t *testing.T, command func(t *testing.T, dir string) *exec.Cmd, prefix string) {
+func appsVerify(t *testing.T, command func(t *testing.T, dir string) *exec.Cmd, prefix, alg string) {
 	t.Parallel()
 	appPort, port := ssotest.FreePort(t), ssotest.FreePort(t)
 	appAddr, site := "127.0.0.1:"+appPort, "http://127.0.0.1:"+port
 	startVerifier(t, command(t, t.TempDir()), appPort, site+prefix+"/", &ssotest.Buffer{})
-	b := startBridgeAt(t, port, "https://idp.example.com/login", "SSOBRIDGE_SITE_URL="+site, "SSOBRIDGE_UPSTREAM=http://"+appAddr, "SSOBRIDGE_PATH_PREFIX="+prefix)
+	b := startBridgeAt(t, port, "https://idp.example.com/login", "SSOBRIDGE_SITE_URL="+site, "SSOBRIDGE_ASSERTION="+alg, "SSOBRIDGE_UPSTREAM=http://"+appAddr, "SSOBRIDGE_PATH_PREFIX="+prefix)
 	cookie, login := signInAnn(t, b)
 
 	const hello = "hello Ann Lee, ann@example.com"
@@ -84,6 +85,9 @@ func appsVerify(t *testing.T, command func(t *testing.T, dir string) *exec.Cmd, 
 	wantHello("through the bridge")
 
 	assertion := assertionOf(t, site+prefix, cookie)
+	if got := algorithmOf(t, assertion); got != alg {
+		t.Errorf("got an assertion that is signed with %s, want %s", got, alg)
+	}
 	if status, body := ask(t, "http://"+appAddr, "Remote-Assertion", assertion); status != 200 || body != hello {
 		t.Errorf("the assertion alone: got %d %q, want 200 %q", status, body, hello)
 	}
@@ -169,6 +173,21 @@ func TestKeySet(t *testing.T) {
 	}
 }
 
+// With ASSERTION off a proxy is told who it is as ever, but for the assertion, and there are no keys.
+func TestAssertionOff(t *testing.T) {
+	b := startBridge(t, "https://idp.example.com/login", "SSOBRIDGE_ASSERTION=off")
+	cookie, _ := signInAnn(t, b)
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url("/auth/verify"), nil)
+	req.AddCookie(cookie)
+	resp, _ := bridgetest.Do(t, stay, req)
+	if email, signed := resp.Header.Get("Remote-Email"), resp.Header["Remote-Assertion"]; email != "ann@example.com" || !slices.Equal(signed, []string{"-"}) {
+		t.Errorf("got %d for %q with the assertion %q, want ann@example.com and one -", resp.StatusCode, email, signed)
+	}
+	if _, keys := ask(t, b.url("/.well-known/jwks.json"), "Accept", "*/*"); keys != `{"keys":[]}` {
+		t.Errorf("got the keys %s, want none", keys)
+	}
+}
+
 // signInAnn signs in, and returns the session's cookie and the token that opened it.
 func signInAnn(t *testing.T, b *bridge) (*http.Cookie, string) {
 	t.Helper()
@@ -205,6 +224,16 @@ func assertionOf(t *testing.T, site string, cookie *http.Cookie) string {
 	}
 	t.Fatalf("got Remote-Assertion %q, want a JWT", resp.Header.Get("Remote-Assertion"))
 	return ""
+}
+
+func algorithmOf(t *testing.T, text string) string {
+	t.Helper()
+	var header struct{ Alg string }
+	data, err := base64.RawURLEncoding.DecodeString(strings.Split(text, ".")[0])
+	if err != nil || json.Unmarshal(data, &header) != nil {
+		t.Fatalf("%q has no header: %v", text, err)
+	}
+	return header.Alg
 }
 
 // notAssertions are what an app must refuse: each differs from an assertion in one thing.

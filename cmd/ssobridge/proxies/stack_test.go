@@ -319,7 +319,7 @@ func (s *stack) startBridge(l net.Listener) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := ssobridge.NewSigner(ctx, st, time.Now, log)
+	signer, err := ssobridge.NewSigner(ctx, st, cfg.Assertion, time.Now, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 const root = process.env.BRIDGE_URL.replace(/\/$/, ''); // SITE_URL, letter by letter, and PATH_PREFIX if there is one
 const bridge = new URL(root).origin;
 const keys = createRemoteJWKSet(new URL(`${root}/.well-known/jwks.json`)); // reads them again when they change
-const expected = { issuer: bridge, audience: bridge, typ: 'assertion+jwt', algorithms: ['ES256'], requiredClaims: ['exp'] };
+const expected = { issuer: bridge, audience: bridge, typ: 'assertion+jwt', algorithms: ['ES256', 'EdDSA'], requiredClaims: ['exp'] };
 createServer(async (req, res) => {
   try {
     const { payload: who } = await jwtVerify(req.headers['remote-assertion'] ?? '', keys, expected);

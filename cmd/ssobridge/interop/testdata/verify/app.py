@@ -12,8 +12,8 @@ def app(request, start):
         token = request.get("HTTP_REMOTE_ASSERTION", "")
         if jwt.get_unverified_header(token).get("typ") != "assertion+jwt":
             raise jwt.InvalidTokenError("another kind of token")
-        who = jwt.decode(token, keys.get_signing_key_from_jwt(token).key, ["ES256"], issuer=bridge, audience=bridge,
-                         leeway=5, options={"require": ["exp", "iss", "aud"]})
+        who = jwt.decode(token, keys.get_signing_key_from_jwt(token).key, ["ES256", "EdDSA"], issuer=bridge,
+                         audience=bridge, leeway=5, options={"require": ["exp", "iss", "aud"]})
     except jwt.PyJWTError as err:
         print(f"{err}; expected the assertion of {bridge}", file=sys.stderr)
         start("401 Unauthorized", [])
