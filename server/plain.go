@@ -1,28 +1,39 @@
 package server
 
 import (
+	"errors"
 	"log/slog"
 	"net"
+	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// A plainListener says in the log, once a minute, that a client or a proxy speaks TLS to a port that speaks plain HTTP. The
-// library answers 400 to the first bytes and logs nothing.
+// A plainListener says in the log, once a minute each, what the library keeps to itself: that no connection can be accepted, and
+// that a client or a proxy speaks TLS to a port that speaks plain HTTP, which is answered with 400.
 type plainListener struct {
 	net.Listener
-	log  *slog.Logger
-	seen *rate.Limiter
+	log    *slog.Logger
+	seen   *rate.Limiter
+	failed *rate.Limiter
 }
 
 func newPlainListener(l net.Listener, log *slog.Logger) *plainListener {
-	return &plainListener{l, log, rate.NewLimiter(rate.Every(time.Minute), 1)}
+	once := func() *rate.Limiter { return rate.NewLimiter(rate.Every(time.Minute), 1) }
+	return &plainListener{l, log, once(), once()}
 }
 
-// Accept returns the next connection.
+// Accept returns the next connection. After an error that passes, [http.Server] waits for up to a second before it asks again.
 func (l *plainListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
+	if err != nil && !errors.Is(err, net.ErrClosed) && l.failed.Allow() {
+		advice := "see what the system says"
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			advice = "raise the limit of open files (LimitNOFILE in systemd, ulimit -n), and see who holds so many connections open"
+		}
+		l.log.Error("no new connection can be accepted; those that are open are served", "error", err, "advice", advice)
+	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		return &plainConn{TCPConn: tcp, from: l}, err
 	}

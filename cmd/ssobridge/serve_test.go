@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +25,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
@@ -125,6 +128,57 @@ func TestServeOnAFreshDirectory(t *testing.T) {
 		if strings.Contains(r.stderr.String()+again.stderr.String(), private) {
 			t.Errorf("got %q in the log", private)
 		}
+	}
+}
+
+// Without a file descriptor left the bridge says so, once, goes on with the connections that it has, and takes new ones as soon as
+// it can.
+//
+// SECURITY L2
+func TestOutOfFileDescriptors(t *testing.T) {
+	prlimit := ssotest.Need(t, "prlimit", "apt-get install util-linux")
+	r := startServe(t, t.TempDir())
+	pid := strconv.Itoa(r.cmd.Process.Pid)
+	limit := func(files int) {
+		t.Helper()
+		if out, err := exec.Command(prlimit, "--pid", pid, fmt.Sprintf("--nofile=%d:", files)).CombinedOutput(); err != nil {
+			t.Fatalf("prlimit: %v\n%s", err, out)
+		}
+	}
+	ask := func(c *http.Client, path string) (status int) {
+		resp, err := c.Get(r.url + path)
+		if err != nil {
+			return 0
+		}
+		defer resp.Body.Close()
+		_, _ = io.Copy(io.Discard, resp.Body)
+		return resp.StatusCode
+	}
+	kept, late := &http.Client{Transport: &http.Transport{}}, &http.Client{Transport: &http.Transport{}}
+	if got := ask(kept, "/auth/verify"); got != http.StatusUnauthorized {
+		t.Fatalf("at first: got %d, want 401", got)
+	}
+	limit(4) // fewer than are open
+	answered := make(chan int, 1)
+	go func() { answered <- ask(late, "/auth/verify") }()
+	for range 50 { // for longer than the first waits of the accept loop
+		if got := ask(kept, "/auth/verify"); got != http.StatusUnauthorized {
+			t.Errorf("a connection that was open: got %d, want 401", got)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	select {
+	case got := <-answered:
+		t.Errorf("a new connection: got %d while there was no descriptor for it", got)
+	default:
+	}
+	limit(1024)
+	if got := <-answered; got != http.StatusUnauthorized {
+		t.Errorf("the new connection afterwards: got %d, want 401", got)
+	}
+	r.end(t, syscall.SIGTERM)
+	if n := strings.Count(r.stderr.String(), "no new connection can be accepted"); n != 1 {
+		t.Errorf("said %d times, want once: %s", n, r.stderr)
 	}
 }
 
