@@ -65,7 +65,7 @@ func newGroupMapping(p *setting.Provider) GroupMapping {
 // SyncedBy is the setting because of which the next sign-in with a provider may change somebody's groups; "" for none. For whoever has
 // not signed in with any provider yet it may be that of each.
 func SyncedBy(cfg *setting.Config, provider string) string {
-	for _, p := range cfg.EnabledProviders() {
+	for _, p := range cfg.Providers {
 		if p.GroupSync && (p.Name == provider || provider == "") {
 			return p.Setting(GroupSync)
 		}
