@@ -1,6 +1,6 @@
-// Package strength estimates how hard a text is to guess: by the lists, keyboards and estimates of the library zxcvbn-go
-// (Wheeler, "zxcvbn: Low-Budget Password Strength Estimation", USENIX Security 2016): words, names, common passwords, keyboard
-// rows, sequences and dates. What is here keeps the work within bounds, and finds copies of what stood in the text before.
+// Package strength estimates how hard a text is to guess: by the library zxcvbn-go (Wheeler, "zxcvbn: Low-Budget Password
+// Strength Estimation", USENIX Security 2016), which finds words, names, common passwords, keyboard rows, sequences and
+// dates. What is here keeps its work within bounds, and finds what it does not: copies of what stood in the text before.
 package strength
 
 import (
@@ -9,7 +9,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ccojocar/zxcvbn-go/frequency"
 	"github.com/ccojocar/zxcvbn-go/match"
+	"github.com/ccojocar/zxcvbn-go/matching"
 	"github.com/ccojocar/zxcvbn-go/scoring"
 )
 
@@ -22,22 +24,25 @@ const (
 
 // Bits estimates how many bits an attacker must guess who knows dictionaries, names, common passwords, keyboards, and the
 // given words.
-func Bits(text string, knows ...string) float64 {
+func Bits(text string, words ...string) float64 {
 	text, copies := withoutCopies(letters(text))
 	text = text[:min(len(text), judged)]
 	known := []string{}
-	for _, w := range append(knows[:len(knows):len(knows)], rows()...) {
+	for _, w := range append(words[:len(words):len(words)], rows()...) {
 		known = append(known, letters(w))
 	}
-	read := readings(text)
-	rank := ranks(known, append(read, text)...)
-	plain := slices.Concat(words(text, rank), repetitions(text), sequences(text), dates(text))
-	others := slices.Clone(plain)
-	for _, r := range read {
-		others = append(others, words(r, rank)...)
+	plain := matching.Omnimatch(text, known, matching.FilterL33tMatcher)
+	signs := slices.DeleteFunc(slices.Clone(plain), func(m match.Match) bool { return m.Pattern == "spatial" })
+	for _, read := range readings(text) {
+		signs = append(signs, matching.Omnimatch(read, known, onlyWords)...)
 	}
-	bits := func(signs []match.Match) float64 { return scoring.MinimumEntropyMatchSequence(text, signs).Entropy }
-	return copies + min(bits(append(plain, walks(text)...)), bits(others))
+	return copies + min(scoring.MinimumEntropyMatchSequence(text, plain).Entropy, scoring.MinimumEntropyMatchSequence(text, signs).Entropy)
+}
+
+// onlyWords has the library look for the words of its lists and for nothing else.
+func onlyWords(m match.Matcher) (skip bool) {
+	_, list := frequency.Lists[m.ID]
+	return !list
 }
 
 // letters are the first characters that count, one byte each, as the library takes bytes for characters. A character outside
