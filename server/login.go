@@ -108,7 +108,7 @@ func (s *relyingParty) begin(c echo.Context, site *web.Site, in sso.Callback) er
 		// One chain of redirects from an address that was typed stays "none" wherever it leads. A step of our own page ends it.
 		return s.web.Page(c.Response(), http.StatusOK, templates.Continue{Layout: s.web.Layout(site), URL: site.SignIn(to)})
 	}
-	return c.Redirect(http.StatusFound, loginURL)
+	return s.web.Leave(c, site, templates.Leave{URL: loginURL})
 }
 
 // choose lets the person choose one of several providers.

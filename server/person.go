@@ -206,7 +206,7 @@ func (s *Server) loggedOut(c echo.Context, site *web.Site, to string, logoutURI 
 	case !web.ReaderOf(c.Request()).Page:
 		return c.JSON(http.StatusOK, map[string]any{"saml-logout-url": nil, "logout_url": logoutURI})
 	case logoutURI != nil:
-		return c.Redirect(http.StatusSeeOther, *logoutURI)
+		return s.web.Leave(c, site, templates.Leave{URL: *logoutURI, Out: true})
 	}
 	again := site.SignInURL()
 	if again != "" && to != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/admin/signin"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/templates"
 )
 
 // A trial is a sign-in that an administrator makes to see what it would lead to. It goes to the identity provider like any
@@ -50,7 +51,7 @@ func (s *relyingParty) handleTrial(c echo.Context) error {
 	}
 	name := trialCookieName(site)
 	http.SetCookie(c.Response(), site.LaxCookie(name, s.web.SealCookie(name, t), int(sso.FlowLifetime.Seconds())))
-	return c.Redirect(http.StatusSeeOther, loginURL)
+	return s.web.Leave(c, site, templates.Leave{URL: loginURL})
 }
 
 // isTrial reports whether a callback is that of a trial which the person on this browser began.

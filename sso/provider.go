@@ -146,11 +146,8 @@ type Discovery struct {
 	Endpoints   []Endpoint
 }
 
-// An Endpoint is an address in that document. Page says that browsers are sent there.
-type Endpoint struct {
-	Name, URL string
-	Page      bool
-}
+// An Endpoint is an address in that document.
+type Endpoint struct{ Name, URL string }
 
 // A PublicKey is what is known of a key that verifies tokens. Nothing in it is secret.
 type PublicKey struct {

@@ -225,6 +225,20 @@ func (c Continue) Auto() bool {
 	return strings.HasPrefix(c.URL, "/") && !strings.HasPrefix(c.URL, "//") && !strings.ContainsAny(c.URL, "\\\t\r\n")
 }
 
+// Leave goes on to another site by itself, and has a button for browsers that do not.
+type Leave struct {
+	Layout
+	URL string // of a page of an identity provider
+	Out bool   // the person signs out there, not in
+}
+
+func (Leave) template() string { return "leave" }
+
+// Auto reports whether the page may go on by itself: to nothing but http and https.
+func (l Leave) Auto() bool {
+	return (strings.HasPrefix(l.URL, "https://") || strings.HasPrefix(l.URL, "http://")) && !strings.ContainsAny(l.URL, "\\\t\r\n")
+}
+
 // UpstreamDown says that the app behind the bridge does not answer (502).
 type UpstreamDown struct {
 	Layout

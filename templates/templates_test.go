@@ -191,10 +191,10 @@ func FuzzNothingButTextComesOfText(f *testing.F) {
 			return // an empty field may be left out
 		}
 		for i, s := range all {
-			if c, ok := s.page.(Continue); ok {
-				c.URL = text
-				if c.Auto() {
-					continue // a path of ours: one element more
+			switch s.page.(type) {
+			case Continue, Leave:
+				if (Continue{URL: text}).Auto() || (Leave{URL: text}).Auto() {
+					continue // it goes on by itself: one element more
 				}
 			}
 			out := render(t, p, rewrite(s.page, keepEmpty(text)))

@@ -124,7 +124,6 @@ func (web *Web) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.C
 	if refusal, ok := errors.AsType[*admin.Refusal](err); ok {
 		page.Message, page.TryAgain = refusal.Detail(), web.Site().Path("/admin")
 	}
-	web.Site().describeForms(w.Header())
 	pages := web.pages
 	if e, ok := errors.AsType[*Explained](err); ok {
 		if e.Page != nil {

@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -11,8 +13,28 @@ import (
 
 // Page renders one page and answers with it.
 func (web *Web) Page(w http.ResponseWriter, status int, page templates.Page) error {
-	web.Site().describeForms(w.Header())
 	return web.pages.Render(&pageWriter{w, status}, page)
+}
+
+// Leave sends a browser to a page of an identity provider. A form of ours may have led here, by whatever redirects, and browsers
+// hold all of them against the form-action of the page with the form. For a site that the policy does not name, a page of ours
+// ends the chain: it goes on by itself, and that is no form any more.
+func (web *Web) Leave(c echo.Context, site *Site, page templates.Leave) error {
+	r := c.Request()
+	u, err := url.Parse(page.URL)
+	if err != nil {
+		return err
+	}
+	from := r.Header.Get("Sec-Fetch-Site") // of the whole chain; old browsers do not say it
+	mayBeForm := r.Method == http.MethodPost || ReaderOf(r).Page && (from == "same-origin" || from == "")
+	switch {
+	case mayBeForm && !slices.Contains(site.forms, siteOf(u)):
+		page.Layout = web.Layout(site)
+		return web.Page(c.Response(), http.StatusOK, page)
+	case r.Method == http.MethodPost:
+		return c.Redirect(http.StatusSeeOther, page.URL)
+	}
+	return c.Redirect(http.StatusFound, page.URL)
 }
 
 // pageWriter writes the head of the answer once the page is made.

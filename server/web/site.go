@@ -21,7 +21,8 @@ type Site struct {
 	Config   *setting.Config
 	Bridge   *sso.Bridge
 	Cookie   SessionCookie
-	security []field // headers of every answer
+	forms    []string // to which sites forms of ours may lead
+	security []field  // headers of every answer
 	Peer     echo.IPExtractor
 }
 
@@ -40,7 +41,8 @@ type SessionCookie struct {
 func newSite(cfg *setting.Config, bridge *sso.Bridge) *Site {
 	n := &Site{Config: cfg, Bridge: bridge, Peer: peerExtractor(cfg.TrustedProxies)}
 	n.Cookie = newCookieSpec(cfg)
-	n.security = securityHeaders(contentSecurityPolicy(cfg, bridge), n.Cookie.Secure)
+	n.forms = formTargets(cfg, bridge)
+	n.security = securityHeaders(contentSecurityPolicy(n.forms), n.Cookie.Secure)
 	return n
 }
 
@@ -79,36 +81,29 @@ func peerExtractor(trusted []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(options...)
 }
 
-// contentSecurityPolicy allows our own assets and forms, nothing else (SECURITY L1). A form may be answered by a redirect
-// to where people return to, sign in or sign out, and browsers hold form-action against that, too.
-func contentSecurityPolicy(cfg *setting.Config, bridge *sso.Bridge) string {
+// contentSecurityPolicy allows our own assets and forms, nothing else (SECURITY L1).
+func contentSecurityPolicy(forms []string) string {
+	return "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
+		"form-action " + strings.Join(forms, " ") + "; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+}
+
+// formTargets are the sites to which the answer to a form may redirect: where people return to, sign in or sign out. Browsers hold
+// form-action against that, too. Only what is configured is among them. Where a provider says of itself that its pages are, the
+// bridge does not know at each moment: see [Web.Leave].
+func formTargets(cfg *setting.Config, bridge *sso.Bridge) []string {
 	form := []string{"'self'"}
 	for _, o := range cfg.AllowedOrigins {
 		form = append(form, string(o))
 	}
 	for _, p := range bridge.Providers.Beginners() {
 		form = append(form, siteOf(p.Beginner.Site()))
-		for _, e := range p.Described().Endpoints { // as far as they are known by now: see Site.describeForms
-			if u, err := url.Parse(e.URL); err == nil && e.Page {
-				form = append(form, siteOf(u))
-			}
-		}
 	}
 	for _, p := range cfg.Providers {
 		if p.LogoutURI != nil {
 			form = append(form, siteOf(p.LogoutURI))
 		}
 	}
-	return "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
-		"form-action " + strings.Join(slices.Compact(slices.Sorted(slices.Values(form))), " ") + "; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
-}
-
-// describeForms renews the policy of a page: the document in which a provider describes itself may have come since the Site
-// was made.
-func (site *Site) describeForms(h http.Header) {
-	if h.Get("Content-Security-Policy") != "" && slices.ContainsFunc(site.Bridge.Providers.Beginners(), func(p *sso.Provider) bool { return p.Discovery != nil }) {
-		h.Set("Content-Security-Policy", contentSecurityPolicy(site.Config, site.Bridge))
-	}
+	return slices.Compact(slices.Sorted(slices.Values(form)))
 }
 
 func siteOf(u *url.URL) string { return u.Scheme + "://" + u.Host }

@@ -172,7 +172,7 @@ func endpoints(m *Metadata) (all []sso.Endpoint) {
 		{"userinfo_endpoint", m.UserinfoEndpoint}, {"end_session_endpoint", m.EndSessionEndpoint},
 	} {
 		if e.u != nil {
-			all = append(all, sso.Endpoint{Name: e.name, URL: e.u.String(), Page: e.u == m.AuthorizationEndpoint || e.u == m.EndSessionEndpoint})
+			all = append(all, sso.Endpoint{Name: e.name, URL: e.u.String()})
 		}
 	}
 	return all

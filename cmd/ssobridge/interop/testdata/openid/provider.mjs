@@ -1,5 +1,5 @@
 // OpenID providers of npm oidc-provider: node provider.mjs RP_ORIGIN NAME… Each has an address of its own, as browsers keep the cookies
-// of one host together whatever the port. It prints one line {"NAME":"ISSUER",…} when all of them can be used.
+// of one host together whatever the port, and their pages are on another site than their issuer. It prints one line {"NAME":"ISSUER",…} when all of them can be used.
 import Provider from 'oidc-provider';
 import { generateKeyPair, exportJWK } from 'jose';
 import { createServer } from 'node:http';
@@ -16,7 +16,7 @@ async function key(alg, kid) {
   return { ...(await exportJWK(privateKey)), alg, kid, use: 'sig' };
 }
 
-async function provider(name, issuer) {
+async function provider(name, issuer, pages) {
   const p = new Provider(issuer, {
     clients: [{
       client_id: 'ssobridge', client_secret: 'client-secret-client-secret-client-secret', redirect_uris: [`${rp}/auth/oidc/${name}/callback`],
@@ -43,6 +43,11 @@ async function provider(name, issuer) {
     },
   });
   p.use(async (ctx, next) => {
+    await next();
+    if (ctx.path !== '/.well-known/openid-configuration') return;
+    for (const page of ['authorization_endpoint', 'end_session_endpoint']) ctx.body[page] = ctx.body[page].replace(issuer, pages);
+  });
+  p.use(async (ctx, next) => {
     if (!ctx.path.startsWith('/interaction/')) return next();
     if (ctx.method === 'GET') {
       ctx.type = 'html';
@@ -61,11 +66,15 @@ async function provider(name, issuer) {
 
 const issuers = {};
 for (const [i, name] of names.entries()) {
-  const host = `127.0.0.${i + 1}`;
   let handle;
-  const server = createServer((req, res) => handle(req, res));
-  await new Promise((listening) => server.listen(0, host, listening));
-  issuers[name] = `http://${host}:${server.address().port}`;
-  handle = await provider(name, issuers[name]);
+  const listen = async (host, port) => {
+    const server = createServer((req, res) => handle(req, res));
+    await new Promise((listening) => server.listen(port, host, listening));
+    return server.address().port;
+  };
+  const port = await listen(`127.0.0.${i + 1}`, 0);
+  await listen(`127.0.1.${i + 1}`, port);
+  issuers[name] = `http://127.0.0.${i + 1}:${port}`;
+  handle = await provider(name, issuers[name], `http://127.0.1.${i + 1}:${port}`);
 }
 console.log(JSON.stringify(issuers));
