@@ -41,7 +41,7 @@ func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.S
 	if err := s.admitted(); err != nil {
 		return nil, err
 	}
-	l, err := s.signIn(ctx, x, in, (*attempt).passed, (*attempt).noteGroups, (*attempt).open)
+	l, err := s.signIn(ctx, x, in, (*attempt).passed, (*attempt).noteGroups, (*attempt).noteToken, (*attempt).open)
 	if err != nil {
 		return nil, err
 	}

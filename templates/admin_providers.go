@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/tokenlog"
 )
 
 // AdminProviders is /admin/providers: with which products people sign in, and whether that works. The form posts version, name
@@ -72,6 +73,7 @@ type AdminProvider struct {
 	Product     AdminCard
 	Discovery   sso.Discovery
 	Keys        AdminKeys
+	Tokens      AdminTokens
 	Rules       []AdminCard
 	Groups      AdminCard
 	Syncs       bool   // a sign-in sets the groups
@@ -100,6 +102,21 @@ func (p AdminProvider) Faults() Faults {
 	}
 	k := p.Keys
 	return f.with("secret", k.SecretField().Label, k.SecretError).with("public", "Public key", k.PublicError)
+}
+
+// AdminTokens are what the tokens of the last sign-ins carried, as far as that is kept: names of claims, never a value.
+type AdminTokens struct {
+	Of     int // sign-ins
+	Claims []tokenlog.Claim
+	Last   []AdminToken // a few of them, the newest first
+}
+
+// An AdminToken is the token of one sign-in.
+type AdminToken struct {
+	At       time.Time
+	Lifetime string // "": the token did not say
+	Claims   []string
+	More     int // claims that are not named
 }
 
 // An AdminAddress is an address that is copied into the product.

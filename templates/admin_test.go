@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/tokenlog"
 )
 
 // adminSamples show the administrator's pages.
@@ -158,6 +159,8 @@ func providerSample() AdminProvider {
 			Sources: []AdminKeySource{
 				{Origin: "https://acme.example/.well-known/jwks.json", Address: true, LastSuccess: sampleTime.Add(-time.Minute), Due: sampleTime.Add(14 * time.Minute), LeftOut: []string{"key 2: kty AKP is not supported"}, Keys: 2},
 				{Origin: "PROVIDER_ACME_PUBLIC_KEY: /etc/ssobridge/acme.pem", Fault: "the file is empty", FaultSince: sampleTime.Add(-time.Hour)}}},
+		Tokens: AdminTokens{Of: 12, Claims: []tokenlog.Claim{{Name: "sub", Seen: 12}, {Name: "https://acme.example/claims/groups", Seen: 3}}, Last: []AdminToken{
+			{At: sampleTime.Add(-time.Minute), Lifetime: "5m", Claims: []string{"exp", "iat", "sub"}, More: 4}, {At: sampleTime.Add(-time.Hour), Claims: []string{"sub"}}}},
 		Rules: []AdminCard{
 			{ID: "tokens", Title: "Which tokens are accepted", Open: true, Changed: []AdminFact{{"How strictly tokens are judged", "strict"}}, Fields: settingSamples()[1].Settings},
 			{ID: "who", Title: "Who may come in", Help: "Everybody, unless you say so.", Fields: []AdminSetting{{Name: "PROVIDER_ACME_ALLOWED_DOMAINS", Label: "Domains of those who may come in", Help: "any"}}}},

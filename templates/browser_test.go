@@ -35,7 +35,12 @@ func serveSamples(t *testing.T, all []sample) *httptest.Server {
 		mux.HandleFunc(fmt.Sprintf("GET /sample/%d", i), func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			w.Header().Set("Content-Security-Policy", policy)
-			if err := p.Render(w, s.page); err != nil {
+			page := s.page
+			if l, ok := page.(Leave); ok {
+				l.URL = "http://" + r.Host + "/auth/elsewhere"
+				page = l
+			}
+			if err := p.Render(w, page); err != nil {
 				t.Error(err)
 			}
 		})

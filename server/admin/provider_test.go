@@ -238,3 +238,36 @@ func TestSourcesSetOutside(t *testing.T) {
 		t.Error("want what is set outside read only, and not shown")
 	}
 }
+
+// The page of a provider says which claims the tokens of the last sign-ins had, and nobody's values.
+func TestTokensOfAProvider(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	c.own("PROVIDER_ACME_SHARED_SECRET="+otherSecret, "PROVIDER_ACME_ENABLED=true")
+	if page := c.get("/admin/providers/acme"); dom.Has(page.body, "#tokens") {
+		t.Error("tokens, before anybody has signed in")
+	}
+	for _, more := range []claims{{"shoe": "size-43"}, {"shoe": "size-44", "a\u202eb": 1}, {}} {
+		more["iss"] = "acme"
+		if got := b.signIn(otherSecret, more); got != "" {
+			t.Fatal(got)
+		}
+	}
+	page := c.get("/admin/providers/acme")
+	rows := dom.Text(page.body, "section[aria-labelledby=tokens] tr")
+	for _, want := range []string{"iss3 of the last 3", "shoe2 of the last 3", "a\ufffdb1 of the last 3"} {
+		if !slices.Contains(rows, want) {
+			t.Errorf("got %q, want %q", rows, want)
+		}
+	}
+	api := c.get("/api/v1/providers/acme/tokens")
+	contains(t, api, 200, `"sign_ins":3`, `{"name":"shoe","seen":2}`)
+	for _, text := range []string{page.body, api.body} {
+		if strings.Contains(text, "size-4") || strings.Contains(text, "\u202e") {
+			t.Errorf("a value, or a letter that turns lines round:\n%s", text)
+		}
+	}
+	if resp := c.get("/api/v1/providers/nobody/tokens"); resp.StatusCode != 404 {
+		t.Errorf("a provider that is not there: got %d", resp.StatusCode)
+	}
+}

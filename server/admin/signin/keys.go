@@ -20,7 +20,10 @@ import (
 )
 
 // keyArea changes the keys of providers: their shared secrets, and the public keys that stand in the settings themselves.
-type keyArea struct{ settingArea }
+type keyArea struct {
+	settingArea
+	log tokenStore
+}
 
 // secrets is what may be done with the shared secrets of a provider; "" is the default one.
 func (a keyArea) secrets(provider string) admin.Secrets {

@@ -194,6 +194,9 @@ func (a providerArea) show(c *area.Call, name string, t attempt, keys templates.
 		page.SignIns += k.SignIns
 	}
 	page.Removable = removable(cfg, p)
+	if page.Tokens, err = tokensOf(c.Request().Context(), a.keys.log, p.Name); err != nil {
+		return err
+	}
 	a.fillKeys(&page.Keys, cfg, p, v)
 	a.fillCards(&page, cfg, p, t)
 	return c.Show(t.status, page)

@@ -14,16 +14,17 @@ import (
 type Store interface {
 	admin.SecretStore
 	tryStore
+	tokenStore
 }
 
 // New makes the area.
 func New(o area.Options, store Store) area.Area {
 	settings := settingArea{o, store}
-	keys := keyArea{settings}
+	keys := keyArea{settings, store}
 	providers, try, sources := providerArea{settings, keys}, tryArea{o, store}, sourceArea{settings}
 	return area.Area{
 		Pages:      slices.Concat(settings.pages(), keys.pages(), providers.pages(), sources.pages(), try.pages()),
-		Operations: slices.Concat(settings.operations(), keys.operations(), providers.operations(), sources.operations(), try.operations()),
+		Operations: slices.Concat(settings.operations(), keys.operations(), providers.operations(), tokenArea{providers}.operations(), sources.operations(), try.operations()),
 		Notices: map[string]string{
 			"provider-made":    "The provider is there, and off. Set it up, then turn it on under Product.",
 			"provider-removed": "The provider is removed. Accounts that signed in with it stay.",

@@ -1,0 +1,73 @@
+package tokenlog
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+func number(n int64) json.Number { return json.Number(fmt.Sprint(n)) }
+
+func TestOf(t *testing.T) {
+	at := time.Unix(1_800_000_000, 0)
+	for _, tt := range []struct {
+		name   string
+		claims sso.Claims
+		want   Entry
+	}{
+		{"names, never values", sso.Claims{"sub": "secret", "email": "ada@example.com", "iat": number(100), "exp": number(400)},
+			Entry{At: at, Claims: []string{"email", "exp", "iat", "sub"}, Lifetime: 5 * time.Minute}},
+		{"no iat", sso.Claims{"exp": number(400)}, Entry{At: at, Claims: []string{"exp"}}},
+		{"it ends before it begins", sso.Claims{"iat": number(400), "exp": number(100)}, Entry{At: at, Claims: []string{"exp", "iat"}}},
+		{"an end that overflows", sso.Claims{"iat": number(1), "exp": number(1 << 62)}, Entry{At: at, Claims: []string{"exp", "iat"}}},
+		{"parts of seconds", sso.Claims{"iat": json.Number("1.5"), "exp": json.Number("61.5")}, Entry{At: at, Claims: []string{"exp", "iat"}, Lifetime: time.Minute}},
+		{"dates that are none", sso.Claims{"iat": "100", "exp": true}, Entry{At: at, Claims: []string{"exp", "iat"}}},
+		{"a name that turns the line round", sso.Claims{"a\u202eb": 1, "a\u200eb": 1, "x\x00\n": 1}, Entry{At: at, Claims: []string{"a\ufffdb", "x\ufffd\ufffd"}}},
+		{"a long name", sso.Claims{strings.Repeat("é", 80): 1}, Entry{At: at, Claims: []string{strings.Repeat("é", 50) + "…"}}},
+	} {
+		if got := Of(tt.claims, at); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+	many := sso.Claims{}
+	for i := range 1000 {
+		many[fmt.Sprint("claim", i)] = i
+	}
+	if got := Of(many, at); len(got.Claims) != maxClaims || got.More != 1000-maxClaims {
+		t.Errorf("of 1000 claims: %d names and %d more", len(got.Claims), got.More)
+	}
+}
+
+func TestClaims(t *testing.T) {
+	got := Claims([]Entry{{Claims: []string{"iss", "sub"}}, {Claims: []string{"sub"}}, {Claims: []string{"aud", "sub"}}})
+	if want := []Claim{{"sub", 3}, {"aud", 1}, {"iss", 1}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := Claims(nil); got != nil {
+		t.Errorf("of none: %v", got)
+	}
+}
+
+// Whatever a claim is called, what is kept of it is short and can be seen.
+func FuzzNames(f *testing.F) {
+	for _, s := range []string{"sub", "a\u202eb", "\x00", "https://example.com/groups", "\xff", strings.Repeat("☃", 99)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		e := Of(sso.Claims{name: "value of it"}, time.Time{})
+		if len(e.Claims) != 1 || len(e.Claims[0]) > maxName+len("…") {
+			t.Fatalf("got %q", e.Claims)
+		}
+		for _, r := range e.Claims[0] {
+			if !unicode.IsPrint(r) {
+				t.Errorf("%q has %U", e.Claims[0], r)
+			}
+		}
+	})
+}

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso/tokenlog"
+	"github.com/ssobridge/ssobridge/store/sqldb"
+)
+
+// noteToken keeps which claims the token of a sign-in had. It is one statement of the sign-in's transaction, and waits for nobody.
+func (l *attempt) noteToken(ctx context.Context) error {
+	e := tokenlog.Of(l.x.Claims, l.x.Now)
+	names, err := json.Marshal(e.Claims)
+	if err != nil {
+		return fmt.Errorf("names of claims: %w", err)
+	}
+	_, err = l.c.Exec(ctx, "INSERT INTO token_log (provider, at, lifetime, more, claims) VALUES ($1, $2, $3, $4, $5)",
+		l.x.Identity.Provider, e.At, e.Lifetime.Microseconds(), e.More, string(names))
+	return err
+}
+
+// TokenLog returns what is kept of the tokens of the last sign-ins of a provider, at most [tokenlog.Kept], the newest first.
+func (s *Store) TokenLog(ctx context.Context, provider string) (all []tokenlog.Entry, err error) {
+	err = s.db.Read().Each(ctx, func(rows *sql.Rows) error {
+		var e tokenlog.Entry
+		var lifetime int64
+		var names []byte
+		if err := rows.Scan(sqldb.Time(&e.At), &lifetime, &e.More, &names); err != nil {
+			return err
+		}
+		e.Lifetime = time.Duration(lifetime) * time.Microsecond
+		all = append(all, e)
+		return json.Unmarshal(names, &all[len(all)-1].Claims)
+	}, fmt.Sprintf("SELECT at, lifetime, more, claims FROM token_log WHERE provider = $1 ORDER BY at DESC LIMIT %d", tokenlog.Kept), provider)
+	return all, err
+}
+
+// sweepTokenLog leaves the last entries of each provider.
+func (s *Store) sweepTokenLog(ctx context.Context) (n int, err error) {
+	var providers []string
+	err = s.db.Read().Each(ctx, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		providers = append(providers, name)
+		return err
+	}, "SELECT DISTINCT provider FROM token_log")
+	for _, name := range providers {
+		if err != nil {
+			return n, err
+		}
+		var deleted int
+		deleted, err = s.db.DeleteBatches(ctx, fmt.Sprintf(`DELETE FROM token_log WHERE provider = $1 AND at IN
+			(SELECT at FROM token_log WHERE provider = $1 ORDER BY at DESC LIMIT %d OFFSET %d)`, sqldb.SweepBatch, tokenlog.Kept), name)
+		n += deleted
+	}
+	return n, err
+}
