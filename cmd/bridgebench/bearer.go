@@ -145,7 +145,7 @@ func benchBearer(ctx context.Context, o options) (table, []target, error) {
 		return fail(err)
 	}
 	defer idp.server.Close()
-	b, _, err := startBridge(ctx, o.program, o.dir, "SSOBRIDGE_PROVIDERS=acme", "SSOBRIDGE_PROVIDER_ACME_KIND=bearer",
+	b, _, err := startBridge(ctx, o.program, o.dir, "SSOBRIDGE_ASSERTION="+o.signing, "SSOBRIDGE_PROVIDERS=acme", "SSOBRIDGE_PROVIDER_ACME_KIND=bearer",
 		"SSOBRIDGE_PROVIDER_ACME_ISSUER="+issuer, "SSOBRIDGE_PROVIDER_ACME_AUDIENCE="+audience, "SSOBRIDGE_PROVIDER_ACME_JWKS_URL="+idp.url)
 	if err != nil {
 		return fail(err)

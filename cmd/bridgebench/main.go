@@ -57,6 +57,7 @@ type options struct {
 	starts   int
 	peers    []peer
 	crowd    population
+	signing  string // ASSERTION for verify and bearer
 	database string // for login and admin; "" is a new SQLite file
 	json     bool
 	program  string // the ssobridge to measure
@@ -129,6 +130,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	seconds := f.Float64("seconds", 3, "`seconds` of one turn")
 	f.IntVar(&o.conns, "connections", 32, "keep-alive `connections` of the load")
 	f.IntVar(&o.sessions, "sessions", 10_000, "`sessions` for verify and bearer, and tokens for bearer")
+	f.StringVar(&o.signing, "assertion", "ES256", "how Remote-Assertion is `signed` in verify and bearer, as ASSERTION says it: ES256, EdDSA or off")
 	f.IntVar(&o.starts, "starts", 10, "how `often` to start")
 	f.IntVar(&o.crowd.people, "people", 100_000, "`people` for admin")
 	f.IntVar(&o.crowd.groups, "groups", 1_000, "`groups` for admin")

@@ -17,12 +17,12 @@ func benchVerify(ctx context.Context, o options) (table, []target, error) {
 	fail := func(err error) (table, []target, error) { return table{}, nil, err }
 
 	// One bridge with one session and one with many: what a session costs in memory shows, too.
-	one, _, err := startBridge(ctx, o.program, o.dir)
+	one, _, err := startBridge(ctx, o.program, o.dir, "SSOBRIDGE_ASSERTION="+o.signing)
 	if err != nil {
 		return fail(err)
 	}
 	defer one.stop()
-	many, _, err := startBridge(ctx, o.program, o.dir)
+	many, _, err := startBridge(ctx, o.program, o.dir, "SSOBRIDGE_ASSERTION="+o.signing)
 	if err != nil {
 		return fail(err)
 	}
