@@ -16,7 +16,7 @@ func (b *bridge) readiness(t *testing.T) (status int, cause string) {
 	t.Helper()
 	began := time.Now()
 	resp := b.browser().get("/readyz")
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 2900*time.Millisecond {
 		t.Errorf("/readyz answered after %v", took)
 	}
 	_, cause, _ = strings.Cut(resp.body, `"cause":"`)
