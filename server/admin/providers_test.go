@@ -64,7 +64,7 @@ func TestOpenIDProvider(t *testing.T) {
 	p := idp.New(t)
 	b := start(t, "PROVIDERS=acme", "PROVIDER_ACME_KIND=oidc", "PROVIDER_ACME_ISSUER="+p.URL, "PROVIDER_ACME_CLIENT_ID=bridge", "PROVIDER_ACME_CLIENT_SECRET="+otherSecret)
 	c := b.admin()
-	contains(t, c.get("/admin/providers/acme"), 200, b.url+"/auth/oidc/acme/callback", "not read yet")
+	contains(t, c.get("/admin/providers/acme"), 200, b.url+"/auth/oidc/acme/callback", b.url+"/auth/oidc/acme/backchannel-logout", b.url+"/auth/logout</code>", "not read yet")
 	if to, err := c.post("/admin/try/begin", url.Values{"provider": {"acme"}}).Location(); err != nil || !strings.HasPrefix(to.String(), p.URL+"/authorize?") {
 		t.Errorf("the test sign-in leads to %v, %v", to, err)
 	}

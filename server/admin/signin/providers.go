@@ -235,7 +235,11 @@ func addressesOf(cfg *setting.Config, p *setting.Provider) []templates.AdminAddr
 		return nil
 	}
 	if p.Kind == setting.KindOIDC {
-		return []templates.AdminAddress{{Label: "Redirect URI, for the entry at the provider", Value: cfg.RedirectURI(p)}}
+		return []templates.AdminAddress{
+			{Label: "Redirect URI, for the entry at the provider", Value: cfg.RedirectURI(p)},
+			{Label: "Post-logout redirect URI, where people come back after a sign-out", Value: cfg.URL("/auth/logout")},
+			{Label: "Back-channel logout URI, which the provider tells of a sign-out there", Value: cfg.URL("/auth/oidc/" + p.Name + "/backchannel-logout")},
+		}
 	}
 	callback := cfg.URL("/auth/sso")
 	if p.Name != setting.DefaultProvider && p.Issuer == "" && p.Binding == sso.BindingOff {
