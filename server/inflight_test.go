@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -44,17 +45,17 @@ func (m *meddler) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso
 	return m.Store.SignIn(ctx, x, in)
 }
 
-func (m *meddler) OpenSession(ctx context.Context, n sso.Session, by sso.Credential, e sso.Event) error {
+func (m *meddler) OpenSession(ctx context.Context, n sso.Session, by credential.Credential, e sso.Event) error {
 	m.meddle()
 	return m.Store.OpenSession(ctx, n, by, e)
 }
 
-func (m *meddler) RenewSession(ctx context.Context, old, renewed sso.SessionHash, by sso.Credential, at time.Time, e sso.Event) error {
+func (m *meddler) RenewSession(ctx context.Context, old, renewed sso.SessionHash, by credential.Credential, at time.Time, e sso.Event) error {
 	m.meddle()
 	return m.Store.RenewSession(ctx, old, renewed, by, at, e)
 }
 
-func (m *meddler) AddPasskey(ctx context.Context, p sso.Passkey, by sso.SessionHash, e sso.Event) error {
+func (m *meddler) AddPasskey(ctx context.Context, p credential.Passkey, by sso.SessionHash, e sso.Event) error {
 	m.meddle()
 	return m.Store.AddPasskey(ctx, p, by, e)
 }

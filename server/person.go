@@ -10,6 +10,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/local"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -89,7 +90,7 @@ func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principa
 	if s.options.Administration != nil && p.Administrator() {
 		page.User = &templates.UserMenu{Name: who.Label(), AdminURL: s.web.Site().Path("/admin")}
 	}
-	page.HasPassword, page.HasPasskeys = p.Account.HasPassword, sso.MayUsePasskeys(p.Account, p.Administrator())
+	page.HasPassword, page.HasPasskeys = p.Account.HasPassword, credential.MayUsePasskeys(p.Account, p.Administrator())
 	for _, g := range p.Groups {
 		page.Groups = append(page.Groups, g.Name)
 	}

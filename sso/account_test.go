@@ -9,6 +9,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/credential"
 )
 
 // Who may sign in (SECURITY E1, E2, E8): each row against each policy of one switch more.
@@ -149,7 +150,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q passes for a reference", no)
 		}
 	}
-	if a, b := sso.PasskeyProof("a"), sso.PasskeyProof("b"); a == b || !strings.HasPrefix(a, "passkey:") {
+	if a, b := credential.PasskeyProof("a"), credential.PasskeyProof("b"); a == b || !strings.HasPrefix(a, "passkey:") {
 		t.Errorf("proofs: got %q, %q", a, b)
 	}
 }

@@ -14,7 +14,7 @@ type Session struct {
 	Hash      SessionHash
 	AccountID int64
 	Provider  string // how it was opened: a provider's name, or "password"
-	Proof     string // [Proof.Key] of the token, or [PasskeyProof] of the passkey, that opened it; "" for a password
+	Proof     string // [Proof.Key] of the token, or that of the passkey, that opened it; "" for a password
 	Flow      string // [Flow.Key] of the flow that opened it; "" when it was not bound
 	CreatedAt time.Time
 	ProvedAt  time.Time // when the person last proved who they are; set by the store when the session is opened

@@ -59,3 +59,14 @@ type undoing struct{ Store }
 func (s undoing) SignIn(ctx context.Context, x *Exam, in Attempt) (*SignedIn, error) {
 	return s.Store.TrySignIn(ctx, x, in)
 }
+
+// SettingsChanged is returned for a sign-in that was judged by settings which were replaced before it was finished.
+// Nothing was done: judge it anew by those that are in force now (SECURITY D8).
+type SettingsChanged struct{}
+
+func (SettingsChanged) Error() string {
+	return "the settings were changed during the sign-in: " + string(StoreUnavailable)
+}
+
+// Unwrap is for whoever cannot judge anew: to try again later is all that is left.
+func (SettingsChanged) Unwrap() error { return StoreUnavailable }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/store"
@@ -116,7 +117,7 @@ func (db *testDB) passwordSession(t testing.TB, accountID int64) sso.SessionHash
 	if err != nil {
 		t.Fatal(err)
 	}
-	by := sso.Credential{AccountID: accountID, PasswordHash: hash}
+	by := credential.Credential{AccountID: accountID, PasswordHash: hash}
 	if err := db.OpenSession(t.Context(), n, by, sso.Event{Kind: sso.EventSignIn, Provider: "password"}); err != nil {
 		t.Fatal(err)
 	}
@@ -394,7 +395,7 @@ func TestSessions(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, in := conformance.Arrival(start, sso.Identity{}, standard)
-		by := sso.Credential{AccountID: gone.ID, PasswordHash: "h"}
+		by := credential.Credential{AccountID: gone.ID, PasswordHash: "h"}
 		wantCode(t, "password session of a deactivated account", db.OpenSession(t.Context(), in.Session, by, cli), sso.AccountDisabled)
 		by.AccountID = 99
 		wantCode(t, "password session of no account", db.OpenSession(t.Context(), in.Session, by, cli), sso.NotFound)

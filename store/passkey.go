@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
@@ -15,12 +16,12 @@ const MaxPasskeys = 10
 
 const passkeyColumns = "id, account_id, handle, name, credential, sign_count, created_at, last_used"
 
-func passkeyFields(p *sso.Passkey) []any {
+func passkeyFields(p *credential.Passkey) []any {
 	return []any{&p.ID, &p.AccountID, &p.Handle, &p.Name, &p.Credential, &p.SignCount, sqldb.Time(&p.CreatedAt), sqldb.Time(&p.LastUsed)}
 }
 
 // Passkeys returns the passkeys of an account, oldest first.
-func (s *Store) Passkeys(ctx context.Context, accountID int64) ([]sso.Passkey, error) {
+func (s *Store) Passkeys(ctx context.Context, accountID int64) ([]credential.Passkey, error) {
 	return passkeys(ctx, s.reading(), accountID)
 }
 
@@ -30,9 +31,9 @@ func (s *Store) AnyPasskey(ctx context.Context) (bool, error) {
 	return s.reading().One(ctx, []any{&one}, "SELECT 1 FROM passkeys LIMIT 1")
 }
 
-func passkeys(ctx context.Context, c *conn, accountID int64) (all []sso.Passkey, err error) {
+func passkeys(ctx context.Context, c *conn, accountID int64) (all []credential.Passkey, err error) {
 	err = c.Each(ctx, func(rows *sql.Rows) error {
-		var p sso.Passkey
+		var p credential.Passkey
 		err := rows.Scan(passkeyFields(&p)...)
 		p.Handle = bytes.Clone(p.Handle)
 		all = append(all, p)
@@ -42,7 +43,7 @@ func passkeys(ctx context.Context, c *conn, accountID int64) (all []sso.Passkey,
 }
 
 // Passkey returns one passkey, or [sso.NotFound].
-func (s *Store) Passkey(ctx context.Context, id string) (p sso.Passkey, err error) {
+func (s *Store) Passkey(ctx context.Context, id string) (p credential.Passkey, err error) {
 	found, err := s.reading().One(ctx, passkeyFields(&p), "SELECT "+passkeyColumns+" FROM passkeys WHERE id = $1", id)
 	if err == nil && !found {
 		err = fmt.Errorf("no such passkey: %w", sso.NotFound)
@@ -52,7 +53,7 @@ func (s *Store) Passkey(ctx context.Context, id string) (p sso.Passkey, err erro
 
 // AddPasskey keeps a passkey of p.AccountID, which a session of it has made. It returns [sso.NotFound] for the account,
 // [sso.AccountDisabled], [sso.NotSignedIn] when the session is over by now (SECURITY D8), and [sso.Conflict] when the credential is known already, the account has [MaxPasskeys], or its handle is another one.
-func (s *Store) AddPasskey(ctx context.Context, p sso.Passkey, by sso.SessionHash, e sso.Event) error {
+func (s *Store) AddPasskey(ctx context.Context, p credential.Passkey, by sso.SessionHash, e sso.Event) error {
 	return s.changeAccount(ctx, p.AccountID, e, func(c *conn, a sso.Account) (bool, error) {
 		if !a.Active {
 			return false, fmt.Errorf("account %d is deactivated: %w", a.ID, sso.AccountDisabled)
@@ -80,7 +81,7 @@ func (s *Store) AddPasskey(ctx context.Context, p sso.Passkey, by sso.SessionHas
 	})
 }
 
-func insertPasskey(ctx context.Context, c *conn, p sso.Passkey) error {
+func insertPasskey(ctx context.Context, c *conn, p credential.Passkey) error {
 	n, err := c.Exec(ctx, `INSERT INTO passkeys (id, account_id, handle, name, credential, sign_count, created_at, last_used)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 0) ON CONFLICT (id) DO NOTHING`,
 		p.ID, p.AccountID, p.Handle, sso.CleanText(p.Name), p.Credential, p.SignCount, p.CreatedAt)
@@ -112,7 +113,7 @@ func (s *Store) RemovePasskey(ctx context.Context, accountID int64, id string, k
 		if err != nil {
 			return false, err
 		}
-		_, err = c.Exec(ctx, deleteSessions+" AND proof = $2 AND hash <> $3", accountID, sso.PasskeyProof(id), keep)
+		_, err = c.Exec(ctx, deleteSessions+" AND proof = $2 AND hash <> $3", accountID, credential.PasskeyProof(id), keep)
 		return true, err
 	})
 }

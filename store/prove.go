@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/store/people"
 )
 
 // useCredential locks an account until the transaction ends, and acts on a credential of it if that still is one (SECURITY
 // D8): it notes the use of a passkey, and keeps a password's hash at new costs. It returns [sso.NotFound] or the errors of
-// [sso.Credential.Holds].
-func (s *Store) useCredential(ctx context.Context, c *conn, by sso.Credential, at time.Time) error {
+// [credential.Credential.Holds].
+func (s *Store) useCredential(ctx context.Context, c *conn, by credential.Credential, at time.Time) error {
 	var a sso.Account
 	var hash string
 	found, err := c.One(ctx, append(people.Fields(&a), &hash),
@@ -46,8 +47,8 @@ func (s *Store) useCredential(ctx context.Context, c *conn, by sso.Credential, a
 
 // RenewSession gives a session another id and says that its person has just proved who they are, by a credential
 // (SECURITY D3, G3). The old id is worth nothing from then on. It returns [sso.NotSignedIn] when the session is over or
-// somebody else's, [sso.NotFound], or the errors of [sso.Credential.Holds].
-func (s *Store) RenewSession(ctx context.Context, old, renewed sso.SessionHash, by sso.Credential, at time.Time, e sso.Event) error {
+// somebody else's, [sso.NotFound], or the errors of [credential.Credential.Holds].
+func (s *Store) RenewSession(ctx context.Context, old, renewed sso.SessionHash, by credential.Credential, at time.Time, e sso.Event) error {
 	e.AccountID = by.AccountID
 	return s.writing(ctx, func(c *conn) error {
 		if err := s.useCredential(ctx, c, by, at); err != nil {

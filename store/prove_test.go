@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -26,7 +27,7 @@ func (db *testDB) signedIn(t *testing.T, accountID int64, hash string) sso.Sessi
 	n, _ := db.sessionOf(accountID)
 	_, version, err := db.Settings(t.Context())
 	if err == nil {
-		err = db.OpenSession(t.Context(), n, sso.Credential{AccountID: accountID, PasswordHash: hash, Settings: version}, sso.Event{Kind: sso.EventSignIn})
+		err = db.OpenSession(t.Context(), n, credential.Credential{AccountID: accountID, PasswordHash: hash, Settings: version}, sso.Event{Kind: sso.EventSignIn})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +118,7 @@ func TestRenewSession(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, _ := db.sessionOf(a.ID)
-		by := sso.Credential{AccountID: a.ID, PasswordHash: "hash"}
+		by := credential.Credential{AccountID: a.ID, PasswordHash: "hash"}
 		if err := db.OpenSession(t.Context(), n, by, sso.Event{Kind: sso.EventSignIn}); err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +152,7 @@ func TestChangePassword(t *testing.T) {
 			t.Fatal(err)
 		}
 		before, _ := db.sessionOf(a.ID)
-		by := sso.Credential{AccountID: a.ID, PasswordHash: "old"}
+		by := credential.Credential{AccountID: a.ID, PasswordHash: "old"}
 		if err := db.OpenSession(t.Context(), before, by, sso.Event{Kind: sso.EventSignIn}); err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +216,7 @@ func TestPasskeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := sso.Event{Kind: sso.EventAccount}
-		key := sso.Passkey{ID: "key", AccountID: ada.ID, Handle: []byte{0, 1, 255}, Name: "Laptop", Credential: "{}", SignCount: 3, CreatedAt: start}
+		key := credential.Passkey{ID: "key", AccountID: ada.ID, Handle: []byte{0, 1, 255}, Name: "Laptop", Credential: "{}", SignCount: 3, CreatedAt: start}
 		hers := db.signedIn(t, ada.ID, "hash")
 		wantCode(t, "another's session", db.AddPasskey(t.Context(), key, db.signedIn(t, eve.ID, "hash"), e), sso.NotSignedIn)
 		if err := db.AddPasskey(t.Context(), key, hers, e); err != nil {
@@ -235,10 +236,10 @@ func TestPasskeys(t *testing.T) {
 		}
 		used := key
 		used.SignCount, used.Credential = 4, `{"a":1}`
-		by := sso.Credential{AccountID: ada.ID, Passkey: &used, CountBefore: 3}
-		opened := func(by sso.Credential) (sso.SessionHash, error) {
+		by := credential.Credential{AccountID: ada.ID, Passkey: &used, CountBefore: 3}
+		opened := func(by credential.Credential) (sso.SessionHash, error) {
 			n, _ := db.sessionOf(by.AccountID)
-			n.CreatedAt, n.Proof = start.Add(time.Minute), sso.PasskeyProof(by.Passkey.ID)
+			n.CreatedAt, n.Proof = start.Add(time.Minute), credential.PasskeyProof(by.Passkey.ID)
 			return n.Hash, db.OpenSession(t.Context(), n, by, e)
 		}
 		first, err := opened(by)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/store"
@@ -206,11 +207,11 @@ func races(t *testing.T, db *testDB, round int) map[string]race {
 			if err != nil {
 				return n.Hash, err
 			}
-			return n.Hash, s.OpenSession(ctx, n, sso.Credential{AccountID: a.ID, PasswordHash: "old", Settings: version}, cli)
+			return n.Hash, s.OpenSession(ctx, n, credential.Credential{AccountID: a.ID, PasswordHash: "old", Settings: version}, cli)
 		}
 	}
 	changed, set, gone, holder := account("changed"), account("set"), account("gone"), account("holder")
-	key := sso.Passkey{ID: fmt.Sprint("key", round), AccountID: holder.ID, Handle: []byte{1}, Name: "Laptop", Credential: "{}", CreatedAt: start}
+	key := credential.Passkey{ID: fmt.Sprint("key", round), AccountID: holder.ID, Handle: []byte{1}, Name: "Laptop", Credential: "{}", CreatedAt: start}
 	if err := db.AddPasskey(ctx, key, db.signedIn(t, holder.ID, "old"), cli); err != nil {
 		t.Fatal(err)
 	}
@@ -227,12 +228,12 @@ func races(t *testing.T, db *testDB, round int) map[string]race {
 		"the account is deactivated": {password(gone), func() error { return db.SetActive(ctx, gone.ID, false, cli) }, true},
 		"the passkey is removed": {func(s *store.Store) (sso.SessionHash, error) {
 			n, _ := db.sessionOf(holder.ID)
-			n.Proof = sso.PasskeyProof(key.ID)
+			n.Proof = credential.PasskeyProof(key.ID)
 			_, version, err := s.Settings(ctx)
 			if err != nil {
 				return n.Hash, err
 			}
-			return n.Hash, s.OpenSession(ctx, n, sso.Credential{AccountID: holder.ID, Passkey: &key, Settings: version}, cli)
+			return n.Hash, s.OpenSession(ctx, n, credential.Credential{AccountID: holder.ID, Passkey: &key, Settings: version}, cli)
 		}, func() error { return db.RemovePasskey(ctx, holder.ID, key.ID, sso.SessionHash{}, cli) }, true},
 		"settings are saved": {func(s *store.Store) (sso.SessionHash, error) {
 			x, in := conformance.Arrival(start, person(fmt.Sprintf("p%d@example.com", round)), standard)

@@ -15,6 +15,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/store"
 	"github.com/ssobridge/ssobridge/store/sealed"
 )
@@ -46,7 +47,18 @@ func sealEverything(t *testing.T, db *testDB) {
 	if err := db.KeepHandoff(ctx, "handoff", []byte("a form"), db.now.Load().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
+	x, in := conformance.Arrival(*db.now.Load(), person("granted@example.com"), standard)
+	in.Session.Hash, in.Granted = grantedSession, granted
+	if _, err := db.SignIn(ctx, x, in); err != nil {
+		t.Fatal(err)
+	}
 }
+
+// What a provider gave with a session.
+var (
+	grantedSession, _ = sso.HashSessionID(sso.NewSessionID())
+	granted           = sso.Granted{Issuer: "https://login.example.com", IDToken: "an ID token", Refresh: "a refresh token"}
+)
 
 // saveSecret saves a secret setting, whatever the version is.
 func (db *testDB) saveSecret(t *testing.T, st *store.Store, name, value string) error {
@@ -81,6 +93,9 @@ func opensEverything(t *testing.T, st *store.Store) {
 	if data, err := st.TakeHandoff(ctx, "handoff"); err != nil || string(data) != "a form" {
 		t.Errorf("handoff: got %q, %v", data, err)
 	}
+	if g, err := st.Granted(ctx, grantedSession); err != nil || g != granted {
+		t.Errorf("grant: got %v, %v", g, err)
+	}
 }
 
 // SECURITY F8: everything comes under the new key at once, and a program with the one of before seals nothing more.
@@ -102,8 +117,8 @@ func TestRotateSecretKey(t *testing.T) {
 			t.Errorf("after refused rotations: got %v, want the database as it was", err)
 		}
 		n, err := db.RotateSecretKey(ctx, nextSecret, keyEvent)
-		if err != nil || n != 6 {
-			t.Fatalf("got %d values, %v, want 6", n, err)
+		if err != nil || n != 7 {
+			t.Fatalf("got %d values, %v, want 7", n, err)
 		}
 		if _, err := db.RotateSecretKey(ctx, nextSecret, keyEvent); !errors.Is(err, sealed.ErrRotated) {
 			t.Errorf("twice: got %v, want %v", err, sealed.ErrRotated)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/store/sealed"
 )
@@ -84,7 +85,7 @@ func (s *Store) keptSetupSecret(ctx context.Context, c *conn) (string, error) {
 // SetUp makes the first administrator and the session n of the browser that did, and spends the secret. Of several at once
 // one succeeds (SECURITY F7). passwordHash is not empty; key, when it is not nil, is the account's passkey. Errors are those of [Store.CheckSetup] and, for the account, of
 // [Store.CreateAccount]: the secret is still good then.
-func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwordHash string, key *sso.Passkey, n sso.Session,
+func (s *Store) SetUp(ctx context.Context, secret string, a sso.Account, passwordHash string, key *credential.Passkey, n sso.Session,
 	e sso.Event) (sso.Account, error) {
 	if err := address.Check(a.Email); err != nil {
 		return a, fmt.Errorf("%w: %w", err, sso.Invalid)

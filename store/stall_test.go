@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 )
 
@@ -19,7 +20,7 @@ func TestStalledDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, _ := db.sessionOf(a.ID)
-		by := sso.Credential{AccountID: a.ID, PasswordHash: "h"}
+		by := credential.Credential{AccountID: a.ID, PasswordHash: "h"}
 		operations := map[string]func(context.Context) error{
 			"sign-in": func(ctx context.Context) error {
 				x, in := conformance.Arrival(start, person("eve@example.com"), standard)

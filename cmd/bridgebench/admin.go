@@ -15,6 +15,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver that the store uses, too
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -116,7 +117,7 @@ func fillCrowd(ctx context.Context, database string, n population, now time.Time
 	hash, _ := sso.HashSessionID(id)
 	return id, s.OpenSession(ctx, sso.Session{
 		Hash: hash, Provider: "password", CreatedAt: now, LastUsed: now, ExpiresAt: now.AddDate(0, 0, 1),
-	}, sso.Credential{AccountID: a.ID, PasswordHash: "hash"}, sso.Event{Kind: sso.EventSignIn, AccountID: a.ID, Email: a.Email})
+	}, credential.Credential{AccountID: a.ID, PasswordHash: "hash"}, sso.Event{Kind: sso.EventSignIn, AccountID: a.ID, Email: a.Email})
 }
 
 // insertCrowd writes the rows. Everyone is in group 3 and in two or three others; a tenth of the events are refusals, a

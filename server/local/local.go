@@ -9,6 +9,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 )
 
 // Local are the ways in without an identity provider, and the proofs of who someone is.
@@ -44,12 +45,12 @@ type Store interface {
 	passkeyStore
 }
 
-// openedStore opens sessions. Errors are those of [sso.Credential.Holds].
+// openedStore opens sessions. Errors are those of [credential.Credential.Holds].
 type openedStore interface {
 	// OpenSession opens a session for a credential, if that still is one of its account; else also [sso.SettingsChanged].
-	OpenSession(ctx context.Context, s sso.Session, by sso.Credential, e sso.Event) error
+	OpenSession(ctx context.Context, s sso.Session, by credential.Credential, e sso.Event) error
 	// RenewSession gives a session another id and notes the proof; [sso.NotSignedIn] when it is over.
-	RenewSession(ctx context.Context, old, renewed sso.SessionHash, by sso.Credential, at time.Time, e sso.Event) error
+	RenewSession(ctx context.Context, old, renewed sso.SessionHash, by credential.Credential, at time.Time, e sso.Event) error
 }
 
 // formStore keeps something for a moment. Data is sealed at rest.

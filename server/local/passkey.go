@@ -16,6 +16,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -25,12 +26,12 @@ import (
 
 // passkeyStore keeps passkeys.
 type passkeyStore interface {
-	Passkeys(ctx context.Context, accountID int64) ([]sso.Passkey, error)
-	Passkey(ctx context.Context, id string) (sso.Passkey, error)
+	Passkeys(ctx context.Context, accountID int64) ([]credential.Passkey, error)
+	Passkey(ctx context.Context, id string) (credential.Passkey, error)
 	// AnyPasskey reports whether anybody has one.
 	AnyPasskey(ctx context.Context) (bool, error)
 	// AddPasskey returns [sso.NotSignedIn] when the session is over by now.
-	AddPasskey(ctx context.Context, p sso.Passkey, by sso.SessionHash, e sso.Event) error
+	AddPasskey(ctx context.Context, p credential.Passkey, by sso.SessionHash, e sso.Event) error
 	RenamePasskey(ctx context.Context, accountID int64, id, name string, e sso.Event) error
 	// RemovePasskey also ends the sessions that the passkey opened, but for keep.
 	RemovePasskey(ctx context.Context, accountID int64, id string, keep sso.SessionHash, e sso.Event) error
@@ -106,7 +107,7 @@ func (s *passkeys) authnUser(ctx context.Context, a sso.Account) (authnUser, err
 // withPasskeys returns who is signed in and may have passkeys; nil once it has sent someone to sign in.
 func (s *passkeys) withPasskeys(c echo.Context, site *web.Site) (*sso.Principal, error) {
 	p, err := s.local.mustSignIn(c, web.LoginPage(site, site.Path(c.Request().URL.Path)))
-	if p != nil && !sso.MayUsePasskeys(p.Account, p.Administrator()) {
+	if p != nil && !credential.MayUsePasskeys(p.Account, p.Administrator()) {
 		return nil, fmt.Errorf("account %d has no password and is no administrator: %w", p.Account.ID, sso.NotFound)
 	}
 	return p, err
@@ -245,18 +246,18 @@ func (s *passkeys) handlePasskeyAdd(c echo.Context) error {
 }
 
 // madePasskey verifies a passkey that a browser has made (WebAuthn §7.1).
-func (s *passkeys) madePasskey(w *webauthn.WebAuthn, cer ceremony, a sso.Account, in passkeyInput) (sso.Passkey, error) {
+func (s *passkeys) madePasskey(w *webauthn.WebAuthn, cer ceremony, a sso.Account, in passkeyInput) (credential.Passkey, error) {
 	answer, err := protocol.ParseCredentialCreationResponseBytes(in.Credential)
 	if err != nil {
-		return sso.Passkey{}, passkeyError(err)
+		return credential.Passkey{}, passkeyError(err)
 	}
 	made, err := w.CreateCredential(authnUser{account: a, handle: cer.Session.UserID}, cer.Session, answer)
 	if err != nil {
-		return sso.Passkey{}, passkeyError(err)
+		return credential.Passkey{}, passkeyError(err)
 	}
-	credential, err := json.Marshal(made)
-	return sso.Passkey{
-		ID: passkeyID(made.ID), AccountID: a.ID, Handle: cer.Session.UserID, Name: passkeyName(in.Name), Credential: string(credential),
+	text, err := json.Marshal(made)
+	return credential.Passkey{
+		ID: passkeyID(made.ID), AccountID: a.ID, Handle: cer.Session.UserID, Name: passkeyName(in.Name), Credential: string(text),
 		SignCount: int64(made.Authenticator.SignCount), CreatedAt: s.local.web.Now(),
 	}, err
 }
@@ -285,7 +286,7 @@ func (s *passkeys) handlePasskeySignIn(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.provePasskey(c, site, in, func(a sso.Account, by sso.Credential) error {
+	if err := s.provePasskey(c, site, in, func(a sso.Account, by credential.Credential) error {
 		return s.local.openLocal(c, a, by, "passkey")
 	}); err != nil {
 		return err
@@ -304,7 +305,7 @@ func (s *passkeys) handlePasskeyConfirm(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.provePasskey(c, site, in, func(a sso.Account, by sso.Credential) error {
+	if err := s.provePasskey(c, site, in, func(a sso.Account, by credential.Credential) error {
 		if a.ID != p.Account.ID {
 			return fmt.Errorf("the passkey is account %d's, not %d's: %w", a.ID, p.Account.ID, sso.PasskeyRefused)
 		}
@@ -316,7 +317,7 @@ func (s *passkeys) handlePasskeyConfirm(c echo.Context) error {
 }
 
 // provePasskey verifies a signature and calls use, which acts on what it proves. It leaves an event of a refusal.
-func (s *passkeys) provePasskey(c echo.Context, site *web.Site, in passkeyInput, use func(sso.Account, sso.Credential) error) error {
+func (s *passkeys) provePasskey(c echo.Context, site *web.Site, in passkeyInput, use func(sso.Account, credential.Credential) error) error {
 	r := c.Request()
 	account, by, err := s.verifyPasskey(c, site, in)
 	if err == nil {
@@ -333,7 +334,7 @@ func (s *passkeys) provePasskey(c echo.Context, site *web.Site, in passkeyInput,
 }
 
 // verifyPasskey returns the account also with an error, once the signature is verified.
-func (s *passkeys) verifyPasskey(c echo.Context, site *web.Site, in passkeyInput) (a sso.Account, by sso.Credential, err error) {
+func (s *passkeys) verifyPasskey(c echo.Context, site *web.Site, in passkeyInput) (a sso.Account, by credential.Credential, err error) {
 	ctx := c.Request().Context()
 	w, err := authn(site)
 	if err != nil {
@@ -347,7 +348,7 @@ func (s *passkeys) verifyPasskey(c echo.Context, site *web.Site, in passkeyInput
 	if err != nil {
 		return a, by, passkeyError(err)
 	}
-	var key sso.Passkey
+	var key credential.Passkey
 	var down error // of the store, which the library would hide
 	user, signed, err := w.ValidatePasskeyLogin(func(rawID, _ []byte) (webauthn.User, error) {
 		var u authnUser
@@ -367,7 +368,7 @@ func (s *passkeys) verifyPasskey(c echo.Context, site *web.Site, in passkeyInput
 	return a, by, err
 }
 
-func (s *passkeys) userOfPasskey(ctx context.Context, rawID []byte) (sso.Passkey, authnUser, error) {
+func (s *passkeys) userOfPasskey(ctx context.Context, rawID []byte) (credential.Passkey, authnUser, error) {
 	key, err := s.local.store.Passkey(ctx, passkeyID(rawID))
 	if err != nil {
 		return key, authnUser{}, err
@@ -382,18 +383,18 @@ func (s *passkeys) userOfPasskey(ctx context.Context, rawID []byte) (sso.Passkey
 
 // usedPasskey is the passkey after this use. A counter that does not grow means that there are two of a passkey that cannot
 // be copied: it is refused, with a warning for administrators (WebAuthn §6.1.1, §7.2 step 22).
-func (s *passkeys) usedPasskey(r *http.Request, site *web.Site, a sso.Account, key sso.Passkey, signed *webauthn.Credential) (sso.Credential, error) {
+func (s *passkeys) usedPasskey(r *http.Request, site *web.Site, a sso.Account, key credential.Passkey, signed *webauthn.Credential) (credential.Credential, error) {
 	if signed.Authenticator.CloneWarning {
 		e := s.passkeyEvent(r, site, a, "passkey %q may have been copied: its counter went back from %d. Remove it if its owner cannot explain it",
 			key.Name, key.SignCount)
 		e.Kind = sso.EventWarning
 		s.local.web.RecordRefusal(r.Context(), e)
 		s.local.web.Log.WarnContext(r.Context(), "a passkey may have been copied", "account", a.ID, "reference", e.Reference)
-		return sso.Credential{}, fmt.Errorf("the passkey's counter went back: %w", sso.PasskeyRefused)
+		return credential.Credential{}, fmt.Errorf("the passkey's counter went back: %w", sso.PasskeyRefused)
 	}
-	credential, err := json.Marshal(signed)
-	by := sso.Credential{AccountID: a.ID, CountBefore: key.SignCount, Passkey: &key}
-	key.Credential, key.SignCount = string(credential), int64(signed.Authenticator.SignCount)
+	text, err := json.Marshal(signed)
+	by := credential.Credential{AccountID: a.ID, CountBefore: key.SignCount, Passkey: &key}
+	key.Credential, key.SignCount = string(text), int64(signed.Authenticator.SignCount)
 	return by, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -138,8 +139,8 @@ type knownPassword struct {
 	rehashed string // at today's costs; "" when hash has these
 }
 
-func (k knownPassword) credential() sso.Credential {
-	return sso.Credential{AccountID: k.account.ID, PasswordHash: k.hash, Rehashed: k.rehashed}
+func (k knownPassword) credential() credential.Credential {
+	return credential.Credential{AccountID: k.account.ID, PasswordHash: k.hash, Rehashed: k.rehashed}
 }
 
 // provePassword is the one place where a password is looked at. When it is right, it calls use, which acts on it; that is
@@ -215,7 +216,7 @@ func (s *Local) forgive(ctx context.Context, g guess, at time.Time) {
 }
 
 // openLocal signs a browser in to an account without an identity provider, while that is allowed.
-func (s *Local) openLocal(c echo.Context, account sso.Account, by sso.Credential, how string) error {
+func (s *Local) openLocal(c echo.Context, account sso.Account, by credential.Credential, how string) error {
 	r := c.Request()
 	return s.sessions.BySettings(r.Context(), func(site *web.Site) error {
 		if by.Passkey == nil && !site.Config.EnablePasswordLogin {
@@ -223,7 +224,7 @@ func (s *Local) openLocal(c echo.Context, account sso.Account, by sso.Credential
 		}
 		session, id := s.newSession(r, site, account.ID, how)
 		if by.Passkey != nil {
-			session.Proof = sso.PasskeyProof(by.Passkey.ID)
+			session.Proof = credential.PasskeyProof(by.Passkey.ID)
 		}
 		e := sso.Event{
 			At: session.CreatedAt, Kind: sso.EventSignIn, Reference: web.Reference(r), Provider: how, AccountID: account.ID,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -192,7 +193,7 @@ func (s *Local) handleConfirm(c echo.Context) error {
 }
 
 // proved notes a fresh proof of a person: their session gets a new id (SECURITY D3).
-func (s *Local) proved(c echo.Context, site *web.Site, p *sso.Principal, by sso.Credential, how string) error {
+func (s *Local) proved(c echo.Context, site *web.Site, p *sso.Principal, by credential.Credential, how string) error {
 	r := c.Request()
 	id := sso.NewSessionID()
 	hash, _ := sso.HashSessionID(id)

@@ -16,6 +16,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -26,7 +27,7 @@ type setupStore interface {
 	SetupSecret(ctx context.Context, fresh string) (string, error)
 	// CheckSetup returns [sso.NotFound] with an administrator, [sso.Forbidden] for another secret.
 	CheckSetup(ctx context.Context, secret string) error
-	SetUp(ctx context.Context, secret string, a sso.Account, passwordHash string, key *sso.Passkey, n sso.Session, e sso.Event) (sso.Account, error)
+	SetUp(ctx context.Context, secret string, a sso.Account, passwordHash string, key *credential.Passkey, n sso.Session, e sso.Event) (sso.Account, error)
 }
 
 // SetupLink returns the link that makes the first administrator, the same at each start until it was used; "" when there
@@ -134,7 +135,7 @@ func (s *setup) checkSetup(r *http.Request, site *web.Site, secret string) error
 	return err
 }
 
-func (s *setup) setUp(c echo.Context, site *web.Site, secret string, a sso.Account, chosen string, key *sso.Passkey) error {
+func (s *setup) setUp(c echo.Context, site *web.Site, secret string, a sso.Account, chosen string, key *credential.Passkey) error {
 	r := c.Request()
 	hash, err := s.local.passwords.Hash(r.Context(), chosen)
 	if err != nil {

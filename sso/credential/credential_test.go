@@ -1,9 +1,10 @@
-package sso_test
+package credential_test
 
 import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 )
 
 // SECURITY D8, E3: what was right a moment ago is held against the account as it is.
@@ -11,11 +12,11 @@ func TestCredentialHolds(t *testing.T) {
 	with := sso.Account{ID: 1, Active: true, HasPassword: true}
 	without, off := with, with
 	without.HasPassword, off.Active = false, false
-	password := sso.Credential{AccountID: 1, PasswordHash: "h"}
-	key := sso.Credential{AccountID: 1, Passkey: &sso.Passkey{}}
+	password := credential.Credential{AccountID: 1, PasswordHash: "h"}
+	key := credential.Credential{AccountID: 1, Passkey: &credential.Passkey{}}
 	for _, row := range []struct {
 		name          string
-		by            sso.Credential
+		by            credential.Credential
 		a             sso.Account
 		hash          string
 		administrator bool
@@ -25,7 +26,7 @@ func TestCredentialHolds(t *testing.T) {
 		{"the password", password, with, "h", false, false, ""},
 		{"another password by now", password, with, "h2", false, false, sso.Conflict},
 		{"no password by now", password, without, "", false, false, sso.Conflict},
-		{"no password, and none was shown", sso.Credential{AccountID: 1}, without, "", true, true, sso.Conflict},
+		{"no password, and none was shown", credential.Credential{AccountID: 1}, without, "", true, true, sso.Conflict},
 		{"deactivated", password, off, "h", false, false, sso.AccountDisabled},
 		{"a passkey", key, with, "h", false, true, ""},
 		{"a passkey of an administrator without a password", key, without, "", true, true, ""},

@@ -1,4 +1,4 @@
-package sso
+package credential
 
 import (
 	"crypto/sha256"
@@ -19,7 +19,7 @@ type Passkey struct {
 	LastUsed   time.Time // zero: never
 }
 
-// PasskeyProof is the [Session.Proof] of a session that the passkey of this id opened.
+// PasskeyProof is the [sso.Session.Proof] of a session that the passkey of this id opened.
 func PasskeyProof(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return "passkey:" + hex.EncodeToString(sum[:])
