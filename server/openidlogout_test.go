@@ -123,6 +123,8 @@ func TestOpenIDLogoutWithoutKeys(t *testing.T) {
 // Who signs out here signs out at the OpenID provider, too, by the page that it names, and comes back to a page that says so.
 func TestOpenIDSignOut(t *testing.T) {
 	w := startOpenID(t)
+	given := ""
+	w.idp.Signed = func(token string) string { given = token; return token }
 	c := w.browser()
 	w.signIn(c).want(t, http.StatusFound, "/wanted")
 	page := w.idp.URL + "/logout?theme=dark"
@@ -134,7 +136,7 @@ func TestOpenIDSignOut(t *testing.T) {
 		t.Fatalf("got %d to %q, want the page of the provider", resp.StatusCode, u)
 	}
 	q := u.Query()
-	if q.Get("client_id") != "the bridge" || q.Get("post_logout_redirect_uri") != w.url+"/auth/logout" || len(q.Get("state")) < 20 || q.Get("theme") != "dark" || strings.Contains(u.String(), "evil") {
+	if q.Get("client_id") != "the bridge" || q.Get("post_logout_redirect_uri") != w.url+"/auth/logout" || len(q.Get("state")) < 20 || given == "" || q.Get("id_token_hint") != given || q.Get("theme") != "dark" || strings.Contains(u.String(), "evil") {
 		t.Errorf("got the parameters %v", q)
 	}
 	if c.email() != "" || w.sessions() != 0 {
@@ -146,6 +148,15 @@ func TestOpenIDSignOut(t *testing.T) {
 			t.Errorf("back with %q: got %d %s", state, back.StatusCode, sso.Truncate(back.body, 300))
 		}
 	}
+
+	// A hint that makes an address too long for the buffers of proxies stays away.
+	w.idp.Claims["groups"] = []any{strings.Repeat("research ", 300)}
+	w.signIn(c).want(t, http.StatusFound, "/wanted")
+	resp = c.send("POST", "/auth/logout", form(), "Sec-Fetch-Site: same-origin", "Accept: text/html")
+	if to := resp.Header.Get("Location"); len(to) > 3<<10 || !strings.Contains(to, "client_id=") || strings.Contains(to, "id_token_hint") {
+		t.Errorf("a long ID token: got %d bytes %q", len(to), sso.Truncate(to, 300))
+	}
+	w.idp.Claims["groups"] = []any{"research"}
 
 	// While it cannot be asked, the person is signed out here all the same.
 	c = w.browser()

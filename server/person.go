@@ -145,11 +145,12 @@ func (s *Server) handleLogout(c echo.Context) error {
 		}
 		return c.Redirect(http.StatusSeeOther, site.Path("/"))
 	}
+	away := s.logoutURI(r.Context(), site, p) // while the session is there, which knows its ID token
 	if err := s.gate.EndNamed(r, sso.EventSignOut, ""); err != nil {
 		return err
 	}
 	site.ClearSessionCookie(c.Response(), r)
-	return s.loggedOut(c, site, to, logoutURI(r.Context(), site, p))
+	return s.loggedOut(c, site, to, away)
 }
 
 // returnPath is where somebody else comes to who signs in after a sign-out; "" is nowhere in particular.
@@ -180,7 +181,7 @@ func (s *Server) endOthers(r *http.Request, site *web.Site, p *sso.Principal, sc
 
 // logoutURI is where a browser goes to sign out of the product, too: that of the provider that opened the session, be it off by
 // now, or JWT_LOGOUT_URI. Where an OpenID provider has none configured, it is what that says of itself. nil: nowhere.
-func logoutURI(ctx context.Context, site *web.Site, p *sso.Principal) *string {
+func (s *Server) logoutURI(ctx context.Context, site *web.Site, p *sso.Principal) *string {
 	to := site.Config.JWT.LogoutURI
 	if p != nil {
 		if of := site.Config.Provider(p.Session.Provider); of != nil {
@@ -188,9 +189,9 @@ func logoutURI(ctx context.Context, site *web.Site, p *sso.Principal) *string {
 		}
 		if of := site.Bridge.Providers.Named(p.Session.Provider); to == nil && of != nil {
 			if at, ok := of.Beginner.(interface {
-				LogoutURL(ctx context.Context, back string) string
+				LogoutURL(ctx context.Context, back, hint string) string
 			}); ok {
-				return orNull(at.LogoutURL(ctx, site.Config.URL("/auth/logout")))
+				return orNull(at.LogoutURL(ctx, site.Config.URL("/auth/logout"), s.hintOf(ctx, p, of)))
 			}
 		}
 	}
@@ -198,6 +199,23 @@ func logoutURI(ctx context.Context, site *web.Site, p *sso.Principal) *string {
 		return nil
 	}
 	return orNull(to.String())
+}
+
+// grantStore has what OpenID providers gave with sign-ins.
+type grantStore interface {
+	Granted(ctx context.Context, session sso.SessionHash) (sso.Granted, error)
+}
+
+// hintOf is the ID token of a session, for the provider that gave it and no other. A sign-out goes on without.
+func (s *Server) hintOf(ctx context.Context, p *sso.Principal, of *sso.Provider) string {
+	g, err := s.options.Store.Granted(ctx, p.Session.Hash)
+	if err != nil {
+		s.web.Log.WarnContext(ctx, "the sign-out at the provider has no id_token_hint", "provider", of.Name, "error", err)
+	}
+	if g.Issuer != of.Issuer {
+		return ""
+	}
+	return g.IDToken
 }
 
 // loggedOut answers a sign-out: a page goes on to logoutURI, or says that it is done; a program gets JSON with the member

@@ -50,6 +50,7 @@ type Store interface {
 	local.Store
 	signInStore
 	logoutStore
+	grantStore
 	// Ready returns an error when no sign-in could be kept now. If it has a method Cause() string, /readyz says that word.
 	Ready(ctx context.Context) error
 	// Sessions lists the sessions of a query; next is where the rest begins.

@@ -109,6 +109,7 @@ type run struct {
 	x   *Exam
 
 	have     stage
+	granted  Granted
 	provider *Provider
 	flow     error  // what is wrong with the login that this browser began; it is told once the token was judged
 	token    string // from the request, or for a code
@@ -272,6 +273,7 @@ func (r *run) redeem() error {
 	grant, err := r.provider.Redeemer.Redeem(r.ctx, Answer{Code: r.cb.Code, Verifier: r.cb.Flow.Verifier, Issuer: r.cb.Issuer})
 	if err == nil {
 		r.token, r.x.AccessToken = grant.Token, grant.AccessToken
+		r.granted = r.provider.keeps(grant)
 		r.x.Note("the token endpoint gave a token for it")
 		r.have |= hasToken
 	}
@@ -313,6 +315,7 @@ func (r *run) keep() error {
 		UnderWay: r.underWay(),
 		Event:    r.event(EventSignIn),
 		Digest:   r.provider.digest(r.x.KeyID),
+		Granted:  r.granted,
 	})
 	if err != nil {
 		return err

@@ -56,6 +56,14 @@ func (p *Provider) digest(keyID string) string {
 	return p.Digest(keyID)
 }
 
+// keeps is what is kept of what a provider gave. Only an OpenID provider can do something with it later.
+func (p *Provider) keeps(g Grant) Granted {
+	if !p.OwnPage {
+		return Granted{}
+	}
+	return Granted{Issuer: p.Issuer, IDToken: g.Token}
+}
+
 // A Beginner knows where a browser is sent to sign in.
 type Beginner interface {
 	// LoginURL is the address for one login. returnTo, when not empty, becomes one encoded parameter (SECURITY B7). With a
@@ -86,6 +94,12 @@ type Answer struct {
 type Grant struct {
 	Token       string // that of the login
 	AccessToken string // for the userinfo endpoint; "" where it is not asked for
+}
+
+// Granted is what is kept of a [Grant] with the session that it opened, sealed.
+type Granted struct {
+	Issuer  string `json:"iss"` // who gave it, and who alone may see it again
+	IDToken string `json:"id_token"`
 }
 
 // A Verifier turns a signed token into an Identity and a Proof.

@@ -33,6 +33,7 @@ type Attempt struct {
 	Event    Event   // the event of a success; the store fills in the account
 	UnderWay logout.SignIn
 	Digest   string // kept with the account; see [Provider.Digest]
+	Granted  Granted
 }
 
 // SignedIn is what a sign-in led to.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/store"
@@ -63,7 +64,7 @@ func TestTooManySignIns(t *testing.T) {
 		}
 		s := db.another(t, store.Options{MostWait: time.Nanosecond})
 		x, in := conformance.Arrival(start, person("ada@example.com"), standard)
-		key := sso.Credential{AccountID: 1, Passkey: &sso.Passkey{ID: "k"}}
+		key := credential.Credential{AccountID: 1, Passkey: &credential.Passkey{ID: "k"}}
 		ways := map[string]func() error{
 			"token": func() error {
 				_, err := s.SignIn(t.Context(), x, in)

@@ -28,6 +28,11 @@ var keyEvent = sso.Event{Kind: sso.EventSetting, Actor: "cli", Detail: "SECRET_K
 func sealEverything(t *testing.T, db *testDB) {
 	t.Helper()
 	ctx := t.Context()
+	x, in := conformance.Arrival(*db.now.Load(), person("granted@example.com"), standard)
+	in.Session.Hash, in.Granted = grantedSession, granted
+	if _, err := db.SignIn(ctx, x, in); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := db.SetupSecret(ctx, "set-up secret"); err != nil {
 		t.Fatal(err)
 	}
@@ -47,17 +52,12 @@ func sealEverything(t *testing.T, db *testDB) {
 	if err := db.KeepHandoff(ctx, "handoff", []byte("a form"), db.now.Load().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	x, in := conformance.Arrival(*db.now.Load(), person("granted@example.com"), standard)
-	in.Session.Hash, in.Granted = grantedSession, granted
-	if _, err := db.SignIn(ctx, x, in); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // What a provider gave with a session.
 var (
 	grantedSession, _ = sso.HashSessionID(sso.NewSessionID())
-	granted           = sso.Granted{Issuer: "https://login.example.com", IDToken: "an ID token", Refresh: "a refresh token"}
+	granted           = sso.Granted{Issuer: "https://login.example.com", IDToken: "an ID token"}
 )
 
 // saveSecret saves a secret setting, whatever the version is.

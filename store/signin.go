@@ -447,6 +447,9 @@ func (l *attempt) open(ctx context.Context) error {
 	if err := l.judgeNotices(ctx); err != nil {
 		return err
 	}
+	if err := l.keepGrant(ctx); err != nil {
+		return err
+	}
 	e := l.in.Event
 	e.AccountID = l.out.Account.ID
 	e.Detail = l.eventDetail()

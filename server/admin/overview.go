@@ -15,6 +15,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -27,7 +28,7 @@ type overviewArea struct {
 
 type overviewStore interface {
 	admin.ActivityStore
-	Passkeys(ctx context.Context, accountID int64) ([]sso.Passkey, error)
+	Passkeys(ctx context.Context, accountID int64) ([]credential.Passkey, error)
 	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
 }
 

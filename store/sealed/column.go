@@ -30,7 +30,7 @@ type Column struct {
 // Columns lists all columns with sealed values. A column that is not here cannot be sealed, since [Keeper.Seal] wants one of
 // these. A migration that adds one adds it here.
 func Columns() []Column {
-	return []Column{Settings(), SigningKeys(), ServiceKeys(), Setup(), Handoffs()}
+	return []Column{Settings(), SigningKeys(), ServiceKeys(), Setup(), Handoffs(), Grants()}
 }
 
 // Settings are the saved settings that are secrets.
@@ -57,6 +57,11 @@ func Setup() Column {
 // Handoffs are what waits for a browser for a few minutes: a posted form, a report.
 func Handoffs() Column {
 	return Column{Table: "handoffs", Owner: "key", Value: "data", purpose: "handoffs", what: "request that waits for its browser", passing: true}
+}
+
+// Grants are what OpenID providers gave with sign-ins.
+func Grants() Column {
+	return Column{Table: "grants", Owner: "session", Value: "sealed", purpose: "grants", what: "ID token of a session", passing: true}
 }
 
 // box makes the seal of the column under a key.
