@@ -297,14 +297,19 @@ func TestManyRows(t *testing.T) {
 	}
 	b.signIn(secret, claims{"groups": []string{"ext Продажи 0", "ext المبيعات 2"}})
 	c.press(c.get("/admin/mapping").body, "save", nil).want(t, 303, "/admin/mapping?done=saved") // nothing changed
-	asked := c.press(page, "save", func(f url.Values) {
-		f.Set("mode", "off")
-		for key := range m {
-			remove(f, key, "delete")
-		}
-	})
-	contains(t, asked, 400, "2 memberships end at once and 450 groups are deleted")
-	contains(t, c.press(asked.body, "save", func(f url.Values) { f.Set("confirm", "2 450") }), 303)
+	fates := map[string]string{}
+	for key := range m {
+		fates[key] = "delete"
+	}
+	whole := map[string]any{"version": c.version(), "mode": "off", "mappings": map[string]any{}, "unmapped": fates}
+	var p problem
+	if resp := c.call("PUT", "/api/v1/mapping", whole, &p); resp.StatusCode != 400 || !strings.Contains(p.Errors["confirm"], "members 2 and groups 450") {
+		t.Fatalf("all removed at once: got %d %v", resp.StatusCode, p.Errors)
+	}
+	whole["confirm"] = map[string]int{"members": 2, "groups": 450}
+	if resp := c.call("PUT", "/api/v1/mapping", whole, nil); resp.StatusCode != 200 {
+		t.Fatalf("confirmed: got %d", resp.StatusCode)
+	}
 	if groups, err := b.store.Groups(t.Context()); err != nil || len(groups) != 2 {
 		t.Errorf("groups: got %d, %v, want the built-in ones", len(groups), err)
 	}
