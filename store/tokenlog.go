@@ -18,9 +18,8 @@ func (l *attempt) noteToken(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("names of claims: %w", err)
 	}
-	_, err = l.c.Exec(ctx, "INSERT INTO token_log (provider, at, lifetime, more, claims) VALUES ($1, $2, $3, $4, $5)",
+	return l.c.Later(ctx, "INSERT INTO token_log (provider, at, lifetime, more, claims) VALUES ($1, $2, $3, $4, $5)",
 		l.x.Identity.Provider, e.At, e.Lifetime.Microseconds(), e.More, string(names))
-	return err
 }
 
 // TokenLog returns what is kept of the tokens of the last sign-ins of a provider, at most [tokenlog.Kept], the newest first.

@@ -39,7 +39,11 @@ const (
 	addEvent = `INSERT INTO events
 		(at, kind, code, reference, provider, account_id, email, email_key, actor, peer, detail, key_id, proof)
 		VALUES ($1, 'sign_in', '', 'ABCDEFGH', 'jwt', $2, $3, $3, '', '127.0.0.1', $5, '', $4)`
+	addToken = `INSERT INTO token_log (provider, at, lifetime, more, claims) VALUES ('jwt', $1, 600000000, 0, $2)`
 )
+
+// claimNames are those of the tokens of the benchmark, as a login keeps them.
+const claimNames = `["department","email","exp","first_name","groups","iat","jti","last_name"]`
 
 // What a login keeps of its token besides: the mark of the settings, as long as a real one, and the groups.
 const (
@@ -124,7 +128,7 @@ func openLedger(ctx context.Context, database string, conns int) (*ledger, error
 	if _, err := db.ExecContext(ctx, "INSERT INTO groups (id, name) VALUES (3, $1)", group); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	queries := []string{spendProof, addAccount, addWords, keepAccount, addMember, addSession, addEvent}
+	queries := []string{spendProof, addAccount, addWords, keepAccount, addMember, addToken, addSession, addEvent}
 	if strings.HasPrefix(database, "sqlite:") {
 		queries = append(queries, savepoint, release)
 	}
@@ -215,6 +219,7 @@ func (l *ledger) write(ctx context.Context, tx *sql.Tx, o order) (err error) {
 		run(addWords, email(person), strconv.FormatInt(person, 10))
 		run(addMember, account, now)
 	}
+	run(addToken, now, claimNames)
 	run(addSession, hash[:], account, proof, now, now+1_209_600_000_000)
 	run(addEvent, now, account, email(person), proof, detail)
 	if err != nil {
