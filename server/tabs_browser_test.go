@@ -103,7 +103,7 @@ func TestTwentyTabsInABrowser(t *testing.T) {
 				time.Sleep(50 * time.Millisecond)
 			}
 			if len(want) > 0 {
-				t.Errorf("these did not land: %v; titles: %q", want, titles)
+				t.Errorf("these did not land: %v; titles: %q\n%s", want, titles, b.log.String())
 			}
 		})
 	}

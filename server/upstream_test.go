@@ -433,3 +433,32 @@ func (b *bridge) apiSession(c *browser) string {
 	}
 	return got.ID
 }
+
+// A page whose session ends before the app answers is asked for once more, since another tab of the browser may have signed in
+// meanwhile.
+func TestPageWhoseSessionEnds(t *testing.T) {
+	arrived := make(chan struct{})
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(app.Close)
+	b := start(t, "UPSTREAM="+app.URL)
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		location     string
+	}{
+		{"GET", "/slow?x=1&jwt=a.b.c", 302, "/slow?x=1"},
+	} {
+		c := b.browser()
+		c.signIn(nil)
+		answer := make(chan response)
+		go func() { answer <- c.send(tt.method, tt.path, "", "Accept: text/html", "Sec-Fetch-Mode: navigate") }()
+		<-arrived
+		b.browser().send("POST", "/auth/logout", "", "Cookie: ssobridge="+c.cookie())
+		if got := <-answer; got.StatusCode != tt.status || got.Header.Get("Location") != tt.location || got.Header.Get("Cache-Control") == "" {
+			t.Errorf("%s %s: got %d to %q, want %d to %q, not to be kept", tt.method, tt.path, got.StatusCode, got.Header.Get("Location"), tt.status, tt.location)
+		}
+	}
+}

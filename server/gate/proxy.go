@@ -66,6 +66,10 @@ func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 	p := r.Context().Value(proxiedKey{}).(proxied)
 	switch {
 	case errors.Is(context.Cause(r.Context()), errSessionOver):
+		if web.ReaderOf(p.asked).CanSignIn(p.asked.Method) {
+			p.comeAgain(w)
+			return
+		}
 		err = sso.NotSignedIn
 	case p.upload != nil && p.upload.failed.Load(): // err may quote the client (SECURITY K1)
 		err = fmt.Errorf("the body of the request is cut off or malformed: %w", sso.RequestMalformed)
@@ -79,6 +83,16 @@ func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 	p.upload.endConnection(w.Header())
 	w.Header()[web.RequestIDHeader] = []string{p.id}
 	p.gate.refuseApp(w, p.asked, p.settings, p.settings.wantedHere(p.asked), err) // r has the app's path, and credentials removed
+}
+
+// comeAgain has the browser ask for the same page once more, whose session ended before the app answered. Another tab of it may
+// have signed in meanwhile, which ends the session of before: then the page comes. If not, the browser is sent to sign in.
+func (p proxied) comeAgain(w http.ResponseWriter) {
+	to := *p.asked.URL
+	to.RawQuery = urltext.WithoutToken(p.settings.withoutBearer(to.RawQuery))
+	w.Header()[web.RequestIDHeader] = []string{p.id}
+	p.gate.web.Site().Begin(w.Header(), p.asked)
+	http.Redirect(w, p.asked, oneSlash(to.RequestURI()), http.StatusFound)
 }
 
 // ReverseProxy answers for the app behind UPSTREAM: who may pass, passes; a browser that is not signed in is sent to sign
