@@ -90,6 +90,7 @@ func upstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 func (p proxied) comeAgain(w http.ResponseWriter) {
 	to := *p.asked.URL
 	to.RawQuery = urltext.WithoutToken(p.settings.withoutBearer(to.RawQuery))
+	p.upload.endConnection(w.Header())
 	w.Header()[web.RequestIDHeader] = []string{p.id}
 	p.gate.web.Site().Begin(w.Header(), p.asked)
 	http.Redirect(w, p.asked, oneSlash(to.RequestURI()), http.StatusFound)
@@ -157,12 +158,13 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, s *settings, e *entr
 		var done func()
 		ctx, done = g.watch(r.WithContext(ctx), e, rule.Groups)
 		defer done()
-		// An upload stands in a read that no context ends.
-		defer context.AfterFunc(ctx, func() {
-			if errors.Is(context.Cause(ctx), errSessionOver) {
-				_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
-			}
-		})()
+		if p.upload != nil { // it stands in a read that no context ends
+			defer context.AfterFunc(ctx, func() {
+				if errors.Is(context.Cause(ctx), errSessionOver) {
+					_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // the connection ends with the answer
+				}
+			})()
+		}
 	}
 	r = r.WithContext(ctx)
 	r.Body = body
