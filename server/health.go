@@ -1,8 +1,8 @@
 package server
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/ssobridge/ssobridge/server/web"
+	"github.com/ssobridge/ssobridge/sso"
 )
 
 // handleHealth is /healthz: the process answers. It stays green while the database is down: a restart would not help.
@@ -22,9 +23,10 @@ func (s *Server) handleHealth(c echo.Context) error {
 func (s *Server) handleReady(c echo.Context) error {
 	ctx := c.Request().Context()
 	if err := s.ready.ask(ctx); err != nil {
-		s.web.Log.ErrorContext(ctx, "not ready", "cause", causeOf(err), "error", err)
+		cause := cmp.Or(sso.CauseOf(err), "unavailable")
+		s.web.Log.ErrorContext(ctx, "not ready", "cause", cause, "error", err)
 		c.Response().Header().Set("Retry-After", web.RetryAfter)
-		return c.JSON(http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "database": "unavailable", "cause": causeOf(err)})
+		return c.JSON(http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "database": "unavailable", "cause": cause})
 	}
 	keys := "ok"
 	if len(s.web.Site().Bridge.Providers.KeyFaults()) > 0 {
@@ -64,14 +66,3 @@ type noAnswer struct{}
 
 func (noAnswer) Error() string { return "the database has not answered within a second" }
 func (noAnswer) Cause() string { return "no_answer" }
-
-// causeOf is the word for why the database cannot be used, as the store says it.
-func causeOf(err error) string {
-	if e, ok := errors.AsType[interface {
-		error
-		Cause() string
-	}](err); ok {
-		return e.Cause()
-	}
-	return "unavailable"
-}

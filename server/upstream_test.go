@@ -439,23 +439,31 @@ func (b *bridge) apiSession(c *browser) string {
 func TestPageWhoseSessionEnds(t *testing.T) {
 	arrived := make(chan struct{})
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // or the server does not see that the client has left
 		arrived <- struct{}{}
 		<-r.Context().Done()
 	}))
 	t.Cleanup(app.Close)
 	b := start(t, "UPSTREAM="+app.URL)
-	for _, tt := range []struct {
+	for i, tt := range []struct {
 		method, path string
 		status       int
 		location     string
 	}{
 		{"GET", "/slow?x=1&jwt=a.b.c", 302, "/slow?x=1"},
+		{"GET", "/a//b%2F..?x=//y", 302, "/a//b%2F..?x=//y"},
+		{"GET", "//other.example/slow", 302, "/other.example/slow"},
+		{"POST", "/slow", 401, ""},
 	} {
 		c := b.browser()
-		c.signIn(nil)
+		c.signIn(claims{"email": fmt.Sprintf("p%d@example.com", i)}) // a token of its own
 		answer := make(chan response)
 		go func() { answer <- c.send(tt.method, tt.path, "", "Accept: text/html", "Sec-Fetch-Mode: navigate") }()
-		<-arrived
+		select {
+		case <-arrived:
+		case got := <-answer:
+			t.Fatalf("%s %s: got %d before the app was asked", tt.method, tt.path, got.StatusCode)
+		}
 		b.browser().send("POST", "/auth/logout", "", "Cookie: ssobridge="+c.cookie())
 		if got := <-answer; got.StatusCode != tt.status || got.Header.Get("Location") != tt.location || got.Header.Get("Cache-Control") == "" {
 			t.Errorf("%s %s: got %d to %q, want %d to %q, not to be kept", tt.method, tt.path, got.StatusCode, got.Header.Get("Location"), tt.status, tt.location)

@@ -132,3 +132,15 @@ func Reason(err error) string {
 	}
 	return text
 }
+
+// CauseOf is the word for why a database cannot be used, as the store says it, for /readyz and for alerts; "" when the error
+// says none.
+func CauseOf(err error) string {
+	if e, ok := errors.AsType[interface {
+		error
+		Cause() string
+	}](err); ok {
+		return e.Cause()
+	}
+	return ""
+}

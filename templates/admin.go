@@ -24,23 +24,22 @@ type AdminLayout struct {
 
 // An AdminLink is one entry of the navigation.
 type AdminLink struct {
-	Section     AdminSection
-	URL, Label  string
-	Here        bool
-	Description string
+	Section    AdminSection
+	URL, Label string
+	Here       bool
 }
 
 // Nav is the navigation.
 func (l AdminLayout) Nav() []AdminLink {
 	all := []AdminLink{
 		{Section: AdminSectionOverview, URL: "/admin", Label: "Overview"},
-		{Section: AdminSectionSignIn, URL: "/admin/providers", Label: "Sign-in", Description: "Where people sign in, and how it is judged"},
-		{Section: AdminSectionMapping, URL: "/admin/mapping", Label: "Group mapping", Description: "Which groups people get by signing in"},
-		{Section: AdminSectionPeople, URL: "/admin/people", Label: "People", Description: "Accounts, their attributes and groups"},
-		{Section: AdminSectionGroups, URL: "/admin/groups", Label: "Groups", Description: "Groups and who is in them"},
-		{Section: AdminSectionSessions, URL: "/admin/sessions", Label: "Sessions", Description: "Who is signed in, and where"},
-		{Section: AdminSectionServices, URL: "/admin/service-accounts", Label: "Service accounts", Description: "Programs that call your apps, and their tokens"},
-		{Section: AdminSectionActivity, URL: "/admin/activity", Label: "Activity", Description: "What happened, and why a sign-in failed"},
+		{Section: AdminSectionSignIn, URL: "/admin/providers", Label: "Sign-in"},
+		{Section: AdminSectionMapping, URL: "/admin/mapping", Label: "Group mapping"},
+		{Section: AdminSectionPeople, URL: "/admin/people", Label: "People"},
+		{Section: AdminSectionGroups, URL: "/admin/groups", Label: "Groups"},
+		{Section: AdminSectionSessions, URL: "/admin/sessions", Label: "Sessions"},
+		{Section: AdminSectionServices, URL: "/admin/service-accounts", Label: "Service accounts"},
+		{Section: AdminSectionActivity, URL: "/admin/activity", Label: "Activity"},
 	}
 	for i := range all {
 		all[i].Here = all[i].Section == l.Section

@@ -28,10 +28,10 @@ type AdminOverview struct {
 func (AdminOverview) template() string { return "admin-overview" }
 
 // Why is the field of the box that finds out why somebody cannot sign in.
-func (AdminOverview) Why() Field { return whyField("", "") }
+func (AdminOverview) Why() Field { return whyField("") }
 
-func whyField(typed, problem string) Field {
-	return Field{Name: "q", Label: "Name, e-mail, or the reference on their page", Type: "search", Value: typed, Error: problem, Autocomplete: "off", Required: true}
+func whyField(typed string) Field {
+	return Field{Name: "q", Label: "Name, e-mail, or the reference on their page", Type: "search", Value: typed, Autocomplete: "off", Required: true}
 }
 
 // An AdminStep is one step to connect a product.
@@ -133,7 +133,7 @@ type AdminWhy struct {
 func (AdminWhy) template() string { return "admin-why" }
 
 // Field is what was asked for.
-func (w AdminWhy) Field() Field { return whyField(w.Q, "") }
+func (w AdminWhy) Field() Field { return whyField(w.Q) }
 
 // An AdminWhyPerson is a person who may be meant, with their refusals, newest first.
 type AdminWhyPerson struct {

@@ -124,14 +124,7 @@ func fortnight(h admin.Health) (all admin.Day) {
 }
 
 func counted(d admin.Day) string {
-	return fmt.Sprintf("Today (UTC): %s, %d refused.", plural(d.SignIns, "sign-in", "sign-ins"), d.Refusals)
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	return fmt.Sprintf("Today (UTC): %s, %d refused.", admin.Count(d.SignIns, "sign-in", "sign-ins"), d.Refusals)
 }
 
 // lower begins a label as a word within a sentence.

@@ -93,7 +93,8 @@ func (p proxied) comeAgain(w http.ResponseWriter) {
 	p.upload.endConnection(w.Header())
 	w.Header()[web.RequestIDHeader] = []string{p.id}
 	p.gate.web.Site().Begin(w.Header(), p.asked)
-	http.Redirect(w, p.asked, oneSlash(to.RequestURI()), http.StatusFound)
+	w.Header().Set("Location", oneSlash(to.RequestURI())) // as it was asked for: http.Redirect would make one slash of two in the path
+	w.WriteHeader(http.StatusFound)
 }
 
 // ReverseProxy answers for the app behind UPSTREAM: who may pass, passes; a browser that is not signed in is sent to sign

@@ -92,12 +92,12 @@ func (g Groups) Delete(ctx context.Context, by Actor, id int64, members *int) (s
 	n := counts[id]
 	switch {
 	case members == nil && n > 0:
-		problem := fmt.Sprintf("%s; to end them all, confirm members %d", count(n, "person is in this group", "people are in this group"), n)
+		problem := fmt.Sprintf("%s; to end them all, confirm members %d", Count(n, "person is in this group", "people are in this group"), n)
 		return group, notConfirmed(map[string]string{"members": problem})
 	case members != nil && *members != n:
-		return group, conflict("%s now, not %d as you were told", count(n, "person is in this group", "people are in this group"), *members)
+		return group, conflict("%s now, not %d as you were told", Count(n, "person is in this group", "people are in this group"), *members)
 	}
-	e, err := by.event(deleteGroup, "group %d, %q, deleted with %s", group.ID, group.Name, count(n, "member", "members"))
+	e, err := by.event(deleteGroup, "group %d, %q, deleted with %s", group.ID, group.Name, Count(n, "member", "members"))
 	if err != nil {
 		return group, err
 	}
@@ -123,7 +123,7 @@ func (g Groups) Restore(ctx context.Context, by Actor, undo string) (sso.Group, 
 		return sso.Group{}, conflict("this group was brought back already, or was deleted too long ago")
 	}
 	group := deleted[i].Groups[0]
-	e, err := by.event(restoreGroup, "group %d, %q, brought back with %s", group.ID, group.Name, count(group.Members, "member", "members"))
+	e, err := by.event(restoreGroup, "group %d, %q, brought back with %s", group.ID, group.Name, Count(group.Members, "member", "members"))
 	if err != nil {
 		return group.Group, err
 	}

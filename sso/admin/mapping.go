@@ -149,15 +149,16 @@ func (l Losses) Any() bool { return l != Losses{} }
 func (l Losses) String() string {
 	var parts []string
 	if l.Members > 0 {
-		parts = append(parts, count(l.Members, "membership ends", "memberships end")+" at once")
+		parts = append(parts, Count(l.Members, "membership ends", "memberships end")+" at once")
 	}
 	if l.Groups > 0 {
-		parts = append(parts, count(l.Groups, "group is deleted", "groups are deleted"))
+		parts = append(parts, Count(l.Groups, "group is deleted", "groups are deleted"))
 	}
 	return strings.Join(parts, " and ")
 }
 
-func count(n int, one, many string) string {
+// Count says how many there are in words, such as "1 member" or "2 members".
+func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

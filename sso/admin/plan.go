@@ -244,7 +244,7 @@ func (p Plan) clearings(by Actor) ([]sso.GroupClearing, error) {
 		if c.Delete {
 			what, done = deleteGroup, "deleted"
 		}
-		e, err := by.event(what, "group %d, %q, %s with %s: %s", c.ID, c.Name, done, count(c.Members, "member", "members"), c.why)
+		e, err := by.event(what, "group %d, %q, %s with %s: %s", c.ID, c.Name, done, Count(c.Members, "member", "members"), c.why)
 		if err != nil {
 			return nil, err
 		}

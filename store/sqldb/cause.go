@@ -38,17 +38,6 @@ func (e *unavailable) Unwrap() []error { return []error{e.err, sso.StoreUnavaila
 // Cause is the word.
 func (e *unavailable) Cause() string { return e.cause }
 
-// causeOf is the word of an error, or "".
-func causeOf(err error) string {
-	if e, ok := errors.AsType[interface {
-		error
-		Cause() string
-	}](err); ok {
-		return e.Cause()
-	}
-	return ""
-}
-
 // Causes. The documentation says what to do about each.
 const (
 	causeNoAnswer    = "no_answer"

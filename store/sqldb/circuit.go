@@ -152,7 +152,7 @@ func (c *circuit) open(why error) {
 	if was != nil {
 		return
 	}
-	c.log.Error("the database cannot be used; sign-ins get 503 until it can", "cause", causeOf(why), "error", why)
+	c.log.Error("the database cannot be used; sign-ins get 503 until it can", "cause", sso.CauseOf(why), "error", why)
 	if c.opened != nil {
 		c.opened()
 	}

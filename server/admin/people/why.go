@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func (a peopleArea) whyPage(c *area.Call) error {
 }
 
 func (a peopleArea) whyPerson(c *area.Call, account sso.Account) (templates.AdminWhyPerson, error) {
-	refused, _, err := a.Store.Events(c.Request().Context(), sso.EventQuery{Page: sso.Page{Limit: whyEvents}, Kinds: refusals(),
+	refused, _, err := a.Store.Events(c.Request().Context(), sso.EventQuery{Page: sso.Page{Limit: whyEvents}, Kinds: []sso.EventKind{sso.EventSignInRefused},
 		AccountID: account.ID, Email: account.Email, Since: a.Now().Add(-whySince)})
 	row := personRow(personOf(account))
 	return templates.AdminWhyPerson{
@@ -67,7 +68,7 @@ func (a peopleArea) whyOthers(ctx context.Context, q string, found []sso.Account
 	switch tidy := strings.NewReplacer(" ", "", "-", "").Replace(q); {
 	case sso.IsReference(tidy):
 		query = admin.ActivityFilter{Reference: tidy} // whatever it was about, and however old
-	case address.Check(q) == nil && !has(found, q):
+	case address.Check(q) == nil && !slices.ContainsFunc(found, func(a sso.Account) bool { return address.Key(a.Email) == address.Key(q) }):
 		query.Person = q
 	default:
 		return nil, nil
@@ -75,15 +76,3 @@ func (a peopleArea) whyOthers(ctx context.Context, q string, found []sso.Account
 	events, _, err := admin.Activity{Store: a.Store}.Events(ctx, query, sso.Page{Limit: whyEvents})
 	return activity.Shown(events), err
 }
-
-func has(found []sso.Account, email string) bool {
-	for _, account := range found {
-		if address.Key(account.Email) == address.Key(email) {
-			return true
-		}
-	}
-	return false
-}
-
-// refusals are the kinds of events that say why somebody did not get in.
-func refusals() []sso.EventKind { return []sso.EventKind{sso.EventSignInRefused} }
