@@ -9,11 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
+	"github.com/ssobridge/ssobridge/product"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -22,7 +24,7 @@ import (
 // them, a page on a port of 127.0.0.1.
 var languages = []struct {
 	name    string
-	page    string // in cmd/ssobridge/product
+	page    string // in product
 	logout  string
 	prepare func(t *testing.T, page string) (run func(port string) *exec.Cmd)
 }{
@@ -50,6 +52,22 @@ var languages = []struct {
 			}
 			return exec.Command(php, "-S", "127.0.0.1:"+port, page)
 		}
+	}},
+	{"java", "java/Page.java", "java/Logout.java", func(t *testing.T, page string) func(string) *exec.Cmd {
+		java, javac, classes := ssotest.Need(t, "java", "apt-get install openjdk-17-jdk-headless"), ssotest.Need(t, "javac", "apt-get install openjdk-17-jdk-headless"), t.TempDir()
+		if out, err := exec.Command(javac, "-d", classes, page).CombinedOutput(); err != nil {
+			t.Fatalf("javac: %v\n%s", err, out)
+		}
+		return func(string) *exec.Cmd {
+			return exec.Command(java, "-XX:TieredStopAtLevel=1", "-cp", classes, strings.TrimSuffix(filepath.Base(page), ".java"))
+		}
+	}},
+	{"ruby", "ruby/page.rb", "ruby/logout.rb", func(t *testing.T, page string) func(string) *exec.Cmd {
+		ruby := ssotest.Need(t, "ruby", "apt-get install ruby")
+		if exec.Command(ruby, "-r", "jwt", "-r", "webrick", "-e", "JWT").Run() != nil {
+			ssotest.Missing(t, "ruby-jwt or ruby-webrick", "apt-get install ruby-jwt ruby-webrick")
+		}
+		return func(string) *exec.Cmd { return exec.Command(ruby, page) }
 	}},
 	{"go", "go/main.go", "go/logout/main.go", func(t *testing.T, page string) func(string) *exec.Cmd {
 		to := filepath.Join(t.TempDir(), "page")
@@ -88,7 +106,7 @@ func TestIdentityProviders(t *testing.T) {
 	app := startApp(t)
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
-			run := l.prepare(t, filepath.Join(root, "cmd/ssobridge/product", filepath.FromSlash(l.page)))
+			run := l.prepare(t, filepath.Join(root, "product", filepath.FromSlash(l.page)))
 			for name, settings := range demands {
 				t.Run(name, func(t *testing.T) {
 					idpPort, site := ssotest.FreePort(t), "http://localhost:"+ssotest.FreePort(t)
@@ -101,6 +119,26 @@ func TestIdentityProviders(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestShownPages holds the pages that administrators are shown to those that are run here.
+func TestShownPages(t *testing.T) {
+	shown, err := product.Pages("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var run, files []string
+	for _, l := range languages {
+		run = append(run, l.page)
+	}
+	for _, p := range shown {
+		files = append(files, p.File)
+	}
+	slices.Sort(run)
+	slices.Sort(files)
+	if !slices.Equal(run, files) {
+		t.Errorf("administrators are shown %q, and the tests run %q", files, run)
 	}
 }
 
@@ -125,7 +163,7 @@ func TestSignOuts(t *testing.T) {
 			if got := who(); got != http.StatusOK {
 				t.Fatalf("signed in: got %d", got)
 			}
-			run := l.prepare(t, filepath.Join(root, "cmd/ssobridge/product", filepath.FromSlash(l.logout)))
+			run := l.prepare(t, filepath.Join(root, "product", filepath.FromSlash(l.logout)))
 			for _, sub := range []string{"nobody@example.com", l.name + "@example.com"} {
 				cmd := run("")
 				cmd.Args = append(cmd.Args, sub)

@@ -23,8 +23,10 @@ var mayImport = map[string][]string{
 	"store/sqldb": {"sso"},
 	"templates":   {"sso"},
 	"static":      {},
-	"server":      {"sso", "templates", "static", "server"},
-	"cmd/…":       {"sso", "store", "server", "cmd"},
+	"product":     {},
+	"product/…":   {},
+	"server":      {"sso", "templates", "static", "product", "server"},
+	"cmd/…":       {"sso", "store", "server", "product", "cmd"},
 
 	"server/ssobridge": {"sso", "store", "server"},
 }

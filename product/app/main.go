@@ -1,5 +1,5 @@
 // An app without a login of its own: it says who the bridge says is there. In a clone of this repository:
-// go run ./cmd/ssobridge/product/app
+// go run ./product/app
 package main
 
 import (
