@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -34,12 +35,39 @@ func whyField(typed string) Field {
 	return Field{Name: "q", Label: "Name, e-mail, or the reference on their page", Type: "search", Value: typed, Autocomplete: "off", Required: true}
 }
 
-// An AdminStep is one step to connect a product.
+// An AdminStep is one step to connect a product. It opens in place.
 type AdminStep struct {
 	Done      bool
 	Text      string
-	URL       string // where it is done
-	Necessary bool   // without it nobody can sign in
+	Necessary bool // without it nobody can sign in
+	Open      bool
+	Help      []string       // what to do
+	Addresses []AdminAddress // what the product has to know
+	Code      []AdminCode    // the page for the product, in each language
+	Form      *AdminStepForm // does it here; nil: it is done elsewhere
+	URL, Link string         // where there is more about it
+}
+
+// An AdminStepForm does a step in place.
+type AdminStepForm struct {
+	Action string // URL
+	Hidden []AdminFact
+	Field  *AdminStepField // nil: nothing is asked
+	Button string          // "" leaves it out: what the field shows is set elsewhere
+}
+
+// An AdminStepField is a setting that a step asks for. What is wrong with it is said on the page that its form goes to.
+type AdminStepField struct {
+	Name, Label, Help, Value string
+	Source                   string // where it is set; "" when it can be changed here
+}
+
+// An AdminCode is a file to take into the product.
+type AdminCode struct{ Language, Text string }
+
+// Needed reports whether a step is left without which nobody can sign in.
+func (o AdminOverview) Needed() bool {
+	return slices.ContainsFunc(o.Steps, func(s AdminStep) bool { return s.Necessary && !s.Done })
 }
 
 // Left is how many steps are not done.

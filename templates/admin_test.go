@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -16,7 +17,10 @@ func adminSamples() []sample {
 			Look:  "/admin/activity?code=token_signature", Refused: []AdminRefused{{Why: "The signature does not fit", Code: "token_signature", Count: 200, Last: sampleTime, Reference: "ABCD2345", URL: "/admin/activity?code=x"}}}},
 		{"admin overview new", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1, Days: overviewDays()[:1], Version: "dev",
 			State: AdminState{Word: "Not set up.", Text: "Nobody can sign in through a product yet.", Attention: true},
-			Steps: []AdminStep{{Text: "Give the address of your product’s sign-in page", URL: "/admin/providers/jwt", Necessary: true}, {Text: "Have a second way in for yourself: a passkey", URL: "/auth/passkeys"}}}},
+			Steps: stepSamples(0)}},
+		{"admin overview code", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1, Steps: stepSamples(2), State: AdminState{Word: "Ready.", Text: "Sign-in is set up, and nobody has signed in for two weeks."}}},
+		{"admin overview fixed", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Steps: []AdminStep{{Text: "Give the address", Open: true, URL: "/admin/providers/jwt", Link: "All settings", Form: &AdminStepForm{
+			Field: &AdminStepField{Name: "JWT_IDENTITY_PROVIDER_URI", Label: "Sign-in page", Value: "https://acme.example/login", Source: "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI"}}}}}},
 		{"admin why", AdminWhy{AdminLayout: adminSample(AdminSectionOverview), Q: "ada", Many: true, Now: sampleTime, All: "/admin/activity", Events: sampleEvents(), People: []AdminWhyPerson{
 			{ID: 5, Person: Person{Name: "Ada Lovelace", Email: "ada@acme.example"}, Source: "jwt", LastLogin: sampleTime.Add(-time.Hour), Now: sampleTime,
 				Activity: "/admin/activity?person=5", Events: sampleEvents()},
@@ -200,13 +204,35 @@ func overviewSample() AdminOverview {
 		AdminLayout: adminSample(AdminSectionOverview), Now: sampleTime, PasswordLogin: true, People: 1234, Administrators: 2, Version: "1.0.0",
 		Callback: "https://bridge.acme.example/auth/sso", Warnings: []string{"JWT_GROUP_MAPPINGS is set, but JWT_GROUP_SYNC is off: groups are not synced"},
 		State: AdminState{Word: "Sign-in works.", Text: "Today (UTC): 48 sign-ins, 2 refused."}, Days: overviewDays(), Changed: sampleEvents(),
-		Steps: []AdminStep{{Done: true, Text: "Give the address of your product’s sign-in page", URL: "/admin/providers/jwt", Necessary: true},
-			{Done: true, Text: "Make the shared secret, and give it to your product", URL: "/admin/providers/jwt#keys", Necessary: true},
-			{Done: true, Text: "Sign in once through your product", URL: "/admin/try", Necessary: true},
-			{Text: "Say which groups people get", URL: "/admin/mapping"}, {Text: "Have a second way in for yourself: a passkey", URL: "/auth/passkeys"}},
+		Steps: stepSamples(4),
 		Refused: []AdminRefused{{Why: "The token has expired", Code: "token_expired", Count: 12, Last: sampleTime.Add(-time.Hour), Reference: "ABCD2345", URL: "/admin/activity?code=token_expired"},
 			{Why: "The account is deactivated", Code: "account_deactivated", Count: 1, Last: sampleTime.Add(-20 * time.Hour), URL: "/admin/activity?code=account_deactivated"}},
 	}
+}
+
+// stepSamples are the steps of the overview, of which the first ones are done.
+func stepSamples(done int) []AdminStep {
+	all := []AdminStep{
+		{Text: "Give the address of your product’s sign-in page", Necessary: true, URL: "/admin/providers/jwt#product", Link: "All settings of the product", Help: []string{"The bridge sends people there to sign in."},
+			Form: &AdminStepForm{Action: "/admin/providers/jwt", Hidden: []AdminFact{{"version", "7"}}, Button: "Save the address",
+				Field: &AdminStepField{Name: "JWT_IDENTITY_PROVIDER_URI", Label: "Sign-in page of your product", Help: "The page of your product where people sign in"}}},
+		{Text: "Make the shared secret, and give it to your product", Necessary: true, URL: "/admin/providers/jwt#keys", Link: "Keys of the product", Help: []string{"The next page shows the secret once."},
+			Form: &AdminStepForm{Action: "/admin/providers/jwt/keys", Hidden: []AdminFact{{"action", "generate"}}, Button: "Generate a secret"}},
+		{Text: "Add one page to your product", Necessary: true, URL: "/admin/providers/jwt#rules", Link: "What the bridge expects of a token", Help: []string{"These files are complete."},
+			Addresses: []AdminAddress{{"Where your product sends people back, with the token", "https://bridge.acme.example/auth/sso"}},
+			Code:      []AdminCode{{"Node", "const a = 1 < 2;\n" + strings.Repeat("app.get('/login', (req, res) => res.send(form)); // a line that is longer than the page is wide, and so it is scrolled to\n", 30)}, {"Python", "print()"}, {"Java", "x"}, {"PHP", "<?php"}, {"Ruby", "x"}, {"Go", "package main"}}},
+		{Text: "Sign in once through your product", Necessary: true, URL: "/admin/try", Link: "Look at a token", Help: []string{"Test it first."},
+			Form: &AdminStepForm{Action: "/admin/try/begin", Hidden: []AdminFact{{"provider", "jwt"}}, Button: "Begin the test sign-in"}},
+		{Text: "Say which groups people get", URL: "/admin/mapping", Link: "Group mapping", Help: []string{"Your product may send the groups of a person."}},
+		{Text: "Have a second way in for yourself: a passkey", URL: "/auth/passkeys", Link: "Your sign-in", Help: []string{"A passkey lets you in all the same."}},
+	}
+	for i := range done {
+		all[i].Done = true
+	}
+	if done < 4 {
+		all[done].Open = true
+	}
+	return all
 }
 
 func overviewDays() (days []OverviewDay) {

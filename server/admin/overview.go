@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -131,44 +130,4 @@ func counted(d admin.Day) string {
 func lower(label string) string {
 	first, size := utf8.DecodeRuneInString(label)
 	return string(unicode.ToLower(first)) + label[size:]
-}
-
-// steps are those that connect a product. When all are done there are none.
-func (a overviewArea) steps(c *area.Call) ([]templates.AdminStep, error) {
-	cfg, link := a.Host.Config(), c.Link
-	keys, err := a.Store.Passkeys(c.Request().Context(), c.Who.Account.ID)
-	if err != nil {
-		return nil, err
-	}
-	through, err := a.signedInThrough(c.Request().Context(), cfg)
-	if err != nil {
-		return nil, err
-	}
-	provider, address, secret, mapped := "jwt", false, false, false
-	for _, p := range cfg.Providers {
-		address = address || p.IdentityProviderURI != nil || p.Kind == setting.KindOIDC
-		secret = secret || p.HasKeys() || p.Kind == setting.KindOIDC
-		mapped = mapped || len(p.GroupMappings) > 0 || !p.GroupSync
-	}
-	if on := cfg.LoginProviders(); len(on) > 0 {
-		provider = on[0].Name
-	}
-	page := link("/admin/providers/" + provider)
-	all := []templates.AdminStep{
-		{Text: "Give the address of your product’s sign-in page", URL: page, Done: address, Necessary: true},
-		{Text: "Make the shared secret, and give it to your product", URL: page + "#keys", Done: secret, Necessary: true},
-		{Text: "Sign in once through your product", URL: link("/admin/try"), Done: through, Necessary: true},
-		{Text: "Say which groups people get", URL: link("/admin/mapping"), Done: mapped},
-		{Text: "Have a second way in for yourself: a passkey", URL: link("/auth/passkeys"), Done: len(keys) > 0},
-	}
-	if !slices.ContainsFunc(all, func(s templates.AdminStep) bool { return !s.Done }) {
-		return nil, nil
-	}
-	return all, nil
-}
-
-// signedInThrough reports whether one of the last sign-ins was through a provider, and not by password.
-func (a overviewArea) signedInThrough(ctx context.Context, cfg *setting.Config) (bool, error) {
-	events, _, err := a.Store.Events(ctx, sso.EventQuery{Page: sso.Page{Limit: 100}, Kinds: []sso.EventKind{sso.EventSignIn}})
-	return slices.ContainsFunc(events, func(e sso.Event) bool { return cfg.Provider(e.Provider) != nil }), err
 }

@@ -1,12 +1,15 @@
 package admin_test
 
 import (
+	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/product"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
@@ -89,21 +92,71 @@ func TestWhyCantSomeoneSignIn(t *testing.T) {
 	contains(t, c.get("/admin/why?q=quark"), 200, "The account is deactivated")
 }
 
-// The steps lead whoever is new from an empty bridge to the first sign-in, and go when all are done.
+// The steps lead whoever is new from an empty bridge to the first sign-in, and open in place: what each needs is there.
 func TestStepsToConnectAProduct(t *testing.T) {
-	b := start(t, "JWT_GROUP_SYNC=true")
+	b := start(t, "JWT_GROUP_SYNC=true", "JWT_IDENTITY_PROVIDER_URI=", "JWT_SHARED_SECRET=", "JWT_ISSUER=acme-7")
 	c := b.admin()
-	left := func() []string { return dom.Text(c.get("/admin").body, ".steps li:not(.done) a") }
-	if got := left(); !slices.Contains(got, "Sign in once through your product") {
-		t.Errorf("before the first sign-in the steps are %q", got)
+	left := func() []string { return dom.Text(c.get("/admin").body, ".steps li:not(.done) summary") }
+	const first, second, code, try = "Give the address of your product’s sign-in page needed", "Make the shared secret, and give it to your product needed", "Add one page to your product needed", "Sign in once through your product needed"
+	if got := left(); len(got) != 6 || !slices.Equal(got[:4], []string{first, second, code, try}) {
+		t.Errorf("of an empty bridge: the steps are %q", got)
 	}
-	b.signIn(secret, claims{"email": "first@example.com"})
-	if got := left(); slices.Contains(got, "Sign in once through your product") {
-		t.Errorf("after the first sign-in the steps are %q", got)
+	address := c.fields("/admin", `.steps form[action$="/admin/providers/jwt"]`)
+	wrong := maps.Clone(address)
+	wrong.Set("JWT_IDENTITY_PROVIDER_URI", "no address")
+	if resp := c.post("/admin/providers/jwt", wrong); resp.StatusCode != http.StatusBadRequest || !dom.Has(resp.body, `[value="no address"]`) {
+		t.Errorf("a wrong address: got %d, want what was typed", resp.StatusCode)
+	}
+	address.Set("JWT_IDENTITY_PROVIDER_URI", "https://idp.example/login")
+	if resp := c.post("/admin/providers/jwt", address); resp.Header.Get("Location") != "/admin?done=saved" {
+		t.Errorf("the address: got %d to %q, want the way back", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	made := c.post("/admin/providers/jwt/keys", c.fields("/admin", `.steps form[action$="/keys"]`))
+	secrets := dom.Text(made.body, "code.secret")
+	if len(secrets) != 1 {
+		t.Fatalf("the secret: got %d with %q, want it shown once", made.StatusCode, secrets)
+	}
+	if got := left(); !slices.Equal(got[:2], []string{code, try}) {
+		t.Errorf("with an address and a secret: the steps are %q", got)
+	}
+	page := c.get("/admin").body
+	pages, err := product.Pages(b.url, "acme-7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := dom.Text(page, ".codes pre")
+	for i, p := range pages {
+		if i >= len(shown) || strings.Join(strings.Fields(shown[i]), " ") != strings.Join(strings.Fields(p.Code), " ") {
+			t.Errorf("the code in %s is not the file %s", p.Language, p.File)
+		}
+	}
+	if strings.Contains(page, secrets[0]) || len(page) > 60_000 {
+		t.Errorf("the overview has %d bytes, want less than 60,000, and no secret", len(page))
+	}
+	if got := b.signIn(secrets[0], claims{"email": "first@example.com", "iss": "acme-7"}); got != "" {
+		t.Fatal(got)
+	}
+	if got := left(); len(got) != 2 || dom.Has(c.get("/admin").body, "details.all[open]") {
+		t.Errorf("after the first sign-in the steps are %q, want those that are not needed, folded", got)
 	}
 	for _, href := range dom.Attr(c.get("/admin").body, ".steps a", "href") {
 		if resp := c.get(strings.TrimPrefix(href, b.url)); resp.StatusCode != 200 && resp.StatusCode != 302 && resp.StatusCode != 303 {
 			t.Errorf("the step %s: got %d", href, resp.StatusCode)
 		}
 	}
+}
+
+// fields are those of a form on a page, as a browser would send them.
+func (c *browser) fields(path, selector string) url.Values {
+	c.b.t.Helper()
+	body := c.get(path).body
+	names, values := dom.Attr(body, selector+" input[name]", "name"), dom.Attr(body, selector+" input[name]", "value")
+	if len(names) == 0 {
+		c.b.t.Fatalf("%s has no form %s", path, selector)
+	}
+	form := url.Values{}
+	for i, name := range names {
+		form.Set(name, values[i])
+	}
+	return form
 }

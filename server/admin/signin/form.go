@@ -29,7 +29,7 @@ type attempt struct {
 
 // field is one setting as a field: what was typed over what is in force.
 func (t attempt) field(cfg *setting.Config, s *setting.Setting) templates.AdminSetting {
-	f := settingField(s, cfg)
+	f := Field(s, cfg)
 	if !s.Secret && t.typed.Has(s.Name) && f.Source == "" {
 		f.Value = t.typed.Get(s.Name)
 	}
@@ -55,7 +55,8 @@ func (t *attempt) elsewhere(cfg *setting.Config, shown []*setting.Setting) {
 	}
 }
 
-func settingField(s *setting.Setting, cfg *setting.Config) templates.AdminSetting {
+// Field is a setting as a field, with what is in force.
+func Field(s *setting.Setting, cfg *setting.Config) templates.AdminSetting {
 	f := templates.AdminSetting{
 		Name: s.Name, Label: s.Label, Help: helpOf(cfg, s), Default: s.Default, Long: strings.Contains(s.Type, "JSON"),
 		Secret: s.Secret, Set: s.Secret && cfg.Text(s.Name) != "",

@@ -71,7 +71,7 @@ func (a keyArea) setting(provider, field string) string {
 func (a keyArea) pages() []area.Page {
 	return []area.Page{
 		area.Get("/key", func(c *area.Call) error { // where the shared secret was before there was more than one provider
-			return c.Redirect(http.StatusFound, c.Link(area.PagesPrefix+providerPath(setting.DefaultProvider)+"#keys"))
+			return c.Redirect(http.StatusFound, c.Link(area.PagesPrefix+ProviderPath(setting.DefaultProvider)+"#keys"))
 		}),
 		area.Post("/providers/:name/keys", a.keyForm),
 	}
@@ -289,7 +289,7 @@ func (a keyArea) keyForm(c *area.Call) error {
 	case err != nil:
 		return a.keyAgain(c, name, form, err)
 	case generated == "":
-		return c.Done(providerPath(name), notice)
+		return c.Done(ProviderPath(name), notice)
 	}
 	c.Applied()
 	return providerArea{a.settingArea, a}.show(c, name, attempt{status: http.StatusOK}, templates.AdminKeys{Generated: generated})

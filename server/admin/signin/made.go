@@ -69,7 +69,7 @@ func (a providerArea) addForm(c *area.Call) error {
 	name := strings.TrimSpace(form.Get("name"))
 	_, err = a.add(c, newProvider{version, name, form.Get("kind")})
 	if err == nil {
-		return c.Done(providerPath(name), "provider-made")
+		return c.Done(ProviderPath(name), "provider-made")
 	}
 	return c.Again(form, err, func(fields map[string]string, alert string, status int) error {
 		return a.showList(c, status, templates.AdminProviders{NewName: name, NewKind: form.Get("kind"), NameError: area.Sentence(fields["name"]), Alerts: alerts(fields, alert)})

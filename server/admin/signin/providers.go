@@ -32,8 +32,8 @@ func (a providerArea) pages() []area.Page {
 	}
 }
 
-// providerPath is the page of a provider, below /admin.
-func providerPath(name string) string { return "/providers/" + url.PathEscape(name) }
+// ProviderPath is the page of a provider, below /admin.
+func ProviderPath(name string) string { return "/providers/" + url.PathEscape(name) }
 
 func (a providerArea) operations() []area.Operation {
 	return []area.Operation{
@@ -185,8 +185,8 @@ func (a providerArea) show(c *area.Call, name string, t attempt, keys templates.
 	}
 	t.elsewhere(cfg, settingsOn(cfg, setting.PageProvider))
 	page := templates.AdminProvider{
-		AdminLayout: c.Layout(templates.AdminSectionSignIn), Name: p.Name, Label: area.LabelOf(p), Kind: kindInWords(p.Kind), URL: c.Link(area.PagesPrefix + providerPath(p.Name)),
-		Outside: v.outside, State: v.state, Now: a.Now(), Version: strconv.FormatInt(version, 10), Alerts: t.alerts, Addresses: addressesOf(cfg, p), Keys: keys, Discovery: v.live.Described(),
+		AdminLayout: c.Layout(templates.AdminSectionSignIn), Name: p.Name, Label: area.LabelOf(p), Kind: kindInWords(p.Kind), URL: c.Link(area.PagesPrefix + ProviderPath(p.Name)),
+		Outside: v.outside, State: v.state, Now: a.Now(), Version: strconv.FormatInt(version, 10), Alerts: t.alerts, Addresses: Addresses(cfg, p), Keys: keys, Discovery: v.live.Described(),
 		Syncs: p.GroupSync || p.Kind == setting.KindBearer, Mapping: c.Link(area.PagesPrefix + "/mapping?provider=" + url.QueryEscape(p.Name)), LooksUp: p.Groups.Asks(),
 		Testable: v.live != nil && v.live.Beginner != nil, BeginURL: c.Link(TrialPath),
 	}
@@ -229,8 +229,8 @@ func (a providerArea) fillCards(page *templates.AdminProvider, cfg *setting.Conf
 	}
 }
 
-// addressesOf are the addresses of the bridge that the product has to know.
-func addressesOf(cfg *setting.Config, p *setting.Provider) []templates.AdminAddress {
+// Addresses are those of the bridge that the product has to know.
+func Addresses(cfg *setting.Config, p *setting.Provider) []templates.AdminAddress {
 	if p.Kind == setting.KindBearer {
 		return nil
 	}
@@ -265,7 +265,11 @@ func (a providerArea) saveCard(c *area.Call) error {
 			settings = append(settings, s)
 		}
 	}
-	t, done, err := a.saveForm(c, form, settings, providerPath(name))
+	path := ProviderPath(name)
+	if form.Get("from") == "overview" {
+		path = ""
+	}
+	t, done, err := a.saveForm(c, form, settings, path)
 	if done || err != nil {
 		return err
 	}
