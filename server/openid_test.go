@@ -206,8 +206,8 @@ func openIDCases() []openIDCase {
 		}, code: sso.TokenTooOld},
 		{name: "max_age, no auth_time", setting: "MAX_AUTH_AGE=1h", wrong: set("auth_time", nil), code: sso.TokenUnbounded},
 
-		{name: "userinfo-invalid-sub", wrong: userinfo("sub", "eve-2"), code: sso.TokenSubjectMismatch},
-		{name: "userinfo without sub", wrong: userinfo("sub", nil), code: sso.TokenSubjectMismatch},
+		{name: "userinfo-invalid-sub", setting: "USERINFO=always", wrong: userinfo("sub", "eve-2"), code: sso.TokenSubjectMismatch},
+		{name: "userinfo without sub", setting: "USERINFO=always", wrong: userinfo("sub", nil), code: sso.TokenSubjectMismatch},
 		{name: "userinfo verifies another e-mail", wrong: func(p *idp.Provider) {
 			p.IDToken = func(claims map[string]any) { delete(claims, "email_verified") }
 			p.Userinfo = func(claims map[string]any) { claims["email"], claims["email_verified"] = "eve@example.com", true }
@@ -215,14 +215,18 @@ func openIDCases() []openIDCase {
 		{name: "userinfo verifies the e-mail", wrong: func(p *idp.Provider) {
 			p.IDToken = func(claims map[string]any) { delete(claims, "email_verified") }
 		}},
-		{name: "userinfo with another iss and aud", wrong: func(p *idp.Provider) {
+		{name: "userinfo with another iss and aud", setting: "USERINFO=always", wrong: func(p *idp.Provider) {
 			p.Userinfo = func(c map[string]any) { c["iss"], c["aud"], c["exp"] = "https://evil.example", "x", 1 }
 		}},
-		{name: "userinfo down", wrong: answers("/userinfo", 500, "application/json", "{}"), code: sso.ProviderUnavailable},
-		{name: "signed userinfo", wrong: answers("/userinfo", 200, "application/jwt", "a.b.c"), code: sso.ProviderUnavailable},
-		{name: "userinfo redirects", wrong: answers("/userinfo", 302, "application/json", "{}"), code: sso.ProviderUnavailable},
+		{name: "userinfo down", setting: "USERINFO=always", wrong: answers("/userinfo", 500, "application/json", "{}"), code: sso.ProviderUnavailable},
+		{name: "signed userinfo", setting: "USERINFO=always", wrong: answers("/userinfo", 200, "application/jwt", "a.b.c"), code: sso.ProviderUnavailable},
+		{name: "userinfo redirects", setting: "USERINFO=always", wrong: answers("/userinfo", 302, "application/json", "{}"), code: sso.ProviderUnavailable},
+		{name: "userinfo down, which nobody needs", wrong: answers("/userinfo", 500, "application/json", "{}"), unasked: "/userinfo"},
+		{name: "groups in userinfo alone", setting: "ALLOWED_GROUPS=research", wrong: set("groups", nil)},
+		{name: "a required claim in userinfo alone", setting: `REQUIRE=[{"claim":"tenant","values":["a"]}]`, wrong: userinfo("tenant", "a")},
+		{name: "a required claim nowhere", setting: `REQUIRE=[{"claim":"tenant","values":["a"]}]`, code: sso.TokenClaim},
 		{name: "no userinfo endpoint", wrong: document("userinfo_endpoint", nil)},
-		{name: "aggregated and distributed claims", wrong: func(p *idp.Provider) {
+		{name: "aggregated and distributed claims", setting: "USERINFO=always", wrong: func(p *idp.Provider) {
 			p.Userinfo = func(c map[string]any) {
 				c["_claim_names"], c["_claim_sources"] = map[string]any{"groups": "s"}, map[string]any{"s": map[string]any{"endpoint": p.URL + "/distributed"}}
 			}

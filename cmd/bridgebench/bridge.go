@@ -75,8 +75,8 @@ func email(person int64) string { return fmt.Sprintf("person%d@bench.example", p
 
 // token is what an identity provider signs at each redirect, as Metabase's examples do. number makes tokens for the same
 // person in the same second differ.
-func token(person, number int64, now time.Time) (string, error) {
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+func token(person, number int64, now time.Time, nonce string) (string, error) {
+	claims := jwt.MapClaims{
 		"email":      email(person),
 		"first_name": "Person",
 		"last_name":  fmt.Sprint(person),
@@ -85,7 +85,11 @@ func token(person, number int64, now time.Time) (string, error) {
 		"jti":        fmt.Sprint("bench-", number),
 		"iat":        now.Unix(),
 		"exp":        now.Add(10 * time.Minute).Unix(),
-	}).SignedString([]byte(secret))
+	}
+	if nonce != "" {
+		claims["nonce"] = nonce
+	}
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
 }
 
 // login is the request by which a browser brings a token.
@@ -99,7 +103,7 @@ func logins(addr string, number *int64, first int64, n int, people int64) ([][]b
 	requests := make([][]byte, n)
 	for i := range requests {
 		*number++
-		t, err := token(first+int64(i)%people, *number, now)
+		t, err := token(first+int64(i)%people, *number, now, "")
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,6 @@
 // Command bridgebench measures ssobridge beside things that do less.
 //
-//	go run ./cmd/bridgebench [login|verify|bearer|start|admin|all] [flags]
+//	go run ./cmd/bridgebench [login|oidc|verify|bearer|start|admin|all] [flags]
 //
 // It builds ssobridge, starts it with databases in a temporary folder, and loads it over loopback with a lean client of
 // its own that costs less than the servers do. Everything that is compared takes turns within one run, round by round,
@@ -10,6 +10,7 @@
 //   - login: whole sign-ins (GET /auth/sso with a fresh token, 302 and a cookie) of new and of returning people, beside
 //     bare transactions that write the same rows in SQLite with the same durability, one to a commit, and many to a
 //     commit: the most that sign-ins can come to. With --database both are in PostgreSQL.
+//   - oidc: whole sign-ins with OpenID Connect, beside those with a token of the product that are bound to their browsers, too.
 //   - verify: /auth/verify with one session and with many, beside a bare net/http and a bare echo handler that answer
 //     with the very same header, and beside the peers that --peer names.
 //   - bearer: /auth/verify with tokens of API clients: that are remembered, beside sessions; that come for the first time,
@@ -113,7 +114,7 @@ func runChild(ctx context.Context, args []string, stdin io.Reader, stdout io.Wri
 
 // parse reads the command line: a part, then flags.
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{parts: []string{"login", "verify", "bearer", "start"}}
+	o := options{parts: []string{"login", "oidc", "verify", "bearer", "start"}}
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		if args[0] != "all" {
 			o.parts = args[:1]
@@ -121,10 +122,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		args = args[1:]
 	}
 	if _, ok := benches()[o.parts[0]]; !ok {
-		return o, fmt.Errorf("unknown part %q: want login, verify, bearer, start, admin or all", o.parts[0])
+		return o, fmt.Errorf("unknown part %q: want login, oidc, verify, bearer, start, admin or all", o.parts[0])
 	}
 	quiet := false
-	f := flag.NewFlagSet("bridgebench [login|verify|bearer|start|admin|all]", flag.ContinueOnError)
+	f := flag.NewFlagSet("bridgebench [login|oidc|verify|bearer|start|admin|all]", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.IntVar(&o.rounds, "rounds", 5, "`rounds` in which everyone has a turn")
 	seconds := f.Float64("seconds", 3, "`seconds` of one turn")
@@ -165,7 +166,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 }
 
 func benches() map[string]bench {
-	return map[string]bench{"login": benchLogin, "verify": benchVerify, "bearer": benchBearer, "start": benchStart, "admin": benchAdmin}
+	return map[string]bench{"login": benchLogin, "oidc": benchOpenID, "verify": benchVerify, "bearer": benchBearer, "start": benchStart, "admin": benchAdmin}
 }
 
 // run does the parts in a temporary folder.

@@ -40,10 +40,10 @@ func TestEveryPartGivesItsFigures(t *testing.T) {
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		t.Fatalf("--json: %v\n%s", err, stdout.String())
 	}
-	if got, want := len(r.Tables), 4; got != want {
+	if got, want := len(r.Tables), 5; got != want {
 		t.Fatalf("got %d tables, want %d", got, want)
 	}
-	for i, want := range []int{6, 5, 6} {
+	for i, want := range []int{6, 3, 5, 6} {
 		table := r.Tables[i]
 		if got := len(table.Rows); got != want {
 			t.Errorf("%s: got %d rows, want %d", table.Name, got, want)
@@ -54,7 +54,7 @@ func TestEveryPartGivesItsFigures(t *testing.T) {
 			}
 		}
 	}
-	if got, want := len(r.Targets), 13; got != want {
+	if got, want := len(r.Targets), 14; got != want {
 		t.Errorf("got %d targets, want %d", got, want)
 	}
 	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {

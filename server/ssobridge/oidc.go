@@ -38,7 +38,10 @@ func (m *maker) openIDProvider(cfg *setting.Config, p *setting.Provider) (*sso.P
 		MaxAuthAge: p.OpenID.MaxAuthAge, CAs: cas,
 	}
 	verifier := verifier(p, keys)
-	verifier.OpenID = &token.OpenID{MaxAuthAge: p.OpenID.MaxAuthAge, VerifiedEmail: p.OpenID.VerifiedEmail, Userinfo: client.Userinfo}
+	verifier.OpenID = &token.OpenID{
+		MaxAuthAge: p.OpenID.MaxAuthAge, VerifiedEmail: p.OpenID.VerifiedEmail, Userinfo: client.Userinfo,
+		AlwaysAsk: p.OpenID.Userinfo == setting.UserinfoAlways, Groups: p.GroupSync || len(p.AllowedGroups) > 0,
+	}
 	return &sso.Provider{
 		Name:       p.Name,
 		Label:      cmp.Or(p.Label, p.Name),

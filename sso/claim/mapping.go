@@ -65,14 +65,16 @@ func (m Mapping) known() *parsed {
 
 // at returns the claim to which a path leads, or nil.
 func (m Mapping) at(claims sso.Claims, path string) any {
-	var p Path
-	if k := m.known(); k != nil {
-		p = k.paths[path]
-	} else {
-		p, _ = ParsePath(path) // what is no path leads nowhere
-	}
-	value, _ := p.In(claims)
+	value, _ := m.path(path).In(claims)
 	return value
+}
+
+func (m Mapping) path(text string) Path {
+	if k := m.known(); k != nil {
+		return k.paths[text]
+	}
+	p, _ := ParsePath(text) // what is no path leads nowhere
+	return p
 }
 
 // Identify maps claims to an [sso.Identity]. It returns [sso.TokenEmailMissing], [sso.TokenEmailInvalid] or [sso.TokenSubjectMissing].
@@ -107,18 +109,53 @@ func (m Mapping) who(claims sso.Claims) (path string, value any) {
 	if m.Principal == "" {
 		return m.Email, m.at(claims, m.Email)
 	}
-	var paths []Path
-	if k := m.known(); k != nil {
-		paths = k.principal
-	} else {
-		paths, _ = ParsePaths(m.Principal)
-	}
-	for _, p := range paths {
+	for _, p := range m.principals() {
 		if value, _ = p.In(claims); value != nil && value != "" {
 			return p.String(), value
 		}
 	}
 	return m.Principal, nil
+}
+
+// Lacks is the path of a claim that the mapping reads and that the claims do not have; "" when there is none, or none that would
+// change anything. groups says whether the groups count.
+func (m Mapping) Lacks(claims sso.Claims, groups bool) string {
+	principals := []string{m.Email}
+	if m.Principal != "" { // those after the first that says who it is are not read
+		principals = principals[:0]
+		who, value := m.who(claims)
+		for _, p := range m.principals() {
+			if value != nil && p.String() == who {
+				break
+			}
+			principals = append(principals, p.String())
+		}
+	}
+	wanted := append(principals, m.Subject, m.FirstName, m.LastName)
+	if m.FirstName == "" && m.LastName == "" {
+		wanted = append(wanted, m.Name)
+	}
+	if groups {
+		wanted = append(wanted, m.Groups)
+	}
+	for _, path := range wanted {
+		if path == "" {
+			continue
+		}
+		if _, sent := m.path(path).In(claims); !sent {
+			return path
+		}
+	}
+	return ""
+}
+
+// principals are the paths of Principal.
+func (m Mapping) principals() []Path {
+	if k := m.known(); k != nil {
+		return k.principal
+	}
+	paths, _ := ParsePaths(m.Principal)
+	return paths
 }
 
 // Describe says who an identity is, and from which claims each part of it came. It is for people who configure the mapping.
@@ -151,6 +188,12 @@ func (m Mapping) Claimed(claims sso.Claims) string {
 	_, value := m.who(claims)
 	text, _ := value.(string)
 	return text
+}
+
+// Address is the e-mail that [Mapping.Identify] finds, with its errors.
+func (m Mapping) Address(claims sso.Claims) (email string, err error) {
+	email, _, err = m.principal(claims)
+	return email, err
 }
 
 // principal returns the e-mail, or with EmailOptional what stands in its place.

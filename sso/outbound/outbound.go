@@ -22,6 +22,10 @@ import (
 // Timeout is how long one call may take, the answer included.
 const Timeout = 5 * time.Second
 
+// maxIdle is how many connections to one server are kept for the next calls. Two, as net/http has it, are too few when many people
+// come at once: a new connection costs more than all else that a call needs.
+const maxIdle = 32
+
 // ParseCAs reads the certificates of a ca_file: they take the place of those that the system trusts. name is how messages
 // call it. The error wraps [sso.Invalid].
 func ParseCAs(name string, pem []byte) (*x509.CertPool, error) {
@@ -86,6 +90,7 @@ func Client(target *url.URL, cas *x509.CertPool) *http.Client {
 	transport.MaxResponseHeaderBytes = 32 << 10
 	transport.ResponseHeaderTimeout = Timeout
 	transport.DisableCompression = true
+	transport.MaxIdleConnsPerHost = maxIdle
 	transport.TLSClientConfig = &tls.Config{RootCAs: cas, MinVersion: tls.VersionTLS12}
 	transport.DialContext = dialer(target)
 	return &http.Client{

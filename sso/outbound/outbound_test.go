@@ -3,12 +3,14 @@ package outbound
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -168,4 +170,48 @@ func fakeDNS(t *testing.T, first [4]byte) (address *atomic.Value) {
 		conn.Close()
 	})
 	return address
+}
+
+// Twenty calls at once leave twenty connections, which the next twenty use.
+func TestClientKeepsConnections(t *testing.T) {
+	const many = 20
+	var opened atomic.Int32
+	var arrived sync.WaitGroup
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived.Done()
+		arrived.Wait() // all are there at once
+		io.WriteString(w, "{}")
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	u, err := ParseURL(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := Client(u, nil)
+	for range 3 {
+		arrived.Add(many)
+		var calls sync.WaitGroup
+		for range many {
+			calls.Go(func() {
+				resp, err := client.Get(u.String())
+				if err != nil {
+					t.Error(err)
+					arrived.Done()
+					return
+				}
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+			})
+		}
+		calls.Wait()
+	}
+	if got := opened.Load(); got > many {
+		t.Errorf("got %d connections, want %d", got, many)
+	}
 }

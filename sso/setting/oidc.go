@@ -27,7 +27,14 @@ type OpenID struct {
 	MaxAuthAge    time.Duration // 0: not asked for
 	CallbackPath  string        // "": that of CallbackPage
 	VerifiedEmail bool
+	Userinfo      string // UserinfoAuto or UserinfoAlways
 }
+
+// When the userinfo endpoint is asked.
+const (
+	UserinfoAuto   = "auto" // when the ID token lacks a claim that the settings read
+	UserinfoAlways = "always"
+)
 
 // openIDMaxAge is how old an ID token may be, unless MAX_AGE says so: Entra gives an iat that is five minutes old.
 const openIDMaxAge = 10 * time.Minute
@@ -63,6 +70,10 @@ func openIDSettings(of func(string) string) []Setting {
 			Label: "Longest time since the person signed in at the provider",
 			Help:  "of kind `oidc`: how long ago the person may have signed in at the provider (`max_age` of OpenID Connect); unset: it does not matter",
 			set:   providerPlace(func(p *Provider) *duration { return &p.OpenID.MaxAuthAge }, parse.Optional(parse.Seconds(parse.SecondsMin, 30*parse.Day)))},
+		{Name: of("USERINFO"), Section: SectionProvider, Choices: []string{UserinfoAuto, UserinfoAlways}, Default: UserinfoAuto, Changeable: true,
+			Label: "When the userinfo endpoint is asked",
+			Help:  "of kind `oidc`: `auto`: when the ID token lacks a claim that the settings read; `always`: at each sign-in, for a provider that sends attributes nowhere else",
+			set:   providerChoiceText(func(p *Provider) *string { return &p.OpenID.Userinfo })},
 		{Name: of("CALLBACK_PATH"), Section: SectionProvider, Type: "path",
 			Help: "of kind `oidc`: another path of SITE_URL for the redirect URI, such as `/callback`, so that an entry at the provider which was made for another app needs no change",
 			set:  providerPlace(func(p *Provider) *string { return &p.OpenID.CallbackPath }, parse.Optional(callbackPath))},
@@ -208,7 +219,7 @@ func (j *judge) notOpenID(p *Provider) {
 	if p.Name == DefaultProvider { // it has none of them
 		return
 	}
-	j.withoutEffect(p, "the kind is not oidc", "CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "CALLBACK_PATH")
+	j.withoutEffect(p, "the kind is not oidc", "CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "USERINFO", "CALLBACK_PATH")
 	if p.Kind != KindBearer {
 		j.withoutEffect(p, "the kind is neither oidc nor bearer", "REQUIRE_VERIFIED_EMAIL")
 	}

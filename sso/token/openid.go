@@ -28,6 +28,11 @@ type OpenID struct {
 	// Userinfo returns what the provider says of the owner of an access token, nil where there is no such endpoint. The func
 	// nil: nobody is asked.
 	Userinfo func(ctx context.Context, accessToken string) (sso.Claims, error)
+
+	// AlwaysAsk asks Userinfo at each sign-in; else it is asked when the ID token lacks a claim that something depends on.
+	AlwaysAsk bool
+	// Groups says that something depends on the claim with the groups.
+	Groups bool
 }
 
 // openIDSteps are the checks of an ID token.
@@ -35,6 +40,7 @@ func openIDSteps() (all []step) {
 	for _, s := range steps() {
 		switch s.name {
 		case "token_id", "code_challenge": // the code is used once, and the token endpoint has seen the verifier
+		case "require": // later: the claim may be in userinfo
 		case "audience":
 			all = append(all, s, step{"authorized_party", hasClaims, authorizedParty})
 		case "nonce":
@@ -43,7 +49,7 @@ func openIDSteps() (all []step) {
 				step{"authentication_time", hasClaims, authenticationTime})
 		case "identity":
 			all = append(all, step{"subject", hasClaims, subject}, step{"userinfo", hasClaims, userinfo},
-				step{"email_verified", hasClaims, emailVerified}, s)
+				step{"require", hasClaims, (*exam).require}, step{"email_verified", hasClaims, emailVerified}, s)
 		default:
 			all = append(all, s)
 		}
@@ -158,9 +164,13 @@ func protocol() []string {
 
 // userinfo adds what the provider says besides of the person (OpenID Connect Core §5.3). What the ID token itself says stays.
 func userinfo(e *exam, x *sso.Exam) error {
+	lacks := e.lacks()
 	switch {
 	case e.OpenID.Userinfo == nil || x.AccessToken == "" || x.Err != nil:
 		x.Note("not asked")
+		return nil
+	case lacks == "" && !e.OpenID.AlwaysAsk:
+		x.Note("not asked: the ID token has each claim that the settings read")
 		return nil
 	}
 	more, err := e.OpenID.Userinfo(e.ctx, x.AccessToken)
@@ -192,6 +202,21 @@ func userinfo(e *exam, x *sso.Exam) error {
 	return nil
 }
 
+// lacks is a claim that something depends on, and that the ID token does not have; "" when there is none.
+func (e *exam) lacks() string {
+	for _, name := range []string{"email", "email_verified"} { // one speaks of the other, whichever claim is the address
+		if _, sent := e.claims[name]; e.OpenID.VerifiedEmail && !sent {
+			return name
+		}
+	}
+	for _, r := range e.Require {
+		if _, sent := r.Claim.In(e.claims); !sent {
+			return r.Claim.String()
+		}
+	}
+	return e.Names.Lacks(e.claims, e.OpenID.Groups)
+}
+
 // sameAddress reports whether two claims are one mailbox.
 func sameAddress(a, b any) bool {
 	one, _ := a.(string)
@@ -202,16 +227,16 @@ func sameAddress(a, b any) bool {
 // emailVerified keeps out whoever has written somebody else's address into their profile at the provider.
 func emailVerified(e *exam, x *sso.Exam) error {
 	verified := e.claims["email_verified"]
-	id, err := e.Names.Identify(e.Provider, e.claims) // the error is told by the next check
+	email, err := e.Names.Address(e.claims) // the error is told by the next check
 	switch {
 	case !e.OpenID.VerifiedEmail:
 		x.Note("not asked for: %sREQUIRE_VERIFIED_EMAIL is false", e.Settings)
 	case verified != true && verified != "true": // some providers write a text
 		return fmt.Errorf("email_verified is %s: let the provider verify the address; if it verifies every address and has no such claim, "+
 			"set %sREQUIRE_VERIFIED_EMAIL to false: %w", describe(verified), e.Settings, sso.EmailUnverified)
-	case err == nil && !sameAddress(id.Email, e.claims["email"]):
+	case err == nil && !sameAddress(email, e.claims["email"]):
 		return fmt.Errorf("email_verified speaks of the claim email, and the address is %s, from another claim: if nobody can choose that one at the provider, "+
-			"set %sREQUIRE_VERIFIED_EMAIL to false: %w", sso.Quote(id.Email), e.Settings, sso.EmailUnverified)
+			"set %sREQUIRE_VERIFIED_EMAIL to false: %w", sso.Quote(email), e.Settings, sso.EmailUnverified)
 	}
 	return nil
 }

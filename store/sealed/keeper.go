@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -24,6 +25,7 @@ type Keeper struct {
 	secret []byte
 	check  string
 	now    func() time.Time
+	boxes  sync.Map // purpose → *seal.Box: to derive its key takes longer than to seal
 }
 
 // New makes the Keeper of a SECRET_KEY. With none, nothing can be sealed or opened.
@@ -52,10 +54,7 @@ var errNoKey = errors.New("SECRET_KEY is not set: secrets can be neither kept no
 // Seal seals a value of a column for its row, in the transaction that keeps it. What it returns is what the column takes. When
 // the database has another key by now, it returns [seal.ErrOtherKey].
 func (k *Keeper) Seal(ctx context.Context, c *sqldb.Conn, col Column, plain []byte, owner string) (any, error) {
-	if k.secret == nil {
-		return nil, errNoKey
-	}
-	box, err := col.box(k.secret)
+	box, err := k.box(col)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +64,24 @@ func (k *Keeper) Seal(ctx context.Context, c *sqldb.Conn, col Column, plain []by
 	return col.kept(box.Seal(plain, owner)), nil
 }
 
-// Open opens a value of a column as that of its row.
-func (k *Keeper) Open(col Column, kept []byte, owner string) ([]byte, error) {
+// box is the seal of a column, made once.
+func (k *Keeper) box(col Column) (*seal.Box, error) {
 	if k.secret == nil {
 		return nil, errNoKey
 	}
+	if made, ok := k.boxes.Load(col.purpose); ok {
+		return made.(*seal.Box), nil
+	}
 	box, err := col.box(k.secret)
+	if err == nil {
+		k.boxes.Store(col.purpose, box)
+	}
+	return box, err
+}
+
+// Open opens a value of a column as that of its row.
+func (k *Keeper) Open(col Column, kept []byte, owner string) ([]byte, error) {
+	box, err := k.box(col)
 	if err != nil {
 		return nil, err
 	}

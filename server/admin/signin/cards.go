@@ -27,7 +27,7 @@ func cards() []card {
 		{keysCard, "Addresses of published keys", "A sign-in service publishes its public keys at an address, and changes them there by itself. Then nothing has to be copied.", []string{"JWKS_URL"}},
 		{"who", "Who may come in", "", []string{"ALLOWED_DOMAINS", "ALLOWED_GROUPS", "REQUIRE", "REQUIRE_VERIFIED_EMAIL", "USER_PROVISIONING_ENABLED", "ACCOUNTS", "LINK_ACCOUNTS"}},
 		{"claims", "What a token says of a person", "A token has named values, called claims. Say which of them is what.", []string{"CLAIM_EMAIL", "CLAIM_FIRST_NAME", "CLAIM_LAST_NAME",
-			"CLAIM_NAME", "CLAIM_SUBJECT", "CLAIM_GROUPS", "CLAIM_PRINCIPAL", "PRINCIPAL_DOMAIN"}},
+			"CLAIM_NAME", "CLAIM_SUBJECT", "CLAIM_GROUPS", "CLAIM_PRINCIPAL", "PRINCIPAL_DOMAIN", "USERINFO"}},
 		{"tokens", "Which tokens are accepted", "", []string{"PROFILE", "ISSUER", "AUDIENCE", "MAX_AGE", "LEEWAY", "MAX_LIFETIME", "MAX_AUTH_AGE"}},
 		{"binding", "How a sign-in is tied to its browser", "A sign-in that is tied to the browser which began it cannot be handed to somebody else.", []string{"BINDING", "TOKEN_URI", "CLIENT_ID"}},
 		{"clients", "How clients present a token", "", []string{"BEARER", "BEARER_AUD", "HEADER", "PARAMETER", "VALIDATION_URL", "VALIDATION"}},
@@ -39,7 +39,7 @@ func cards() []card {
 
 // idle are the fields that do nothing for a provider as it is. One that is set is shown all the same.
 func idle(p *setting.Provider) (fields []string) {
-	openID := []string{"CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "REQUIRE_VERIFIED_EMAIL"}
+	openID := []string{"CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "USERINFO", "REQUIRE_VERIFIED_EMAIL"}
 	switch p.Kind {
 	case setting.KindBearer:
 		return append(openID, "IDENTITY_PROVIDER_URI", "LOGOUT_URI", "USER_PROVISIONING_ENABLED", "LINK_ACCOUNTS", "PROFILE", "MAX_AGE", "BINDING", "TOKEN_URI", "CLIENT_ID", "GROUP_SYNC",
