@@ -3,12 +3,16 @@ package sso
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/ssobridge/ssobridge/sso/strictjson"
 )
+
+// maxClaimsDepth bounds how deep objects and lists may nest in the claims of a token; the outermost is 1.
+const maxClaimsDepth = 8
 
 // A Provider is one configured identity provider. Each way in is one of its parts, and a part that is nil is off. Kinds of
 // providers differ in their parts alone.
@@ -279,11 +283,10 @@ func claimedIssuer(token string) string {
 	_, rest, _ := strings.Cut(token, ".")
 	payload, _, _ := strings.Cut(rest, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(payload)
-	var claims struct {
-		Issuer string `json:"iss"`
-	}
-	if err != nil || json.Unmarshal(raw, &claims) != nil {
+	if err != nil {
 		return ""
 	}
-	return claims.Issuer
+	claims, _ := strictjson.Object(raw, maxClaimsDepth) // what is refused names no one
+	issuer, _ := claims["iss"].(string)
+	return issuer
 }
