@@ -183,6 +183,44 @@ func TestBearerIdentity(t *testing.T) {
 			t.Errorf("current user: %v", u)
 		}
 	}
+	groupsOfTokensFollow(t, b, api, roles)
+}
+
+// groupsOfTokensFollow changes groups as another replica does: tokens that are remembered, and those that are seen for the first
+// time, have the groups that there are within a second. SECURITY E5
+func groupsOfTokensFollow(t *testing.T, b *bridge, api *apiIssuer, with claims) {
+	t.Helper()
+	remembered := api.token(with)
+	groups := func(tok string) string {
+		return b.browser().get("/auth/verify", "Authorization: Bearer "+tok).Header.Get("Remote-Groups")
+	}
+	e := sso.Event{At: b.Now(), Kind: sso.EventGroup, Actor: "test"}
+	for i, step := range []struct {
+		change func() error
+		want   string
+	}{
+		{func() error { return nil }, "All Users,Readers"},
+		{func() error { return b.store.RenameGroup(t.Context(), 3, "Lectors", e) }, "All Users"},
+		{func() error { _, err := b.store.CreateGroup(t.Context(), "Readers", e); return err }, "All Users,Readers"},
+		{func() error {
+			return b.store.DeleteGroup(t.Context(), sso.GroupClearing{Group: sso.Group{ID: 4}, Event: e}, "")
+		}, "All Users"},
+		{func() error { _, err := b.store.EnsureGroups(t.Context(), []string{"Readers"}, e); return err }, "All Users,Readers"},
+	} {
+		groups(api.token(claims{"jti": fmt.Sprint("before ", i)})) // the groups are remembered
+		if err := step.change(); err != nil {
+			t.Fatal(err)
+		}
+		fresh := 0
+		if err := eventually(func() bool {
+			fresh++
+			again := maps.Clone(with)
+			again["jti"] = fmt.Sprint(i, " ", fresh)
+			return groups(remembered) == step.want && groups(api.token(again)) == step.want
+		}); err != nil {
+			t.Errorf("step %d: a token that is remembered has the groups %s, want %s: %v", i, groups(remembered), step.want, err)
+		}
+	}
 }
 
 // No token of an API client reaches what is for administrators, whatever groups it names (SECURITY J5, G2).

@@ -113,7 +113,10 @@ func (s *Store) CreateGroup(ctx context.Context, name string, e sso.Event) (grou
 			return fmt.Errorf("a group %q is there already: %w", name, sso.Conflict)
 		}
 		group = sso.Group{ID: id, Name: name}
-		return s.event(ctx, c, e)
+		if err := s.event(ctx, c, e); err != nil {
+			return err
+		}
+		return announce(ctx, c, 0, s.now()) // tokens that name it give it from now on
 	})
 	return group, err
 }
@@ -128,8 +131,10 @@ func (s *Store) EnsureGroups(ctx context.Context, names []string, e sso.Event) (
 		}
 	}
 	err = s.writingLong(ctx, func(c *conn) (err error) {
-		made, err = s.ensureGroups(ctx, c, names, e)
-		return err
+		if made, err = s.ensureGroups(ctx, c, names, e); err != nil || len(made) == 0 {
+			return err
+		}
+		return announce(ctx, c, 0, s.now())
 	})
 	return made, err
 }

@@ -57,8 +57,8 @@ func (g *Gate) Follow(ctx context.Context) {
 
 // Signer signs assertions for the app behind the bridge.
 type Signer interface {
-	// SignAssertion returns a JWT of these claims; the issuer is the bridge.
-	SignAssertion(claims map[string]any) (string, error)
+	// SignAssertion returns a JWT of these claims, which are an object in JSON; the issuer is the bridge.
+	SignAssertion(claims any) (string, error)
 	// JWKS is the public key set as RFC 7517 JSON, as it is now.
 	JWKS() ([]byte, error)
 }

@@ -62,12 +62,18 @@ type principals struct {
 	tokens   cache
 	loading  map[sso.SessionHash]*loading // what is being read
 	uses     *lastuse.Writer[sso.SessionHash]
-	applied  int64        // changes up to this one are taken into account; -1: not even begun
+	seen     moment
 	current  atomic.Int64 // monotonic nanoseconds at which the feed was last known to be read to its end
 	started  time.Time
 	misses   atomic.Int64 // checks that asked the database, or whoever judges tokens
 
 	watched watchList // what runs behind the reverse proxy
+}
+
+// A moment is how far changes are taken into account. What was asked for in one is not kept in another.
+type moment struct {
+	applied   int64 // the last change that is; -1: not even begun
+	forgotten int   // how often all was forgotten, such as after new settings came into force
 }
 
 // entry is one session in memory, with what each request asks of it and no more: there are many. Only the last use and
@@ -125,7 +131,7 @@ func (e *entry) same(o *entry) bool {
 }
 
 func newPrincipals(store Store, now func() time.Time, log *slog.Logger) *principals {
-	p := &principals{store: store, now: now, log: log, started: time.Now(), applied: -1,
+	p := &principals{store: store, now: now, log: log, started: time.Now(), seen: moment{applied: -1},
 		sessions: newCache(0, 0), tokens: newCache(maxTokens, maxTokens)}
 	p.reading = make(chan struct{}, 1)
 	p.current.Store(-int64(time.Hour))
@@ -194,11 +200,11 @@ func (p *principals) fresh() bool {
 
 // loading is one question to the database, whose answer all get that ask for the same session meanwhile.
 type loading struct {
-	began   time.Time
-	applied int64 // what was taken into account when it was asked
-	done    chan struct{}
-	entry   *entry
-	err     error
+	began time.Time
+	seen  moment // when it was asked
+	done  chan struct{}
+	entry *entry
+	err   error
 }
 
 // load asks the database, or whoever judges tokens, for longest. Who comes while the same is being asked waits for that answer, but not where it could be from
@@ -208,7 +214,7 @@ func (p *principals) load(ctx context.Context, into *cache, hash sso.SessionHash
 	p.misses.Add(1)
 	p.mu.Lock()
 	l := p.loading[hash]
-	if l != nil && l.applied == p.applied && time.Since(l.began) < pollEvery {
+	if l != nil && l.seen == p.seen && time.Since(l.began) < pollEvery {
 		p.mu.Unlock()
 		select {
 		case <-l.done:
@@ -217,7 +223,7 @@ func (p *principals) load(ctx context.Context, into *cache, hash sso.SessionHash
 			return nil, fmt.Errorf("%w: %w", ctx.Err(), sso.StoreUnavailable)
 		}
 	}
-	l = &loading{began: time.Now(), applied: p.applied, done: make(chan struct{}), err: sso.StoreUnavailable}
+	l = &loading{began: time.Now(), seen: p.seen, done: make(chan struct{}), err: sso.StoreUnavailable}
 	p.loading[hash] = l
 	p.mu.Unlock()
 	defer func() {
@@ -237,19 +243,19 @@ func (p *principals) load(ctx context.Context, into *cache, hash sso.SessionHash
 		l.err = err
 		return nil, err
 	}
-	l.entry, l.err = p.keep(into, e, l.applied), nil
+	l.entry, l.err = p.keep(into, e, l.seen), nil
 	return l.entry, nil
 }
 
 // keep puts what was read into the cache, unless a change arrived meanwhile: then it could be from before it.
-func (p *principals) keep(into *cache, e *entry, applied int64) *entry {
+func (p *principals) keep(into *cache, e *entry, seen moment) *entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	hash := e.hash
 	if at := p.uses.Pending(hash); !at.IsZero() { // of a session
 		e.used.Store(max(e.used.Load(), at.UnixMicro()))
 	}
-	if p.applied != applied {
+	if p.seen != seen {
 		return e
 	}
 	switch known := into.entries[hash]; {
@@ -284,6 +290,7 @@ func (p *principals) forget(hash sso.SessionHash) {
 
 func (p *principals) forgetAll() {
 	p.mu.Lock()
+	p.seen.forgotten++
 	p.sessions.clear()
 	p.tokens.clear()
 	p.mu.Unlock()
@@ -301,7 +308,7 @@ func (p *principals) catchUp(ctx context.Context) error {
 	for end := false; !end; {
 		at := int64(time.Since(p.started)) // before reading: what is committed later may be missed
 		p.mu.RLock()
-		since := p.applied
+		since := p.seen.applied
 		p.mu.RUnlock()
 		changes, last, err := p.store.Changes(ctx, since)
 		if err != nil {
@@ -355,7 +362,7 @@ func (p *principals) apply(accounts []int64, last int64) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.applied = last
+	p.seen.applied = last
 	for _, cache := range []*cache{&p.sessions, &p.tokens} {
 		cache.removeIf(func(e *entry) bool { return gone[0] || gone[e.account] || e.token != nil && gone[e.token.maker] })
 	}

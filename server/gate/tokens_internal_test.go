@@ -23,12 +23,16 @@ type fakeBearer struct {
 	generation atomic.Uint64
 	lasts      time.Duration
 	account    int64
+	slow       chan struct{} // Authenticate judges, and answers when this is closed; nil: at once
 }
 
 func (f *fakeBearer) Generation() uint64 { return f.generation.Load() }
 
 func (f *fakeBearer) Authenticate(_ context.Context, token string, x *sso.Exam) *sso.Principal {
 	f.asked.Add(1)
+	if f.slow != nil {
+		<-f.slow
+	}
 	if !x.Check("signature", func(*sso.Exam) error {
 		if strings.HasSuffix(token, ".bad") {
 			return sso.TokenSignature
@@ -102,6 +106,46 @@ func TestTokensAreRemembered(t *testing.T) {
 		f.set(func() { f.feedDown = sso.StoreUnavailable })
 		time.Sleep(time.Second)
 		check("while changes are not known", token, 1, "")
+	})
+}
+
+// What was found out while new settings came into force is not kept, though the change was seen before: it may be by what was
+// remembered from before (SECURITY D4, E5).
+func TestTokensJudgedDuringAReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, _ := newFakeSessions(0)
+		p := newTestPrincipals(f, 0)
+		api := &fakeBearer{lasts: time.Minute, slow: make(chan struct{})}
+		b := newBearers(sso.Providers{{Name: "api", Issuer: "a", Bearer: api}}, "Authorization", "")
+		find := func(rest string) {
+			if _, _, err := p.findToken(t.Context(), presenting(t, b, "Bearer "+issuedBy("a", rest))); err != nil {
+				t.Error(err)
+			}
+		}
+		during := func(what func()) {
+			p.reload = func(context.Context) error { what(); return nil }
+			f.set(func() { f.changes = append(f.changes, sso.Change{Seq: int64(len(f.changes) + 1)}) })
+			if err := p.catchUp(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := p.catchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		during(func() { go find("1"); synctest.Wait() }) // it is judged from now on until after the reload
+		close(api.slow)
+		synctest.Wait()
+		find("1")
+		during(func() { find("2") })
+		find("2")
+		if n := api.asked.Load(); n != 4 {
+			t.Errorf("the provider was asked %d times, want 4", n)
+		}
+		find("1")
+		find("2")
+		if n := api.asked.Load(); n != 5 { // the second reload forgot the first token
+			t.Errorf("later the provider was asked %d times, want 5", n)
+		}
 	})
 }
 

@@ -164,6 +164,19 @@ const (
 	assertionRenew    = assertionLifetime / 2
 )
 
+// An assertion is what Remote-Assertion says. The apps behind one bridge share an audience, as they share the session.
+type assertion struct {
+	Issuer     string          `json:"iss"`
+	Audience   string          `json:"aud"`
+	Subject    string          `json:"sub"`
+	IssuedAt   int64           `json:"iat"`
+	Expires    int64           `json:"exp"`
+	Email      string          `json:"email"`
+	Name       string          `json:"name"`
+	Groups     []string        `json:"groups"`
+	Attributes json.RawMessage `json:"attributes"`
+}
+
 // assertion returns the signed assertion of a session, signing at most once in [assertionRenew].
 func (g *Gate) assertion(e *entry) []string {
 	s := g.settings.Load()
@@ -180,16 +193,16 @@ func (g *Gate) assertion(e *entry) []string {
 		return known.value[:]
 	}
 	site := string(s.Config.SiteURL)
-	text, err := g.signer.SignAssertion(map[string]any{
-		"iss":        site,
-		"aud":        site, // the apps behind one bridge share an audience, as they share the session
-		"sub":        e.subject(),
-		"iat":        now.Unix(),
-		"exp":        now.Add(assertionLifetime).Unix(),
-		"email":      fromHeader(a.values[valueEmail]),
-		"name":       fromHeader(a.values[valueName]),
-		"groups":     a.groups(),
-		"attributes": json.RawMessage(a.attributes),
+	text, err := g.signer.SignAssertion(assertion{
+		Issuer:     site,
+		Audience:   site,
+		Subject:    e.subject(),
+		IssuedAt:   now.Unix(),
+		Expires:    now.Add(assertionLifetime).Unix(),
+		Email:      fromHeader(a.values[valueEmail]),
+		Name:       fromHeader(a.values[valueName]),
+		Groups:     a.groups(),
+		Attributes: json.RawMessage(a.attributes),
 	})
 	if err != nil {
 		g.web.Log.Error("assertion not signed", "error", err)

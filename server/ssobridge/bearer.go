@@ -64,7 +64,7 @@ func (m *maker) takeBearer(made *sso.Provider, cfg *setting.Config, p *setting.P
 		Provider: p.Name,
 		Policy:   bearerPolicy(cfg, p),
 		Accounts: bearer.Accounts(p.Bearer.Accounts),
-		Store:    st,
+		Store:    m.known.with(st),
 		Groups:   made.Groups,
 		Changes:  func() uint64 { return keyset.Generation(keys) },
 		Verifier: v,

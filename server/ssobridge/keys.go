@@ -200,6 +200,7 @@ func keySources(keys keyset.Set) func() []sso.KeySource {
 type maker struct {
 	keyring *keyring
 	sources *sourcebook
+	known   *knownGroups // nil: nothing is remembered
 	now     func() time.Time
 	log     *slog.Logger
 }

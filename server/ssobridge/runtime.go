@@ -44,6 +44,7 @@ type Runtime struct {
 	live    atomic.Pointer[server.Live]
 	keyring keyring
 	sources sourcebook
+	groups  knownGroups
 
 	mu      sync.Mutex // held while settings are loaded
 	loaded  bool
@@ -75,6 +76,7 @@ func (r *Runtime) Follow(apply func(server.Live)) { r.listen = apply }
 // Reload puts in force what is saved now. Settings that were saved elsewhere and cannot be used here (another version of
 // the program, another environment) are logged once, and what was in force stays.
 func (r *Runtime) Reload(ctx context.Context) error {
+	r.groups.forget() // whoever calls has heard of a change
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	saved, err := setting.ReadSaved(ctx, r.store)
@@ -105,7 +107,7 @@ func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*ser
 	if len(faults) > 0 {
 		return nil, refusal(faults)
 	}
-	b, warnings, err := (&maker{&r.keyring, &r.sources, r.now, r.log}).bridge(ctx, cfg, st)
+	b, warnings, err := (&maker{&r.keyring, &r.sources, &r.groups, r.now, r.log}).bridge(ctx, cfg, st)
 	if err == nil {
 		err = ownApart(cfg, b.Providers, r.own)
 	}

@@ -134,7 +134,7 @@ func (k *signingKey) published(now time.Time) bool { return k.until.IsZero() || 
 
 // SignAssertion signs claims as they are. Where ASSERTION has just been changed, the key that there is signs until the next one
 // does so.
-func (s *Signer) SignAssertion(claims map[string]any) (string, error) {
+func (s *Signer) SignAssertion(claims any) (string, error) {
 	if s.alg == "" {
 		return "", errOff
 	}

@@ -9,15 +9,14 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ssobridge/ssobridge/sso"
 )
@@ -116,19 +115,34 @@ func (k *SigningKey) PKCS8() ([]byte, error) {
 	return der, nil
 }
 
-// Sign makes a token of these claims. typ tells what it is for (RFC 8725 §3.11), so that no token of the bridge passes
+// Sign makes a token of these claims, which must be an object in JSON. typ tells what it is for (RFC 8725 §3.11), so that no token of the bridge passes
 // for another, nor for a login token, whose typ is JWT; "" and "JWT" are errors.
-func (k *SigningKey) Sign(claims map[string]any, typ string) (string, error) {
+func (k *SigningKey) Sign(claims any, typ string) (string, error) {
 	if typ == "" || strings.EqualFold(typ, "JWT") {
 		return "", fmt.Errorf("sign: typ %q would make it a login token", typ)
 	}
-	t := jwt.NewWithClaims(method(k.public.alg), jwt.MapClaims(maps.Clone(claims)))
-	t.Header["typ"], t.Header["kid"] = typ, k.public.kid
-	signed, err := t.SignedString(k.key)
+	header, err := json.Marshal(header{k.public.alg, k.public.kid, typ})
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
-	return signed, nil
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("sign: %w", err)
+	}
+	encode := base64.RawURLEncoding.AppendEncode
+	text := encode(append(encode(nil, header), '.'), payload)
+	signature, err := method(k.public.alg).Sign(string(text), k.key)
+	if err != nil {
+		return "", fmt.Errorf("sign: %w", err)
+	}
+	return string(encode(append(text, '.'), signature)), nil
+}
+
+// header is that of a token (RFC 7515 §4).
+type header struct {
+	Algorithm string `json:"alg"`
+	KeyID     string `json:"kid"`
+	Type      string `json:"typ"`
 }
 
 // SPKI returns the key as DER (RFC 5280 §4.1), as ParseKey reads it. A shared secret has no such form.
