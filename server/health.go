@@ -18,10 +18,14 @@ func (s *Server) handleHealth(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "version": s.options.Version})
 }
 
-// handleReady is /readyz: a sign-in can be kept. That keys of a provider cannot be read anew makes nobody unready: sign-ins go
+// handleReady is /readyz: a sign-in can be kept, and the process does not end soon. That keys of a provider cannot be read anew makes nobody unready: sign-ins go
 // on with the keys of before, and another replica would do no better. It is said beside it.
 func (s *Server) handleReady(c echo.Context) error {
 	ctx := c.Request().Context()
+	if s.web.Drain.Begun() {
+		c.Response().Header().Set("Retry-After", web.RetryAfter)
+		return c.JSON(http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "cause": "ending"})
+	}
 	if err := s.ready.ask(ctx); err != nil {
 		cause := cmp.Or(sso.CauseOf(err), "unavailable")
 		s.web.Log.ErrorContext(ctx, "not ready", "cause", cause, "error", err)

@@ -3,9 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ssobridge/ssobridge/server/drain"
 	"github.com/ssobridge/ssobridge/server/gate"
 	"github.com/ssobridge/ssobridge/server/local"
 	"github.com/ssobridge/ssobridge/server/metrics"
@@ -163,60 +161,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Time-outs of the listener (SECURITY L2). A request's body and an answer may take long behind the reverse proxy, so
-// those are bounded per route, not here.
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
-	shutdownTimeout   = 9 * time.Second
-)
-
-// Serve answers on l until ctx ends; then it stops accepting, finishes what runs, and returns nil within ten seconds.
+// Serve answers on l until ctx ends. Then /readyz says no for DRAIN_TIME, while requests are still answered. Then it stops accepting,
+// finishes what runs, and returns nil within ten seconds. Call it once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	followed := make(chan struct{})
 	go func() { defer close(followed); s.Follow(background) }()
 	defer func() { stop(); <-followed }()
 
-	return serveHTTP(ctx, newPlainListener(l, s.options.Log), s)
+	return s.web.Drain.Serve(ctx, l, s, s.options.Log, func() time.Duration { return s.web.Site().Config.DrainTime })
 }
 
 // ServeMetrics answers /metrics, and nothing else, on a listener of its own (METRICS_LISTEN).
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.web.Metrics)
-	return serveHTTP(ctx, newPlainListener(l, s.options.Log), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	atOnce := func() time.Duration { return 0 }
+	return drain.New().Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.web.Site().Begin(w.Header(), r)
 		mux.ServeHTTP(w, r)
-	}))
-}
-
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
-	hs := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelDebug), // broken clients, not ours
-	}
-	hs.DisableGeneralOptionsHandler = true // "OPTIONS *" is ours to answer, with our headers
-	failed := make(chan error, 1)
-	go func() { failed <- hs.Serve(l) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve %s: %w", l.Addr(), err)
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-	defer cancel()
-	if err := hs.Shutdown(grace); err != nil {
-		hs.Close() // streams and WebSockets that did not end in time
-	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	}), s.options.Log, atOnce)
 }
 
 // State returns what answers checks, as it is now.

@@ -53,6 +53,7 @@ func startBridgeIn(ctx context.Context, program, dir, database string, settings 
 		"SSOBRIDGE_JWT_GROUP_SYNC=true",
 		`SSOBRIDGE_JWT_GROUP_MAPPINGS={"staff":["` + group + `"]}`,
 		"SSOBRIDGE_LOG_FORMAT=json",
+		"SSOBRIDGE_DRAIN_TIME=0",
 	}
 	cmd.Env = append(cmd.Env, settings...)
 	began := time.Now()

@@ -11,22 +11,24 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ssobridge/ssobridge/server/drain"
 	"github.com/ssobridge/ssobridge/server/ssobridge"
 )
 
-// serve runs until SIGTERM or SIGINT; then it finishes what runs and returns nil.
+// serve runs until SIGTERM or SIGINT; then it finishes what runs and returns nil. A second signal ends the process at once.
 func serve(f *flags) runner {
 	p := f.p
 	return func(ctx context.Context, args []string) error {
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
+		context.AfterFunc(ctx, stop) // what the system does with signals is in force again
 		o, err := f.open(ctx, true)
 		if err != nil {
 			return err
 		}
 		defer o.store.Close()
 
-		l, err := listen(o.cfg.Listen, "--listen")
+		l, err := listen(ctx, o.cfg.Listen, "--listen")
 		if err != nil {
 			return err
 		}
@@ -42,23 +44,25 @@ func serve(f *flags) runner {
 			return err
 		}
 		all, ctx := errgroup.WithContext(ctx)
+		watched, served := context.WithCancel(context.WithoutCancel(ctx)) // as long as requests are answered
+		defer served()
 		if o.cfg.MetricsListen != "" {
-			m, err := listen(o.cfg.MetricsListen, "--metrics-listen")
+			m, err := listen(ctx, o.cfg.MetricsListen, "--metrics-listen")
 			if err != nil {
 				return err
 			}
 			defer m.Close()
-			all.Go(func() error { return s.ServeMetrics(ctx, m) })
+			all.Go(func() error { return s.ServeMetrics(watched, m) })
 		}
-		all.Go(func() error { return s.Serve(ctx, l) })
+		all.Go(func() error { defer served(); return s.Serve(ctx, l) })
 		all.Go(func() error { s.Tend(ctx); return nil })
 		fmt.Fprintf(p.stdout, "ssobridge listens on http://%s, for browsers at %s\n", l.Addr(), o.cfg.URL(""))
 		return all.Wait()
 	}
 }
 
-func listen(address, flag string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+func listen(ctx context.Context, address, flag string) (net.Listener, error) {
+	l, err := drain.Listen(ctx, address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, withHint("another bridge or app may be running; choose another address with "+flag, fmt.Errorf("%s is taken: %w", address, err))
 	}

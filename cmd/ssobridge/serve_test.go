@@ -45,6 +45,7 @@ func startServe(t *testing.T, dir string, environ ...string) *running {
 		t.Fatal(err)
 	}
 	r := &running{stderr: &bytes.Buffer{}, ended: make(chan error, 1)}
+	environ = append([]string{"SSOBRIDGE_DRAIN_TIME=0"}, environ...) // the last one of a name counts
 	r.cmd = &exec.Cmd{Path: self, Args: []string{"ssobridge", "serve", "--listen", "127.0.0.1:0"}, Dir: dir, Env: environ, Stderr: r.stderr}
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {

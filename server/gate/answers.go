@@ -19,6 +19,7 @@ func mendAnswer(resp *http.Response) error {
 	p.gate.keepOurCookies(resp.Header)
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		p.upload.endConnection(resp.Header)
+		p.gate.web.Drain.EndEvents(resp)
 	}
 	if len(resp.Header[web.RequestIDHeader]) == 0 { // else the app's own, by which it is found in the app's log
 		resp.Header[web.RequestIDHeader] = []string{p.id}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ssobridge/ssobridge/server/drain"
 	"github.com/ssobridge/ssobridge/server/metrics"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
@@ -19,6 +20,7 @@ type Web struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	Metrics *metrics.Metrics
+	Drain   *drain.Drain // how the server ends
 	events  Recorder
 
 	live           atomic.Pointer[Site]
@@ -45,7 +47,7 @@ type Options struct {
 
 // New makes what all answers share. There are no settings yet: call apply.
 func New(o Options, cfg *setting.Config) (*Web, error) {
-	w := &Web{Log: o.Log, Now: o.Now, Metrics: o.Metrics, events: o.Events, HandlerTimeout: handlerTimeout}
+	w := &Web{Log: o.Log, Now: o.Now, Metrics: o.Metrics, Drain: drain.New(), events: o.Events, HandlerTimeout: handlerTimeout}
 	var err error
 	if w.Box, err = seal.New(o.SecretKey, "flow"); err != nil {
 		return nil, err

@@ -42,6 +42,7 @@ type Config struct {
 	AdminPassword  string        // set if and only if AdminEmail is
 	EventRetention time.Duration // 0: for ever
 	MetricsListen  string
+	DrainTime      time.Duration
 
 	SessionsInMemory int
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso/claim"
 	"github.com/ssobridge/ssobridge/sso/setting/parse"
@@ -98,6 +99,9 @@ func processSettings() []Setting {
 		{Name: "METRICS_LISTEN", Section: SectionProcess, Type: "address and port",
 			Help: "a listener of its own for `/metrics`; unset: it is served with the rest",
 			set:  field(func(c *Config) *string { return &c.MetricsListen }, parse.Optional(parse.ListenAddress))},
+		{Name: "DRAIN_TIME", Section: SectionProcess, Type: "time", Default: "5s",
+			Help: "how long the bridge goes on answering after SIGTERM, while `/readyz` says no, so that a proxy asks another replica; `0` is not at all",
+			set:  field(func(c *Config) *duration { return &c.DrainTime }, parse.Seconds(0, 10*time.Minute))},
 		{Name: "SESSIONS_IN_MEMORY", Section: SectionProcess, Type: "number", Default: "50000",
 			Help: "how many sessions a replica keeps in memory, so that checking them asks no database; about 1 kB each, and 2 kB on average at most",
 			set:  field(func(c *Config) *int { return &c.SessionsInMemory }, parse.Count(100, 10_000_000))},

@@ -250,6 +250,7 @@ func settings(w *world, l *listeners, secret string, binding sso.Binding) (*sett
 	flags := map[string]string{
 		"listen":                    l.bridge.Addr().String(),
 		"site-url":                  w.site,
+		"drain-time":                "0",
 		"site-name":                 "ssobridge demo",
 		"database-url":              "sqlite:" + filepath.Join(w.dir, "demo.db"),
 		"secret-key":                rand.Text() + rand.Text(),

@@ -191,7 +191,7 @@ func startBridge(t *testing.T, site, idp, app string, settings []string) {
 	t.Helper()
 	cmd := exec.Command(program.Path(t), "serve", "--listen", "127.0.0.1:"+strings.TrimPrefix(site, "http://localhost:"))
 	cmd.Dir = t.TempDir()
-	cmd.Env = environ("SSOBRIDGE_JWT_SHARED_SECRET="+secret, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI="+idp, "SSOBRIDGE_UPSTREAM="+app,
+	cmd.Env = environ("SSOBRIDGE_DRAIN_TIME=0", "SSOBRIDGE_JWT_SHARED_SECRET="+secret, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI="+idp, "SSOBRIDGE_UPSTREAM="+app,
 		"SSOBRIDGE_JWT_GROUP_SYNC=true", `SSOBRIDGE_JWT_GROUP_MAPPINGS={"research":["Research","Staff"]}`)
 	for _, s := range settings {
 		cmd.Env = append(cmd.Env, strings.ReplaceAll(s, "$BRIDGE", site))

@@ -61,6 +61,7 @@ func startBridgeAt(t testing.TB, port, idp string, more ...string) *bridge {
 		"PATH=" + os.Getenv("PATH"),
 		"MB_JWT_IDENTITY_PROVIDER_URI=" + idp,
 		"MB_JWT_SHARED_SECRET=" + secret,
+		"SSOBRIDGE_DRAIN_TIME=0",
 	}, more...)
 	for _, e := range more {
 		if prefix, ok := strings.CutPrefix(e, "SSOBRIDGE_PATH_PREFIX="); ok {

@@ -1,4 +1,4 @@
-package server
+package drain
 
 import (
 	"errors"
@@ -17,11 +17,12 @@ type plainListener struct {
 	log    *slog.Logger
 	seen   *rate.Limiter
 	failed *rate.Limiter
+	drain  *Drain
 }
 
-func newPlainListener(l net.Listener, log *slog.Logger) *plainListener {
+func newPlainListener(l net.Listener, log *slog.Logger, d *Drain) *plainListener {
 	once := func() *rate.Limiter { return rate.NewLimiter(rate.Every(time.Minute), 1) }
-	return &plainListener{l, log, once(), once()}
+	return &plainListener{l, log, once(), once(), d}
 }
 
 // Accept returns the next connection. After an error that passes, [http.Server] waits for up to a second before it asks again.
@@ -35,7 +36,11 @@ func (l *plainListener) Accept() (net.Conn, error) {
 		l.log.Error("no new connection can be accepted; those that are open are served", "error", err, "advice", advice)
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		return &plainConn{TCPConn: tcp, from: l}, err
+		c := &plainConn{TCPConn: tcp, from: l, drain: l.drain}
+		if l.drain.Begun() {
+			l.drain.late.add(c)
+		}
+		return c, err
 	}
 	return conn, err
 }
@@ -43,7 +48,14 @@ func (l *plainListener) Accept() (net.Conn, error) {
 // A plainConn looks at the first bytes that it reads.
 type plainConn struct {
 	*net.TCPConn
-	from *plainListener // nil once they were seen
+	from  *plainListener // nil once they were seen
+	drain *Drain
+}
+
+// Close closes the connection.
+func (c *plainConn) Close() error {
+	c.drain.late.remove(c)
+	return c.TCPConn.Close()
 }
 
 // Read reads what the client sent.

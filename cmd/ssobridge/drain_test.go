@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// streamingApp says something in a WebSocket at /ws, and sends an event and the half of another at /events.
+func streamingApp(t *testing.T) *httptest.Server {
+	t.Helper()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/events" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, "data: 1\n\n")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi")
+		_, _ = io.ReadFull(conn, make([]byte, 8)) // the client's close frame
+		_, _ = io.WriteString(conn, "\x88\x02\x03\xe9")
+	}))
+	t.Cleanup(app.Close)
+	return app
+}
+
+// After SIGTERM the bridge goes on answering, and /readyz says no. Then streams of events end after a whole event, WebSockets
+// hear that it is going away, and the process ends with 0.
+func TestServeDrains(t *testing.T) {
+	r := startServe(t, t.TempDir(), "SSOBRIDGE_UPSTREAM="+streamingApp(t).URL, `SSOBRIDGE_ACCESS_RULES=[{"path":"/","allow":"public"}]`, "SSOBRIDGE_DRAIN_TIME=2s")
+	address := strings.TrimPrefix(r.url, "http://")
+	ask := func(path, upgrade string) (net.Conn, *bufio.Reader, *http.Response) {
+		t.Helper()
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", path, address, upgrade)
+		in := bufio.NewReader(conn)
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		return conn, in, resp
+	}
+	socket, frames, _ := ask("/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\n")
+	_, _, events := ask("/events", "")
+	if _, _, ready := ask("/readyz", ""); ready.StatusCode != http.StatusOK || ready.Close {
+		t.Fatalf("before: got %s from /readyz", ready.Status)
+	}
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, _, ready := ask("/readyz", "")
+		if ready.StatusCode == http.StatusOK {
+			continue
+		}
+		body, _ := io.ReadAll(ready.Body)
+		if ready.StatusCode != http.StatusServiceUnavailable || !ready.Close || !strings.Contains(string(body), `"cause":"ending"`) {
+			t.Errorf("after SIGTERM: got %s, close %v, %s; want 503, the last answer of its connection", ready.Status, ready.Close, body)
+		}
+		break
+	}
+	if got, err := io.ReadAll(events.Body); string(got) != "data: 1\n\n" || err != nil {
+		t.Errorf("events: got %q, %v; want a whole event and an end", got, err)
+	}
+	said := make([]byte, 8)
+	if _, err := io.ReadFull(frames, said); string(said) != "\x81\x02hi\x88\x02\x03\xe9" || err != nil {
+		t.Errorf("WebSocket: got %q, %v; want what the app says and a close frame of 1001", said, err)
+	}
+	_, _ = io.WriteString(socket, "\x88\x82mask"+string([]byte{'m' ^ 3, 'a' ^ 0xe9}))
+	if rest, err := io.ReadAll(frames); len(rest) > 0 || err != nil {
+		t.Errorf("WebSocket: got %q, %v after the close frame; want its end", rest, err)
+	}
+	if err := <-r.ended; err != nil {
+		t.Errorf("got %v, want exit status 0; stderr: %s", err, r.stderr)
+	}
+}
+
+// A second signal ends the bridge at once.
+func TestServeEndsAtOnce(t *testing.T) {
+	r := startServe(t, t.TempDir(), "SSOBRIDGE_DRAIN_TIME=10m", "SSOBRIDGE_LOG_LEVEL=info")
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); ; {
+		resp, err := http.Get(r.url + "/readyz")
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("readyz: %v", err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusServiceUnavailable {
+			break
+		}
+	}
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-r.ended:
+		if err == nil {
+			t.Error("got exit status 0, want an end by the signal")
+		}
+	case <-time.After(time.Minute):
+		t.Error("did not end")
+	}
+	if _, err := http.Get(r.url + "/readyz"); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("afterwards: got %v, want nobody there", err)
+	}
+}
