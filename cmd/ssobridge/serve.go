@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -15,13 +16,16 @@ import (
 	"github.com/ssobridge/ssobridge/server/ssobridge"
 )
 
-// serve runs until SIGTERM or SIGINT; then it finishes what runs and returns nil. A second signal ends the process at once.
+// serve runs until SIGTERM or SIGINT; then it finishes what runs and returns nil. A second signal ends the process at once. SIGHUP
+// has it read its settings anew.
 func serve(f *flags) runner {
 	p := f.p
 	return func(ctx context.Context, args []string) error {
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
 		context.AfterFunc(ctx, stop) // what the system does with signals is in force again
+		again := make(chan os.Signal, 1)
+		signal.Notify(again, syscall.SIGHUP)
 		o, err := f.open(ctx, true)
 		if err != nil {
 			return err
@@ -56,8 +60,21 @@ func serve(f *flags) runner {
 		}
 		all.Go(func() error { defer served(); return s.Serve(ctx, l) })
 		all.Go(func() error { s.Tend(ctx); return nil })
+		all.Go(func() error { f.reload(ctx, again, s); return nil })
 		fmt.Fprintf(p.stdout, "ssobridge listens on http://%s, for browsers at %s\n", l.Addr(), o.cfg.URL(""))
 		return all.Wait()
+	}
+}
+
+// reload reads the settings anew at each signal, until ctx ends.
+func (f *flags) reload(ctx context.Context, again <-chan os.Signal, s *ssobridge.Service) {
+	for {
+		select {
+		case <-again:
+			s.Reload(ctx, f.inputs)
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

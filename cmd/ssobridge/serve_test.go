@@ -33,7 +33,7 @@ import (
 type running struct {
 	cmd    *exec.Cmd
 	url    string // as it said on stdout
-	stderr *bytes.Buffer
+	stderr *ssotest.Buffer
 	ended  chan error
 }
 
@@ -44,7 +44,7 @@ func startServe(t *testing.T, dir string, environ ...string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{stderr: &bytes.Buffer{}, ended: make(chan error, 1)}
+	r := &running{stderr: &ssotest.Buffer{}, ended: make(chan error, 1)}
 	environ = append([]string{"SSOBRIDGE_DRAIN_TIME=0"}, environ...) // the last one of a name counts
 	r.cmd = &exec.Cmd{Path: self, Args: []string{"ssobridge", "serve", "--listen", "127.0.0.1:0"}, Dir: dir, Env: environ, Stderr: r.stderr}
 	out, err := r.cmd.StdoutPipe()

@@ -83,7 +83,7 @@ func (r *Runtime) Reload(ctx context.Context) error {
 	if err != nil || r.loaded && saved.Version == r.version {
 		return err
 	}
-	next, err := r.make(ctx, saved, r.store)
+	next, err := r.make(ctx, r.Live().Config, saved, r.store)
 	switch {
 	case err == nil:
 		r.log.InfoContext(ctx, "settings in force", "version", saved.Version)
@@ -94,16 +94,36 @@ func (r *Runtime) Reload(ctx context.Context) error {
 	default:
 		return err
 	}
-	next.Bridge.Settings = saved.Version
-	r.live.Store(next)
-	r.loaded, r.version = true, saved.Version
-	r.listen(*next)
+	r.putInForce(next, saved.Version)
 	return nil
 }
 
+// putInForce is called with the mutex.
+func (r *Runtime) putInForce(next *server.Live, version int64) {
+	next.Bridge.Settings = version
+	r.live.Store(next)
+	r.loaded, r.version = true, version
+	r.listen(*next)
+}
+
+// reconfigure puts other flags, environment and file below what is saved, and that in force. With an error nothing has changed.
+func (r *Runtime) reconfigure(ctx context.Context, base *setting.Config) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	saved, err := setting.ReadSaved(ctx, r.store)
+	if err != nil {
+		return err
+	}
+	next, err := r.make(ctx, base, saved, r.store)
+	if err == nil {
+		r.putInForce(next, saved.Version)
+	}
+	return err
+}
+
 // make resolves and wires the settings with these saved ones. A fault is an [*admin.Refusal].
-func (r *Runtime) make(ctx context.Context, saved setting.Saved, st Store) (*server.Live, error) {
-	cfg, faults := r.Live().Config.WithSaved(saved)
+func (r *Runtime) make(ctx context.Context, base *setting.Config, saved setting.Saved, st Store) (*server.Live, error) {
+	cfg, faults := base.WithSaved(saved)
 	if len(faults) > 0 {
 		return nil, refusal(faults)
 	}
@@ -189,7 +209,7 @@ func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes map[stri
 	if err := r.withinBounds(saved, changes); err != nil {
 		return nil, err
 	}
-	next, err := r.make(ctx, saved, aside{r.store})
+	next, err := r.make(ctx, r.Live().Config, saved, aside{r.store})
 	if err != nil {
 		return nil, err
 	}

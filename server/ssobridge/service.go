@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +25,7 @@ type Service struct {
 	Runtime   *Runtime
 	store     *store.Store
 	signer    *Signer
+	keys      *ServiceKeys
 	bearer    *ServiceBearer
 	passwords *password.Hasher
 	tended    tended
@@ -93,7 +93,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 		return nil, err
 	}
 	runtime.Follow(func(l server.Live) { s.Apply(timed(l, counted)) })
-	all := &Service{Server: s, Runtime: runtime, store: st, signer: signer, bearer: bearer, passwords: passwords, now: now, log: log}
+	all := &Service{Server: s, Runtime: runtime, store: st, signer: signer, keys: keys, bearer: bearer, passwords: passwords, now: now, log: log}
 	counted.Add(all.readings()...)
 	return all, nil
 }
@@ -209,11 +209,7 @@ func Open(ctx context.Context, settings map[string]string, log *slog.Logger) (*S
 	}
 	cfg, faults := setting.Resolve(in)
 	if len(faults) > 0 {
-		var all []string
-		for _, f := range faults {
-			all = append(all, f.String())
-		}
-		return nil, errors.New(strings.Join(all, "; "))
+		return nil, faultsOf(faults)
 	}
 	if cfg.SecretKey == nil {
 		return nil, errors.New("SECRET_KEY is not set: take 32 random bytes or more, and keep them as long as the database")

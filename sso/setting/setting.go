@@ -26,6 +26,7 @@ type Setting struct {
 	Default    string   // as it would be written; "" is described by Help
 	Secret     bool     // shown masked; also has a _FILE form
 	Changeable bool     // an administrator may change it while the bridge runs
+	AtStart    bool     // read once: another value needs a restart
 	Page       string   // of a Changeable one: the page where that is done, if it is not that of all settings
 
 	// WithoutProof lets an administrator change it who has not shown lately who they are. It must be false for whatever

@@ -2,16 +2,21 @@ package main
 
 import (
 	"bufio"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // streamingApp says something in a WebSocket at /ws, and sends an event and the half of another at /events.
@@ -124,5 +129,83 @@ func TestServeEndsAtOnce(t *testing.T) {
 	}
 	if _, err := http.Get(r.url + "/readyz"); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("afterwards: got %v, want nobody there", err)
+	}
+}
+
+// SIGHUP has the bridge read its settings and the files of secrets anew. A file that is broken leaves everything as it was, and what
+// needs a restart is named; no secret is in the log.
+//
+// SECURITY K1
+func TestServeReadsSettingsAnew(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const idp = "jwt_identity_provider_uri: https://product.example/sso\n"
+	first, second, third := rand.Text()+rand.Text(), rand.Text()+rand.Text(), rand.Text()+rand.Text()
+	write("bridge.yaml", idp)
+	write("secret", first)
+	r := startServe(t, dir, "SSOBRIDGE_CONFIG=bridge.yaml", "SSOBRIDGE_JWT_SHARED_SECRET_FILE=secret")
+	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	signsIn := func(secret string) bool {
+		t.Helper()
+		signed, err := token.Mint(secret, map[string]any{"email": "ada@example.com", "exp": time.Now().Add(time.Minute).Unix(), "iat": time.Now().Unix(), "jti": rand.Text()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return get(t, browser, r.url+"/auth/sso?jwt="+signed).StatusCode == http.StatusFound
+	}
+	hangUp := func() {
+		t.Helper()
+		if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	takes := func(secret string) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); !signsIn(secret); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the new secret is not taken")
+			}
+		}
+	}
+	if !signsIn(first) {
+		t.Fatal("the secret of the start is not taken")
+	}
+	write("secret", second)
+	write("bridge.yaml", idp+"metrics_listen: 127.0.0.1:0\n")
+	hangUp()
+	takes(second)
+	if signsIn(first) {
+		t.Error("the secret of before is taken")
+	}
+	write("secret", third)
+	write("bridge.yaml", idp+"jwt_max_age: soon\njwt_profil: strict\n")
+	hangUp()
+	for end := time.Now().Add(time.Minute); !strings.Contains(r.stderr.String(), "cannot be used; those of before stay in force"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("nothing is said of the broken file: %s", r.stderr)
+		}
+	}
+	if !signsIn(second) || signsIn(third) {
+		t.Error("a broken file has changed which secret is taken")
+	}
+	write("bridge.yaml", idp)
+	hangUp()
+	takes(third)
+	r.end(t, syscall.SIGTERM)
+	log := r.stderr.String()
+	for _, want := range []string{"some settings have changed and need a restart", `METRICS_LISTEN`, "the settings were read anew and are in force"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q: %s", want, log)
+		}
+	}
+	for _, secret := range []string{first, second, third} {
+		if strings.Contains(log, secret) {
+			t.Error("the log has a secret")
+		}
 	}
 }
