@@ -26,12 +26,16 @@ func (p Page) Size() int {
 	return p.Limit
 }
 
-// AccountQuery selects accounts, in the order of their e-mails.
+// AccountQuery selects accounts, in the order of their e-mails. They have all that is asked.
 type AccountQuery struct {
 	Page
-	Search  string // terms, see [SearchTerms]; "" for all
-	GroupID int64  // only its members; 0 for all
-	Active  *bool
+	Search   string // terms, see [SearchTerms]; "" for all
+	GroupID  int64  // only its members; 0 for all
+	Active   *bool
+	Provider string    // that signed them in last; "" for all
+	Never    bool      // nobody has signed them in
+	Before   time.Time // they signed in last before this, and have signed in; zero: no limit
+	Newest   bool      // the newest accounts first, as it is with Before; a search keeps its order
 }
 
 // SessionQuery selects sessions that have not reached their absolute end, newest first.

@@ -299,22 +299,35 @@ func TestAccountPages(t *testing.T) {
 		if err := db.SetActive(t.Context(), bob.ID, false, cli); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := db.CreateAccount(t.Context(), sso.Account{Email: "never@example.com", Active: true}, "", nil, cli); err != nil {
+			t.Fatal(err)
+		}
 		for _, tt := range []struct {
 			name  string
 			query sso.AccountQuery
 			want  string // local parts
 		}{
-			{"all", sso.AccountQuery{}, "a-b ab b%b Bob zoe éa"},
+			{"all", sso.AccountQuery{}, "a-b ab b%b Bob never zoe éa"},
 			{"e-mail or first name", sso.AccountQuery{Search: "BOB"}, "ab Bob"},
 			{"last name", sso.AccountQuery{Search: "zi"}, "b%b Bob"},
 			{"not ASCII", sso.AccountQuery{Search: "äB"}, "ab zoe"},
 			{"no wildcard", sso.AccountQuery{Search: "b%"}, "a-b ab b%b Bob"},
 			{"nothing", sso.AccountQuery{Search: "x"}, ""},
 			{"group", sso.AccountQuery{GroupID: sso.FirstGroup}, "a-b zoe éa"},
-			{"everyone", sso.AccountQuery{GroupID: sso.AllUsers}, "a-b ab b%b Bob zoe éa"},
-			{"active", sso.AccountQuery{Active: ptr(true)}, "a-b ab b%b zoe éa"},
+			{"everyone", sso.AccountQuery{GroupID: sso.AllUsers}, "a-b ab b%b Bob never zoe éa"},
+			{"active", sso.AccountQuery{Active: ptr(true)}, "a-b ab b%b never zoe éa"},
 			{"deactivated", sso.AccountQuery{Active: ptr(false)}, "Bob"},
 			{"group and name", sso.AccountQuery{GroupID: sso.FirstGroup, Search: "a"}, "a-b zoe"},
+			{"of a provider", sso.AccountQuery{Provider: "jwt"}, "a-b ab b%b Bob zoe éa"},
+			{"of no provider", sso.AccountQuery{Provider: "acme"}, ""},
+			{"never", sso.AccountQuery{Never: true}, "never"},
+			{"never, found", sso.AccountQuery{Never: true, Search: "never"}, "never"},
+			{"long ago", sso.AccountQuery{Before: start.Add(time.Second)}, "éa b%b ab a-b Bob zoe"},
+			{"long ago, deactivated", sso.AccountQuery{Before: start.Add(time.Second), Active: ptr(false)}, "Bob"},
+			{"longer ago", sso.AccountQuery{Before: start}, ""},
+			{"newest", sso.AccountQuery{Newest: true}, "never éa b%b ab a-b Bob zoe"},
+			{"newest of a group", sso.AccountQuery{Newest: true, GroupID: sso.FirstGroup}, "éa a-b zoe"},
+			{"newest, found", sso.AccountQuery{Newest: true, Search: "bob"}, "ab Bob"},
 		} {
 			for _, limit := range []int{0, 1, 2} {
 				got := pages(t, func(after string) ([]sso.Account, string, error) {
@@ -325,6 +338,9 @@ func TestAccountPages(t *testing.T) {
 				var emails []string
 				for _, a := range got {
 					emails = append(emails, strings.TrimSuffix(a.Email, "@example.com"))
+				}
+				if n, err := db.CountAccounts(t.Context(), tt.query, 100); tt.query.Search == "" && (n != len(got) || err != nil) {
+					t.Errorf("%s: got %d counted, %v, want %d", tt.name, n, err, len(got))
 				}
 				if got := strings.Join(emails, " "); got != tt.want {
 					t.Errorf("%s, %d a page: got %s, want %s", tt.name, limit, got, tt.want)

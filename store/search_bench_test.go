@@ -39,6 +39,17 @@ func BenchmarkSearch(b *testing.B) {
 			{"a letter, deep", sso.AccountQuery{Search: "s", Page: last}},
 			{"everyone, deep", sso.AccountQuery{Search: "example", Page: last}},
 			{"deactivated", sso.AccountQuery{Search: "anna", Active: ptr(false)}},
+			{"all deactivated", sso.AccountQuery{Active: ptr(false)}},
+			{"of a provider", sso.AccountQuery{Provider: "jwt", Page: last}},
+			{"of no provider", sso.AccountQuery{Provider: "nobody"}},
+			{"never", sso.AccountQuery{Never: true}},
+			{"long ago", sso.AccountQuery{Before: time.Now()}},
+			{"long ago, nobody", sso.AccountQuery{Before: time.UnixMicro(1)}},
+			{"long ago, deactivated", sso.AccountQuery{Before: time.UnixMicro(1), Active: ptr(false)}},
+			{"long ago, found", sso.AccountQuery{Search: "anna", Before: time.UnixMicro(1)}},
+			{"newest", sso.AccountQuery{Newest: true, Page: last}},
+			{"newest of no provider", sso.AccountQuery{Newest: true, Provider: "nobody"}},
+			{"newest, nobody", sso.AccountQuery{Newest: true, Before: time.UnixMicro(1)}},
 		} {
 			b.Run(search.name, func(b *testing.B) {
 				took := make([]time.Duration, 0, b.N)
@@ -46,6 +57,11 @@ func BenchmarkSearch(b *testing.B) {
 					began := time.Now()
 					if _, _, err := db.Accounts(context.Background(), search.q); err != nil {
 						b.Fatal(err)
+					}
+					if search.q.Search == "" && search.q.After == "" && search.q.Before.IsZero() {
+						if _, err := db.CountAccounts(context.Background(), search.q, 1001); err != nil {
+							b.Fatal(err)
+						}
 					}
 					took = append(took, time.Since(began))
 				}

@@ -28,13 +28,25 @@ func listSamples() []sample {
 	}
 	return []sample{
 		{"admin people", AdminPeople{AdminLayout: adminSample(AdminSectionPeople), Search: "a", People: people, Pager: pager, Now: sampleTime,
-			States: []AdminOption{{Value: "", Label: "all"}, {Value: "active", Label: "active", Chosen: true}}}},
+			States: []AdminOption{{Value: "", Label: "all"}, {Value: "active", Label: "active", Chosen: true}}, Providers: []AdminOption{{Value: "", Label: "any"}, {Value: "acme", Label: "Acme"}},
+			Seen: []AdminOption{{Value: "never", Label: "never"}}, Sorts: []AdminOption{{Value: "newest", Label: "newest account first"}}, Count: "1,234 people", Back: "search=a", Filtered: true,
+			Presets: []AdminTab{{"Everybody", "/admin/people", false}, {"Administrators", "/admin/people?group=Administrators", true}, {"Never signed in", "/admin/people?seen=never", false}}}},
+		{"admin people like nobody", AdminPeople{AdminLayout: layout(AdminSectionPeople), Filtered: true}},
+		{"admin people of no group", AdminPeople{AdminLayout: layout(AdminSectionPeople), Group: "Sale", GroupError: "There is no group of this name."}},
+		{"admin people new", AdminPeople{AdminLayout: layout(AdminSectionPeople)}},
+		{"admin selected", AdminSelected{AdminLayout: layout(AdminSectionPeople), Do: "deactivate", Title: "Deactivate 3 people", Consequence: "5 sessions end at once. Nobody of them can sign in until an administrator reactivates the account. Nothing is deleted.",
+			Button: "Deactivate 3 people", People: people, Self: true, Back: "/admin/people?search=a", BackQuery: "search=a", Now: sampleTime}},
+		{"admin selected for a group", AdminSelected{AdminLayout: layout(AdminSectionPeople), Do: "add", Title: "Add 3 people to a group", Consequence: "It is in force at once.", Button: "Add 3 people", People: people[:1], Offers: []string{"Sales"},
+			Group: "Sale", GroupError: "There is no group of this name.", Back: "/admin/people", Now: sampleTime}},
+		{"admin selected done", AdminSelected{AdminLayout: adminSample(AdminSectionPeople), Do: "deactivate", Title: "x", Done: true, People: people, Back: "/admin/people", Now: sampleTime,
+			Undo: &AdminUndoing{"reactivate", "Undo: reactivate 2 people", []int64{3, 4}}}},
+		{"admin selected nobody", AdminSelected{AdminLayout: layout(AdminSectionPeople), Alert: "Nobody is ticked. Go back to the list, and tick who is meant.", Back: "/admin/people"}},
 		{"admin people none", AdminPeople{AdminLayout: layout(AdminSectionPeople), Search: "zz", Now: sampleTime}},
 		{"admin new person", AdminNewPerson{AdminLayout: adminSample(AdminSectionPeople), Groups: []string{"Sales", "Administrators"}}},
 		{"admin new person refused", AdminNewPerson{AdminLayout: layout(AdminSectionPeople), Email: "ada", FirstName: "Ada", LastName: "L", Group: "Sale",
 			EmailError: "An e-mail address needs one @.", FirstNameError: "It is too long.", LastNameError: "It is too long.", GroupError: "There is no group of this name.", Alert: "Not saved."}},
 		{"admin person", AdminPerson{
-			AdminLayout: adminSample(AdminSectionPeople), ID: 3, Person: ada, Active: true, HasPassword: true, Source: "jwt",
+			AdminLayout: adminSample(AdminSectionPeople), ID: 3, Person: ada, Active: true, HasPassword: true, Source: "jwt", Administrator: true,
 			CreatedAt: sampleTime.Add(-1000 * time.Hour), LastLogin: sampleTime.Add(-2 * time.Hour), Now: sampleTime, Alert: "Ada Lovelace is the only administrator.",
 			Attributes: []AdminAttribute{
 				{Name: "department", Value: "Sales", Own: true, Hidden: true, Synced: "Marketing"},

@@ -1,21 +1,95 @@
 package templates
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// AdminPeople is /admin/people: a part of all accounts, in the order of their e-mails.
+// AdminPeople is /admin/people: a part of all accounts. Its list posts person (ids), do and back to /admin/people/selected.
 type AdminPeople struct {
 	AdminLayout
-	Search string
-	States []AdminOption
-	People []AdminPersonRow
-	Pager  AdminPager
-	Now    time.Time
+	Search, Group, GroupError      string
+	States, Providers, Seen, Sorts []AdminOption
+	Presets                        []AdminTab
+	Filtered                       bool
+	Count                          string // how many there are, in words; "": not known
+	Back                           string // the filter, as the query of a URL
+	People                         []AdminPersonRow
+	Pager                          AdminPager
+	Now                            time.Time
 }
 
 func (AdminPeople) template() string { return "admin-people" }
 
-// StateSelect is the choice of a state.
-func (p AdminPeople) StateSelect() AdminSelect { return AdminSelect{"state", p.States} }
+// Faults are why the filter cannot be used.
+func (p AdminPeople) Faults() Faults { return faults("", p.GroupField()) }
+
+// Narrowed reports whether more is asked than a search.
+func (p AdminPeople) Narrowed() bool {
+	return p.Group != "" || slices.ContainsFunc(p.Selects(), func(l AdminLabelled) bool {
+		return slices.ContainsFunc(l.Select.Options, func(o AdminOption) bool { return o.Chosen && o.Value != "" })
+	})
+}
+
+// GroupField is the field for a group.
+func (p AdminPeople) GroupField() Field {
+	return Field{Name: "group", Label: "In the group", Type: "text", Value: p.Group, Error: p.GroupError, Autocomplete: "off"}
+}
+
+// Selects are what is chosen from.
+func (p AdminPeople) Selects() []AdminLabelled {
+	return []AdminLabelled{
+		{"State", AdminSelect{"state", p.States}}, {"Signs in through", AdminSelect{"provider", p.Providers}}, {"Signed in last", AdminSelect{"seen", p.Seen}},
+		{"Order", AdminSelect{"sort", p.Sorts}},
+	}
+}
+
+// An AdminLabelled is a choice with its label.
+type AdminLabelled struct {
+	Label  string
+	Select AdminSelect
+}
+
+// AdminSelected is the answer of /admin/people/selected: what will happen to the people who are ticked, or what has happened. Its
+// form posts person, do, group and back there again, and confirmed.
+type AdminSelected struct {
+	AdminLayout
+	Do                         string
+	Title, Consequence, Button string
+	People                     []AdminPersonRow // Why: they stay as they were
+	Self                       bool             // the administrator who looks is one of them
+	Done                       bool
+	Undo                       *AdminUndoing // nil: nothing takes it back
+	Group, GroupError          string
+	Offers                     []string
+	Back, BackQuery            string // the list that they were ticked in: URL, and its query
+	Alert                      string
+	Now                        time.Time
+}
+
+func (AdminSelected) template() string { return "admin-selected" }
+
+// Faults are why nothing was done.
+func (s AdminSelected) Faults() Faults {
+	return faults(s.Alert).with("group", s.GroupField().Label, s.GroupError)
+}
+
+// Asks reports whether a group is to be named.
+func (s AdminSelected) Asks() bool { return s.Offers != nil && !s.Done }
+
+// Grave reports whether it shuts somebody out.
+func (s AdminSelected) Grave() bool { return s.Do == "deactivate" || s.Do == "sign_out" }
+
+// GroupField is the field for the group.
+func (s AdminSelected) GroupField() AdminChoice {
+	return AdminChoice{"group", "Group", s.Group, s.GroupError, s.Offers}
+}
+
+// An AdminUndoing takes back what was done to several people.
+type AdminUndoing struct {
+	Do, Label string
+	People    []int64
+}
 
 // An AdminPersonRow is one account in a list.
 type AdminPersonRow struct {
@@ -25,7 +99,7 @@ type AdminPersonRow struct {
 	HasPassword bool
 	Source      string // the provider that signed it in last; "" leaves it out
 	LastLogin   time.Time
-	Why         string // in a group: why; "" leaves it out
+	Why         string // in a group: why; of several: why they stay as they were; "" leaves it out
 }
 
 // AdminNewPerson is /admin/people/new: it makes an account without a password. The form posts email, first_name, last_name
@@ -75,6 +149,7 @@ type AdminPerson struct {
 	Active          bool
 	HasPassword     bool
 	Self            bool   // the administrator who looks
+	Administrator   bool   // the person is one
 	Source          string // the provider that signed it in last; "" for one that never was
 	CreatedAt       time.Time
 	LastLogin       time.Time

@@ -149,14 +149,17 @@ func TestStepsToConnectAProduct(t *testing.T) {
 // fields are those of a form on a page, as a browser would send them.
 func (c *browser) fields(path, selector string) url.Values {
 	c.b.t.Helper()
-	body := c.get(path).body
-	names, values := dom.Attr(body, selector+" input[name]", "name"), dom.Attr(body, selector+" input[name]", "value")
-	if len(names) == 0 {
+	form := fieldsOf(c.get(path).body, selector)
+	if len(form) == 0 {
 		c.b.t.Fatalf("%s has no form %s", path, selector)
 	}
-	form := url.Values{}
-	for i, name := range names {
-		form.Set(name, values[i])
+	return form
+}
+
+func fieldsOf(page, selector string) url.Values {
+	form, values := url.Values{}, dom.Attr(page, selector+" input[name]", "value")
+	for i, name := range dom.Attr(page, selector+" input[name]", "name") {
+		form.Add(name, values[i])
 	}
 	return form
 }

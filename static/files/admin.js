@@ -102,3 +102,17 @@ for (const place of document.querySelectorAll("[data-changes]")) {
   form.addEventListener("change", count);
   form.addEventListener("input", count);
 }
+
+// One tick for all rows of the page.
+for (const head of document.querySelectorAll("[data-tick-all]")) {
+  const all = Object.assign(document.createElement("input"), { type: "checkbox" });
+  all.setAttribute("aria-label", "Select all on this page");
+  const each = [...head.closest("table").querySelectorAll(".tick input")];
+  all.addEventListener("change", () => { for (const one of each) one.checked = all.checked; });
+  head.closest("table").addEventListener("change", () => {
+    const n = each.filter((one) => one.checked).length;
+    all.checked = n === each.length;
+    all.indeterminate = n > 0 && n < each.length;
+  });
+  head.replaceChildren(all);
+}

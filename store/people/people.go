@@ -92,18 +92,74 @@ func (p *People) PasswordHash(ctx context.Context, email string) (a sso.Account,
 	return a, hash, err
 }
 
-// Accounts returns one page of accounts in the order of their e-mails, and where the next begins ("" for none).
+// Accounts returns one page of accounts in the order of their e-mails, or the newest first, and where the next begins ("" for
+// none).
 func (p *People) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []sso.Account, next string, err error) {
+	searched := strings.TrimSpace(q.Search) != ""
+	newest := (q.Newest || !q.Before.IsZero()) && !searched // nothing but a look at each account finds Before, which is quickest in their own order
 	after, err := p.emailKeyOf(ctx, q.After)
 	if err != nil {
 		return nil, "", err
 	}
-	w, order := &sqldb.Where{}, "email_key"
-	if after != "" {
+	w, order, err := p.selected(ctx, q)
+	if err == nil && newest {
+		order, err = p.newestFirst(ctx, w)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	before(w, q)
+	switch {
+	case newest && after != "":
+		w.And("id < CAST(? AS BIGINT)", q.After)
+	case after != "":
 		w.And("email_key > ?", after)
 	}
+	if searched {
+		return p.search(ctx, search.Terms(q.Search), w, after, q.Size())
+	}
+	return p.accounts(ctx, w, order, q.Size())
+}
+
+// newestFirst is the order of what a query selects. Of few accounts no planner may take the index of the order, and go through
+// all of them.
+func (p *People) newestFirst(ctx context.Context, w *sqldb.Where) (order string, err error) {
+	if w.All() != "" {
+		n, err := p.countUpTo(ctx, manyMembers, "SELECT 1 FROM accounts"+w.SQL(), w.Args()...)
+		if err != nil || n < manyMembers {
+			return "id + 0 DESC", err
+		}
+	}
+	return "id DESC", nil
+}
+
+// CountAccounts counts the accounts of a query without a search, whatever its page, and stops at most.
+func (p *People) CountAccounts(ctx context.Context, q sso.AccountQuery, most int) (int, error) {
+	w, _, err := p.selected(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	before(w, q)
+	return p.countUpTo(ctx, most, "SELECT 1 FROM accounts"+w.SQL(), w.Args()...)
+}
+
+func before(w *sqldb.Where, q sso.AccountQuery) {
+	if !q.Before.IsZero() {
+		w.And("last_login > 0 AND last_login < ?", q.Before)
+	}
+}
+
+// selected are the conditions of a query but for its search, its page and Before, and the order by e-mail that suits them.
+func (p *People) selected(ctx context.Context, q sso.AccountQuery) (w *sqldb.Where, order string, err error) {
+	w, order = &sqldb.Where{}, "email_key"
 	if q.Active != nil {
-		w.And("active = ?", *q.Active)
+		w.And(map[bool]string{true: "active", false: "NOT active"}[*q.Active]) // in the words of the index accounts_inactive
+	}
+	if q.Provider != "" {
+		w.And("source = ?", q.Provider)
+	}
+	if q.Never {
+		w.And("source = '' AND last_login = 0") // the first part follows from the second, and has an index
 	}
 	if q.GroupID != 0 && q.GroupID != sso.AllUsers {
 		many, err := p.hasManyMembers(ctx, q.GroupID)
@@ -117,10 +173,7 @@ func (p *People) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []s
 			order = "email_key || ''" // no planner finds an index for this, and so it begins with the members
 		}
 	}
-	if strings.TrimSpace(q.Search) != "" {
-		return p.search(ctx, search.Terms(q.Search), w, after, q.Size())
-	}
-	return p.accounts(ctx, w, order, q.Size())
+	return w, order, nil
 }
 
 // emailKeyOf returns the key of the e-mail of the account after which a page begins; "" for the first page.

@@ -21,6 +21,7 @@ func (a peopleArea) pages() []area.Page {
 	return []area.Page{
 		area.Get("/why", a.whyPage),
 		area.Get("/people", a.peoplePage),
+		area.Post("/people/selected", a.severalForm),
 		area.Get("/people/new", a.newPersonPage),
 		area.Post("/people/new", a.newPersonForm),
 		area.Get("/people/:id", a.personPage),
@@ -29,41 +30,6 @@ func (a peopleArea) pages() []area.Page {
 		area.Post("/people/:id/groups", a.personGroupForm),
 		area.Post("/people/:id/sessions", a.personSessionForm),
 	}
-}
-
-func (a peopleArea) peoplePage(c *area.Call) error {
-	q := peopleQuery{Search: c.QueryParam("search"), Part: area.Part{After: c.QueryParam("after")}}
-	state := c.QueryParam("state")
-	if active := state == "active"; active || state == "deactivated" {
-		q.Active = &active
-	}
-	list, err := a.people(c, q)
-	if err != nil {
-		return err
-	}
-	p := templates.AdminPeople{
-		AdminLayout: c.Layout(templates.AdminSectionPeople), Search: q.Search, Pager: area.Pager(c.Link("/admin/people"), area.Filter("search", q.Search, "state", state), q.After, list.Next), Now: a.Now(),
-		States: area.Choose(state, templates.AdminOption{Label: "all"}, templates.AdminOption{Value: "active", Label: "active"},
-			templates.AdminOption{Value: "deactivated", Label: "deactivated"}),
-	}
-	for _, one := range list.People {
-		p.People = append(p.People, personRow(one))
-	}
-	return c.Show(http.StatusOK, p)
-}
-
-func personRow(p person) templates.AdminPersonRow {
-	row := templates.AdminPersonRow{
-		ID: p.ID, Person: p.shown(), Inactive: !p.Active, HasPassword: p.HasPassword, Source: p.Source,
-	}
-	if p.LastLogin != nil {
-		row.LastLogin = *p.LastLogin
-	}
-	return row
-}
-
-func (p person) shown() templates.Person {
-	return templates.Person{Name: sso.Account{Email: p.Email, FirstName: p.FirstName, LastName: p.LastName}.CommonName(), Email: p.Email}
 }
 
 func (a peopleArea) newPersonPage(c *area.Call) error {
@@ -203,7 +169,7 @@ func (a peopleArea) personShown(c *area.Call, id int64) (templates.AdminPerson, 
 	p := templates.AdminPerson{
 		AdminLayout: c.Layout(templates.AdminSectionPeople), ID: id, Person: row.Person, Active: d.Active, HasPassword: d.HasPassword,
 		Mapping: c.Link(mappingOf(d.Source)), Self: id == c.Who.Account.ID, Source: d.Source, CreatedAt: d.CreatedAt, LastLogin: row.LastLogin, Now: a.Now(),
-		Offers: offers(groups, d.Groups), Synced: admin.SyncedBy(a.Host.Config(), d.Source) != "", SessionsFurther: sessions.Next != "",
+		Administrator: slices.ContainsFunc(d.Groups, func(m membership) bool { return m.ID == sso.Administrators }), Offers: offers(groups, d.Groups), Synced: admin.SyncedBy(a.Host.Config(), d.Source) != "", SessionsFurther: sessions.Next != "",
 		Events: events, Refused: refused,
 	}
 	if d.IDPGroups != nil {

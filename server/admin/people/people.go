@@ -19,6 +19,7 @@ type peopleStore interface {
 	admin.PersonStore
 	AccountByEmail(ctx context.Context, email string) (sso.Account, error)
 	Accounts(ctx context.Context, q sso.AccountQuery) ([]sso.Account, string, error)
+	CountAccounts(ctx context.Context, q sso.AccountQuery, most int) (int, error)
 	AccountSentGroups(ctx context.Context, accountID int64) (groups []string, sent bool, err error)
 }
 
@@ -66,6 +67,7 @@ func (a peopleArea) operations() []area.Operation {
 	return []area.Operation{
 		openapi.Op("GET", "/people", "listPeople", "Accounts in the order of their e-mails", a.people),
 		openapi.Op("POST", "/people", "createPerson", "Make an account without a password", a.createPerson),
+		openapi.Op("POST", "/people/selected", "changePeople", "Deactivate, reactivate or sign out several people, or put them into a group", a.changeSeveral),
 		openapi.Op("GET", "/people/{id}", "getPerson", "One account, its attributes and groups, and where each came from", a.person),
 		openapi.Op("PATCH", "/people/{id}", "changePerson", "Deactivate an account, which ends its sessions, or reactivate it", a.changePerson),
 		openapi.Op("PATCH", "/people/{id}/attributes", "changeAttributes", "Set and remove attributes; they win over those of sign-ins", a.changeAttributes),
@@ -78,7 +80,18 @@ type peopleQuery struct {
 	Search string `query:"search" doc:"beginnings of words of the names or of parts of the e-mail, without case and accents: finds who has all of them"`
 	Group  int64  `query:"group" doc:"only members of the group of this id"`
 	Active *bool  `query:"active"`
+
+	Provider string    `query:"provider" doc:"only those whom this provider signed in last"`
+	Never    bool      `query:"never" doc:"only those who have never signed in"`
+	Before   time.Time `query:"before" doc:"only those who signed in last before this; the newest accounts come first"`
+	Newest   bool      `query:"newest" doc:"the newest accounts first; a search keeps its order"`
 	area.Part
+}
+
+// accounts is the query as stores take it.
+func (q peopleQuery) accounts() sso.AccountQuery {
+	return sso.AccountQuery{Page: q.Page(), Search: sso.CleanText(q.Search), GroupID: q.Group, Active: q.Active,
+		Provider: q.Provider, Never: q.Never, Before: q.Before, Newest: q.Newest}
 }
 
 type peopleList struct {
@@ -106,9 +119,7 @@ func personOf(a sso.Account) person {
 }
 
 func (a peopleArea) people(c *area.Call, in peopleQuery) (peopleList, error) {
-	accounts, next, err := a.Store.Accounts(c.Request().Context(), sso.AccountQuery{
-		Page: in.Page(), Search: sso.CleanText(in.Search), GroupID: in.Group, Active: in.Active,
-	})
+	accounts, next, err := a.Store.Accounts(c.Request().Context(), in.accounts())
 	list := peopleList{People: []person{}, Next: next}
 	for _, account := range accounts {
 		list.People = append(list.People, personOf(account))
