@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 // onEach runs a test on both databases. database is the setting for start: an empty one of the test's own.
 func onEach(t *testing.T, test func(t *testing.T, database string)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, "DATABASE_URL=sqlite:"+filepath.Join(t.TempDir(), "bridge.db")) })
-	t.Run("postgres", func(t *testing.T) { test(t, "DATABASE_URL="+postgres.Database(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, "DATABASE_URL="+bridgetest.Postgres(t)) })
 }
 
 // bridge is a running server on a real port with a real database file. The test holds the clock.

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/credential"
-	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -22,7 +22,7 @@ import (
 func another(t *testing.T, database string) string {
 	t.Helper()
 	if strings.Contains(database, "postgres") {
-		return "DATABASE_URL=" + postgres.Database(t)
+		return "DATABASE_URL=" + bridgetest.Postgres(t)
 	}
 	return "DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "bridge.db")
 }

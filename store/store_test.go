@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -50,12 +51,29 @@ func each(t *testing.T, test func(t *testing.T, db *testDB)) {
 	}
 }
 
-// empties make the address of an empty database, for each engine.
+// empties make the address of a database that has all tables and nothing in them, for each engine.
 func empties() map[string]func(testing.TB) string {
 	return map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") },
-		"postgres": postgres.Database,
+		"sqlite": func(t testing.TB) string {
+			path := filepath.Join(t.TempDir(), "test.db")
+			empty.Copy(t, path, func(path string) error { return makeTables(t, "sqlite:"+path) })
+			return "sqlite:" + path
+		},
+		"postgres": func(t testing.TB) string {
+			return postgres.Tables(t, func(url string) error { return makeTables(t, url) })
+		},
 	}
+}
+
+var empty ssotest.Template
+
+func makeTables(t testing.TB, databaseURL string) error {
+	db, err := store.Open(t.Context(), databaseURL, store.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	_, err = db.Migrate(t.Context())
+	return errors.Join(err, db.Close())
 }
 
 // A testDB is a migrated store with a clock that the test moves.

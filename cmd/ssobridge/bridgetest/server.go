@@ -18,6 +18,7 @@ import (
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -65,14 +66,22 @@ func withTables(t testing.TB, databaseURL string) {
 	if _, err := os.Stat(path); !ok || strings.Contains(path, "?") || !errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	tables.Copy(t, path, func(path string) error {
-		st, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
-		if err == nil {
-			_, err = st.Migrate(t.Context())
-			err = errors.Join(err, st.Close())
-		}
+	tables.Copy(t, path, func(path string) error { return makeTables(t, "sqlite:"+path) })
+}
+
+// Postgres returns the URL of a database of PostgreSQL with all tables and nothing in them.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	return postgres.Tables(t, func(url string) error { return makeTables(t, url) })
+}
+
+func makeTables(t testing.TB, databaseURL string) error {
+	st, err := store.Open(t.Context(), databaseURL, store.Options{})
+	if err != nil {
 		return err
-	})
+	}
+	_, err = st.Migrate(t.Context())
+	return errors.Join(err, st.Close())
 }
 
 // Open opens the database of cfg, with all its tables, until the test ends. What works beside the server does so within ctx.

@@ -13,6 +13,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,7 +26,18 @@ import (
 // Database returns the URL of an empty schema of the test's own.
 func Database(t testing.TB) string {
 	t.Helper()
-	return server.database(t)
+	server.ready(t)
+	return server.schema(t)
+}
+
+// Tables returns the URL of a database of the test's own that has all tables and nothing in them. make makes them once for
+// all tests of this process, at the URL that it is given. Where the server is not ours, the database is empty instead.
+func Tables(t testing.TB, make func(url string) error) string {
+	t.Helper()
+	if server.ready(t); server.dir == "" {
+		return server.schema(t)
+	}
+	return server.copy(t, make)
 }
 
 // Stop ends the server of this process, if one was started: call it when all tests have run.
@@ -39,12 +51,14 @@ type cluster struct {
 	n    atomic.Int64
 	db   *sql.DB
 	bin  string
+	made sync.Once // the database that others are copies of
 	run  func(name string, args ...string) *exec.Cmd
 }
 
 var server cluster
 
-func (p *cluster) database(t testing.TB) string {
+// ready starts the server, if that is for us to do, for the first test that wants it.
+func (p *cluster) ready(t testing.TB) {
 	t.Helper()
 	given, bin := os.Getenv("SSOBRIDGE_TEST_POSTGRES"), ""
 	if given == "" { // here, since a test that is skipped inside of Once would have started nothing for the others
@@ -61,7 +75,6 @@ func (p *cluster) database(t testing.TB) string {
 	if p.url == "" {
 		t.Fatal("PostgreSQL did not start; an earlier test says why")
 	}
-	return p.schema(t)
 }
 
 func (p *cluster) schema(t testing.TB) string {
@@ -85,6 +98,27 @@ func (p *cluster) schema(t testing.TB) string {
 	q.Set("search_path", schema)
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// tables is the name of the database that others are copies of.
+const tables = "tables"
+
+// copy makes a database by copying files, which takes a fifth of the time that making its tables takes.
+func (p *cluster) copy(t testing.TB, make func(url string) error) string {
+	t.Helper()
+	url := func(name string) string { return strings.Replace(p.url, "/postgres?", "/"+name+"?", 1) }
+	p.made.Do(func() {
+		if _, err := p.db.ExecContext(t.Context(), "CREATE DATABASE "+tables); err != nil {
+			t.Error(err)
+		} else if err := make(url(tables)); err != nil {
+			t.Error(err)
+		}
+	})
+	name := fmt.Sprintf("test_%d", p.n.Add(1))
+	if _, err := p.db.ExecContext(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+tables+" STRATEGY FILE_COPY"); err != nil {
+		t.Fatal(err)
+	}
+	return url(name)
 }
 
 func (p *cluster) start() error {
