@@ -48,7 +48,7 @@ func runApp(t *testing.T, cmd *exec.Cmd) (url string) {
 func TestAnswersAreWhole(t *testing.T) {
 	t.Parallel()
 	for name, run := range streams {
-		for _, chunked := range []bool{false, true} {
+		for _, chunked := range ssotest.Some(name, false, true) {
 			t.Run(fmt.Sprintf("%s, chunked %v", name, chunked), func(t *testing.T) {
 				b := start(t, "UPSTREAM="+run(t))
 				c := b.browser()

@@ -99,6 +99,14 @@ var looks = []look{
 	{"dark-wide", "dark", 1280}, {"dark-narrow", "dark", 360},
 }
 
+// looksOf are those in which a page is looked at: one of them, or all for screenshots and in CI.
+func looksOf(s sample) []look {
+	if os.Getenv("SSOBRIDGE_TEST_SHOTS") != "" {
+		return looks
+	}
+	return ssotest.Some(s.name, looks...)
+}
+
 func (l look) set() chromedp.Action {
 	return chromedp.Tasks{
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
@@ -127,7 +135,7 @@ func TestPagesInABrowser(t *testing.T) {
 			for _, c := range said.take() {
 				t.Errorf("console: got %s, want nothing", c)
 			}
-			for _, l := range looks {
+			for _, l := range looksOf(s) {
 				checkLook(t, ctx, s, l, axe != "")
 			}
 		})

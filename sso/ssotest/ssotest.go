@@ -3,6 +3,7 @@
 package ssotest
 
 import (
+	"hash/fnv"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +46,18 @@ func Missing(t testing.TB, what, how string) {
 func Required(what string) bool {
 	list := strings.Split(os.Getenv("SSOBRIDGE_TEST_REQUIRE"), ",")
 	return slices.Contains(list, "all") || slices.Contains(list, what)
+}
+
+// Some returns one of all, the same for the same key each time, so that many tests with keys of their own try all between
+// them. Where SSOBRIDGE_TEST_REQUIRE is "all" (as in CI) or names "combinations", it returns all.
+func Some[T any](key string, all ...T) []T {
+	if Required("combinations") || len(all) == 0 {
+		return all
+	}
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	i := int(h.Sum32() % uint32(len(all)))
+	return all[i : i+1]
 }
 
 // AtOnce runs n functions that all begin at the same moment.

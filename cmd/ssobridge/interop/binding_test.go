@@ -60,7 +60,7 @@ func heading(t *testing.T, ctx context.Context, address string) (text string) {
 // which must not be able to end what the first began.
 func TestTabsAndBrowsers(t *testing.T) {
 	chromium.Need(t)
-	for _, file := range []string{"off.go", "state.go", "pkce.go"} {
+	for _, file := range ssotest.Some("tabs", "off.go", "state.go", "pkce.go") {
 		t.Run(file, func(t *testing.T) {
 			b, _ := startBound(t, file, "SSOBRIDGE_UPSTREAM="+startApp(t))
 			one := browser(t)
@@ -108,18 +108,19 @@ func TestTabsAndBrowsers(t *testing.T) {
 func TestLoginCSRF(t *testing.T) {
 	chromium.Need(t)
 	strict := []string{"SSOBRIDGE_JWT_PROFILE=strict", "SSOBRIDGE_JWT_ISSUER=idp", "SSOBRIDGE_JWT_AUDIENCE=bridge"}
-	for _, tt := range []struct {
+	type try struct {
 		name, file string
 		settings   []string
 		want       string // how the page begins that the victim sees
-	}{
+	}
+	for _, tt := range ssotest.Some("CSRF", []try{
 		{"off", "off.go", nil, "Switch accounts?"},
 		{"off, strict cookies", "off.go", []string{"SSOBRIDGE_SESSION_COOKIE_SAMESITE=strict"}, "Switch accounts?"},
 		{"state", "state.go", nil, "Please start again"},
 		{"state, strict cookies", "state.go", []string{"SSOBRIDGE_SESSION_COOKIE_SAMESITE=strict"}, "Please start again"},
 		{"pkce", "pkce.go", nil, "ann@example.com |"}, // the code says nothing of whom it is for: the victim goes on as before
 		{"strict", "state.go", strict, "Please start again"},
-	} {
+	}...) {
 		t.Run(tt.name, func(t *testing.T) {
 			b, _ := startBound(t, tt.file, append(tt.settings, "SSOBRIDGE_UPSTREAM="+startApp(t))...)
 			victim := browser(t)
@@ -203,10 +204,11 @@ func sign(t testing.TB, claims jwt.MapClaims) string {
 // cookies back from such a POST, and the login must end all the same.
 func TestFormPost(t *testing.T) {
 	chromium.Need(t)
-	for _, tt := range []struct {
+	type try struct {
 		name     string
 		settings []string
-	}{
+	}
+	for _, tt := range ssotest.Some("form", []try{
 		{"off", nil},
 		{"off, strict cookies", []string{"SSOBRIDGE_SESSION_COOKIE_SAMESITE=strict"}},
 		{"state", []string{"SSOBRIDGE_JWT_BINDING=state"}},
@@ -214,7 +216,7 @@ func TestFormPost(t *testing.T) {
 		{"code", []string{"SSOBRIDGE_JWT_BINDING=pkce", "SSOBRIDGE_JWT_CLIENT_ID=bridge", "SSOBRIDGE_JWT_TOKEN_URI="}},
 		{"code, strict cookies", []string{"SSOBRIDGE_JWT_BINDING=pkce", "SSOBRIDGE_JWT_CLIENT_ID=bridge", "SSOBRIDGE_JWT_TOKEN_URI=",
 			"SSOBRIDGE_SESSION_COOKIE_SAMESITE=strict"}},
-	} {
+	}...) {
 		t.Run(tt.name, func(t *testing.T) {
 			port := ssotest.FreePort(t)
 			idp := httptest.NewServer(formIDP(t, "http://localhost:"+port+"/auth/sso", strings.HasPrefix(tt.name, "code")))

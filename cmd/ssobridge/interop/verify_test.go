@@ -62,8 +62,9 @@ func verifiers() map[string]func(t *testing.T, dir string) *exec.Cmd {
 // nothing else that is signed. SECURITY F4, J1
 func TestAppsVerifyTheAssertion(t *testing.T) {
 	for name, command := range verifiers() {
-		t.Run(name, func(t *testing.T) { appsVerify(t, command, "", "ES256") })
-		t.Run(name+" below a path, EdDSA", func(t *testing.T) { appsVerify(t, command, "/_sso", "EdDSA") })
+		for _, at := range ssotest.Some(name, [2]string{"", "ES256"}, [2]string{"/_sso", "EdDSA"}) {
+			t.Run(name+at[0]+", "+at[1], func(t *testing.T) { appsVerify(t, command, at[0], at[1]) })
+		}
 	}
 }
 
