@@ -48,7 +48,7 @@ func query(t testing.TB, db *sql.DB, q string, args ...any) (all [][]string) {
 
 func sqliteTables(t testing.TB, db *sql.DB) (names []string) {
 	t.Helper()
-	for _, row := range query(t, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migrations' ORDER BY name") {
+	for _, row := range query(t, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'migration%' ORDER BY name") {
 		names = append(names, row[0])
 	}
 	return names

@@ -40,9 +40,18 @@ func (s *Store) Migrated(ctx context.Context) error {
 	return s.db.Migrated(ctx, steps)
 }
 
+// Schema says which tables the database has, and who can work with them.
+func (s *Store) Schema(ctx context.Context) (sqldb.Schema, error) {
+	steps, err := migrations()
+	if err != nil {
+		return sqldb.Schema{}, err
+	}
+	return s.db.Schema(ctx, steps)
+}
+
 // Migrate brings the tables up to date, in one transaction, and returns the names of the steps it took. Any number of
-// processes may call it at once. It refuses a database that a newer program has migrated, and one whose
-// steps are not the ones of this program. A SECRET_KEY that is not the one of the database is a [*sealed.Lost] error, and the
+// processes may call it at once. It refuses a database that a newer program has migrated in a way that this one cannot live with, and
+// one whose steps are not the ones of this program. A SECRET_KEY that is not the one of the database is a [*sealed.Lost] error, and the
 // steps are taken.
 func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
 	steps, err := migrations()

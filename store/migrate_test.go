@@ -76,6 +76,28 @@ func TestMigrate(t *testing.T) {
 		if err := db.Ready(t.Context()); err != nil {
 			t.Error(err)
 		}
+
+		// A newer program may add what this one can live with, while this one runs and before it starts again.
+		for _, change := range []string{
+			"CREATE TABLE later (account_id BIGINT REFERENCES accounts (id) ON DELETE CASCADE)", "ALTER TABLE accounts ADD COLUMN later TEXT",
+			"INSERT INTO migration_needs SELECT max(version)+1, max(version) FROM migrations",
+			"INSERT INTO migrations SELECT max(version)+1, 'later', 'x', 1 FROM migrations",
+		} {
+			if _, err := raw.ExecContext(t.Context(), change); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Ready(t.Context()); err != nil {
+			t.Errorf("Ready with a newer database: got %v, want that this program can live with it", err)
+		}
+		again := db.another(t, store.Options{})
+		if took, err := again.Migrate(t.Context()); len(took) > 0 || err != nil {
+			t.Errorf("a start with a newer database: got %v, %v", took, err)
+		}
+		db.signIn(t, person("grace@example.com"), standard)
+		if err := again.Migrated(t.Context()); !errors.Is(err, store.ErrNewer) {
+			t.Errorf("what needs all tables: got %v, want ErrNewer", err)
+		}
 	}
 	t.Run("sqlite", func(t *testing.T) { try(t, "sqlite:"+t.TempDir()+"/test.db") })
 	t.Run("postgres", func(t *testing.T) { try(t, postgres.Database(t)) })

@@ -86,7 +86,10 @@ func (s *Store) Close() error {
 // Ready reports whether the database can be read and written, and has the tables of this program and the SECRET_KEY of this
 // store: nil, or an error that says what is wrong; with a method Cause for most of that, which says it in a word.
 func (s *Store) Ready(ctx context.Context) error {
-	err := s.Migrated(ctx)
+	steps, err := migrations()
+	if err == nil {
+		err = s.db.Usable(ctx, steps)
+	}
 	if err == nil {
 		err = s.sealed.Check(ctx)
 	}

@@ -60,21 +60,9 @@ func serve(f *flags) runner {
 		}
 		all.Go(func() error { defer served(); return s.Serve(ctx, l) })
 		all.Go(func() error { s.Tend(ctx); return nil })
-		all.Go(func() error { f.reload(ctx, again, s); return nil })
+		all.Go(func() error { s.ReloadAt(ctx, again, f.inputs); return nil })
 		fmt.Fprintf(p.stdout, "ssobridge listens on http://%s, for browsers at %s\n", l.Addr(), o.cfg.URL(""))
 		return all.Wait()
-	}
-}
-
-// reload reads the settings anew at each signal, until ctx ends.
-func (f *flags) reload(ctx context.Context, again <-chan os.Signal, s *ssobridge.Service) {
-	for {
-		select {
-		case <-again:
-			s.Reload(ctx, f.inputs)
-		case <-ctx.Done():
-			return
-		}
 	}
 }
 

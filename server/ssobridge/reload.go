@@ -4,11 +4,24 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
+
+// ReloadAt calls [Service.Reload] at each signal, until ctx ends.
+func (s *Service) ReloadAt(ctx context.Context, signals <-chan os.Signal, read func() (setting.Inputs, error)) {
+	for {
+		select {
+		case <-signals:
+			s.Reload(ctx, read)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 // Reload puts in force what flags, environment, file and the files of secrets say now, for requests that begin from now on, and
 // reads the keys of the bridge anew. What cannot be used leaves everything as it was. It says in one line of the log how it went, and

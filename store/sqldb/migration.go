@@ -22,6 +22,7 @@ type Migration struct {
 	Then func(context.Context, *Conn) error
 
 	version  int64
+	needs    int64 // see needsLine
 	sql      string
 	checksum string // of the file, so that both engines have the same
 }
@@ -43,8 +44,12 @@ func Migrations(folder fs.FS) ([]Migration, error) {
 		if err != nil || version != int64(len(all)+1) {
 			return nil, fmt.Errorf("migration %s is not number %d", file, len(all)+1)
 		}
+		needs, err := needsOf(version, string(b))
+		if err != nil {
+			return nil, err
+		}
 		sum := sha256.Sum256(b)
-		all = append(all, Migration{Name: strings.TrimSuffix(file, ".sql"), version: version, sql: string(b), checksum: hex.EncodeToString(sum[:])})
+		all = append(all, Migration{Name: strings.TrimSuffix(file, ".sql"), version: version, needs: needs, sql: string(b), checksum: hex.EncodeToString(sum[:])})
 	}
 	return all, nil
 }
@@ -53,7 +58,8 @@ func Migrations(folder fs.FS) ([]Migration, error) {
 var ErrNewer = errors.New("the database was migrated by a newer program")
 
 // Migrate brings the tables up to date, in one transaction, and returns the names of the steps it took. Any number of
-// processes may call it at once. It refuses a database that a newer program has migrated, and one whose steps are not these.
+// processes may call it at once. It refuses a database that a newer program has migrated in a way that these steps cannot live with,
+// and one whose steps are not these.
 func (db *DB) Migrate(ctx context.Context, steps []Migration, now time.Time) (applied []string, err error) {
 	err = db.WriteLong(ctx, func(c *Conn) (err error) {
 		applied, err = db.migrate(ctx, c, steps, now)
@@ -75,15 +81,24 @@ func (db *DB) migrate(ctx context.Context, c *Conn, steps []Migration, now time.
 	if err != nil {
 		return nil, err
 	}
-	if err := checkApplied(done, steps); err != nil {
+	known := done[:min(len(done), len(steps))]
+	if lives, err := livesWith(ctx, c, int64(len(steps))); err != nil {
+		return nil, err
+	} else if !lives {
+		known = done
+	}
+	if err := checkApplied(known, steps); err != nil {
 		return nil, err
 	}
-	for _, m := range steps[len(done):] {
+	for _, m := range steps[len(known):] {
 		if err := m.run(ctx, c, db.engine.schemaWords); err != nil {
 			return nil, fmt.Errorf("migration %s: %w", m.Name, err)
 		}
 		if _, err := c.Exec(ctx, "INSERT INTO migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)",
 			m.version, m.Name, m.checksum, now); err != nil {
+			return nil, err
+		}
+		if _, err := c.Exec(ctx, "INSERT INTO migration_needs (version, needs) VALUES ($1, $2)", m.version, m.needs); err != nil {
 			return nil, err
 		}
 		applied = append(applied, m.Name)
@@ -105,6 +120,9 @@ func (m Migration) run(ctx context.Context, c *Conn, words *strings.Replacer) er
 func appliedMigrations(ctx context.Context, c *Conn) (done []Migration, err error) {
 	if _, err := c.Exec(ctx, `CREATE TABLE IF NOT EXISTS migrations (
 		version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)`); err != nil {
+		return nil, err
+	}
+	if _, err := c.Exec(ctx, "CREATE TABLE IF NOT EXISTS migration_needs (version BIGINT PRIMARY KEY, needs BIGINT NOT NULL)"); err != nil {
 		return nil, err
 	}
 	err = c.Each(ctx, func(rows *sql.Rows) error {

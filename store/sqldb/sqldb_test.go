@@ -308,3 +308,58 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("a gap: got %v", err)
 	}
 }
+
+// An older program can work with tables to which a newer one has added what it can live with, and is told from one that cannot.
+func TestNeeds(t *testing.T) {
+	files := fstest.MapFS{"0001_start.sql": {Data: []byte("CREATE TABLE numbers (n BIGINT)")}}
+	steps := func(added ...string) []sqldb.Migration {
+		t.Helper()
+		for i, text := range added {
+			files[fmt.Sprintf("%04d_step.sql", i+2)] = &fstest.MapFile{Data: []byte(text)}
+		}
+		all, err := sqldb.Migrations(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	each(t, func(t *testing.T, url string) {
+		db := open(t, url, sqldb.Options{})
+		all := steps("CREATE TABLE two (n BIGINT)", "-- needs: 2\nCREATE TABLE three (n BIGINT)", "-- needs: 2\nCREATE TABLE four (n BIGINT)", "-- needs: 4\nCREATE TABLE five (n BIGINT)")
+		for version, oldest := range []int64{0, 1, 2, 2, 2, 4} {
+			if version == 0 {
+				continue
+			}
+			if _, err := db.Migrate(t.Context(), all[:version], time.Unix(1, 0)); err != nil {
+				t.Fatal(err)
+			}
+			for known := 1; known <= len(all); known++ {
+				program := all[:known]
+				s, err := db.Schema(t.Context(), program)
+				if err != nil || s.Needs != oldest || s.Version != int64(version) || s.CanRun() != (int64(known) >= oldest) || len(s.Pending) != max(0, known-version) {
+					t.Errorf("tables of %d, a program of %d: got %+v, %v; want needs %d", version, known, s, err, oldest)
+				}
+				err = db.Usable(t.Context(), program)
+				if usable := known <= version && int64(known) >= oldest; usable != (err == nil) {
+					t.Errorf("tables of %d, a program of %d: usable %v, got %v", version, known, usable, err)
+				}
+				if newer := known < version; newer != errors.Is(db.Migrated(t.Context(), program), sqldb.ErrNewer) {
+					t.Errorf("tables of %d, a program of %d: got %v, want ErrNewer %v of what needs all tables", version, known, db.Migrated(t.Context(), program), newer)
+				}
+				if known > version {
+					continue
+				}
+				took, err := db.Migrate(t.Context(), program, time.Unix(1, 0))
+				if lives := int64(known) >= oldest; len(took) > 0 || lives != (err == nil) || !lives && !errors.Is(err, sqldb.ErrNewer) {
+					t.Errorf("tables of %d, a program of %d starts: got %v, %v; want that it can %v", version, known, took, err, lives)
+				}
+			}
+		}
+	})
+	for _, text := range []string{"-- needs: 0\n", "-- needs: 3\n", "-- needs: 99999999999999999999\n"} {
+		files["0002_step.sql"] = &fstest.MapFile{Data: []byte(text)}
+		if _, err := sqldb.Migrations(files); err == nil || !strings.Contains(err.Error(), "needs") {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}

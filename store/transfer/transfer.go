@@ -27,7 +27,10 @@ var (
 
 // Left lists the tables that are not copied, each with the reason.
 func Left() map[string]string {
-	return map[string]string{"migrations": "it says how the tables came about, which each database knows of itself"}
+	return map[string]string{
+		"migrations":      "it says how the tables came about, which each database knows of itself",
+		"migration_needs": "it says the same",
+	}
 }
 
 // made lists the tables in which a database has rows as soon as it has tables, and how many rows that are at most. They are
