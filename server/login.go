@@ -71,6 +71,7 @@ func (s *relyingParty) begin(c echo.Context, site *web.Site, in sso.Callback) er
 	}
 	loginURL, flow, err := site.Bridge.Begin(r.Context(), in)
 	if err != nil {
+		s.noteUnavailable(r, site, in, err)
 		return err
 	}
 	to, err := site.Bridge.Return.Parse(in.ReturnTo)
@@ -162,15 +163,24 @@ func (s *relyingParty) circle(r *http.Request, site *web.Site, in sso.Callback, 
 	return err
 }
 
+// noteUnavailable leaves the event of a sign-in that did not begin because its provider cannot be asked for the way.
+func (s *relyingParty) noteUnavailable(r *http.Request, site *web.Site, in sso.Callback, err error) {
+	if p, _ := site.Bridge.Providers.ToBegin(in.Provider, in.Issuer); p != nil && r.Method != http.MethodHead && sso.CodeOf(err) == sso.ProviderUnavailable {
+		s.noteRefusalOf(r, site, p, err)
+	}
+}
+
 // noteRefusal leaves the event of a sign-in that was refused before the bridge saw a token.
 func (s *relyingParty) noteRefusal(r *http.Request, site *web.Site, refusal error) {
+	s.noteRefusalOf(r, site, site.Bridge.Providers.Sole(), refusal)
+}
+
+func (s *relyingParty) noteRefusalOf(r *http.Request, site *web.Site, p *sso.Provider, refusal error) {
 	e := sso.Event{At: s.web.Now(), Kind: sso.EventSignInRefused, Code: sso.CodeOf(refusal), Reference: web.Reference(r), Peer: site.Peer(r), Detail: sso.Reason(refusal)}
-	if p := site.Bridge.Providers.Sole(); p != nil {
+	if p != nil {
 		e.Provider = p.Name
 	}
-	if err := s.store.Record(context.WithoutCancel(r.Context()), e); err != nil {
-		s.web.Log.ErrorContext(r.Context(), "event not recorded", "reference", e.Reference, "error", err)
-	}
+	s.web.RecordRefusal(context.WithoutCancel(r.Context()), e)
 }
 
 // signIn signs a browser in.

@@ -1,7 +1,12 @@
 package server_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"maps"
 	"net/http"
@@ -120,6 +125,7 @@ type openIDCase struct {
 	wrong   func(*idp.Provider)
 	code    sso.Code
 	unasked string // a path that must not have been asked for
+	says    string // a part of what Activity says
 }
 
 func set(name string, value any) func(*idp.Provider) {
@@ -159,6 +165,46 @@ func answers(path string, status int, kind, body string) func(*idp.Provider) {
 	}
 }
 
+// idpKey is the public key of another provider, under a name.
+func idpKey(kid string) map[string]any {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	point, err := key.PublicKey.Bytes() // 4, x and y
+	if err != nil {
+		panic(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	return map[string]any{"kty": "EC", "crv": "P-256", "kid": kid, "alg": "ES256", "x": encode(point[1:33]), "y": encode(point[33:])}
+}
+
+// signsRS256 is a provider that signs with RS256 and has a key of each kind, as Keycloak has. change may spoil the signature.
+func signsRS256(change func(signature []byte)) func(*idp.Provider) {
+	return func(p *idp.Provider) {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		encode := base64.RawURLEncoding.EncodeToString
+		p.JWKS = func(keys []any) any {
+			return append(keys, map[string]any{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "rsa", "n": encode(key.N.Bytes()), "e": "AQAB"})
+		}
+		p.Header = func(h map[string]any) { h["alg"], h["kid"] = "RS256", "rsa" }
+		p.IDToken = func(c map[string]any) { delete(c, "at_hash") }
+		p.Signed = func(token string) string {
+			input := token[:strings.LastIndex(token, ".")]
+			hash := sha256.Sum256([]byte(input))
+			signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, hash[:])
+			if err != nil {
+				panic(err)
+			}
+			change(signature)
+			return input + "." + encode(signature)
+		}
+	}
+}
+
 // The names of the OpenID Foundation's plans for relying parties stand where there is one.
 func openIDCases() []openIDCase {
 	const doc = "/.well-known/openid-configuration"
@@ -167,26 +213,72 @@ func openIDCases() []openIDCase {
 		{name: "invalid-iss", wrong: set("iss", "https://evil.example"), code: sso.TokenIssuer, unasked: "/userinfo"},
 		{name: "missing-iss", wrong: set("iss", nil), code: sso.TokenIssuer, unasked: "/userinfo"},
 		{name: "missing-sub", wrong: set("sub", nil), code: sso.TokenSubjectMissing, unasked: "/userinfo"},
-		{name: "invalid-aud", wrong: set("aud", "another"), code: sso.TokenAudience, unasked: "/userinfo"},
+		{name: "iss with a slash more", wrong: func(p *idp.Provider) { p.IDToken = func(c map[string]any) { c["iss"] = p.URL + "/" } }, code: sso.TokenIssuer},
+		{name: "sub is a number", wrong: set("sub", 7), code: sso.TokenSubjectMissing},
+		{name: "sub is empty", wrong: set("sub", ""), code: sso.TokenSubjectMissing},
+		{name: "sub of 255 characters", wrong: set("sub", strings.Repeat("s", 255))},
+		{name: "sub of 256 characters", wrong: set("sub", strings.Repeat("s", 256)), code: sso.TokenSubjectMissing},
+		{name: "sub with a space at its end", wrong: set("sub", "ada-1 "), code: sso.TokenSubjectMissing},
+		{name: "aud is an empty list", wrong: set("aud", []any{}), code: sso.TokenAudience},
+		{name: "aud is a list with a number", wrong: set("aud", []any{"the bridge", 7}), code: sso.TokenAudience, says: `aud is ["the bridge",7]`},
+		{name: "aud in capitals", wrong: set("aud", "THE BRIDGE"), code: sso.TokenAudience},
+		{name: "azp is a list", wrong: set("azp", []any{"the bridge"}), code: sso.TokenAudience},
+		{name: "invalid-aud", wrong: set("aud", "another"), code: sso.TokenAudience, unasked: "/userinfo", says: `the token's aud is "another"; PROVIDER_ACME_CLIENT_ID is "the bridge"`},
 		{name: "missing-aud", wrong: set("aud", nil), code: sso.TokenAudience},
 		{name: "aud with ours and azp", wrong: func(p *idp.Provider) {
 			p.IDToken = func(c map[string]any) { c["aud"], c["azp"] = []any{"the bridge", "x"}, "the bridge" }
 		}},
 		{name: "aud of two without azp", wrong: set("aud", []any{"the bridge", "x"}), code: sso.TokenAudience},
 		{name: "azp of another", wrong: set("azp", "x"), code: sso.TokenAudience},
-		{name: "missing-iat", wrong: set("iat", nil), code: sso.TokenUnbounded},
+		{name: "missing-iat", wrong: set("iat", nil), code: sso.TokenUnbounded, says: "an ID token needs one"},
 		{name: "missing exp", wrong: set("exp", nil), code: sso.TokenUnbounded},
 		{name: "expired", wrong: func(p *idp.Provider) {
 			p.IDToken = func(c map[string]any) { c["exp"] = p.Now().Add(-time.Minute).Unix() }
-		}, code: sso.TokenExpired},
+		}, code: sso.TokenExpired, says: "expired 60 s ago"},
 		{name: "iat of five minutes ago, as Entra writes it", wrong: func(p *idp.Provider) {
 			p.IDToken = func(c map[string]any) { c["iat"] = p.Now().Add(-5 * time.Minute).Unix() }
 		}},
+		{name: "iat of an hour ago", wrong: func(p *idp.Provider) {
+			p.IDToken = func(c map[string]any) { c["iat"] = p.Now().Add(-time.Hour).Unix() }
+		}, code: sso.TokenTooOld, says: "3600 s old; PROVIDER_ACME_MAX_AGE allows 600 s"},
+		{name: "iat in the future", wrong: func(p *idp.Provider) {
+			p.IDToken = func(c map[string]any) { c["iat"] = p.Now().Add(time.Minute).Unix() }
+		}, code: sso.TokenFromFuture, says: "60 s in the future (leeway 30s): check the clock of the identity provider, which is ahead by that much"},
+		{name: "nbf in the future", wrong: func(p *idp.Provider) {
+			p.IDToken = func(c map[string]any) { c["nbf"] = p.Now().Add(time.Minute).Unix() }
+		}, code: sso.TokenNotYetValid},
+		{name: "exp is a text", wrong: set("exp", "tomorrow"), code: sso.TokenMalformed},
+		{name: "nonce is a number", wrong: set("nonce", 7), code: sso.FlowMismatch},
+		{name: "at_hash is a number", wrong: set("at_hash", 7), code: sso.TokenClaim, unasked: "/userinfo"},
 		{name: "nonce-invalid", wrong: set("nonce", "x"), code: sso.FlowMismatch, unasked: "/userinfo"},
 		{name: "missing nonce", wrong: set("nonce", nil), code: sso.FlowMismatch},
 		{name: "at_hash invalid", wrong: set("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"), code: sso.TokenClaim, unasked: "/userinfo"},
 		{name: "at_hash missing", wrong: set("at_hash", nil)},
 		{name: "kid-absent-single-jwks", wrong: func(p *idp.Provider) { p.Header = func(h map[string]any) { delete(h, "kid") } }},
+		{name: "kid-absent-multiple-jwks", wrong: func(p *idp.Provider) { // one of them fits
+			p.Header = func(h map[string]any) { delete(h, "kid") }
+			another := idpKey("another")
+			p.JWKS = func(keys []any) any { return append([]any{another}, keys...) }
+		}},
+		{name: "idtoken-sig-rs256", wrong: signsRS256(func(signature []byte) {})},
+		{name: "invalid-sig-rs256", wrong: signsRS256(func(signature []byte) { signature[len(signature)-1] ^= 1 }), code: sso.TokenSignature, unasked: "/userinfo"},
+		{name: "a key of another algorithm with that kid", wrong: func(p *idp.Provider) {
+			p.JWKS = func(keys []any) any { keys[0].(map[string]any)["alg"] = "RS256"; return keys }
+		}, code: sso.ProviderUnavailable},
+		{name: "a key for encryption", wrong: func(p *idp.Provider) {
+			p.JWKS = func(keys []any) any { keys[0].(map[string]any)["use"] = "enc"; return keys }
+		}, code: sso.ProviderUnavailable},
+		{name: "two keys with one kid", wrong: func(p *idp.Provider) {
+			another := idpKey("key-1")
+			p.JWKS = func(keys []any) any { return append(keys, another) }
+		}, code: sso.ProviderUnavailable},
+		{name: "a secret among the keys", wrong: func(p *idp.Provider) {
+			p.JWKS = func(keys []any) any { return append(keys, map[string]any{"kty": "oct", "kid": "s", "k": "c2VjcmV0"}) }
+		}, code: sso.ProviderUnavailable},
+		{name: "a private key among the keys", wrong: func(p *idp.Provider) {
+			p.JWKS = func(keys []any) any { keys[0].(map[string]any)["d"] = "c2VjcmV0"; return keys }
+		}, code: sso.ProviderUnavailable},
+		{name: "no key at all", wrong: func(p *idp.Provider) { p.JWKS = func([]any) any { return []any{} } }, code: sso.ProviderUnavailable},
 		{name: "kid unknown", wrong: func(p *idp.Provider) { p.Header = func(h map[string]any) { h["kid"] = "x" } }, code: sso.KeyUnknown},
 		{name: "invalid-sig-es256", wrong: func(p *idp.Provider) { p.Signed = func(tok string) string { return tok[:len(tok)-8] + "AAAAAAAA" } }, code: sso.TokenSignature},
 		// The suite wants this accepted in the code flow by who registered alg none. We never do (SECURITY A1).
@@ -233,7 +325,12 @@ func openIDCases() []openIDCase {
 		}, unasked: "/distributed"},
 
 		{name: "token endpoint without id_token", wrong: func(p *idp.Provider) { p.Token = func(d map[string]any) { delete(d, "id_token") } }, code: sso.CodeExchangeFailed},
-		{name: "token endpoint redirects", wrong: answers("/token", 307, "application/json", "{}"), code: sso.CodeExchangeFailed, unasked: "/elsewhere"},
+		{name: "token endpoint with another type of token", wrong: func(p *idp.Provider) { p.Token = func(d map[string]any) { d["token_type"] = "DPoP" } }, code: sso.CodeExchangeFailed, unasked: "/userinfo"},
+		{name: "token endpoint without a type of token", wrong: func(p *idp.Provider) { p.Token = func(d map[string]any) { delete(d, "token_type") } }},
+		{name: "token endpoint with a type in small letters", wrong: func(p *idp.Provider) { p.Token = func(d map[string]any) { d["token_type"] = "bearer" } }},
+		{name: "token endpoint without an access token", wrong: func(p *idp.Provider) { p.Token = func(d map[string]any) { delete(d, "access_token") } }},
+		{name: "an ID token in five parts", wrong: func(p *idp.Provider) { p.Signed = func(string) string { return "a.b.c.d.e" } }, code: sso.TokenMalformed, unasked: "/userinfo"},
+		{name: "token endpoint redirects", wrong: answers("/token", 307, "application/json", "{}"), code: sso.CodeExchangeFailed, unasked: "/elsewhere", says: "its discovery document must name the address itself"},
 		{name: "token endpoint down", wrong: answers("/token", 502, "text/html", "x"), code: sso.ProviderUnavailable},
 		{name: "token endpoint of 50 MB", wrong: answers("/token", 200, "application/json", `{"x":"`+strings.Repeat("x", 1<<20)+`"}`), code: sso.CodeExchangeFailed},
 
@@ -249,9 +346,20 @@ func openIDCases() []openIDCase {
 			}
 		}, code: sso.FlowMismatch},
 		{name: "access_denied", wrong: func(p *idp.Provider) {
-			p.Callback = func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }
-		}, code: sso.ProviderRefused, unasked: "/token"},
+			p.Callback = func(q url.Values) {
+				q.Del("code")
+				q.Set("error", "access_denied")
+				q.Set("error_description", "AADSTS50105: no\nrole")
+			}
+		}, code: sso.ProviderRefused, unasked: "/token", says: `error="access_denied", "AADSTS50105: no role"`},
 		{name: "code and error", wrong: callbackWith("error", "access_denied"), code: sso.RequestMalformed, unasked: "/token"},
+		{name: "iss with a slash more in the callback", wrong: func(p *idp.Provider) { p.Callback = func(q url.Values) { q.Set("iss", p.URL+"/") } }, code: sso.FlowMismatch, unasked: "/token"},
+		{name: "session_state in the callback, as Keycloak sends it", wrong: callbackWith("session_state", "x")},
+		{name: "two states", wrong: func(p *idp.Provider) { p.Callback = func(q url.Values) { q.Add("state", q.Get("state")) } }, code: sso.RequestMalformed, unasked: "/token"},
+		{name: "an error without a value is none", wrong: callbackWith("error", "")}, // RFC 6749 §3.1,
+		{name: "login_required", wrong: func(p *idp.Provider) {
+			p.Callback = func(q url.Values) { q.Del("code"); q.Set("error", "login_required") }
+		}, code: sso.ProviderRefused, unasked: "/token"},
 		{name: "two codes", wrong: func(p *idp.Provider) { p.Callback = func(q url.Values) { q.Add("code", "x") } }, code: sso.RequestMalformed, unasked: "/token"},
 		{name: "no code", wrong: func(p *idp.Provider) { p.Callback = func(q url.Values) { q.Del("code") } }, code: sso.TokenMalformed},
 		{name: "a wrong code", wrong: callbackWith("code", "x"), code: sso.CodeExchangeFailed, unasked: "/userinfo"},
@@ -259,12 +367,12 @@ func openIDCases() []openIDCase {
 		{name: "no state", wrong: callbackWith("state", ""), code: sso.FlowMissing, unasked: "/token"},
 		{name: "an ID token in the callback", wrong: func(p *idp.Provider) {
 			p.Callback = func(q url.Values) { q.Del("code"); q.Set("jwt", p.Sign(map[string]any{"sub": "ada-1"})) }
-		}, code: sso.FlowMismatch},
+		}, code: sso.FlowMismatch, says: "ends with a code"},
 
-		{name: "email_verified false", wrong: person("email_verified", false), code: sso.EmailUnverified},
+		{name: "email_verified false", wrong: person("email_verified", false), code: sso.EmailUnverified, says: "email_verified is false"},
 		{name: "email_verified absent", wrong: func(p *idp.Provider) { delete(p.Claims, "email_verified") }, code: sso.EmailUnverified},
 		{name: "email_verified absent, and not required", setting: "REQUIRE_VERIFIED_EMAIL=false", wrong: func(p *idp.Provider) { delete(p.Claims, "email_verified") }},
-		{name: "no e-mail", wrong: func(p *idp.Provider) { delete(p.Claims, "email") }, code: sso.TokenEmailMissing},
+		{name: "no e-mail", wrong: func(p *idp.Provider) { delete(p.Claims, "email") }, code: sso.TokenEmailMissing, says: "is email among PROVIDER_ACME_SCOPES"},
 		{name: "two @", wrong: person("email", "a@evil.com@example.com"), code: sso.TokenEmailInvalid},
 		{name: "a dot at the end", wrong: person("email", "a@example.com."), code: sso.TokenEmailInvalid},
 		{name: "another domain", setting: "ALLOWED_DOMAINS=example.com", wrong: person("email", "a@example.com.evil"), code: sso.PersonNotAllowed},
@@ -273,16 +381,29 @@ func openIDCases() []openIDCase {
 		{name: "another group", setting: "ALLOWED_GROUPS=staff", code: sso.PersonNotAllowed},
 		{name: "the group", setting: "ALLOWED_GROUPS=research"},
 
-		{name: "discovery-issuer-mismatch", wrong: document("issuer", "https://evil.example"), code: sso.ProviderUnavailable, unasked: "/jwks"},
+		{name: "discovery-issuer-mismatch", wrong: document("issuer", "https://evil.example"), code: sso.ProviderUnavailable, unasked: "/jwks", says: `its issuer is "https://evil.example"`},
 		{name: "an issuer with a slash more", wrong: func(p *idp.Provider) { p.Document = func(d map[string]any) { d["issuer"] = p.URL + "/" } }, code: sso.ProviderUnavailable},
 		{name: "an endpoint without https", wrong: document("token_endpoint", "http://idp.example/token"), code: sso.ProviderUnavailable},
 		{name: "an endpoint in the metadata range", wrong: document("token_endpoint", "https://169.254.169.254/token"), code: sso.ProviderUnavailable},
 		{name: "keys in the metadata range", wrong: document("jwks_uri", "https://169.254.169.254/jwks"), code: sso.ProviderUnavailable},
-		{name: "no token endpoint", wrong: document("token_endpoint", nil), code: sso.ProviderUnavailable},
+		{name: "no token endpoint", wrong: document("token_endpoint", nil), code: sso.ProviderUnavailable, says: "its token_endpoint is"},
 		{name: "a document of 1 MB", wrong: document("x", strings.Repeat("x", 1<<20)), code: sso.ProviderUnavailable},
 		{name: "a document in HTML", wrong: answers(doc, 200, "text/html", "<html>"), code: sso.ProviderUnavailable},
 		{name: "a document that is no JSON", wrong: answers(doc, 200, "application/json", "<html>"), code: sso.ProviderUnavailable},
 		{name: "a document elsewhere", wrong: answers(doc, 302, "application/json", "{}"), code: sso.ProviderUnavailable, unasked: "/elsewhere"},
+		{name: "a document that drips", wrong: func(p *idp.Provider) {
+			p.Before[doc] = func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				for r.Context().Err() == nil {
+					_, _ = w.Write([]byte(" "))
+					_ = http.NewResponseController(w).Flush()
+					time.Sleep(200 * time.Millisecond)
+				}
+			}
+		}, code: sso.ProviderUnavailable},
+		{name: "an issuer in capitals", wrong: func(p *idp.Provider) {
+			p.Document = func(d map[string]any) { d["issuer"] = strings.ToUpper(p.URL) }
+		}, code: sso.ProviderUnavailable},
 		{name: "mtls_endpoint_aliases", wrong: document("mtls_endpoint_aliases", map[string]any{"token_endpoint": "https://127.0.0.1:1/token"})},
 		{name: "no keys", wrong: answers("/jwks", 500, "application/json", "{}"), code: sso.ProviderUnavailable, unasked: "/userinfo"},
 	}
@@ -316,6 +437,11 @@ func TestOpenIDCases(t *testing.T) {
 			}
 			if tt.code != "" && !strings.Contains(w.log.String(), "code="+string(tt.code)) {
 				t.Errorf("want %s in the log:\n%s", tt.code, w.log)
+			}
+			if tt.code != "" && tt.code != sso.RequestMalformed {
+				if e := w.lastEvent(); e.Code != tt.code || e.Provider != "acme" || !strings.Contains(e.Detail, tt.says) {
+					t.Errorf("Activity has %s of %q: %s; want %s", e.Code, e.Provider, e.Detail, tt.says)
+				}
 			}
 			if asked := w.idp.Asked(); tt.unasked != "" && slices.Contains(asked, tt.unasked) {
 				t.Errorf("%s was asked for: %v", tt.unasked, asked)

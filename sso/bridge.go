@@ -215,7 +215,7 @@ func (r *run) checkAnswer() error {
 	case cb.IDPError != "" && cb.Code != "":
 		return fmt.Errorf("both an error and a code came: %w", RequestMalformed)
 	case cb.IDPError != "":
-		return fmt.Errorf("the identity provider answered error=%q: %w", Truncate(CleanText(cb.IDPError), 100), ProviderRefused)
+		return fmt.Errorf("the identity provider answered error=%q, %q: %w", Truncate(CleanText(cb.IDPError), 100), Shorten(cb.IDPText, 300), ProviderRefused)
 	case cb.Token == "" && cb.Code == "" && cb.Empty:
 		return fmt.Errorf("neither a token nor a code came, only a parameter without a value: %w", TokenMalformed)
 	case cb.Token == "" && cb.Code == "":
@@ -224,6 +224,8 @@ func (r *run) checkAnswer() error {
 		return fmt.Errorf("both a token and a code came: %w", RequestMalformed)
 	case cb.Code != "" && !redeems:
 		return fmt.Errorf("a code came, but %[1]sBINDING is not pkce or %[1]sTOKEN_URI is not set: %[2]w", r.provider.Settings, CodeExchangeFailed)
+	case cb.Token != "" && r.provider.OwnPage && cb.Pasted != PastedToken:
+		return fmt.Errorf("a token came in the request; a sign-in with this provider ends with a code: %w", FlowMismatch)
 	case cb.Token != "" && redeems && cb.Pasted != PastedToken:
 		// SECURITY C6: a flow begun with a challenge never completes without the verifier.
 		return fmt.Errorf("a token came in the request, but %sTOKEN_URI is set: send a code instead: %w", r.provider.Settings, FlowMismatch)

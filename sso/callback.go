@@ -20,6 +20,7 @@ type Callback struct {
 	State     string
 	ReturnTo  string
 	IDPError  string // error=… of RFC 6749 §4.1.2.1: the IdP says no
+	IDPText   string // error_description=…: why, in its words
 	Provider  string // which one is meant; "" when the request does not say
 	Issuer    string // iss: of an answer who gives it (RFC 9207), else with whom a sign-in should begin
 	Page      string // the provider to whose own page it came; "": it came to /auth/sso
@@ -94,6 +95,7 @@ func callbackOf(values url.Values) (Callback, error) {
 		{&cb.Code, true, []string{"code"}},
 		{&cb.State, true, []string{"state"}},
 		{&cb.IDPError, true, []string{"error"}},
+		{&cb.IDPText, false, []string{"error_description"}},
 		{&cb.ReturnTo, false, []string{"return_to", "redirect", "target_link_uri"}},
 		{&cb.Issuer, false, []string{"iss"}},
 		{&cb.LoginHint, false, []string{"login_hint"}},

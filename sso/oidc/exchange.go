@@ -90,8 +90,11 @@ func (e *Exchange) readAnswer(resp *http.Response, body []byte) (sso.Grant, erro
 	case resp.StatusCode >= 500:
 		return sso.Grant{}, fmt.Errorf("answered %d: %w", resp.StatusCode, sso.ProviderUnavailable)
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return sso.Grant{}, fmt.Errorf("answered with a redirect (%d), which is not followed: set TOKEN_URI to the address itself: %w",
-			resp.StatusCode, sso.CodeExchangeFailed)
+		advice := "set TOKEN_URI to the address itself"
+		if e.OpenID {
+			advice = "its discovery document must name the address itself"
+		}
+		return sso.Grant{}, fmt.Errorf("answered with a redirect (%d), which is not followed: %s: %w", resp.StatusCode, advice, sso.CodeExchangeFailed)
 	case len(body) > maxAnswer:
 		return sso.Grant{}, fmt.Errorf("answered more than %d bytes: %w", maxAnswer, sso.CodeExchangeFailed)
 	case kind != "application/json":
@@ -101,6 +104,7 @@ func (e *Exchange) readAnswer(resp *http.Response, body []byte) (sso.Grant, erro
 		JWT         string `json:"jwt"`
 		IDToken     string `json:"id_token"`
 		AccessToken string `json:"access_token"`
+		TokenType   string `json:"token_type"`
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
@@ -112,8 +116,11 @@ func (e *Exchange) readAnswer(resp *http.Response, body []byte) (sso.Grant, erro
 			sso.Truncate(sso.CleanText(answer.Error), 60), sso.Truncate(sso.CleanText(answer.Description), 200), sso.CodeExchangeFailed)
 	}
 	if e.OpenID {
-		if answer.IDToken == "" {
+		switch {
+		case answer.IDToken == "":
 			return sso.Grant{}, fmt.Errorf("answered without id_token; is openid among the scopes?: %w", sso.CodeExchangeFailed)
+		case answer.TokenType != "" && !strings.EqualFold(answer.TokenType, "Bearer"): // RFC 6749 §7.1
+			return sso.Grant{}, fmt.Errorf("answered with the token_type %q; only Bearer is understood: %w", sso.Shorten(answer.TokenType, 60), sso.CodeExchangeFailed)
 		}
 		return sso.Grant{Token: answer.IDToken, AccessToken: answer.AccessToken}, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,7 +50,7 @@ func openIDSteps() (all []step) {
 				step{"authentication_time", hasClaims, authenticationTime})
 		case "identity":
 			all = append(all, step{"subject", hasClaims, subject}, step{"userinfo", hasClaims, userinfo},
-				step{"require", hasClaims, (*exam).require}, step{"email_verified", hasClaims, emailVerified}, s)
+				step{"require", hasClaims, (*exam).require}, step{"email_verified", hasClaims, emailVerified}, step{"identity", hasClaims, openIDIdentity})
 		default:
 			all = append(all, s)
 		}
@@ -137,8 +138,8 @@ func authenticationTime(e *exam, x *sso.Exam) error {
 	case !at.sent:
 		return fmt.Errorf("the token has no auth_time, which %sMAX_AUTH_AGE needs: %w", e.Settings, sso.TokenUnbounded)
 	case at.at.After(e.now.Add(e.leeway)):
-		return fmt.Errorf("the token's auth_time is %s in the future (leeway %v): check the clock of the identity provider: %w",
-			ago(e.now, at.at), e.leeway, sso.TokenFromFuture)
+		return fmt.Errorf("the token's auth_time is %s in the future (leeway %v): %s: %w",
+			ago(e.now, at.at), e.leeway, early, sso.TokenFromFuture)
 	case e.now.After(at.at.Add(e.OpenID.MaxAuthAge + e.leeway)):
 		return sso.TokenTooOld.About(int64(e.OpenID.MaxAuthAge/time.Second), "the person signed in %s ago; %sMAX_AUTH_AGE allows %d s",
 			ago(at.at, e.now), e.Settings, int64(e.OpenID.MaxAuthAge/time.Second))
@@ -215,6 +216,15 @@ func (e *exam) lacks() string {
 		}
 	}
 	return e.Names.Lacks(e.claims, e.OpenID.Groups)
+}
+
+// openIDIdentity is the identity, with what may have kept the e-mail back.
+func openIDIdentity(e *exam, x *sso.Exam) error {
+	err := e.identity(x)
+	if errors.Is(err, sso.TokenEmailMissing) {
+		return fmt.Errorf("neither the ID token nor userinfo says the e-mail address: is email among %sSCOPES, and has the person one at the provider?: %w", e.Settings, err)
+	}
+	return err
 }
 
 // sameAddress reports whether two claims are one mailbox.

@@ -55,6 +55,25 @@ func (e *exam) date(name string) (date, error) {
 // ago says how far apart two times are, in whole seconds.
 func ago(from, to time.Time) string { return fmt.Sprintf("%d s", to.Unix()-from.Unix()) }
 
+// early says what a date in the future means.
+const early = "check the clock of the identity provider, which is ahead by that much at least, or that of this machine is behind"
+
+// late says what an old token means. Nobody keeps an ID token that the token endpoint gave just now.
+func (e *exam) late() string {
+	if e.OpenID != nil {
+		return "an ID token is made for the sign-in that it ends, so that the clocks of the identity provider and of this machine are that far apart; a token that was pasted may just be old"
+	}
+	return "sign it freshly at each redirect, and check the clock of the identity provider"
+}
+
+// strictly is what wants each date.
+func (e *exam) strictly() string {
+	if e.OpenID != nil {
+		return "an ID token"
+	}
+	return "the strict profile"
+}
+
 // expiry is RFC 7519 §4.1.4: on or after exp the token must not be accepted.
 func (e *exam) expiry(x *sso.Exam) error {
 	exp, err := e.date("exp")
@@ -62,12 +81,11 @@ func (e *exam) expiry(x *sso.Exam) error {
 	case err != nil:
 		return err
 	case !exp.sent && e.Profile == sso.Strict:
-		return fmt.Errorf("the token has no exp; the strict profile needs one: %w", sso.TokenUnbounded)
+		return fmt.Errorf("the token has no exp; %s needs one: %w", e.strictly(), sso.TokenUnbounded)
 	case !exp.sent:
 		x.Note("no exp")
 	case !e.now.Before(exp.at.Add(e.leeway)):
-		return sso.TokenExpired.About(exp.text, "the token expired %s ago (leeway %v): sign it freshly at each redirect, and "+
-			"check the clock of the identity provider", ago(exp.at, e.now), e.leeway)
+		return sso.TokenExpired.About(exp.text, "the token expired %s ago (leeway %v): %s", ago(exp.at, e.now), e.leeway, e.late())
 	default:
 		x.Note("expires in %s", ago(e.now, exp.at))
 	}
@@ -83,8 +101,7 @@ func (e *exam) notBefore(x *sso.Exam) error {
 	case !nbf.sent:
 		x.Note("no nbf")
 	case nbf.at.After(e.now.Add(e.leeway)):
-		return sso.TokenNotYetValid.About(nbf.text, "the token becomes valid in %s (leeway %v): check the clock of the identity "+
-			"provider", ago(e.now, nbf.at), e.leeway)
+		return sso.TokenNotYetValid.About(nbf.text, "the token becomes valid in %s (leeway %v): %s", ago(e.now, nbf.at), e.leeway, early)
 	default:
 		x.Note("valid since %s", ago(nbf.at, e.now))
 	}
@@ -98,16 +115,14 @@ func (e *exam) issuedAt(x *sso.Exam) error {
 	case err != nil:
 		return err
 	case !iat.sent && e.Profile == sso.Strict:
-		return fmt.Errorf("the token has no iat; the strict profile needs one: %w", sso.TokenUnbounded)
+		return fmt.Errorf("the token has no iat; %s needs one: %w", e.strictly(), sso.TokenUnbounded)
 	case !iat.sent:
 		x.Note("no iat: the age is not known")
 	case e.Profile != sso.Metabase && iat.at.After(e.now.Add(e.leeway)):
-		return fmt.Errorf("the token's iat is %s in the future (leeway %v): check the clock of the identity provider: %w",
-			ago(e.now, iat.at), e.leeway, sso.TokenFromFuture)
+		return fmt.Errorf("the token's iat is %s in the future (leeway %v): %s: %w", ago(e.now, iat.at), e.leeway, early, sso.TokenFromFuture)
 	case e.now.After(iat.at.Add(e.MaxAge + e.leeway)):
-		return sso.TokenTooOld.About(int64(e.MaxAge/time.Second), "the token's iat is %s old; %sMAX_AGE allows %d s (leeway %v): "+
-			"sign it freshly at each redirect, and check the clock of the identity provider",
-			ago(iat.at, e.now), e.Settings, int64(e.MaxAge/time.Second), e.leeway)
+		return sso.TokenTooOld.About(int64(e.MaxAge/time.Second), "the token's iat is %s old; %sMAX_AGE allows %d s (leeway %v): %s",
+			ago(iat.at, e.now), e.Settings, int64(e.MaxAge/time.Second), e.leeway, e.late())
 	default:
 		x.Note("%s old, at most %d s", ago(iat.at, e.now), int64(e.MaxAge/time.Second))
 	}

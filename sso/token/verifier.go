@@ -1,8 +1,10 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +28,7 @@ type Verifier struct {
 
 	// What iss and aud must be. "": not checked, but in [sso.Strict] then nothing passes. [sso.Metabase] looks at neither.
 	Issuer, Audience string
+	AudienceField    string // the field of the settings that Audience is from, for messages; "": AUDIENCE
 
 	// Audiences are, of a token [ForBearer], those of which aud must name one, in the place of Audience; AnyAudience takes each.
 	Audiences   []string
@@ -312,13 +315,14 @@ func (e *exam) issuer(x *sso.Exam) error {
 
 // audience is RFC 7519 §4.1.3: a string, or a list of which one is ours.
 func (e *exam) audience(x *sso.Exam) error {
-	if !e.judges(x, e.Audience, e.Settings+"AUDIENCE") {
+	setting := e.Settings + cmp.Or(e.AudienceField, "AUDIENCE")
+	if !e.judges(x, e.Audience, setting) {
 		return nil
 	}
 	if e.Audience != "" && isFor(e.claims["aud"], e.Audience) {
 		return nil
 	}
-	return fmt.Errorf("the token's aud is %s; %sAUDIENCE is %s: %w", describe(e.claims["aud"]), e.Settings, sso.Quote(e.Audience), sso.TokenAudience)
+	return fmt.Errorf("the token's aud is %s; %s is %s: %w", describe(e.claims["aud"]), setting, sso.Quote(e.Audience), sso.TokenAudience)
 }
 
 // require holds the token to what the configuration asks of claims.
@@ -373,9 +377,12 @@ func describe(claim any) string {
 		return "absent or null"
 	case string:
 		return sso.Quote(c)
-	default:
-		return sso.Quote(fmt.Sprint(c))
 	}
+	text, err := json.Marshal(claim)
+	if err != nil {
+		return fmt.Sprintf("a %T", claim)
+	}
+	return sso.Shorten(string(text), 100)
 }
 
 func (e *exam) tokenID(x *sso.Exam) error {
