@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Base64URL reads one part of a token or a member of a key: at least one character, base64url without padding (RFC 7515 §2), spare bits zero.
@@ -12,16 +13,21 @@ func Base64URL(part string) ([]byte, error) {
 	if part == "" {
 		return nil, errors.New("is empty")
 	}
-	for i := range len(part) {
-		if c := part[i]; !base64url(c) {
-			return nil, fmt.Errorf("has %s, which is not base64url%s", strconv.QuoteToASCII(part[i:i+1]), whyOdd(c))
-		}
-	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(part)
-	if err != nil {
-		return nil, errors.New("is not base64url: cut off, or with spare bits that are not zero")
+	if err != nil || strings.ContainsAny(part, "\r\n") { // which the decoder passes over
+		return nil, whyNot(part)
 	}
 	return b, nil
+}
+
+// whyNot says what is wrong with a part that is not base64url.
+func whyNot(part string) error {
+	for i := range len(part) {
+		if c := part[i]; !base64url(c) {
+			return fmt.Errorf("has %s, which is not base64url%s", strconv.QuoteToASCII(part[i:i+1]), whyOdd(c))
+		}
+	}
+	return errors.New("is not base64url: cut off, or with spare bits that are not zero")
 }
 
 func base64url(c byte) bool {
