@@ -96,3 +96,22 @@ func TestFileIsMoved(t *testing.T) {
 	must(lock.Rollback())
 	b.wantReadiness(t, 200, "")
 }
+
+// A bridge that runs with a SECRET_KEY which is not that of its database any more is not ready, and says so in a word; what is sealed
+// it cannot read, and nothing goes wrong with that. SECURITY F2, L4
+func TestSecretKeyIsChanged(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		b := start(t, database)
+		b.wantReadiness(t, 200, "")
+		if _, err := b.store.RotateSecretKey(t.Context(), []byte(strings.Repeat("n", 40)), sso.Event{At: b.Now(), Kind: sso.EventSetting, Actor: "test"}); err != nil {
+			t.Fatal(err)
+		}
+		b.wantReadiness(t, 503, "secret_key")
+		if resp := b.browser().get("/healthz"); resp.StatusCode != 200 {
+			t.Errorf("/healthz: got %d", resp.StatusCode)
+		}
+		if log := b.log.String(); !strings.Contains(log, "SECRET_KEY is not the one that this database has") {
+			t.Errorf("the log does not say what it is:\n%s", log)
+		}
+	})
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/service"
+	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 // A tokenFolder is where the commands keep a key pair and tokens, under the names that okctl gives them.
@@ -32,9 +33,13 @@ func (d tokenFolder) private() string          { return filepath.Join(string(d),
 func (d tokenFolder) public() string           { return filepath.Join(string(d), "id_rsa.pub") }
 func (d tokenFolder) token(name string) string { return filepath.Join(string(d), name+".token") }
 func (d tokenFolder) has(file string) bool     { _, err := os.Lstat(file); return err == nil }
-func (d tokenFolder) read(n string) (string, error) {
-	data, err := os.ReadFile(d.token(n))
-	return strings.TrimSpace(string(data)), err
+
+// saved is where a token is that these commands have saved: that of system where SYSTEM_TOKEN_FILE says.
+func (d tokenFolder) saved(name string, cfg *setting.Config) string {
+	if name == "system" && cfg.SystemTokenFile != "" {
+		return cfg.SystemTokenFile
+	}
+	return d.token(name)
 }
 
 // absolute is the whole path of a file, as settings want it.
@@ -221,7 +226,7 @@ func tokensInit(f *flags) runner {
 			return err
 		}
 		defer o.store.Close()
-		file := cmp.Or(o.cfg.SystemTokenFile, d.token("system"))
+		file := d.saved("system", o.cfg)
 		if d.has(file) {
 			return withHint("it is what ssobridge tokens show system prints; move it away to make another", fmt.Errorf("%s is there already", file))
 		}
@@ -271,7 +276,7 @@ func tokensCreate(f *flags) runner {
 			}
 			m.by.AccountID = a.ID
 		}
-		m.file = m.d.token(args[0])
+		m.file = m.d.saved(args[0], o.cfg)
 		n := admin.NewToken{Name: cmp.Or(*name, p.now().UTC().Format(time.DateOnly)), TTL: *ttl}
 		for _, which := range args[1:] {
 			g, err := o.group(ctx, which)
@@ -351,7 +356,6 @@ func (m tokenMaker) make(ctx context.Context, name string, n admin.NewToken) err
 
 // tokensShow does what okctl's command of that name does. It asks nobody whether the token was revoked.
 func tokensShow(f *flags) runner {
-	f.bare = true
 	p := f.p
 	dir := f.tokenFolder()
 	return func(_ context.Context, args []string) error {
@@ -359,16 +363,25 @@ func tokensShow(f *flags) runner {
 		if err := service.CheckName(args[0]); err != nil {
 			return usageError("ssobridge tokens show etl-nightly", "%q is no name of a service account: %s", sso.Truncate(args[0], 80), err)
 		}
-		text, err := d.read(args[0])
-		if errors.Is(err, fs.ErrNotExist) {
-			return withHint("ssobridge tokens create "+args[0]+" makes one", fmt.Errorf("there is no %s", d.token(args[0])))
+		cfg, faults, err := f.resolve()
+		if err == nil && concerns(faults, "SYSTEM_TOKEN_FILE") { // whatever else is wrong with the settings
+			err = p.faulty(faults)
 		}
 		if err != nil {
 			return err
 		}
+		file := d.saved(args[0], cfg)
+		data, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return withHint("ssobridge tokens create "+args[0]+" makes one", fmt.Errorf("there is no %s", file))
+		}
+		if err != nil {
+			return err
+		}
+		text := strings.TrimSpace(string(data))
 		claims, err := readClaims(text)
 		if err != nil {
-			return fmt.Errorf("%s: %w", d.token(args[0]), err)
+			return fmt.Errorf("%s: %w", file, err)
 		}
 		fmt.Fprintln(p.stdout, text)
 		if end := time.Unix(claims.Expires, 0); !p.now().Before(end) {

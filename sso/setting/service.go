@@ -31,7 +31,7 @@ func serviceSettings() []Setting {
 			Help: "the `iss` of the tokens of service accounts; unset: SITE_URL",
 			set:  field(func(c *Config) *string { return &c.ServiceIssuer }, parse.PlainText)},
 		{Name: "SYSTEM_TOKEN_FILE", Section: SectionService, Type: "file",
-			Help: "where `tokens init` saves the system token, for calls between services; unset: `system.token` in the folder of `--dir`",
+			Help: "where `tokens init` saves the system token, for calls between services, and `tokens show system` reads it; unset: `system.token` in the folder of `--dir`",
 			show: shownFile,
 			set:  field(func(c *Config) *string { return &c.SystemTokenFile }, parse.Optional(fileName))},
 	}
