@@ -10,7 +10,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-func TestKeyUse(t *testing.T) {
+func TestKeyUses(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
 		for _, e := range []sso.Event{
 			{At: start, Kind: sso.EventSetting, KeyID: "secret a", Actor: "root@example.com"},
@@ -30,16 +30,16 @@ func TestKeyUse(t *testing.T) {
 			"secret b": {SignIns: 1, LastUsed: start.Add(50 * time.Hour)},
 			"secret c": {},
 		} {
-			got, err := db.KeyUse(t.Context(), id, start.Add(48*time.Hour))
-			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			got, err := db.KeyUses(t.Context(), []string{"secret a", "secret b", "secret c"}, start.Add(48*time.Hour))
+			if diff := cmp.Diff(want, got[id]); diff != "" || len(got) != 3 || err != nil {
 				t.Errorf("%s (-want +got):\n%s%v", id, diff, err)
 			}
 		}
 	})
 }
 
-// BenchmarkKeyUse: what is known of keys in a million events, one of them never used.
-func BenchmarkKeyUse(b *testing.B) {
+// BenchmarkKeyUses: what is known of keys in a million events, one of them never used.
+func BenchmarkKeyUses(b *testing.B) {
 	benches(b, func(b *testing.B, db *testDB) {
 		raw := db.raw(b)
 		if _, err := raw.ExecContext(b.Context(), fmt.Sprintf(`INSERT INTO events (at, kind, code, reference, provider, account_id, email, email_key, actor, peer, detail, key_id, proof)
@@ -59,7 +59,7 @@ func BenchmarkKeyUse(b *testing.B) {
 			for _, key := range []string{"used", "never"} {
 				b.Run(key+" "+indexed, func(b *testing.B) {
 					for range b.N {
-						if _, err := db.KeyUse(b.Context(), key, start.Add(1_000_000*5*time.Second-24*time.Hour)); err != nil {
+						if _, err := db.KeyUses(b.Context(), []string{key}, start.Add(1_000_000*5*time.Second-24*time.Hour)); err != nil {
 							b.Fatal(err)
 						}
 					}

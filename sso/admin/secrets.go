@@ -18,8 +18,8 @@ const InUse = 24 * time.Hour
 
 // A SecretStore is what the keys of providers need of package store.
 type SecretStore interface {
-	// KeyUse is what the trail knows of a key; the count is of sign-ins since then.
-	KeyUse(ctx context.Context, id string, since time.Time) (sso.KeyUse, error)
+	// KeyUses is what the trail knows of each key; the counts are of sign-ins since then.
+	KeyUses(ctx context.Context, ids []string, since time.Time) (map[string]sso.KeyUse, error)
 }
 
 // Secrets are the shared secrets that tokens of one provider may be signed with, the current one first. All fields are
@@ -111,12 +111,12 @@ func (s Secrets) save(ctx context.Context, by Actor, before, next []string, edit
 // mayDrop refuses to drop keys by which more people signed in within [InUse] than was confirmed: they would fail from now on
 // (SECURITY G8). Keys are named as events name them. The error is a [*Refusal] that wraps [ErrNotConfirmed].
 func mayDrop(ctx context.Context, st SecretStore, by Actor, keys []string, confirmed int) error {
+	uses, err := st.KeyUses(ctx, keys, by.At.Add(-InUse))
+	if err != nil {
+		return err
+	}
 	n := 0
-	for _, id := range keys {
-		use, err := st.KeyUse(ctx, id, by.At.Add(-InUse))
-		if err != nil {
-			return err
-		}
+	for _, use := range uses {
 		n += use.SignIns
 	}
 	if n <= confirmed {

@@ -14,8 +14,12 @@ import (
 // used is a store that knows how often each secret signed in.
 type used map[string]int
 
-func (u used) KeyUse(_ context.Context, id string, _ time.Time) (sso.KeyUse, error) {
-	return sso.KeyUse{SignIns: u[id]}, nil
+func (u used) KeyUses(_ context.Context, ids []string, _ time.Time) (map[string]sso.KeyUse, error) {
+	uses := map[string]sso.KeyUse{}
+	for _, id := range ids {
+		uses[id] = sso.KeyUse{SignIns: u[id]}
+	}
+	return uses, nil
 }
 
 // SECURITY F4, G6, G8: a secret is added in front and the ones before stay; what people still sign in with is not dropped

@@ -116,14 +116,23 @@ func (a keyArea) signingKey(c *area.Call, in ofProvider) (signingKey, error) {
 	}
 	source := cfg.Source(p.Setting("SHARED_SECRET"))
 	k := signingKey{version, len(p.SharedSecrets), source.String(), source.Fixed(), []oneKey{}}
+	uses, err := a.Store.KeyUses(ctx, secretIDs(p), a.Now().Add(-admin.InUse))
+	if err != nil {
+		return signingKey{}, err
+	}
 	for _, secret := range p.SharedSecrets {
-		use, err := a.Store.KeyUse(ctx, sso.SecretID(secret), a.Now().Add(-admin.InUse))
-		if err != nil {
-			return signingKey{}, err
-		}
+		use := uses[sso.SecretID(secret)]
 		k.Secrets = append(k.Secrets, oneKey{admin.SecretName(secret), use.SignIns, area.TimeOrNull(use.LastUsed), area.TimeOrNull(use.MadeAt), use.MadeBy})
 	}
 	return k, nil
+}
+
+// secretIDs are the shared secrets of a provider, as events name them.
+func secretIDs(p *setting.Provider) (ids []string) {
+	for _, secret := range p.SharedSecrets {
+		ids = append(ids, sso.SecretID(secret))
+	}
+	return ids
 }
 
 type newKey struct {
@@ -204,16 +213,28 @@ func (a keyArea) removePublicKey(c *area.Call, in removedPublicKey) (savedVersio
 // rows are the keys of a provider that are known, shared secrets first: those of the settings, and those that were read from
 // files and addresses.
 func (a keyArea) rows(ctx context.Context, cfg *setting.Config, p *setting.Provider, live *sso.Provider) (rows []templates.AdminKeyRow, err error) {
+	rows, ids := a.known(cfg, p, live)
 	now := a.Now()
-	add := func(row templates.AdminKeyRow, id string, seen time.Time) error {
-		use, err := a.Store.KeyUse(ctx, id, now.Add(-admin.InUse))
-		row.SignIns, row.LastUsed, row.MadeAt, row.MadeBy = use.SignIns, use.LastUsed, use.MadeAt, use.MadeBy
-		if seen.After(row.LastUsed) {
-			row.LastUsed = seen
+	uses, err := a.Store.KeyUses(ctx, ids, now.Add(-admin.InUse))
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		row, use := &rows[i], uses[ids[i]]
+		row.SignIns, row.MadeAt, row.MadeBy = use.SignIns, use.MadeAt, use.MadeBy
+		if use.LastUsed.After(row.LastUsed) {
+			row.LastUsed = use.LastUsed
 		}
 		row.Expired = !row.NotAfter.IsZero() && !now.Before(row.NotAfter)
-		rows = append(rows, row)
-		return err
+	}
+	return rows, nil
+}
+
+// known are the rows without what the trail knows of the keys, and how events name each.
+func (a keyArea) known(cfg *setting.Config, p *setting.Provider, live *sso.Provider) (rows []templates.AdminKeyRow, ids []string) {
+	add := func(row templates.AdminKeyRow, id string, seen time.Time) {
+		row.LastUsed = seen
+		rows, ids = append(rows, row), append(ids, id)
 	}
 	fixed := cfg.Source(p.Setting("SHARED_SECRET")).Fixed()
 	for i, secret := range p.SharedSecrets {
@@ -222,9 +243,7 @@ func (a keyArea) rows(ctx context.Context, cfg *setting.Config, p *setting.Provi
 		if fixed {
 			row.Origin = cfg.Source(p.Setting("SHARED_SECRET")).String()
 		}
-		if err := add(row, sso.SecretID(secret), time.Time{}); err != nil {
-			return nil, err
-		}
+		add(row, sso.SecretID(secret), time.Time{})
 	}
 	used := lastUses(live)
 	source := cfg.Source(p.Setting("KEYS"))
@@ -238,9 +257,7 @@ func (a keyArea) rows(ctx context.Context, cfg *setting.Config, p *setting.Provi
 			if len(keys) > 1 {
 				row.With = len(keys)
 			}
-			if err := add(row, k.ID, used[k.Fingerprint]); err != nil {
-				return nil, err
-			}
+			add(row, k.ID, used[k.Fingerprint])
 			delete(used, k.Fingerprint)
 		}
 	}
@@ -250,12 +267,10 @@ func (a keyArea) rows(ctx context.Context, cfg *setting.Config, p *setting.Provi
 			if !elsewhere { // it stands above
 				continue
 			}
-			if err := add(templates.AdminKeyRow{ID: k.ID, Fingerprint: k.Fingerprint, Algorithm: k.Algorithm, Origin: s.Origin, NotAfter: k.NotAfter}, k.ID, seen); err != nil {
-				return nil, err
-			}
+			add(templates.AdminKeyRow{ID: k.ID, Fingerprint: k.Fingerprint, Algorithm: k.Algorithm, Origin: s.Origin, NotAfter: k.NotAfter}, k.ID, seen)
 		}
 	}
-	return rows, nil
+	return rows, ids
 }
 
 // lastUses says when this replica used each public key, by its fingerprint.
