@@ -121,7 +121,7 @@ func (s *relyingParty) mayKeep(r *http.Request, site *web.Site, in sso.Callback)
 		}
 		return nil
 	}
-	x := &sso.Exam{Now: now}
+	x := &sso.Exam{Now: now, Network: in.Network}
 	if p != nil && p.Login != nil {
 		p.Login.Verify(r.Context(), in.Token, x)
 	}

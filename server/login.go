@@ -369,6 +369,7 @@ func (s *relyingParty) callback(r *http.Request, site *web.Site, in sso.Callback
 	web.NoteWanted(r, site, in.ReturnTo, in.Flow)
 	in.Switch = false // for the caller to judge
 	in.Reference, in.Peer, in.UserAgent = web.Reference(r), site.Peer(r), r.UserAgent()
+	in.Network = web.Network(in.Peer)
 	return in
 }
 

@@ -68,7 +68,7 @@ func (b *Bridge) LoginURL(ctx context.Context, flow *Flow) (string, error) {
 // SignIn runs one login, and leaves one event behind whether it succeeds or not. The error wraps one [Code], or is a
 // [*SwitchNeeded] or a [SettingsChanged], after which the login is not over.
 func (b *Bridge) SignIn(ctx context.Context, cb Callback) (*Login, error) {
-	x := &Exam{Now: b.Now()}
+	x := &Exam{Now: b.Now(), Network: cb.Network}
 	r := b.run(ctx, cb, x)
 	if x.Err == nil {
 		return &r.login, nil

@@ -42,6 +42,7 @@ type Callback struct {
 	Besides   []*Principal // of whom live sessions are named by several cookies, which are no one's (SECURITY C8)
 	Reference string
 	Peer      string
+	Network   string // of the peer
 	UserAgent string
 
 	// Navigation says that a browser loads a page, which may be sent on to another one: where nothing needs to be opened it

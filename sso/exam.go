@@ -17,6 +17,7 @@ type Check struct {
 // shows everything that must change.
 type Exam struct {
 	Now        time.Time
+	Network    string  // where the token came from; "": not known
 	Explaining bool    // every check is recorded, and the exam goes on after a failure
 	Checks     []Check // filled only when Explaining
 	Err        error   // the first failure; nil when all passed

@@ -35,6 +35,7 @@ type presented struct {
 	hash  sso.SessionHash // of the token and its place: what is remembered is found by it
 	of    sso.Providers   // whose token it may be
 	by    *bearers
+	from  func() string // the network of the client; nil: not known
 }
 
 // newBearers finds the places. header and parameter are those of providers that name none.
@@ -230,6 +231,9 @@ func (p *principals) judgeToken(ctx context.Context, t *presented) (*entry, *sso
 	}
 	generation := of.Bearer.Generation()
 	x := &sso.Exam{Now: p.now()}
+	if t.from != nil {
+		x.Network = t.from()
+	}
 	found := of.Bearer.Authenticate(ctx, t.token, x)
 	switch {
 	case x.Err != nil:
@@ -275,6 +279,7 @@ func (g *Gate) checkToken(r *http.Request, t *presented, err error, session sso.
 	var e *entry
 	remembered := false
 	if err == nil {
+		t.from = func() string { return web.Network(s.Peer(r)) }
 		e, remembered, err = g.principals.findToken(r.Context(), t)
 	} else {
 		err = &tokenError{err: err}

@@ -13,8 +13,9 @@ import (
 // A Validator asks the identity provider about a token.
 type Validator interface {
 	// Validate returns what the provider says of a token that it takes, with a sub, and until when that may be believed. Errors
-	// wrap [sso.TokenSignature], or [sso.ProviderUnavailable] when it cannot be asked.
-	Validate(ctx context.Context, token string) (sso.Claims, time.Time, error)
+	// wrap [sso.TokenSignature], or [sso.ProviderUnavailable] when it cannot be asked. network is where the token came from:
+	// many of one keep nobody else waiting.
+	Validate(ctx context.Context, network, token string) (sso.Claims, time.Time, error)
 }
 
 // A word is what the provider said of a token that it takes; nil claims: nothing.
@@ -53,7 +54,7 @@ func (e *exam) validation(x *sso.Exam) (err error) {
 	if len(e.token) > MaxSize || strings.ContainsFunc(e.token, notBearer) { // RFC 6750 §2.1
 		return fmt.Errorf("the validation server is not asked about what can be no token: %w", sso.TokenMalformed)
 	}
-	e.word.claims, e.word.until, err = e.Validator.Validate(e.ctx, e.token)
+	e.word.claims, e.word.until, err = e.Validator.Validate(e.ctx, x.Network, e.token)
 	switch {
 	case err == nil:
 		e.verified = e.enough()

@@ -16,7 +16,7 @@ type vouching struct {
 	asked  int
 }
 
-func (v *vouching) Validate(context.Context, string) (sso.Claims, time.Time, error) {
+func (v *vouching) Validate(context.Context, string, string) (sso.Claims, time.Time, error) {
 	v.asked++
 	return v.claims, time.Unix(nowUnix+60, 0), v.err
 }

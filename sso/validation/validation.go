@@ -34,7 +34,7 @@ type Endpoint struct {
 	address string
 	client  *http.Client
 	now     func() time.Time
-	slots   chan struct{}
+	turns   *turns
 
 	mu      sync.Mutex
 	asking  map[[sha256.Size]byte]*question
@@ -59,13 +59,14 @@ func New(name, address string, cas *x509.CertPool, now func() time.Time) (*Endpo
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", name, err, sso.Invalid)
 	}
-	return &Endpoint{address: u.String(), client: outbound.Client(u, cas), now: now, slots: make(chan struct{}, atOnce),
+	return &Endpoint{address: u.String(), client: outbound.Client(u, cas), now: now, turns: newTurns(atOnce),
 		asking: map[[sha256.Size]byte]*question{}, refused: map[[sha256.Size]byte]refusal{}}, nil
 }
 
 // Validate returns what the server says of a token that it takes, and until when that may be believed. It returns
 // [sso.TokenSignature] when the server does not take the token, and [sso.ProviderUnavailable] when it cannot be asked.
-func (e *Endpoint) Validate(ctx context.Context, token string) (sso.Claims, time.Time, error) {
+// network is where the token came from.
+func (e *Endpoint) Validate(ctx context.Context, network, token string) (sso.Claims, time.Time, error) {
 	key, now := sha256.Sum256([]byte(token)), e.now()
 	e.mu.Lock()
 	if r, ok := e.refused[key]; ok && now.Before(r.until) {
@@ -76,7 +77,7 @@ func (e *Endpoint) Validate(ctx context.Context, token string) (sso.Claims, time
 	if q == nil {
 		q = &question{done: make(chan struct{})}
 		e.asking[key] = q
-		go e.ask(context.WithoutCancel(ctx), key, token, q) // others wait for it, too
+		go e.ask(context.WithoutCancel(ctx), key, network, token, q) // others wait for it, too
 	}
 	e.mu.Unlock()
 	select {
@@ -88,15 +89,14 @@ func (e *Endpoint) Validate(ctx context.Context, token string) (sso.Claims, time
 }
 
 // ask asks one question and hands its answer to all that wait.
-func (e *Endpoint) ask(ctx context.Context, key [sha256.Size]byte, token string, q *question) {
+func (e *Endpoint) ask(ctx context.Context, key [sha256.Size]byte, network, token string, q *question) {
 	ctx, cancel := context.WithTimeout(ctx, outbound.Timeout)
 	defer cancel()
-	q.err = fmt.Errorf("too many questions wait for the validation server: %w", sso.ProviderUnavailable)
-	select {
-	case e.slots <- struct{}{}:
+	if err := e.turns.take(ctx, network); err != nil {
+		q.err = fmt.Errorf("%w: %w", err, sso.ProviderUnavailable)
+	} else {
 		q.claims, q.err = e.call(ctx, token)
-		<-e.slots
-	case <-ctx.Done():
+		e.turns.done(network)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -74,7 +74,7 @@ func TestValidate(t *testing.T) {
 			}
 			tt.answer(w, r)
 		})
-		claims, until, err := e.Validate(t.Context(), "a.b.c")
+		claims, until, err := e.Validate(t.Context(), "192.0.2.0/24", "a.b.c")
 		if sso.CodeOf(err) != tt.want || (tt.want == "") != (claims["sub"] == "ann") || strings.Contains(fmt.Sprint(err), "a.b.c") {
 			t.Errorf("%s: got %v, %v", name, claims, err)
 		}
@@ -101,7 +101,7 @@ func TestValidateHangs(t *testing.T) {
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, _, err := e.Validate(ctx, "a.b.c"); sso.CodeOf(err) != sso.ProviderUnavailable {
+	if _, _, err := e.Validate(ctx, "192.0.2.0/24", "a.b.c"); sso.CodeOf(err) != sso.ProviderUnavailable {
 		t.Errorf("got %v", err)
 	}
 }
@@ -120,7 +120,7 @@ func TestValidateTogether(t *testing.T) {
 	for i := range 40 {
 		token := fmt.Sprintf("t%d", i%8)
 		all.Go(func() {
-			claims, _, err := e.Validate(t.Context(), token)
+			claims, _, err := e.Validate(t.Context(), "192.0.2.0/24", token)
 			if err != nil || claims["sub"] != token {
 				t.Errorf("%s: got %v, %v", token, claims, err)
 			}
@@ -143,7 +143,7 @@ func TestValidateTogether(t *testing.T) {
 	refuses := endpoint(t, func(w http.ResponseWriter, _ *http.Request) { asked.Add(1); w.WriteHeader(401) })
 	before := asked.Load()
 	for range 5 {
-		if _, _, err := refuses.Validate(t.Context(), "junk"); sso.CodeOf(err) != sso.TokenSignature {
+		if _, _, err := refuses.Validate(t.Context(), "192.0.2.0/24", "junk"); sso.CodeOf(err) != sso.TokenSignature {
 			t.Errorf("got %v", err)
 		}
 	}
