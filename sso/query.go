@@ -52,6 +52,7 @@ type EventQuery struct {
 	AccountID int64
 	Email     string // of the person, without case
 	Reference string
+	Actor     string    // who did it, as events have it
 	Since     time.Time // inclusive
 	Until     time.Time // exclusive; zero: no limit
 }

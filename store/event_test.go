@@ -244,6 +244,7 @@ func TestEventsUseIndexes(t *testing.T) {
 		"account_id <> 0 AND account_id = $1":   "events_account",
 		"email_key <> '' AND email_key = $1":    "events_email",
 		"reference <> '' AND reference = $1":    "events_reference",
+		"actor <> '' AND actor = $1":            "events_actor",
 		"(at, id) < ($1, $2)":                   "events_at",
 		"code <> '' AND code = $1 AND at >= $2": "events_code",
 	} {

@@ -9,6 +9,7 @@ type AdminSessions struct {
 	PersonError string
 	Alert       string
 	Sessions    []AdminSessionRow
+	Count       string // how many there are, in words; "": not known
 	Pager       AdminPager
 	Now         time.Time
 }
@@ -36,7 +37,8 @@ type AdminSessionRow struct {
 type AdminActivity struct {
 	AdminLayout
 	Alert                              string
-	Reference, Person                  string
+	Reference, Person, Actor           string
+	Presets                            []AdminTab
 	From, Until                        string // days, as in 2026-01-31
 	PersonError, FromError, UntilError string
 	Kinds, Codes                       []AdminOption
@@ -63,6 +65,11 @@ func (a AdminActivity) ReferenceField() Field {
 // PersonField is the field for a person.
 func (a AdminActivity) PersonField() Field {
 	return Field{Name: "person", Label: "Person's e-mail", Type: "text", Value: a.Person, Error: a.PersonError, Autocomplete: "off"}
+}
+
+// ActorField is the field for who did it.
+func (a AdminActivity) ActorField() Field {
+	return Field{Name: "actor", Label: "Done by", Type: "text", Value: a.Actor, Autocomplete: "off"}
 }
 
 // FromField is the field for the first day.

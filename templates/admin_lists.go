@@ -147,4 +147,24 @@ type AdminEvent struct {
 	Provider  string
 	Peer      string
 	KeyID     string
+	Repeats   []AdminRepeat // the same, earlier; newest first
+}
+
+// Times is how often it happened.
+func (e AdminEvent) Times() int { return 1 + len(e.Repeats) }
+
+// First is when it happened first.
+func (e AdminEvent) First() time.Time {
+	if n := len(e.Repeats); n > 0 {
+		return e.Repeats[n-1].At
+	}
+	return e.At
+}
+
+// An AdminRepeat is the same event at another time.
+type AdminRepeat struct {
+	At        time.Time
+	Detail    string // "" leaves it out
+	Reference string // "" leaves it out
+	Peer      string
 }

@@ -92,9 +92,9 @@ func listSamples() []sample {
 			Sessions: []AdminSessionRow{
 				{Session: session, AccountID: 3, Email: "ada@acme.example", ExpiresAt: sampleTime.Add(300 * time.Hour)},
 				{Session: other, AccountID: 4, Idle: true, ExpiresAt: sampleTime.Add(200 * time.Hour)},
-			}, Pager: pager, Now: sampleTime}},
+			}, Count: "2 sessions", Pager: pager, Now: sampleTime}},
 		{"admin sessions none", AdminSessions{AdminLayout: layout(AdminSectionSessions), Now: sampleTime}},
-		{"admin activity", AdminActivity{AdminLayout: adminSample(AdminSectionActivity), Reference: "7K3QM9TX", Person: "ada@acme.example", From: "2026-11-01", Until: "2026-11-22",
+		{"admin activity", AdminActivity{AdminLayout: adminSample(AdminSectionActivity), Reference: "7K3QM9TX", Person: "ada@acme.example", Actor: "root@acme.example", Presets: []AdminTab{{"Today", "/admin/activity?from=2026-11-22", true}, {"All", "/admin/activity", false}}, From: "2026-11-01", Until: "2026-11-22",
 			Kinds:  []AdminOption{{Value: "", Label: "everything", Chosen: true}, {Value: "sign_in", Label: "Signed in"}},
 			Codes:  []AdminOption{{Value: "", Label: "any reason", Chosen: true}, {Value: "token_expired", Label: "The token has expired"}},
 			Events: events, Pager: pager, CSV: "/admin/activity.csv", JSONLines: "/admin/activity.jsonl", Filtered: true, Now: sampleTime,
@@ -111,7 +111,8 @@ func sampleEvents() []AdminEvent {
 	return []AdminEvent{
 		{At: sampleTime.Add(-time.Minute), What: "Sign-in refused", Refused: true, Why: "The token has expired", Code: "token_expired",
 			Detail: "exp is 2 h ago", Advice: "sign a new token at each redirect, with exp a few minutes ahead", Reference: "7K3QM9TX", Email: "ada@acme.example",
-			AccountID: 3, Provider: "jwt", Peer: "192.0.2.7", KeyID: "k1"},
+			AccountID: 3, Provider: "jwt", Peer: "192.0.2.7", KeyID: "k1",
+			Repeats: []AdminRepeat{{sampleTime.Add(-2 * time.Minute), "exp is 1 h ago", "8K3QM9TX", "192.0.2.7"}, {At: sampleTime.Add(-9 * time.Minute)}}},
 		{At: sampleTime.Add(-time.Hour), What: "Group changed", AccountID: 4, Actor: "root@acme.example", Detail: "put into Sales, Europe", Peer: "2001:db8:85a3:8d3:1319:8a2e:370:7348"},
 		{At: sampleTime.Add(-30 * time.Hour), What: "Setting changed", Actor: "cli"},
 		{At: sampleTime.Add(-30 * time.Hour), What: "Sign-in refused", Refused: true, Why: "No account, and none may be made", Code: "provisioning_off", Email: "new@acme.example"},

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 func (b *bridge) record(events ...sso.Event) {
@@ -277,5 +278,50 @@ func TestHalfAnExportIsNoFile(t *testing.T) {
 	}
 	if _, err := raw.ExecContext(t.Context(), "ALTER TABLE events_gone RENAME TO events"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What somebody did is found by who did it, of the days that are asked for; what happened again and again is one line; and of a
+// mapping that changed, the difference is told.
+func TestActivityOfSomebody(t *testing.T) {
+	b := start(t, "JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS=`)
+	c := b.admin()
+	c.mustSave(`JWT_GROUP_MAPPINGS={"keep":["Sales"],"extHR":["HR"]}`)
+	c.mustSave(`JWT_GROUP_MAPPINGS={"keep":["Sales"],"extHR":["HR","Staff"]}`)
+	b.record(sso.Event{At: b.now().AddDate(0, 0, -20), Kind: sso.EventGroup, Actor: "root@example.com", Detail: "long-ago"},
+		sso.Event{At: b.now(), Kind: sso.EventGroup, Actor: "cli", Detail: "by-the-shell"})
+	for i := range 5 {
+		b.record(sso.Event{At: b.now(), Kind: sso.EventSignInRefused, Code: sso.TokenExpired, Email: "zoe@example.com", Reference: fmt.Sprintf("AAAABBB%d", i+2), Detail: fmt.Sprint("late by ", i)})
+	}
+	page := c.get("/admin/activity?actor=ROOT@example.com").body
+	for _, want := range []string{"long-ago", `JWT_GROUP_MAPPINGS: &#34;extHR&#34;: [&#34;HR&#34;] → [&#34;HR&#34;,&#34;Staff&#34;]<`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("got no %q", want)
+		}
+	}
+	if strings.Contains(page, "by-the-shell") || strings.Contains(page, "late by") {
+		t.Error("got what somebody else did")
+	}
+	contains(t, c.get("/admin/activity?actor=cli"), 200, "by-the-shell")
+	week := ""
+	for i, label := range dom.Text(page, ".presets a") {
+		if label == "7 days" {
+			week = dom.Attr(page, ".presets a", "href")[i]
+		}
+	}
+	if body := c.get(week).body; strings.Contains(body, "long-ago") || !strings.Contains(body, "JWT_GROUP_MAPPINGS") || !dom.Has(body, `.presets [aria-current]`) {
+		t.Errorf("7 days, %s: got what is older, or not what is newer", week)
+	}
+	all := c.get("/admin/activity?person=zoe@example.com").body
+	if rows := dom.Text(all, ".events > li"); len(rows) != 1 || !strings.Contains(rows[0], "5 times since") || !strings.Contains(rows[0], "AAAABBB2") {
+		t.Errorf("got the rows %q, want one", rows)
+	}
+	var list struct{ Events []struct{ Detail string } }
+	c.call("GET", "/api/v1/activity?actor=cli", nil, &list)
+	if len(list.Events) != 1 {
+		t.Errorf("API: got %+v", list)
+	}
+	if got := strings.Count(c.get("/admin/activity.csv?actor=cli").body, "\r\n"); got != 2 {
+		t.Errorf("CSV: got %d lines, want the head and one", got)
 	}
 }

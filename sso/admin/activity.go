@@ -29,6 +29,7 @@ type ActivityFilter struct {
 	Person    string // e-mail, or id of an account
 	Kind      string
 	Code      string
+	Actor     string    // who did it: an administrator's e-mail, or [Shell]
 	Reference string    // as people pass it on: in small letters, with spaces or dashes
 	Since     time.Time // inclusive
 	Until     time.Time // exclusive
@@ -88,7 +89,26 @@ func (a Activity) query(ctx context.Context, f ActivityFilter) (sso.EventQuery, 
 	if q.Code != "" && !slices.Contains(sso.Codes(), q.Code) {
 		return q, Invalid("code", "is none of the codes")
 	}
+	if err := a.byActor(ctx, strings.TrimSpace(f.Actor), &q); err != nil {
+		return q, err
+	}
 	return q, a.aboutPerson(ctx, strings.TrimSpace(f.Person), &q)
+}
+
+// byActor selects what somebody did. Events have an actor as the account is written, whatever somebody types.
+func (a Activity) byActor(ctx context.Context, who string, q *sso.EventQuery) error {
+	q.Actor = who
+	if !strings.Contains(who, "@") {
+		return nil
+	}
+	account, err := a.Store.AccountByEmail(ctx, who)
+	switch {
+	case errors.Is(err, sso.NotFound):
+		return nil
+	case err == nil:
+		q.Actor = account.Email
+	}
+	return err
 }
 
 // aboutPerson selects the events of a person: those of the account, and those that only name the e-mail, such as refusals

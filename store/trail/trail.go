@@ -163,7 +163,7 @@ func (t *Trail) someEvents(ctx context.Context, q sso.EventQuery) (events []sso.
 		w.And("(at, id) < (?, ?)", at, id)
 	}
 	switch {
-	case q.AccountID != 0 || q.Email != "" || q.Reference != "": // no index for these: a person has few events, a kind may have a million
+	case q.AccountID != 0 || q.Email != "" || q.Reference != "" || q.Actor != "": // no index for these: a person has few events, a kind may have a million
 		w.In("coalesce(kind, '')", texts(q.Kinds))
 		w.In("coalesce(code, '')", texts(codes(q.Code)))
 	case q.Code != "" && len(q.Kinds) > 0:
@@ -184,6 +184,9 @@ func (t *Trail) someEvents(ctx context.Context, q sso.EventQuery) (events []sso.
 	}
 	if q.Reference != "" {
 		w.And("reference <> '' AND reference = ?", q.Reference)
+	}
+	if q.Actor != "" {
+		w.And("actor <> '' AND actor = ?", q.Actor)
 	}
 	if !q.Since.IsZero() {
 		w.And("at >= ?", q.Since)

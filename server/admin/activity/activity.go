@@ -38,6 +38,7 @@ type activityQuery struct {
 	Person    string    `query:"person" doc:"e-mail, or id of an account"`
 	Kind      string    `query:"kind" doc:"what happened, such as sign_in_refused"`
 	Code      string    `query:"code" doc:"why something was refused, such as token_expired"`
+	Actor     string    `query:"actor" doc:"who did it: an administrator's e-mail, or cli for the shell"`
 	Reference string    `query:"reference" doc:"what a person saw on the page that refused"`
 	Since     time.Time `query:"since" doc:"inclusive"`
 	Until     time.Time `query:"until" doc:"exclusive"`
@@ -45,7 +46,7 @@ type activityQuery struct {
 }
 
 func (q activityQuery) filter() admin.ActivityFilter {
-	return admin.ActivityFilter{Person: q.Person, Kind: q.Kind, Code: q.Code, Reference: q.Reference, Since: q.Since, Until: q.Until}
+	return admin.ActivityFilter{Person: q.Person, Kind: q.Kind, Code: q.Code, Actor: q.Actor, Reference: q.Reference, Since: q.Since, Until: q.Until}
 }
 
 type activityList struct {

@@ -25,6 +25,7 @@ type exportQuery struct {
 	Person    string    `query:"person" doc:"e-mail, or id of an account"`
 	Kind      string    `query:"kind" doc:"what happened, such as sign_in_refused"`
 	Code      string    `query:"code" doc:"why something was refused, such as token_expired"`
+	Actor     string    `query:"actor" doc:"who did it: an administrator's e-mail, or cli for the shell"`
 	Reference string    `query:"reference" doc:"what a person saw on the page that refused"`
 	Since     time.Time `query:"since" doc:"inclusive"`
 	Until     time.Time `query:"until" doc:"exclusive"`
@@ -32,7 +33,7 @@ type exportQuery struct {
 
 func (a activityArea) export(c *area.Call, in exportQuery) (openapi.File, error) {
 	return a.exportAs(c, in.Format, admin.ActivityFilter{
-		Person: in.Person, Kind: in.Kind, Code: in.Code, Reference: in.Reference, Since: in.Since, Until: in.Until,
+		Person: in.Person, Kind: in.Kind, Code: in.Code, Actor: in.Actor, Reference: in.Reference, Since: in.Since, Until: in.Until,
 	})
 }
 

@@ -2,8 +2,10 @@ package activity
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +26,7 @@ func (a activityArea) pages() []area.Page {
 // typedFilter reads the form of the page: days instead of times, of which the last is included.
 func typedFilter(q url.Values) (f admin.ActivityFilter, wrong map[string]string) {
 	f = admin.ActivityFilter{
-		Person: strings.TrimSpace(q.Get("person")), Kind: q.Get("kind"), Code: q.Get("code"), Reference: strings.TrimSpace(q.Get("reference")),
+		Person: strings.TrimSpace(q.Get("person")), Kind: q.Get("kind"), Code: q.Get("code"), Actor: strings.TrimSpace(q.Get("actor")), Reference: strings.TrimSpace(q.Get("reference")),
 	}
 	wrong = map[string]string{}
 	typed := func(field string) (day time.Time) {
@@ -46,7 +48,7 @@ func typedFilter(q url.Values) (f admin.ActivityFilter, wrong map[string]string)
 // query writes what was typed as the query of a URL.
 func typedQuery(q url.Values) url.Values {
 	kept := url.Values{}
-	for _, name := range []string{"reference", "person", "kind", "code", "from", "until"} {
+	for _, name := range []string{"reference", "person", "actor", "kind", "code", "from", "until"} {
 		if value := q.Get(name); value != "" {
 			kept.Set(name, value)
 		}
@@ -59,16 +61,16 @@ func (a activityArea) activityPage(c *area.Call) error {
 	kept := typedQuery(q)
 	f, wrong := typedFilter(q)
 	p := templates.AdminActivity{
-		AdminLayout: c.Layout(templates.AdminSectionActivity), Reference: q.Get("reference"), Person: q.Get("person"), From: q.Get("from"), Until: q.Get("until"),
+		AdminLayout: c.Layout(templates.AdminSectionActivity), Reference: q.Get("reference"), Person: q.Get("person"), Actor: q.Get("actor"), From: q.Get("from"), Until: q.Get("until"),
 		Kinds: kindOptions(f.Kind), Codes: codeOptions(f.Code), CSV: area.WithQuery(c.Link("/admin/activity.csv"), kept), JSONLines: area.WithQuery(c.Link("/admin/activity.jsonl"), kept),
-		Filtered: len(kept) > 0, Now: a.Now(),
+		Filtered: len(kept) > 0, Now: a.Now(), Presets: a.presets(c, kept),
 	}
 	status := http.StatusOK
 	list, err := activityList{}, error(nil)
 	if len(wrong) > 0 {
 		err = &admin.Refusal{Err: sso.Invalid, Fields: wrong}
 	} else {
-		list, err = a.activity(c, activityQuery{f.Person, f.Kind, f.Code, f.Reference, f.Since, f.Until, area.Part{After: q.Get("after")}})
+		list, err = a.activity(c, activityQuery{f.Person, f.Kind, f.Code, f.Actor, f.Reference, f.Since, f.Until, area.Part{After: q.Get("after")}})
 	}
 	if err != nil {
 		fields, rest, refused, ok := area.ReadableParts(err)
@@ -82,13 +84,48 @@ func (a activityArea) activityPage(c *area.Call) error {
 		}
 		return c.Show(status, p)
 	}
-	p.Events, p.Pager = shownEvents(list.Events), area.Pager(c.Link("/admin/activity"), kept, q.Get("after"), list.Next)
+	p.Events, p.Pager = fold(shownEvents(list.Events)), area.Pager(c.Link("/admin/activity"), kept, q.Get("after"), list.Next)
 	if !p.Filtered && q.Get("after") == "" {
 		if err := a.charts(c, &p); err != nil {
 			return err
 		}
 	}
 	return c.Show(status, p)
+}
+
+// presets are the days that are looked at most, with the filter that is there.
+func (a activityArea) presets(c *area.Call, kept url.Values) (all []templates.AdminTab) {
+	for _, preset := range []struct {
+		label string
+		days  int // 0: all
+	}{{"Today", 1}, {"7 days", 7}, {"30 days", 30}, {"All", 0}} {
+		q := maps.Clone(kept)
+		q.Del("from")
+		q.Del("until")
+		if preset.days > 0 {
+			q.Set("from", a.Now().UTC().AddDate(0, 0, 1-preset.days).Format(time.DateOnly))
+		}
+		all = append(all, templates.AdminTab{Label: preset.label, URL: area.WithQuery(c.Link("/admin/activity"), q), Here: maps.EqualFunc(q, kept, slices.Equal)})
+	}
+	return all
+}
+
+// fold puts what happened again and again, one right after the other, into one event: the newest. Refusals are the same when their
+// reason is; their details often say how late it was.
+func fold(events []templates.AdminEvent) (folded []templates.AdminEvent) {
+	for _, e := range events {
+		if n := len(folded) - 1; n >= 0 && repeats(folded[n], e) {
+			folded[n].Repeats = append(folded[n].Repeats, templates.AdminRepeat{At: e.At, Detail: e.Detail, Reference: e.Reference, Peer: e.Peer})
+			continue
+		}
+		folded = append(folded, e)
+	}
+	return folded
+}
+
+func repeats(a, b templates.AdminEvent) bool {
+	return a.What == b.What && a.Code == b.Code && a.AccountID == b.AccountID && a.Email == b.Email && a.Actor == b.Actor && a.Provider == b.Provider &&
+		a.KeyID == b.KeyID && (a.Refused || a.Detail == b.Detail)
 }
 
 func (a activityArea) charts(c *area.Call, p *templates.AdminActivity) error {
@@ -124,7 +161,7 @@ func codeOptions(chosen string) []templates.AdminOption {
 // OfPerson are the newest events about a person, at most limit; of one kind, or "" for all.
 func OfPerson(ctx context.Context, store admin.ActivityStore, email string, kind sso.EventKind, limit int) ([]templates.AdminEvent, error) {
 	found, _, err := admin.Activity{Store: store}.Events(ctx, admin.ActivityFilter{Person: email, Kind: string(kind)}, sso.Page{Limit: limit})
-	return Shown(found), err
+	return fold(Shown(found)), err
 }
 
 // Shown are events as pages show them.

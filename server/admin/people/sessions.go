@@ -16,6 +16,7 @@ import (
 type sessionStore interface {
 	admin.SessionStore
 	Sessions(ctx context.Context, q sso.SessionQuery) ([]sso.Session, string, error)
+	CountSessions(ctx context.Context, now time.Time) (int64, error)
 	AccountsByID(ctx context.Context, ids []int64) (map[int64]sso.Account, error)
 }
 
@@ -143,6 +144,15 @@ func (a sessionArea) renderSessions(c *area.Call, status int, p templates.AdminS
 	list, err := a.sessions(c, q)
 	if err != nil {
 		return err
+	}
+	if after == "" && list.Next == "" {
+		p.Count = plural(len(list.Sessions), "session", "sessions")
+	} else if q.Person == 0 {
+		n, err := a.Store.CountSessions(c.Request().Context(), a.Now())
+		if err != nil {
+			return err
+		}
+		p.Count = plural(int(n), "session", "sessions")
 	}
 	p.Pager = area.Pager(c.Link("/admin/sessions"), area.Filter("person", p.Person), after, list.Next)
 	for _, s := range list.Sessions {
