@@ -34,6 +34,14 @@ func TestBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, sid := db.signIn(t, person("ada@example.com"), standard)
+		stopped, stop := context.WithCancel(t.Context())
+		stop()
+		if err := db.Backup(stopped, file); err == nil {
+			t.Error("a backup that is cut off: got no error")
+		}
+		if left, err := os.ReadDir(filepath.Dir(file)); len(left) > 0 || err != nil {
+			t.Errorf("a backup that is cut off: got %v, %v; want nothing, under no name", left, err)
+		}
 		if err := db.Backup(t.Context(), file); err != nil {
 			t.Fatal(err)
 		}

@@ -16,13 +16,17 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
+	"github.com/ssobridge/ssobridge/store/atomicfile"
 	"github.com/ssobridge/ssobridge/store/people"
 	"github.com/ssobridge/ssobridge/store/sealed"
 	"github.com/ssobridge/ssobridge/store/services"
@@ -111,9 +115,21 @@ func (s *Store) Ready(ctx context.Context) error {
 }
 
 // Backup writes a copy of the database to a new file, readable by its owner alone, while the store is in use. Secrets
-// stay sealed in it. With PostgreSQL it fails: that has a tool of its own, pg_dump.
+// stay sealed in it. The file is whole from the moment on that it has its name; until then it is beside it, under a name that ends in
+// .partial. With PostgreSQL it fails: that has a tool of its own, pg_dump.
 func (s *Store) Backup(ctx context.Context, file string) error {
-	return s.db.Backup(ctx, file)
+	if _, err := os.Lstat(file); err == nil {
+		return &fs.PathError{Op: "backup", Path: file, Err: fs.ErrExist}
+	}
+	partial := file + "." + rand.Text() + ".partial"
+	if err := s.db.Backup(ctx, partial); err != nil {
+		return err
+	}
+	err := atomicfile.Publish(partial, file)
+	if err != nil {
+		_ = os.Remove(partial)
+	}
+	return err
 }
 
 // Services is the part that keeps service accounts.

@@ -16,6 +16,7 @@ func (s *Service) readings() []metrics.Reading {
 	}}
 	all = append(all, gateReadings(s.Server.State)...)
 	all = append(all, providerReadings(func() sso.Providers { return s.Runtime.Live().Bridge.Providers })...)
+	all = append(all, s.backups.readings()...)
 	return append(all, s.tendReadings()...)
 }
 

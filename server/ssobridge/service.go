@@ -29,6 +29,7 @@ type Service struct {
 	bearer    *ServiceBearer
 	passwords *password.Hasher
 	tended    tended
+	backups   *backups
 	now       func() time.Time
 	log       *slog.Logger
 }
@@ -94,6 +95,7 @@ func Join(ctx context.Context, cfg *setting.Config, st *store.Store, secretKey [
 	}
 	runtime.Follow(func(l server.Live) { s.Apply(timed(l, counted)) })
 	all := &Service{Server: s, Runtime: runtime, store: st, signer: signer, keys: keys, bearer: bearer, passwords: passwords, now: now, log: log}
+	all.backups = &backups{service: all, store: st, began: now()}
 	counted.Add(all.readings()...)
 	return all, nil
 }
@@ -124,7 +126,7 @@ const sweepEvery = 10 * time.Minute
 // countEvery is how often sessions are counted.
 const countEvery = time.Minute
 
-// Tend rotates keys, sweeps the database and lets people be searched until ctx ends. Run it beside [server.Server.Serve].
+// Tend rotates keys, sweeps the database, writes backups and lets people be searched until ctx ends. Run it beside [server.Server.Serve].
 func (s *Service) Tend(ctx context.Context) {
 	done := make(chan struct{})
 	go func() { defer close(done); s.signer.Follow(ctx) }()
@@ -132,6 +134,9 @@ func (s *Service) Tend(ctx context.Context) {
 	used := make(chan struct{})
 	go func() { defer close(used); s.bearer.Follow(ctx) }()
 	defer func() { <-used }()
+	saved := make(chan struct{})
+	go func() { defer close(saved); s.backups.follow(ctx) }()
+	defer func() { <-saved }()
 	counted := make(chan struct{})
 	go func() { defer close(counted); s.countSessions(ctx) }()
 	defer func() { <-counted }()

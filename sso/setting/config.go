@@ -46,6 +46,10 @@ type Config struct {
 
 	SessionsInMemory int
 
+	BackupEvery time.Duration // 0: never
+	BackupKeep  int
+	BackupDir   string // "": the folder backups beside the database
+
 	Upstream        *url.URL
 	ForwardAuth     bool // implies that there are TrustedProxies
 	AccessRules     access.Rules

@@ -181,6 +181,13 @@ func fileList(text string) (names []string, err error) {
 
 func fileName(text string) (string, error) { return text, checkFileName(text) }
 
+func folderName(text string) (string, error) {
+	if checkFileName(text) != nil {
+		return "", errors.New("is not the whole path of a folder, such as /var/backups/ssobridge")
+	}
+	return text, nil
+}
+
 // algorithmList reads ALGORITHM, one for each file of PUBLIC_KEY. Whether there are such algorithms is said where keys are made.
 func algorithmList(text string) ([]string, error) { return parse.List(text) }
 

@@ -324,6 +324,7 @@ func TestRules(t *testing.T) {
 		{"the one host with upstream", "", "", []string{"SSOBRIDGE_SITE_URL=https://bi.example.com", "SSOBRIDGE_ALLOWED_ORIGINS=https://bi.example.com:8443",
 			"SSOBRIDGE_UPSTREAM=http://127.0.0.1:8000", bosses}},
 		{"a host of several behind a proxy", "", "", []string{https, "SSOBRIDGE_TRUSTED_PROXIES=127.0.0.1", bosses}},
+		{"backups of PostgreSQL", "BACKUP_EVERY", "is for SQLite", []string{"SSOBRIDGE_DATABASE_URL=postgres://db.example.com/x", "SSOBRIDGE_SECRET_KEY=Tq4Wm8Zc1Xv6Bn2Lk9Pj3Hg7Fd5Sa0Ry", "SSOBRIDGE_BACKUP_EVERY=24h"}},
 		{"one port for two", "METRICS_LISTEN", "same as LISTEN", []string{"SSOBRIDGE_METRICS_LISTEN=127.0.0.1:3000"}},
 		{"a broken value is one fault", "JWT_PROFILE", "none of metabase", []string{"SSOBRIDGE_JWT_PROFILE=harsh", "SSOBRIDGE_JWT_BINDING=off"}},
 		{"a broken secret is one fault", "JWT_SHARED_SECRET", "JSON list", []string{"SSOBRIDGE_JWT_SHARED_SECRET=[x", "MB_JWT_ENABLED=true", "MB_JWT_IDENTITY_PROVIDER_URI=" + testURI}},

@@ -86,6 +86,9 @@ func (j *judge) process() {
 		j.fault("SECRET_KEY", "is not set, which it must be with PostgreSQL: every replica needs the same one",
 			`set it to what "openssl rand -base64 33" prints`, "DATABASE_URL")
 	}
+	if _, sqlite := c.SQLitePath(); !sqlite && c.BackupEvery > 0 {
+		j.fault("BACKUP_EVERY", "is for SQLite, and DATABASE_URL is a PostgreSQL database", "leave it out, and use pg_dump", "DATABASE_URL")
+	}
 	if c.AdminEmail != "" && c.AdminPassword == "" {
 		j.fault("ADMIN_PASSWORD", "is not set, and ADMIN_EMAIL needs it", "name a file that holds it in "+envPrefix+"ADMIN_PASSWORD_FILE", "ADMIN_EMAIL")
 	}

@@ -105,6 +105,15 @@ func processSettings() []Setting {
 		{Name: "SESSIONS_IN_MEMORY", Section: SectionProcess, Type: "number", Default: "50000",
 			Help: "how many sessions a replica keeps in memory, so that checking them asks no database; about 1 kB each, and 2 kB on average at most",
 			set:  field(func(c *Config) *int { return &c.SessionsInMemory }, parse.Count(100, 10_000_000))},
+		{Name: "BACKUP_EVERY", Section: SectionProcess, Type: "time",
+			Help: "how often the SQLite database is copied into BACKUP_DIR, such as `24h`; unset: never",
+			set:  field(func(c *Config) *duration { return &c.BackupEvery }, parse.Optional(parse.Seconds(time.Minute, 366*parse.Day)))},
+		{Name: "BACKUP_KEEP", Section: SectionProcess, Type: "number", Default: "7",
+			Help: "how many of these copies are kept; the oldest ones are deleted after a new one was written",
+			set:  field(func(c *Config) *int { return &c.BackupKeep }, parse.Count(1, 10_000))},
+		{Name: "BACKUP_DIR", Section: SectionProcess, Type: "folder", show: shownFile,
+			Help: "where these copies are; unset: the folder `backups` beside the database. It is made if it is not there",
+			set:  field(func(c *Config) *string { return &c.BackupDir }, parse.Optional(folderName))},
 	}
 }
 

@@ -56,7 +56,7 @@ func scraped(t *testing.T) map[string]values {
 	b, err := ssobridge.Open(t.Context(), map[string]string{
 		"SITE_URL": "http://localhost", "DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "m.db"),
 		"SECRET_KEY": strings.Repeat("k", 40), "JWT_SHARED_SECRET": secret, "JWT_IDENTITY_PROVIDER_URI": "https://product.example.com/sso",
-		"JWT_JWKS_FILE": keys, "UPSTREAM": dead.URL,
+		"JWT_JWKS_FILE": keys, "UPSTREAM": dead.URL, "BACKUP_EVERY": "24h",
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
