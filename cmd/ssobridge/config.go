@@ -13,8 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/term"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/prompt"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -282,14 +282,8 @@ func joinError(err error) error {
 // logger writes what happens, one line an event, to stderr.
 func (p *program) logger(cfg *setting.Config) *slog.Logger {
 	o := &slog.HandlerOptions{Level: cfg.LogLevel}
-	if cfg.LogFormat == setting.LogText || cfg.LogFormat == setting.LogAuto && isTerminal(p.stderr) {
+	if cfg.LogFormat == setting.LogText || cfg.LogFormat == setting.LogAuto && prompt.IsTerminal(p.stderr) {
 		return slog.New(slog.NewTextHandler(p.stderr, o))
 	}
 	return slog.New(slog.NewJSONHandler(p.stderr, o))
-}
-
-// isTerminal reports whether a person looks at (or types into) a stream.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/dbcopy"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/prompt"
 )
 
 func copyDatabase(f *flags) runner {
@@ -19,7 +20,7 @@ func copyDatabase(f *flags) runner {
 			return p.faulty(faults)
 		}
 		err = dbcopy.Copy{
-			From: args[0], To: args[1], Secret: cfg.SecretKey, Now: p.now, Stdout: p.stdout, Stderr: p.stderr, Terminal: isTerminal(p.stderr),
+			From: args[0], To: args[1], Secret: cfg.SecretKey, Now: p.now, Stdout: p.stdout, Stderr: p.stderr, Terminal: prompt.IsTerminal(p.stderr),
 		}.Run(ctx)
 		if _, told := errors.AsType[*hint.Error](err); told {
 			return err

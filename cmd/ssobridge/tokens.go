@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/prompt"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/keyset"
@@ -178,7 +179,7 @@ func (p *program) argument(args []string) (string, error) {
 	if len(args) > 0 && args[0] != "-" {
 		return args[0], nil
 	}
-	if isTerminal(p.stdin) {
+	if prompt.IsTerminal(p.stdin) {
 		fmt.Fprintln(p.stderr, "paste the token and end with a line end and ctrl-d:")
 	}
 	data, err := io.ReadAll(io.LimitReader(p.stdin, 1<<20))

@@ -1,21 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"golang.org/x/term"
-
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/prompt"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/admin"
@@ -281,7 +277,7 @@ func usersCreateAdmin(f *flags) runner {
 		if err := address.Check(n.Email); err != nil { // before a password is asked for
 			return usageError("ssobridge users create-admin ada@example.com", "%s", err)
 		}
-		chosen, err := p.readPassword(*file)
+		chosen, err := prompt.Password(p.stdin, p.stderr, *file)
 		if err != nil {
 			return err
 		}
@@ -307,7 +303,7 @@ func usersSetPassword(f *flags) runner {
 			return err
 		}
 		defer o.store.Close()
-		chosen, err := p.readPassword(*file)
+		chosen, err := prompt.Password(p.stdin, p.stderr, *file)
 		if err != nil {
 			return err
 		}
@@ -325,43 +321,6 @@ func usersSetPassword(f *flags) runner {
 
 func passwordFlag(f *flags) *string {
 	return f.String("password-file", "", "the `file` with the password, - for stdin; without it the password is asked for")
-}
-
-// readPassword reads a file, stdin, or twice the terminal. Only one line end is taken off: the password is used unaltered.
-func (p *program) readPassword(file string) (string, error) {
-	var data []byte
-	var err error
-	switch {
-	case file == "-" || file == "" && !isTerminal(p.stdin):
-		data, err = io.ReadAll(io.LimitReader(p.stdin, 64<<10))
-	case file != "":
-		data, err = os.ReadFile(file)
-	default:
-		return p.askPassword()
-	}
-	if err != nil {
-		return "", withHint("--password-file names a file, or - for stdin", err)
-	}
-	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
-	return string(data), nil
-}
-
-func (p *program) askPassword() (string, error) {
-	terminal := int(p.stdin.(*os.File).Fd())
-	var typed [2][]byte
-	for i, prompt := range []string{"password: ", "once more: "} {
-		fmt.Fprint(p.stderr, prompt)
-		var err error
-		typed[i], err = term.ReadPassword(terminal)
-		fmt.Fprintln(p.stderr)
-		if err != nil {
-			return "", err
-		}
-	}
-	if !bytes.Equal(typed[0], typed[1]) {
-		return "", errors.New("the two passwords differ")
-	}
-	return string(typed[0]), nil
 }
 
 func usersDeactivate(f *flags) runner { return f.setActive(false, "deactivated") }
