@@ -546,8 +546,8 @@ func TestNoCookieOfOursReachesTheApp(t *testing.T) {
 	c := b.browser()
 	c.password("root@example.com", goodPassword)
 	u, _ := url.Parse(b.url)
-	if n := len(c.Jar.Cookies(u)); n != 2 {
-		t.Fatalf("got %d cookies, want those of the session and of the device", n)
+	if n := len(c.Jar.Cookies(u)); n != 3 {
+		t.Fatalf("got %d cookies, want those of the session, of the device and of the way used last", n)
 	}
 	if body := c.get("/x", "Cookie: theirs=1; __Host-ssobridge-passkey=2").body; strings.Contains(body, "ssobridge") || !strings.Contains(body, "theirs=1") {
 		t.Errorf("the app got %s, want its own cookie alone", body)

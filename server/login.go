@@ -223,6 +223,7 @@ func (s *relyingParty) signIn(c echo.Context, site *web.Site, in sso.Callback) e
 			site.ClearSessionCookie(c.Response(), r)
 		}
 		site.SetSessionCookie(c.Response(), login.SessionID)
+		site.RememberWay(c.Response(), login.Session.Provider)
 		if _, begun := web.CookieValue(r.Header["Cookie"], begunCookieName(site)); begun {
 			s.keepBegun(c.Response(), site, nil)
 		}

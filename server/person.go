@@ -69,7 +69,7 @@ func (s *Server) handleHome(c echo.Context) error {
 		return err
 	}
 	page := templates.Home{
-		Layout: s.web.Layout(site), Now: s.web.Now(), Providers: local.Providers(site), Password: site.Config.EnablePasswordLogin,
+		Layout: s.web.Layout(site), Now: s.web.Now(), Providers: local.Providers(site, site.LastWay(r)), Password: site.Config.EnablePasswordLogin,
 		Callback: site.Config.URL("/auth/sso"),
 	}
 	if p != nil {

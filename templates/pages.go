@@ -62,15 +62,16 @@ func (p Person) Named() bool { return p.Name != "" && p.Name != p.Email }
 type Provider struct {
 	Name  string // for the parameter provider of /auth/sso; "" leaves it out
 	Label string // for people; "" is Name
+	Last  bool   // this browser signed in with it last
 }
 
 // Text is what the button says.
 func (p Provider) Text() string {
 	switch {
 	case p.Label != "":
-		return "Sign in with " + p.Label
+		return "Continue with " + p.Label
 	case p.Name != "":
-		return "Sign in with " + p.Name
+		return "Continue with " + p.Name
 	}
 	return "Sign in"
 }
@@ -126,6 +127,7 @@ type Login struct {
 	Password  bool   // show the password form
 	Passkey   bool   // beside or instead of it, offer to use a passkey
 	ReturnTo  string // where to go afterwards, checked by the caller
+	Last      string // how this browser signed in last: "password", "passkey", or the name of a provider; "" for never
 
 	// After a failure:
 	Email         string // as it was typed
@@ -135,6 +137,12 @@ type Login struct {
 }
 
 func (Login) template() string { return "login" }
+
+// PasswordFirst reports whether the password form is open, before the other ways.
+func (l Login) PasswordFirst() bool { return l.Password && (l.Last == "password" || l.Faults().Any()) }
+
+// PasskeyFirst reports whether the passkey comes before the other ways.
+func (l Login) PasskeyFirst() bool { return l.Passkey && l.Last == "passkey" }
 
 // Faults are what was wrong with the attempt.
 func (l Login) Faults() Faults { return faults(l.Error, l.EmailField(), l.PasswordField()) }

@@ -44,6 +44,9 @@ func samples() []sample {
 		{"login throttled", Login{Layout: acme, Password: true, Email: "ada", EmailError: "An e-mail address has an @.",
 			Error: "Too many attempts. Wait a minute, then try again."}},
 		{"login off", Login{Layout: acme}},
+		{"login with a way used last", Login{Layout: acme, Password: true, Passkey: true, Last: "partners", Providers: []Provider{{Name: "partners", Label: "Partners", Last: true}, {Name: "acme", Label: "Acme"}}}},
+		{"login with a password used last", Login{Layout: acme, Password: true, Passkey: true, Last: "password", Providers: providers}},
+		{"login with a passkey used last", Login{Layout: acme, Password: true, Passkey: true, Last: "passkey", Providers: []Provider{{Label: "Acme"}}}},
 		{"refusal", Refusal{
 			Layout: acme, Status: 401, Title: "The link has expired", Message: "The link that signs you in was made too long ago to be used.",
 			Advice:   []string{"Go back to Acme and open the page from there again.", "If it happens each time, the clock of a server may be wrong: tell an administrator."},

@@ -55,7 +55,7 @@ func (s *Local) handleLogin(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := s.loginPage(site, to)
+	page := s.loginPage(c.Request(), site, to)
 	if !page.Password {
 		if page.Passkey, err = s.PasskeyAlone(c.Request().Context(), site); err != nil {
 			return err
@@ -75,21 +75,27 @@ func (s *Local) PasskeyAlone(ctx context.Context, site *web.Site) (bool, error) 
 	return s.store.AnyPasskey(ctx)
 }
 
-func (s *Local) loginPage(site *web.Site, to string) templates.Login {
+func (s *Local) loginPage(r *http.Request, site *web.Site, to string) templates.Login {
+	last := site.LastWay(r)
 	return templates.Login{
-		Layout: s.web.Layout(site), Providers: Providers(site), Password: site.Config.EnablePasswordLogin, Passkey: site.PasskeysPossible(), ReturnTo: to,
+		Layout: s.web.Layout(site), Providers: Providers(site, last), Password: site.Config.EnablePasswordLogin, Passkey: site.PasskeysPossible(), ReturnTo: to, Last: last,
 	}
 }
 
-// Providers are the identity providers as pages offer them.
-func Providers(site *web.Site) []templates.Provider {
+// Providers are the identity providers as pages offer them: the one first that this browser used last.
+func Providers(site *web.Site, last string) []templates.Provider {
 	beginners := site.Bridge.Providers.Beginners()
-	if beginners.Sole() != nil {
-		return []templates.Provider{{}} // the only one needs no name
+	if only := beginners.Sole(); only != nil {
+		return []templates.Provider{{Label: only.Label}} // the only one needs no name
 	}
 	var all []templates.Provider
 	for _, p := range beginners {
-		all = append(all, templates.Provider{Name: p.Name, Label: p.Label})
+		one := templates.Provider{Name: p.Name, Label: p.Label, Last: p.Name == last}
+		if one.Last {
+			all = append([]templates.Provider{one}, all...)
+			continue
+		}
+		all = append(all, one)
 	}
 	return all
 }
@@ -119,7 +125,7 @@ func (s *Local) handlePassword(c echo.Context) error {
 	if !ok {
 		return err
 	}
-	page := s.loginPage(site, to)
+	page := s.loginPage(r, site, to)
 	page.Email = sso.Truncate(email, 254)
 	if sso.CodeOf(err) == sso.Throttled {
 		page.Error = problem.text
@@ -242,6 +248,7 @@ func (s *Local) openLocal(c echo.Context, account sso.Account, by credential.Cre
 			http.SetCookie(c.Response(), s.deviceCookie(site, account, cmp.Or(by.Rehashed, by.PasswordHash)))
 		}
 		site.SetSessionCookie(c.Response(), id)
+		site.RememberWay(c.Response(), how)
 		return nil
 	})
 }

@@ -149,7 +149,7 @@ func providerSettings(provider string) []Setting {
 	fields := []Setting{
 		{Name: of("LABEL"), Section: SectionProvider, Type: "text", Changeable: true,
 			Label: "Name on the sign-in page",
-			Help:  "how the sign-in page calls the provider, where there are several; unset: its name",
+			Help:  "how the sign-in page calls the provider: “Continue with …”; unset: its name, where there are several",
 			set:   providerPlace(func(p *Provider) *string { return &p.Label }, parse.PlainText)},
 		{Name: of("ENABLED"), Alias: "MB_JWT_ENABLED", Section: SectionProvider, Choices: onOff(), Changeable: true,
 			Label: "Sign-in through the identity provider",
