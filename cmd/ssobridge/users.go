@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/person"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/prompt"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
@@ -26,6 +27,8 @@ func userCommands() []*command {
 		{"users create-admin", "EMAIL", "makes an administrator who signs in with a password", usersCreateAdmin},
 		{"users deactivate", "EMAIL|ID", "keeps someone out, and ends the sessions", usersDeactivate},
 		{"users reactivate", "EMAIL|ID", "lets someone in again", usersReactivate},
+		{"users export", "EMAIL|ID", "prints as JSON what is kept of someone", usersExport},
+		{"users purge", "EMAIL|ID", "deletes someone for good, with all that is kept of them", usersPurge},
 		{"users set-password", "EMAIL|ID", "sets a password, and ends the sessions", usersSetPassword},
 	}
 }
@@ -341,6 +344,29 @@ func (f *flags) setActive(active bool, done string) runner {
 		}
 		fmt.Fprintf(p.stdout, "%s %s\n", done, a.Email)
 		return nil
+	}
+}
+
+func usersExport(f *flags) runner {
+	return func(ctx context.Context, args []string) error {
+		o, a, err := f.openWithAccount(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		return person.Export(ctx, o.store, a, f.p.stdout)
+	}
+}
+
+func usersPurge(f *flags) runner {
+	sure := f.Bool("yes", false, "delete; without it, say what would be deleted")
+	return func(ctx context.Context, args []string) error {
+		o, a, err := f.openWithAccount(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		defer o.store.Close()
+		return orAnotherAdministrator(person.Purge(ctx, o.people(), f.p.actor(), a, *sure, f.p.stdout))
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 	makeAccount action = iota
 	deactivate
 	reactivate
+	purge
 	setPassword
 	changeAttribute
 	addMember
@@ -63,7 +64,7 @@ func (a action) needsProof() bool {
 
 func (a action) kind() sso.EventKind {
 	switch a {
-	case makeAccount, deactivate, reactivate, setPassword, changeAttribute:
+	case makeAccount, deactivate, reactivate, purge, setPassword, changeAttribute:
 		return sso.EventAccount
 	case endSession:
 		return sso.EventSession

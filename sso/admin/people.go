@@ -18,6 +18,7 @@ type PersonStore interface {
 	SetActive(ctx context.Context, id int64, active bool, e sso.Event) error
 	SetPassword(ctx context.Context, id int64, hash string, e sso.Event) error
 	ChangeOwnAttributes(ctx context.Context, id int64, changes map[string]*string, was map[string]string, e sso.Event) error
+	PurgeAccount(ctx context.Context, id int64, e sso.Event) (events int64, err error)
 }
 
 // People are the accounts of the bridge.
@@ -109,6 +110,17 @@ func (p People) SetActive(ctx context.Context, by Actor, id int64, active bool) 
 		return err
 	}
 	return onlyAdministrator(p.Store.SetActive(ctx, id, active, e))
+}
+
+// Purge deletes a person for good, and returns how many events of the trail were made anonymous. The only administrator stays
+// ([sso.Conflict], SECURITY E6).
+func (p People) Purge(ctx context.Context, by Actor, id int64) (events int64, err error) {
+	e, err := by.event(purge, "purged: the account and what was kept of it is deleted")
+	if err != nil {
+		return 0, err
+	}
+	events, err = p.Store.PurgeAccount(ctx, id, e)
+	return events, onlyAdministrator(err)
 }
 
 // onlyAdministrator puts the one reason for which the store refuses to take an administrator away into words.

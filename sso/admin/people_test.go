@@ -56,6 +56,13 @@ func (k *kept) SetActive(_ context.Context, id int64, active bool, e sso.Event) 
 	return k.keep(e, "active %d %v", id, active)
 }
 
+func (k *kept) PurgeAccount(_ context.Context, id int64, e sso.Event) (int64, error) {
+	if err := k.last(id); err != nil {
+		return 0, err
+	}
+	return 1, k.keep(e, "purge %d", id)
+}
+
 func (k *kept) SetPassword(_ context.Context, id int64, hash string, e sso.Event) error {
 	return k.keep(e, "password %d %v", id, hash == "hash of seven green kettles hum quietly")
 }
@@ -116,6 +123,12 @@ func TestPeople(t *testing.T) {
 	active := func(id int64, yes bool) func(*kept, Actor) error {
 		return func(k *kept, by Actor) error { return People{Store: k}.SetActive(ctx, by, id, yes) }
 	}
+	purged := func(id int64) func(*kept, Actor) error {
+		return func(k *kept, by Actor) error {
+			_, err := People{Store: k}.Purge(ctx, by, id)
+			return err
+		}
+	}
 	change := func(set map[string]*string) func(*kept, Actor) error {
 		return func(k *kept, by Actor) error { return People{Store: k}.ChangeAttributes(ctx, by, 7, set, nil) }
 	}
@@ -154,6 +167,9 @@ func TestPeople(t *testing.T) {
 		{"deactivated", active(7, false), nil, "active 7 false | account_changed" + who + ": deactivated", nil, "", true},
 		{"reactivated", active(7, true), nil, "active 7 true | account_changed" + who + ": reactivated", nil, "", false},
 		{"the only administrator", active(1, false), nil, "", sso.Conflict, "", true},
+
+		{"purged", purged(7), nil, "purge 7 | account_changed" + who + ": purged: the account and what was kept of it is deleted", nil, "", false},
+		{"the only administrator purged", purged(1), nil, "", sso.Conflict, "", false},
 
 		{"attributes", change(map[string]*string{"room": &text, "desk": nil}), nil,
 			"attributes 7 [desk room] | account_changed" + who + `: attribute "desk": "old" → none; attribute "room": none → "4711"`, nil, "", false},

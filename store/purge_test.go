@@ -1,0 +1,120 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
+
+// A person who is purged is in no table any more: not by e-mail, name or address, and by number in the trail alone. Others stay as
+// they were, and whoever signs in with the same e-mail is a new account, with nothing of the old one.
+func TestPurgeAccount(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		root := db.admin(t, "root@example.com")
+		id := groups(subject("ada@example.com", "subject-of-ada"), "Sales")
+		id.FirstName, id.LastName, id.Attributes = ptr("Augusta"), ptr("Kinglovelace"), map[string]string{"desk": "desk-of-ada"}
+		if _, err := db.EnsureGroups(t.Context(), []string{"Sales"}, cli); err != nil {
+			t.Fatal(err)
+		}
+		old, sid := db.signIn(t, id, standard)
+		other, others := db.signIn(t, person("canada@example.com"), standard)
+		by := func(actor, detail string) sso.Event {
+			return sso.Event{Kind: sso.EventAccount, Actor: actor, Peer: "192.0.2.1", Detail: detail}
+		}
+		if err := db.AddMember(t.Context(), old.Account.ID, sso.Administrators, sso.MemberByAdmin, by("root@example.com", "")); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.SetActive(t.Context(), other.Account.ID, false, by("ada@example.com", "asked by ada@example.com, not canada@example.com or ada@example.com.au. Told ada@example.com.")); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.SetActive(t.Context(), other.Account.ID, true, by("root@example.com", "")); err != nil {
+			t.Fatal(err)
+		}
+		name := "Ours"
+		if _, err := db.SaveSettings(t.Context(), sso.SettingsChange{Values: map[string]*string{"SITE_NAME": &name}, Events: []sso.Event{by("ada@example.com", "SITE_NAME")}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Record(t.Context(), sso.Event{Kind: sso.EventSignInRefused, Code: sso.TokenExpired, Email: "Ada@example.com", Peer: "192.0.2.1"}); err != nil {
+			t.Fatal(err)
+		}
+		proofs := db.count(t, "proofs")
+		events, err := db.PurgeAccount(t.Context(), old.Account.ID, by("root@example.com", "purged"))
+		if err != nil || events < 3 {
+			t.Fatalf("got %d events, %v", events, err)
+		}
+		for _, text := range []string{"ada@example.com", "subject-of-ada", "Kinglovelace", "desk-of-ada"} {
+			if found := db.textIn(t, text, "canada@example.com"); len(found) > 0 {
+				t.Errorf("%s is still in %v", text, found)
+			}
+		}
+		for _, table := range []string{"identities", "memberships", "passkeys", "sessions", "doubtful_emails", "undo_members"} {
+			if n := db.count(t, fmt.Sprintf("%s WHERE account_id = %d", table, old.Account.ID)); n > 0 {
+				t.Errorf("%s has %d rows of the account", table, n)
+			}
+		}
+		if n := db.count(t, "proofs"); n != proofs {
+			t.Errorf("got %d tokens that were used, want %d", n, proofs)
+		}
+		_, err = db.Principal(t.Context(), sid)
+		wantCode(t, "the session", err, sso.NotSignedIn)
+		db.stillThere(t, old.Account.ID, other.Account.ID)
+		if _, err := db.Principal(t.Context(), others); sso.CodeOf(err) == sso.StoreUnavailable {
+			t.Error(err)
+		}
+
+		again, _ := db.signIn(t, person("ada@example.com"), standard)
+		if again.Account.ID == old.Account.ID {
+			t.Error("the number was given again")
+		}
+		members, err := db.Memberships(t.Context(), again.Account.ID)
+		if err != nil || len(members) != 1 {
+			t.Errorf("the new account is in %v, %v; want in that of everyone alone", members, err)
+		}
+		_, err = db.PurgeAccount(t.Context(), old.Account.ID, by("root@example.com", ""))
+		wantCode(t, "once more", err, sso.NotFound)
+		_, err = db.PurgeAccount(t.Context(), root.ID, by("cli", ""))
+		wantCode(t, "the only administrator", err, sso.Conflict)
+		if _, err := db.Account(t.Context(), root.ID); err != nil {
+			t.Errorf("the only administrator: %v", err)
+		}
+	})
+}
+
+// stillThere looks at what the trail keeps of who was purged, and of others.
+func (db *testDB) stillThere(t *testing.T, purged, other int64) {
+	t.Helper()
+	about, _, err := db.Events(t.Context(), sso.EventQuery{AccountID: purged})
+	if err != nil || len(about) < 2 {
+		t.Fatalf("got events %v, %v", about, err)
+	}
+	for _, e := range about {
+		if e.At.IsZero() || e.Kind == "" || e.Email != "" || e.Peer != "" && e.Detail != "purged" || e.Detail != "" && e.Detail != "purged" {
+			t.Errorf("got %+v, want time and kind alone, and that the account was purged", e)
+		}
+	}
+	list, _, err := db.Events(t.Context(), sso.EventQuery{AccountID: other, Actor: fmt.Sprintf("account %d", purged)})
+	want := fmt.Sprintf("asked by account %[1]d, not canada@example.com or ada@example.com.au. Told account %[1]d.", purged)
+	if err != nil || len(list) != 1 || list[0].Detail != want || list[0].Email != "canada@example.com" || list[0].Peer == "" {
+		t.Errorf("the event about somebody else: got %+v, %v; want %q", list, err, want)
+	}
+}
+
+// textIn returns the columns of all tables that have a text, but for those rows that have it within another one.
+func (db *testDB) textIn(t *testing.T, text, within string) (found []string) {
+	t.Helper()
+	raw := db.raw(t)
+	columns := `SELECT m.name, p.name FROM sqlite_schema m, pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'`
+	if !strings.HasPrefix(db.url, "sqlite:") {
+		columns = `SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = current_schema()`
+	}
+	for _, c := range query(t, raw, columns) {
+		rows := query(t, raw, fmt.Sprintf(`SELECT count(*) FROM "%[1]s" WHERE lower(CAST("%[2]s" AS TEXT)) LIKE '%%%[3]s%%' AND CAST("%[2]s" AS TEXT) NOT LIKE '%%%[4]s%%'`,
+			c[0], c[1], strings.ToLower(text), within))
+		if rows[0][0] != "0" {
+			found = append(found, c[0]+"."+c[1])
+		}
+	}
+	return found
+}
