@@ -15,8 +15,10 @@ import (
 	"github.com/ssobridge/ssobridge/server/gate"
 	"github.com/ssobridge/ssobridge/server/local"
 	"github.com/ssobridge/ssobridge/server/metrics"
+	"github.com/ssobridge/ssobridge/server/refresh"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/renewal"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -49,6 +51,7 @@ type Store interface {
 	signInStore
 	logoutStore
 	grantStore
+	renewal.Store
 	// Ready returns an error when no sign-in could be kept now. If it has a method Cause() string, /readyz says that word.
 	Ready(ctx context.Context) error
 	// Sessions lists the sessions of a query; next is where the rest begins.
@@ -60,6 +63,7 @@ type Server struct {
 	options      Options
 	web          *web.Web
 	gate         *gate.Gate
+	refresher    *refresh.Refresher
 	relyingParty *relyingParty
 	backChannel  *backChannel
 	local        *local.Local
@@ -75,9 +79,10 @@ func New(o Options, l Live) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := gate.New(w, o.Store, o.Signer, o.SettingsChanged)
+	refresher := refresh.New(w, o.Store)
+	g := gate.New(w, o.Store, o.Signer, refresher, o.SettingsChanged)
 	s := &Server{
-		options: o, web: w, gate: g, relyingParty: newRelyingParty(w, g, o.Store), backChannel: &backChannel{w, g, o.Store},
+		options: o, web: w, gate: g, refresher: refresher, relyingParty: newRelyingParty(w, g, o.Store), backChannel: &backChannel{w, g, o.Store},
 		local: local.New(w, g, o.Store, o.Passwords, o.Administration != nil),
 		ready: &readiness{store: o.Store},
 	}
@@ -186,5 +191,9 @@ func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 // State returns what answers checks, as it is now.
 func (s *Server) State() gate.State { return gate.StateOf(s.gate) }
 
-// Follow keeps the cache of principals true and writes last use back, until ctx ends. [Server.Serve] runs it.
-func (s *Server) Follow(ctx context.Context) { s.gate.Follow(ctx) }
+// Follow keeps the cache of principals true and writes last use back, until ctx ends; then it finishes the refreshes that have
+// begun. [Server.Serve] runs it.
+func (s *Server) Follow(ctx context.Context) {
+	s.gate.Follow(ctx)
+	s.refresher.Close()
+}

@@ -307,6 +307,10 @@ func (r *run) admit() error {
 func (r *run) keep() error {
 	id := NewSessionID()
 	session := r.newSession(id)
+	if r.granted.RefreshToken != "" {
+		r.granted.Subject, _ = r.x.Claims.String("sub")
+		r.granted.Nonce = r.x.Nonce
+	}
 	signedIn, err := r.Store.SignIn(r.ctx, r.x, Attempt{
 		Policy:   r.provider.Policy,
 		Settings: r.Settings,
@@ -316,7 +320,7 @@ func (r *run) keep() error {
 		Switch:   r.cb.Switch,
 		UnderWay: r.underWay(),
 		Event:    r.event(EventSignIn),
-		Digest:   r.provider.digest(r.x.KeyID),
+		Digest:   r.provider.DigestOf(r.x.KeyID),
 		Granted:  r.granted,
 	})
 	if err != nil {

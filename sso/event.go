@@ -40,6 +40,7 @@ const (
 	EventAccount       EventKind = "account_changed"
 	EventGroup         EventKind = "group_changed"
 	EventSession       EventKind = "session_revoked"
+	EventNotRefreshed  EventKind = "session_not_refreshed" // its provider did not confirm it any more
 	EventSetting       EventKind = "setting_changed"
 	EventService       EventKind = "service_account_changed"
 	EventProof         EventKind = "identity_confirmed" // someone who is signed in proved anew who they are

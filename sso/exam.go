@@ -33,6 +33,7 @@ type Exam struct {
 
 	// What the token must prove about the flow that led to it. Empty: nothing is asked.
 	Nonce     string
+	Refreshes string // the sub of the session that the token refreshes (OpenID Connect Core §12.2); "": it opens one
 	Challenge string // RFC 7636 §4.2, for an IdP that returns it as a claim
 
 	AccessToken string // came beside an ID token; "": none did

@@ -51,14 +51,19 @@ const (
 // findGroups is the step between who it is and whether they may come in, for which groups count: groups that nobody knows
 // cannot be kept there.
 func (r *run) findGroups() error {
-	p, rule := r.provider, r.provider.OnGroupFailure
+	r.provider.CompleteGroups(r.ctx, r.x)
+	return nil
+}
+
+// CompleteGroups asks the provider's sources for the groups of x.Identity, with a check. Errors: see [FindGroups].
+func (p *Provider) CompleteGroups(ctx context.Context, x *Exam) {
+	rule := p.OnGroupFailure
 	if len(p.Policy.AllowedGroups) > 0 {
 		rule = RefuseOnFailure
 	}
 	if p.Groups != nil {
-		r.x.Check("group_sources", func(x *Exam) error { return FindGroups(r.ctx, p.Groups, x, rule) })
+		x.Check("group_sources", func(x *Exam) error { return FindGroups(ctx, p.Groups, x, rule) })
 	}
-	return nil
 }
 
 // WithGroupSources are those that ask others than the token for groups.

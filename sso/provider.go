@@ -30,6 +30,10 @@ type Provider struct {
 	OwnPage  bool     // its callbacks come to a page of its own (RFC 9700 §4.4.2.2), and nowhere else
 	Login    Verifier // judges the token of a login; nil: none is accepted
 
+	Refresher    Refresher     // asks again about the sessions that it opened; nil: they last
+	RefreshEvery time.Duration // how often it is asked about each
+	RefreshGrace time.Duration // how long a session goes on without an answer
+
 	Logout  Verifier // judges logout tokens; nil: none are accepted
 	ByEmail bool     // its people are known by their e-mail, so that the sub of a logout token may be one
 
@@ -53,7 +57,8 @@ type Provider struct {
 	Digest func(keyID string) string
 }
 
-func (p *Provider) digest(keyID string) string {
+// DigestOf is that of a login whose key had this id.
+func (p *Provider) DigestOf(keyID string) string {
 	if p.Digest == nil {
 		return ""
 	}
@@ -65,7 +70,10 @@ func (p *Provider) keeps(g Grant) Granted {
 	if !p.OwnPage {
 		return Granted{}
 	}
-	return Granted{Issuer: p.Issuer, IDToken: g.Token}
+	if p.Refresher == nil {
+		g.RefreshToken = ""
+	}
+	return Granted{Issuer: p.Issuer, IDToken: g.Token, RefreshToken: g.RefreshToken}
 }
 
 // A Beginner knows where a browser is sent to sign in.
@@ -87,6 +95,13 @@ type Redeemer interface {
 	Redeem(ctx context.Context, a Answer) (Grant, error)
 }
 
+// A Refresher takes a refresh token to the IdP's token endpoint (RFC 6749 §6).
+type Refresher interface {
+	// Refresh returns what the IdP gives for it; Token is "" where it gives no ID token. It returns [ProviderRefused] when the
+	// IdP does not let the person go on; every other error says nothing about the person.
+	Refresh(ctx context.Context, refreshToken string) (Grant, error)
+}
+
 // An Answer is what a callback brought for the token endpoint.
 type Answer struct {
 	Code     string
@@ -98,12 +113,19 @@ type Answer struct {
 type Grant struct {
 	Token       string // that of the login
 	AccessToken string // for the userinfo endpoint; "" where it is not asked for
+
+	RefreshToken string // "": none was given
 }
 
 // Granted is what is kept of a [Grant] with the session that it opened, sealed.
 type Granted struct {
 	Issuer  string `json:"iss"` // who gave it, and who alone may see it again
 	IDToken string `json:"id_token"`
+
+	// For refreshes: the refresh token, and what the first ID token said. "" where sessions are not refreshed.
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Subject      string `json:"sub,omitempty"`
+	Nonce        string `json:"nonce,omitempty"`
 }
 
 // A Verifier turns a signed token into an Identity and a Proof.

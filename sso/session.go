@@ -23,6 +23,9 @@ type Session struct {
 	Peer      string
 	UserAgent string
 	AtIDP     logout.Session // what the token that opened it says of the session there
+
+	RefreshedAt  time.Time // when its provider last confirmed it; zero: it is not asked
+	RefreshAfter time.Time // it is not asked again before that
 }
 
 // SessionHash is the SHA-256 of a session id. It is all that the database knows of it.

@@ -31,7 +31,7 @@ func TestEveryEventKindHasWords(t *testing.T) {
 		want[sso.EventKind(kind)] = true
 		return true
 	})
-	for _, k := range sso.EventKinds() {
+	for _, k := range admin.EventKinds() {
 		if !want[k] {
 			t.Errorf("%s: got it listed, but event.go has it not", k)
 		}

@@ -57,7 +57,7 @@ func sealEverything(t *testing.T, db *testDB) {
 // What a provider gave with a session.
 var (
 	grantedSession, _ = sso.HashSessionID(sso.NewSessionID())
-	granted           = sso.Granted{Issuer: "https://login.example.com", IDToken: "an ID token"}
+	granted           = sso.Granted{Issuer: "https://login.example.com", IDToken: "an ID token", RefreshToken: "a refresh token", Subject: "ada-1", Nonce: "n"}
 )
 
 // saveSecret saves a secret setting, whatever the version is.

@@ -107,6 +107,9 @@ func (l *attempt) passed(context.Context) error { return l.x.Err }
 
 // spend uses up the proof and the flow (SECURITY C1, C3, C4). The database's unique key is what decides a race.
 func (l *attempt) spend(ctx context.Context) error {
+	if l.x.Refreshes != "" { // its proof is the refresh token, which the provider has spent
+		return nil
+	}
 	proof, single := l.x.Proof, l.in.Policy.SingleUse
 	if single && proof.Key == "" && l.writes() {
 		return fmt.Errorf("a token of single use came without a proof: %w", sso.Internal)
@@ -199,6 +202,9 @@ func (l *attempt) admit(ctx context.Context) error {
 
 // find locks the account that the identity means, if there is one, and says how it was found.
 func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match, err error) {
+	if l.x.Refreshes != "" {
+		return l.findAgain(ctx)
+	}
 	id, now := l.x.Identity, l.x.Now
 	bySubject := id.Subject.Kind == sso.SubjectClaim
 	if bySubject {

@@ -27,10 +27,10 @@ type Gate struct {
 }
 
 // New makes a gate that lets nobody in yet: call apply. Reload is called when settings may have changed.
-func New(w *web.Web, store Store, signer Signer, reload func(context.Context) error) *Gate {
+func New(w *web.Web, store Store, signer Signer, refresher Refresher, reload func(context.Context) error) *Gate {
 	g := &Gate{web: w, store: store, signer: signer, principals: newPrincipals(store, w.Now, w.Log), transport: newTransport(),
 		misasked: rate.NewLimiter(rate.Every(10*time.Second), 5), tokenLog: rate.NewLimiter(rate.Every(10*time.Second), 5)}
-	g.principals.reload = reload
+	g.principals.reload, g.principals.refresher = reload, refresher
 	return g
 }
 

@@ -68,6 +68,8 @@ type principals struct {
 	misses   atomic.Int64 // checks that asked the database, or whoever judges tokens
 
 	watched watchList // what runs behind the reverse proxy
+
+	refresher Refresher // nil: no provider is asked again
 }
 
 // A moment is how far changes are taken into account. What was asked for in one is not kept in another.
@@ -90,6 +92,9 @@ type entry struct {
 	place   int                           // in the cache, with its lock
 	held    int                           // bytes that the cache counts for it, with its lock
 	token   *tokenState                   // nil: it is a session
+
+	provider string       // that is asked again
+	due      atomic.Int64 // unix microseconds when it is; 0: never
 }
 
 func newEntry(p *sso.Principal) *entry {
@@ -154,6 +159,7 @@ func (p *principals) find(ctx context.Context, hash sso.SessionHash) (*entry, er
 	e, err := p.look(ctx, hash, now)
 	if err == nil {
 		p.use(hash, e, now)
+		p.refreshIfDue(e, now)
 	}
 	return e, err
 }
@@ -184,7 +190,9 @@ func (p *principals) readSession(hash sso.SessionHash) func(context.Context) (*e
 		if err != nil {
 			return nil, err
 		}
-		return newEntry(principal), nil
+		e := newEntry(principal)
+		p.noteDue(e, principal.Session)
+		return e, nil
 	}
 }
 
@@ -265,6 +273,8 @@ func (p *principals) keep(into *cache, e *entry, seen moment) *entry {
 	default: // with its assertion
 		known.used.Store(max(e.used.Load(), known.used.Load()))
 		known.whole.Store(nil) // not all of it was compared
+		known.provider = e.provider
+		known.due.Store(e.due.Load())
 		e = known
 	}
 	into.insert(e)

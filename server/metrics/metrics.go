@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/renewal"
 )
 
 // Metrics are those of one server. Make them with [New].
@@ -30,6 +31,7 @@ type Metrics struct {
 	verifyTime prometheus.Histogram
 	tokens     map[string]prometheus.Counter // by outcome, as verify
 	logouts    *prometheus.CounterVec
+	refreshes  *prometheus.CounterVec
 	upstream   prometheus.Counter
 
 	registry *prometheus.Registry
@@ -106,6 +108,13 @@ func New(version string) *Metrics {
 	for _, outcome := range logouts {
 		m.logouts.WithLabelValues(outcome)
 	}
+	var outcomes []string
+	for _, o := range renewal.Outcomes() {
+		outcomes = append(outcomes, string(o))
+	}
+	m.refreshes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ssobridge_refreshes_total", Help: "Sessions about which their provider was asked again, by provider and outcome: " + strings.Join(outcomes, ", ") + ".",
+	}, []string{"provider", "outcome"})
 	for _, outcome := range tokenOutcomes {
 		m.tokens[outcome] = tokens.WithLabelValues(outcome)
 	}
@@ -119,7 +128,7 @@ func New(version string) *Metrics {
 		Name: "ssobridge_build_info", Help: "1, with the version of the program.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	registry.MustRegister(m.signIns, m.refusedSignIns, m.refusals, m.signInTime, m.stepTime, m.storeTime, m.verifyTime, verifies, tokens, m.logouts,
+	registry.MustRegister(m.signIns, m.refusedSignIns, m.refusals, m.signInTime, m.stepTime, m.storeTime, m.verifyTime, verifies, tokens, m.logouts, m.refreshes,
 		m.upstream, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
@@ -155,6 +164,11 @@ func (m *Metrics) LoggedOut(sessions int, err error) {
 		outcome = "no_session"
 	}
 	m.logouts.WithLabelValues(outcome).Inc()
+}
+
+// RefreshedSession counts a session about which its provider was asked again.
+func (m *Metrics) RefreshedSession(provider string, outcome renewal.Outcome) {
+	m.refreshes.WithLabelValues(provider, string(outcome)).Inc()
 }
 
 // VerifyTook times one.

@@ -42,7 +42,7 @@ func (m *maker) openIDProvider(cfg *setting.Config, p *setting.Provider) (*sso.P
 		MaxAuthAge: p.OpenID.MaxAuthAge, VerifiedEmail: p.OpenID.VerifiedEmail, Userinfo: client.Userinfo,
 		AlwaysAsk: p.OpenID.Userinfo == setting.UserinfoAlways, Groups: p.GroupSync || len(p.AllowedGroups) > 0,
 	}
-	return &sso.Provider{
+	made := &sso.Provider{
 		Name:       p.Name,
 		Label:      cmp.Or(p.Label, p.Name),
 		Settings:   p.Settings(),
@@ -56,7 +56,11 @@ func (m *maker) openIDProvider(cfg *setting.Config, p *setting.Provider) (*sso.P
 		KeySources: keySources(keys),
 		Login:      verifier,
 		Logout:     logoutVerifier(p, keys),
-	}, warnings, nil
+	}
+	if p.OpenID.RefreshEvery > 0 {
+		made.Refresher, made.RefreshEvery, made.RefreshGrace = client, p.OpenID.RefreshEvery, p.OpenID.RefreshGrace
+	}
+	return made, warnings, nil
 }
 
 // openIDKeys are kept from one Bridge to the next, as other key sets are.

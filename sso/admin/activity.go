@@ -82,7 +82,7 @@ func (a Activity) query(ctx context.Context, f ActivityFilter) (sso.EventQuery, 
 	q := sso.EventQuery{Code: sso.Code(f.Code), Reference: tidyReference(f.Reference), Since: f.Since, Until: f.Until}
 	if f.Kind != "" {
 		q.Kinds = []sso.EventKind{sso.EventKind(f.Kind)}
-		if !slices.Contains(sso.EventKinds(), q.Kinds[0]) {
+		if !slices.Contains(EventKinds(), q.Kinds[0]) {
 			return q, Invalid("kind", "is none of the kinds of events")
 		}
 	}

@@ -112,11 +112,23 @@ func (c *Client) Redeem(ctx context.Context, a sso.Answer) (sso.Grant, error) {
 	if m.NamesIssuer && a.Issuer == "" || a.Issuer != "" && a.Issuer != c.Issuer { // RFC 9207 §2.4
 		return sso.Grant{}, fmt.Errorf("the callback's iss is %q, and the provider says that it is always %q: %w", sso.Shorten(a.Issuer, 100), c.Issuer, sso.FlowMismatch)
 	}
-	e := &Exchange{
+	return c.exchange(m).Redeem(ctx, a)
+}
+
+// Refresh implements [sso.Refresher].
+func (c *Client) Refresh(ctx context.Context, refreshToken string) (sso.Grant, error) {
+	m, err := c.Discovery.Metadata(ctx)
+	if err != nil {
+		return sso.Grant{}, err
+	}
+	return c.exchange(m).Refresh(ctx, refreshToken)
+}
+
+func (c *Client) exchange(m *Metadata) *Exchange {
+	return &Exchange{
 		TokenURI: m.TokenEndpoint, ClientID: c.ClientID, RedirectURI: c.RedirectURI, Client: c.tokens.to(m.TokenEndpoint, c.CAs),
 		OpenID: true, ClientSecret: c.ClientSecret, Post: c.Auth == AuthPost || c.Auth != AuthBasic && m.Post,
 	}
-	return e.Redeem(ctx, a)
 }
 
 // Userinfo returns the claims of the userinfo endpoint (OpenID Connect Core §5.3); none where there is no such endpoint.

@@ -12,7 +12,9 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/outbound"
@@ -38,28 +40,78 @@ type Exchange struct {
 // answered something else than a token, and [sso.ProviderUnavailable] when it did not answer properly: no connection, a
 // time-out (5 s), or a status of 500 and above.
 func (e *Exchange) Redeem(ctx context.Context, a sso.Answer) (sso.Grant, error) {
-	if e.TokenURI == nil || e.Client == nil {
-		return sso.Grant{}, fmt.Errorf("no token endpoint is configured: %w", sso.CodeExchangeFailed)
-	}
 	if !validVerifier(a.Verifier) {
 		return sso.Grant{}, fmt.Errorf("the code verifier is not 43 to 128 unreserved characters: %w", sso.CodeExchangeFailed)
 	}
-	ctx, cancel := context.WithTimeout(ctx, outbound.Timeout)
-	defer cancel()
-
-	form := url.Values{
+	answer, err := e.ask(ctx, "the code", url.Values{
 		"grant_type":    {"authorization_code"},
 		"code":          {a.Code},
 		"redirect_uri":  {e.RedirectURI},
 		"client_id":     {e.ClientID},
 		"code_verifier": {a.Verifier},
+	})
+	return e.told(e.redeemed(answer, err))
+}
+
+// redeemed is what an answer to a code gives.
+func (e *Exchange) redeemed(answer tokenAnswer, err error) (sso.Grant, error) {
+	token := cmp.Or(answer.JWT, answer.IDToken, answer.AccessToken)
+	switch {
+	case err != nil:
+		return sso.Grant{}, err
+	case e.OpenID && answer.IDToken == "":
+		return sso.Grant{}, fmt.Errorf("answered without id_token; is openid among the scopes?: %w", sso.CodeExchangeFailed)
+	case e.OpenID:
+		return answer.grant()
+	case token == "":
+		return sso.Grant{}, fmt.Errorf("answered without jwt, id_token or access_token: %w", sso.CodeExchangeFailed)
 	}
+	return sso.Grant{Token: token}, nil
+}
+
+// Refresh implements [sso.Refresher] (RFC 6749 §6). Errors wrap [sso.ProviderRefused] when the provider does not let the person go
+// on, [sso.ProviderUnavailable] when it did not answer properly or wants to be left alone for a while, which a method RetryAfter
+// of the error says, and [sso.CodeExchangeFailed] for every other answer: that is about the bridge, not about the person.
+func (e *Exchange) Refresh(ctx context.Context, refreshToken string) (sso.Grant, error) {
+	answer, err := e.ask(ctx, "the refresh token", url.Values{
+		"grant_type":    {"refresh_token"},
+		"refresh_token": {refreshToken},
+		"client_id":     {e.ClientID},
+	})
+	return e.told(refreshed(answer, err))
+}
+
+// refreshed is what an answer to a refresh token gives.
+func refreshed(answer tokenAnswer, err error) (sso.Grant, error) {
+	switch answer.Error {
+	// RFC 6749 §5.2; OpenID Connect Core §3.1.2.6: the provider has to see the person. Some answer access_denied for who is switched off.
+	case "invalid_grant", "access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required":
+		if sso.CodeOf(err) == sso.CodeExchangeFailed {
+			return sso.Grant{}, fmt.Errorf("%s: %w", sso.Reason(err), sso.ProviderRefused)
+		}
+	}
+	if err == nil && answer.AccessToken == "" && answer.IDToken == "" {
+		err = fmt.Errorf("answered without access_token and id_token: %w", sso.CodeExchangeFailed)
+	}
+	if err != nil {
+		return sso.Grant{}, err
+	}
+	return answer.grant()
+}
+
+// ask sends a form to the token endpoint. what is what it redeems, for messages.
+func (e *Exchange) ask(ctx context.Context, what string, form url.Values) (answer tokenAnswer, err error) {
+	if e.TokenURI == nil || e.Client == nil {
+		return answer, fmt.Errorf("no token endpoint is configured: %w", sso.CodeExchangeFailed)
+	}
+	ctx, cancel := context.WithTimeout(ctx, outbound.Timeout)
+	defer cancel()
 	if e.ClientSecret != "" && e.Post {
 		form.Set("client_secret", e.ClientSecret)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.TokenURI.String(), strings.NewReader(form.Encode()))
 	if err != nil {
-		return sso.Grant{}, fmt.Errorf("token endpoint: %w: %w", err, sso.CodeExchangeFailed)
+		return answer, fmt.Errorf("%w: %w", err, sso.CodeExchangeFailed)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
@@ -69,65 +121,99 @@ func (e *Exchange) Redeem(ctx context.Context, a sso.Answer) (sso.Grant, error) 
 
 	resp, err := e.Client.Do(req)
 	if err != nil {
-		return sso.Grant{}, fmt.Errorf("token endpoint %s: %w: %w", e.TokenURI.Redacted(), outbound.WithoutURL(err), sso.ProviderUnavailable)
+		return answer, fmt.Errorf("%w: %w", outbound.WithoutURL(err), sso.ProviderUnavailable)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return sso.Grant{}, fmt.Errorf("token endpoint %s: reading the answer: %w: %w", e.TokenURI.Redacted(), err, sso.ProviderUnavailable)
+		return answer, fmt.Errorf("reading the answer: %w: %w", err, sso.ProviderUnavailable)
 	}
-	grant, err := e.readAnswer(resp, body)
-	if err != nil {
-		return sso.Grant{}, fmt.Errorf("token endpoint %s: %w", e.TokenURI.Redacted(), err)
-	}
-	return grant, nil
+	return e.readAnswer(resp, body, what, form)
 }
 
-// readAnswer reads an RFC 6749 §5.1 or §5.2 answer. What it quotes is the provider's error, never a token.
-func (e *Exchange) readAnswer(resp *http.Response, body []byte) (sso.Grant, error) {
+// told says whose answer an error is about.
+func (e *Exchange) told(g sso.Grant, err error) (sso.Grant, error) {
+	if err != nil && e.TokenURI != nil {
+		err = fmt.Errorf("token endpoint %s: %w", e.TokenURI.Redacted(), err)
+	}
+	return g, err
+}
+
+// A tokenAnswer is what a token endpoint says (RFC 6749 §5.1 and §5.2).
+type tokenAnswer struct {
+	JWT          string `json:"jwt"`
+	IDToken      string `json:"id_token"`
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	RefreshToken string `json:"refresh_token"`
+	Error        string `json:"error"`
+	Description  string `json:"error_description"`
+}
+
+// grant is what an OpenID provider gives.
+func (a tokenAnswer) grant() (sso.Grant, error) {
+	if a.TokenType != "" && !strings.EqualFold(a.TokenType, "Bearer") { // RFC 6749 §7.1
+		return sso.Grant{}, fmt.Errorf("answered with the token_type %q; only Bearer is understood: %w", sso.Shorten(a.TokenType, 60), sso.CodeExchangeFailed)
+	}
+	return sso.Grant{Token: a.IDToken, AccessToken: a.AccessToken, RefreshToken: a.RefreshToken}, nil
+}
+
+// readAnswer reads an answer to a form. What an error quotes is the provider's error, never a token.
+func (e *Exchange) readAnswer(resp *http.Response, body []byte, what string, form url.Values) (answer tokenAnswer, err error) {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
-	case resp.StatusCode >= 500:
-		return sso.Grant{}, fmt.Errorf("answered %d: %w", resp.StatusCode, sso.ProviderUnavailable)
+	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
+		return answer, &later{fmt.Errorf("answered %d: %w", resp.StatusCode, sso.ProviderUnavailable), retryAfter(resp.Header)}
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		advice := "set TOKEN_URI to the address itself"
 		if e.OpenID {
 			advice = "its discovery document must name the address itself"
 		}
-		return sso.Grant{}, fmt.Errorf("answered with a redirect (%d), which is not followed: %s: %w", resp.StatusCode, advice, sso.CodeExchangeFailed)
+		return answer, fmt.Errorf("answered with a redirect (%d), which is not followed: %s: %w", resp.StatusCode, advice, sso.CodeExchangeFailed)
 	case len(body) > maxAnswer:
-		return sso.Grant{}, fmt.Errorf("answered more than %d bytes: %w", maxAnswer, sso.CodeExchangeFailed)
+		return answer, fmt.Errorf("answered more than %d bytes: %w", maxAnswer, sso.CodeExchangeFailed)
 	case kind != "application/json":
-		return sso.Grant{}, fmt.Errorf("answered %d with %q; JSON is needed: %w", resp.StatusCode, sso.Truncate(sso.CleanText(kind), 60), sso.CodeExchangeFailed)
-	}
-	var answer struct {
-		JWT         string `json:"jwt"`
-		IDToken     string `json:"id_token"`
-		AccessToken string `json:"access_token"`
-		TokenType   string `json:"token_type"`
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
+		return answer, fmt.Errorf("answered %d with %q; JSON is needed: %w", resp.StatusCode, sso.Truncate(sso.CleanText(kind), 60), sso.CodeExchangeFailed)
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return sso.Grant{}, fmt.Errorf("answered %d with JSON that is not an object of strings: %w", resp.StatusCode, sso.CodeExchangeFailed)
+		return tokenAnswer{}, fmt.Errorf("answered %d with JSON that is not an object of strings: %w", resp.StatusCode, sso.CodeExchangeFailed)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return sso.Grant{}, fmt.Errorf("refused the code with status %d, error %q, %q: %w", resp.StatusCode,
-			sso.Truncate(sso.CleanText(answer.Error), 60), sso.Truncate(sso.CleanText(answer.Description), 200), sso.CodeExchangeFailed)
+		return answer, fmt.Errorf("refused %s with status %d, error %q, %q: %w", what, resp.StatusCode,
+			quoted(answer.Error, 60, form), quoted(answer.Description, 200, form), sso.CodeExchangeFailed)
 	}
-	if e.OpenID {
-		switch {
-		case answer.IDToken == "":
-			return sso.Grant{}, fmt.Errorf("answered without id_token; is openid among the scopes?: %w", sso.CodeExchangeFailed)
-		case answer.TokenType != "" && !strings.EqualFold(answer.TokenType, "Bearer"): // RFC 6749 §7.1
-			return sso.Grant{}, fmt.Errorf("answered with the token_type %q; only Bearer is understood: %w", sso.Shorten(answer.TokenType, 60), sso.CodeExchangeFailed)
+	answer.Error = ""
+	return answer, nil
+}
+
+// quoted is text of an answer for a log, without what was sent: a provider may repeat a token in its description.
+func quoted(text string, most int, sent url.Values) string {
+	for _, name := range []string{"code", "refresh_token", "code_verifier", "client_secret"} {
+		if secret := sent.Get(name); secret != "" {
+			text = strings.ReplaceAll(text, secret, "…")
 		}
-		return sso.Grant{Token: answer.IDToken, AccessToken: answer.AccessToken}, nil
 	}
-	if token := cmp.Or(answer.JWT, answer.IDToken, answer.AccessToken); token != "" {
-		return sso.Grant{Token: token}, nil
+	return sso.Truncate(sso.CleanText(text), most)
+}
+
+// later is an error of a server that says when to come again.
+type later struct {
+	error
+	after time.Duration
+}
+
+func (l *later) Unwrap() error { return l.error }
+
+// RetryAfter is how long the server wants to be left alone; 0 when it does not say.
+func (l *later) RetryAfter() time.Duration { return l.after }
+
+// retryAfter reads Retry-After (RFC 9110 §10.2.3) where it is a number of seconds.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 16)
+	if err != nil {
+		return 0
 	}
-	return sso.Grant{}, fmt.Errorf("answered without jwt, id_token or access_token: %w", sso.CodeExchangeFailed)
+	return time.Duration(seconds) * time.Second
 }
 
 // validVerifier is RFC 7636 §4.1: 43*128unreserved.

@@ -298,7 +298,11 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, "application/json", `{"JWT":1,"jwt":"x","jwt":"y"}`)
 	f.Fuzz(func(t *testing.T, status int, kind, body string) {
 		resp := &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {kind}}}
-		grant, err := (&Exchange{}).readAnswer(resp, []byte(body))
+		answer, err := (&Exchange{}).readAnswer(resp, []byte(body), "the code", nil)
+		if again, refused := refreshed(answer, err); (again == sso.Grant{}) != (refused != nil) || sso.CodeOf(refused) == sso.ProviderRefused && (status < 400 || status >= 500) {
+			t.Errorf("a refresh: got %+v and %v", again, refused)
+		}
+		grant, err := (&Exchange{}).redeemed(answer, err)
 		code := sso.CodeOf(err)
 		switch {
 		case (grant.Token == "") != (err != nil):

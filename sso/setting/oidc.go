@@ -27,7 +27,9 @@ type OpenID struct {
 	MaxAuthAge    time.Duration // 0: not asked for
 	CallbackPath  string        // "": that of CallbackPage
 	VerifiedEmail bool
-	Userinfo      string // UserinfoAuto or UserinfoAlways
+	Userinfo      string        // UserinfoAuto or UserinfoAlways
+	RefreshEvery  time.Duration // 0: sessions are not refreshed
+	RefreshGrace  time.Duration
 }
 
 // When the userinfo endpoint is asked.
@@ -74,6 +76,14 @@ func openIDSettings(of func(string) string) []Setting {
 			Label: "When the userinfo endpoint is asked",
 			Help:  "of kind `oidc`: `auto`: when the ID token lacks a claim that the settings read; `always`: at each sign-in, for a provider that sends attributes nowhere else",
 			set:   providerChoiceText(func(p *Provider) *string { return &p.OpenID.Userinfo })},
+		{Name: of("REFRESH_EVERY"), Section: SectionProvider, Type: "time", Default: "0", Changeable: true,
+			Label: "How often the provider is asked whether a session is still good",
+			Help:  "of kind `oidc`: after this time a session that is in use is confirmed by the provider, with the refresh token of its sign-in, or it ends; `0`: never. Most providers want `offline_access` among the SCOPES",
+			set:   providerPlace(func(p *Provider) *duration { return &p.OpenID.RefreshEvery }, refreshEvery)},
+		{Name: of("REFRESH_GRACE"), Section: SectionProvider, Type: "time", Default: "1h", Changeable: true,
+			Label: "How long a session goes on while the provider does not answer",
+			Help:  "of kind `oidc`: how long a session goes on that cannot be confirmed, because the provider does not answer or answers nonsense",
+			set:   providerPlace(func(p *Provider) *duration { return &p.OpenID.RefreshGrace }, parse.Seconds(0, 30*parse.Day))},
 		{Name: of("CALLBACK_PATH"), Section: SectionProvider, Type: "path",
 			Help: "of kind `oidc`: another path of SITE_URL for the redirect URI, such as `/callback`, so that an entry at the provider which was made for another app needs no change",
 			set:  providerPlace(func(p *Provider) *string { return &p.OpenID.CallbackPath }, parse.Optional(callbackPath))},
@@ -81,6 +91,26 @@ func openIDSettings(of func(string) string) []Setting {
 			Label: "Only verified e-mail addresses",
 			Help:  "of kind `oidc`: only people whose `email_verified` is true come in; of API clients: nobody whose `email_verified` is anything else; `false` only for a provider where nobody can choose an address, such as Entra, which has no such claim",
 			set:   providerPlace(func(p *Provider) *bool { return &p.OpenID.VerifiedEmail }, parse.Boolean)},
+	}
+}
+
+// refreshLeast is as often as a provider may be asked about one session.
+const refreshLeast = time.Minute
+
+// refreshEvery reads REFRESH_EVERY.
+func refreshEvery(text string) (time.Duration, error) {
+	every, err := parse.Seconds(0, 30*parse.Day)(text)
+	if err == nil && every > 0 && every < refreshLeast {
+		return 0, fmt.Errorf("is less than %v", refreshLeast)
+	}
+	return every, err
+}
+
+// offline warns where no refresh token can be expected. Google gives one for a parameter, the others for a scope (OpenID Connect Core §11).
+func (j *judge) offline(p *Provider) {
+	o := p.OpenID
+	if o.RefreshEvery > 0 && !slices.Contains(o.Scopes, "offline_access") && o.Params["access_type"] != "offline" {
+		j.warn("%s is set, but %s has no offline_access: most providers give a refresh token only with it, and a session without one is not refreshed", p.Setting("REFRESH_EVERY"), p.Setting("SCOPES"))
 	}
 }
 
@@ -204,6 +234,7 @@ func (j *judge) openID(p *Provider) {
 	if prefix := j.c.PathPrefix; prefix != "" && strings.HasPrefix(p.OpenID.CallbackPath+"/", prefix+"/") {
 		j.fault(of("CALLBACK_PATH"), "is below PATH_PREFIX, where the bridge has pages of its own", "take a path that is not below "+prefix, "PATH_PREFIX")
 	}
+	j.offline(p)
 	j.keys(p)
 	j.withoutEffect(p, "the kind is oidc", "IDENTITY_PROVIDER_URI", "SHARED_SECRET", "TOKEN_URI", "BINDING", "PROFILE", "AUDIENCE", "MAX_LIFETIME")
 	j.mapping(p)
@@ -219,7 +250,7 @@ func (j *judge) notOpenID(p *Provider) {
 	if p.Name == DefaultProvider { // it has none of them
 		return
 	}
-	j.withoutEffect(p, "the kind is not oidc", "CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "USERINFO", "CALLBACK_PATH")
+	j.withoutEffect(p, "the kind is not oidc", "CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "USERINFO", "CALLBACK_PATH", "REFRESH_EVERY", "REFRESH_GRACE")
 	if p.Kind != KindBearer {
 		j.withoutEffect(p, "the kind is neither oidc nor bearer", "REQUIRE_VERIFIED_EMAIL")
 	}

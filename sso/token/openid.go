@@ -80,6 +80,8 @@ func authorizedParty(e *exam, x *sso.Exam) error {
 func openIDNonce(e *exam, x *sso.Exam) error {
 	nonce, _ := e.claims.String("nonce")
 	switch {
+	case x.Refreshes != "" && nonce == "":
+		x.Note("none, as usual in a refresh") // §12.2
 	case x.Nonce == "" && x.Explaining:
 		x.Note("not judged here: only the browser that began the login knows it")
 	case x.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(x.Nonce)) != 1:
@@ -127,6 +129,9 @@ func halfHash(alg, text string) string {
 // authenticationTime is OpenID Connect Core §3.1.3.7, rule 13. The parameter max_age is a wish; the claim says whether it was
 // granted.
 func authenticationTime(e *exam, x *sso.Exam) error {
+	if x.Refreshes != "" { // §12.2: it is still the time of the sign-in
+		return nil
+	}
 	if e.OpenID.MaxAuthAge == 0 {
 		x.Note("not asked for: %sMAX_AUTH_AGE is not set", e.Settings)
 		return nil
@@ -153,6 +158,9 @@ func subject(e *exam, x *sso.Exam) error {
 	sub, _ := e.claims.String("sub")
 	if sub == "" {
 		return fmt.Errorf("the token's sub is %s; an ID token names its person: %w", describe(e.claims["sub"]), sso.TokenSubjectMissing)
+	}
+	if x.Refreshes != "" && sub != x.Refreshes { // §12.2
+		return fmt.Errorf("the token's sub is %s; the session that it refreshes is of %s: %w", sso.Quote(sub), sso.Quote(x.Refreshes), sso.TokenSubjectMismatch)
 	}
 	x.Note("sub %s", sso.Quote(sub))
 	return nil

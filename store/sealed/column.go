@@ -61,7 +61,7 @@ func Handoffs() Column {
 
 // Grants are what OpenID providers gave with sign-ins.
 func Grants() Column {
-	return Column{Table: "grants", Owner: "session", Value: "sealed", purpose: "grants", what: "ID token of a session", passing: true}
+	return Column{Table: "grants", Owner: "session", Value: "sealed", purpose: "grants", what: "ID token or refresh token of a session", passing: true}
 }
 
 // box makes the seal of the column under a key.

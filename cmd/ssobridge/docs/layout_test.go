@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 
 // within says the same of the rooms inside server: no arrow runs back up.
 var within = map[string][]string{
-	"server": {"server/admin", "server/admin/area", "server/admin/services", "server/admin/signin", "server/drain", "server/gate", "server/local", "server/metrics", "server/web"},
+	"server": {"server/admin", "server/admin/area", "server/admin/services", "server/admin/signin", "server/drain", "server/gate", "server/local", "server/metrics", "server/refresh", "server/web"},
 	"server/admin": {"server/admin/area", "server/admin/activity", "server/admin/mapping", "server/admin/people", "server/admin/services", "server/admin/signin",
 		"server/openapi", "server/web"},
 	"server/admin/area":     {"server/openapi", "server/web"},
@@ -49,6 +49,7 @@ var within = map[string][]string{
 	"server/openapi":        {"server/web"},
 	"server/metrics":        {},
 	"server/drain":          {},
+	"server/refresh":        {"server/web"},
 	"server/web":            {"server/drain", "server/metrics"},
 }
 

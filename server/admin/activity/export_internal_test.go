@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
 )
 
 // No text makes a cell that a spreadsheet takes for a formula, and each cell is read back as the text.
@@ -59,7 +60,7 @@ func FuzzTypedFilter(f *testing.F) {
 }
 
 func TestKindsAndCodesCanBeChosen(t *testing.T) {
-	if got, want := len(kindOptions("")), len(sso.EventKinds())+1; got != want {
+	if got, want := len(kindOptions("")), len(admin.EventKinds())+1; got != want {
 		t.Errorf("got %d kinds, want %d", got, want)
 	}
 	chosen := 0

@@ -141,7 +141,7 @@ func (a activityArea) charts(c *area.Call, p *templates.AdminActivity) error {
 
 func kindOptions(chosen string) []templates.AdminOption {
 	all := []templates.AdminOption{{Label: "everything"}}
-	for _, k := range sso.EventKinds() {
+	for _, k := range admin.EventKinds() {
 		all = append(all, templates.AdminOption{Value: string(k), Label: admin.EventWords(k)})
 	}
 	return area.Choose(chosen, all...)

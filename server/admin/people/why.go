@@ -52,7 +52,7 @@ func (a peopleArea) whyPage(c *area.Call) error {
 }
 
 func (a peopleArea) whyPerson(c *area.Call, account sso.Account) (templates.AdminWhyPerson, error) {
-	refused, _, err := a.Store.Events(c.Request().Context(), sso.EventQuery{Page: sso.Page{Limit: whyEvents}, Kinds: []sso.EventKind{sso.EventSignInRefused},
+	refused, _, err := a.Store.Events(c.Request().Context(), sso.EventQuery{Page: sso.Page{Limit: whyEvents}, Kinds: []sso.EventKind{sso.EventSignInRefused, sso.EventNotRefreshed},
 		AccountID: account.ID, Email: account.Email, Since: a.Now().Add(-whySince)})
 	row := personRow(personOf(account))
 	return templates.AdminWhyPerson{

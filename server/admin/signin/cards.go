@@ -29,6 +29,7 @@ func cards() []card {
 		{"claims", "What a token says of a person", "A token has named values, called claims. Say which of them is what.", []string{"CLAIM_EMAIL", "CLAIM_FIRST_NAME", "CLAIM_LAST_NAME",
 			"CLAIM_NAME", "CLAIM_SUBJECT", "CLAIM_GROUPS", "CLAIM_PRINCIPAL", "PRINCIPAL_DOMAIN", "USERINFO"}},
 		{"tokens", "Which tokens are accepted", "", []string{"PROFILE", "ISSUER", "AUDIENCE", "MAX_AGE", "LEEWAY", "MAX_LIFETIME", "MAX_AUTH_AGE"}},
+		{"refresh", "How long a session lasts", "Whoever is switched off at the provider loses the session when the provider is next asked about it.", []string{"REFRESH_EVERY", "REFRESH_GRACE"}},
 		{"binding", "How a sign-in is tied to its browser", "A sign-in that is tied to the browser which began it cannot be handed to somebody else.", []string{"BINDING", "TOKEN_URI", "CLIENT_ID"}},
 		{"clients", "How clients present a token", "", []string{"BEARER", "BEARER_AUD", "HEADER", "PARAMETER", "VALIDATION_URL", "VALIDATION"}},
 		{groupsCard, "Where groups come from", "", []string{"GROUP_SYNC", "GROUP_MAPPINGS", "GROUPS_ORDER", "GROUPS_ON_FAILURE", "GROUPS_ENDPOINT_URL", "GROUPS_ENDPOINT_TOKEN",
@@ -39,7 +40,7 @@ func cards() []card {
 
 // idle are the fields that do nothing for a provider as it is. One that is set is shown all the same.
 func idle(p *setting.Provider) (fields []string) {
-	openID := []string{"CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "USERINFO", "REQUIRE_VERIFIED_EMAIL"}
+	openID := []string{"CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "USERINFO", "REQUIRE_VERIFIED_EMAIL", "REFRESH_EVERY", "REFRESH_GRACE"}
 	switch p.Kind {
 	case setting.KindBearer:
 		return append(openID, "IDENTITY_PROVIDER_URI", "LOGOUT_URI", "USER_PROVISIONING_ENABLED", "LINK_ACCOUNTS", "PROFILE", "MAX_AGE", "BINDING", "TOKEN_URI", "CLIENT_ID", "GROUP_SYNC",

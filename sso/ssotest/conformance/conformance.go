@@ -10,11 +10,13 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/renewal"
 )
 
 // A Store is what the suite needs: sign-ins, and what prepares for them and looks at what they did.
 type Store interface {
 	sso.Store
+	renewal.Store
 	Account(ctx context.Context, id int64) (sso.Account, error)
 	AccountByEmail(ctx context.Context, email string) (sso.Account, error)
 	AddMember(ctx context.Context, accountID, groupID int64, source sso.MembershipSource, e sso.Event) error
@@ -22,6 +24,7 @@ type Store interface {
 	ChangeOwnAttributes(ctx context.Context, id int64, changes map[string]*string, was map[string]string, e sso.Event) error
 	Changes(ctx context.Context, since int64) ([]sso.Change, int64, error)
 	CreateAccount(ctx context.Context, a sso.Account, passwordHash string, groups []int64, e sso.Event) (sso.Account, error)
+	EndSession(ctx context.Context, id sso.SessionHash, e sso.Event) (bool, error)
 	EnsureGroups(ctx context.Context, names []string, e sso.Event) ([]sso.Group, error)
 	Events(ctx context.Context, q sso.EventQuery) ([]sso.Event, string, error)
 	GroupByName(ctx context.Context, name string) (sso.Group, error)
@@ -33,7 +36,10 @@ type Store interface {
 // A Subject is an empty store that is held against the suite.
 type Subject struct {
 	Store
-	Twin sso.Store // the same one, as another replica of the bridge has it
+	Twin interface { // the same one, as another replica of the bridge has it
+		sso.Store
+		renewal.Store
+	}
 
 	// Rows counts what a sign-in may write: accounts, identities, sessions, proofs, events, memberships and changes.
 	Rows func(t testing.TB) map[string]int
@@ -68,6 +74,10 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"new people at once", newPeopleAtOnce},
 		{"digests of administrators", administratorSignedInBy},
 		{"the event is kept", eventIsKept},
+		{"refresh", refreshes},
+		{"a refresh of a session that ended", refreshOfEnded},
+		{"a refresh refused by an account", refreshRefused},
+		{"many refreshes at once", refreshedOnceAtOnce},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -39,6 +39,8 @@ type Provider struct {
 
 	AnyVerifier bool // the code verifier is not looked at
 
+	refreshes
+
 	mu    sync.Mutex
 	key   *ecdsa.PrivateKey
 	kid   string
@@ -139,24 +141,44 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	asked, known := p.codes[r.PostForm.Get("code")]
 	delete(p.codes, r.PostForm.Get("code"))
 	p.mu.Unlock()
+	if r.PostForm.Get("grant_type") == "refresh_token" {
+		p.refresh(w, r)
+		return
+	}
 	verified := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
 	proven := p.AnyVerifier || base64.RawURLEncoding.EncodeToString(verified[:]) == url.Values(asked).Get("code_challenge")
 	if !known || !proven || url.Values(asked).Get("redirect_uri") != r.PostForm.Get("redirect_uri") {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusBadRequest)
-		_ = json.NewEncoder(w).Encode(map[string]any{"error": "invalid_grant"})
+		refuse(w, "invalid_grant")
 		return
 	}
-	access := rand.Text()
-	hash := sha256.Sum256([]byte(access))
-	now := p.Now().Unix()
-	claims := map[string]any{"iss": p.URL, "aud": url.Values(asked).Get("client_id"), "iat": now, "exp": now + 300, "auth_time": now,
-		"nonce": url.Values(asked).Get("nonce"), "at_hash": base64.RawURLEncoding.EncodeToString(hash[:16])}
-	maps.Copy(claims, p.Claims)
+	claims, access := p.claims(url.Values(asked).Get("client_id"))
+	claims["nonce"] = url.Values(asked).Get("nonce")
+	given := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 300}
+	if slices.Contains(strings.Fields(url.Values(asked).Get("scope")), "offline_access") {
+		given["refresh_token"] = p.RefreshToken(asked)
+	}
 	if p.IDToken != nil {
 		p.IDToken(claims)
 	}
-	answer(w, map[string]any{"id_token": p.Sign(claims), "access_token": access, "token_type": "Bearer", "expires_in": 300}, p.Token)
+	given["id_token"] = p.Sign(claims)
+	answer(w, given, p.Token)
+}
+
+func refuse(w http.ResponseWriter, code string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": code})
+}
+
+// claims are those of an ID token, and the access token beside it.
+func (p *Provider) claims(client string) (claims map[string]any, access string) {
+	access = rand.Text()
+	hash := sha256.Sum256([]byte(access))
+	now := p.Now().Unix()
+	claims = map[string]any{"iss": p.URL, "aud": client, "iat": now, "exp": now + 300, "auth_time": now,
+		"at_hash": base64.RawURLEncoding.EncodeToString(hash[:16])}
+	maps.Copy(claims, p.Claims)
+	return claims, access
 }
 
 // Sign makes an ID token of claims.

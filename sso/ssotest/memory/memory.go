@@ -31,6 +31,7 @@ type kept struct {
 	identities map[identity]int64
 	spent      map[string]time.Time
 	sessions   map[sso.SessionHash]sso.Session
+	granted    map[sso.SessionHash]granted
 	events     []sso.Event
 	changes    []sso.Change
 	lastGroup  int64
@@ -49,14 +50,14 @@ type identity struct{ provider, subject string }
 func New() *Store {
 	return &Store{kept: kept{
 		accounts: map[int64]account{}, identities: map[identity]int64{}, spent: map[string]time.Time{},
-		sessions: map[sso.SessionHash]sso.Session{}, lastGroup: sso.FirstGroup - 1,
+		sessions: map[sso.SessionHash]sso.Session{}, granted: map[sso.SessionHash]granted{}, lastGroup: sso.FirstGroup - 1,
 		groups: map[int64]string{sso.AllUsers: sso.AllUsersName, sso.Administrators: sso.AdministratorsName},
 	}}
 }
 
 func (k kept) copy() kept {
 	k.accounts, k.groups, k.identities = maps.Clone(k.accounts), maps.Clone(k.groups), maps.Clone(k.identities)
-	k.spent, k.sessions = maps.Clone(k.spent), maps.Clone(k.sessions)
+	k.spent, k.sessions, k.granted = maps.Clone(k.spent), maps.Clone(k.sessions), maps.Clone(k.granted)
 	k.events, k.changes = slices.Clone(k.events), slices.Clone(k.changes)
 	return k
 }

@@ -106,6 +106,9 @@ func (l *attempt) once(key string) bool {
 func (l *attempt) admit() error {
 	id := l.x.Identity
 	match := l.find()
+	if l.x.Refreshes != "" && (match != sso.MatchSubject || l.found.ID != l.in.Session.AccountID) {
+		return fmt.Errorf("the person is not linked to the account of the session: %w", sso.TokenSubjectMismatch)
+	}
 	var known *sso.Account
 	taken := false
 	if l.found != nil {
@@ -247,7 +250,11 @@ func (l *attempt) open() error {
 	l.accounts[l.now.ID] = l.now
 	session := l.in.Session
 	session.AccountID, session.ProvedAt = l.now.ID, session.CreatedAt
+	if l.in.Granted.RefreshToken != "" {
+		session.RefreshedAt = session.CreatedAt
+	}
 	l.sessions[session.Hash] = session
+	l.granted[session.Hash] = granted{Granted: l.in.Granted}
 	e := l.in.Event
 	e.AccountID, e.Detail = l.now.ID, l.detail()
 	l.event(e)
