@@ -39,6 +39,10 @@ func (s *relyingParty) handleTrial(c echo.Context) error {
 		return err
 	}
 	loginURL, flow, err := site.Bridge.Begin(c.Request().Context(), sso.Callback{ReturnTo: "/", Provider: values.Get("provider")})
+	if sso.CodeOf(err) == sso.ProviderUnavailable { // who tests it wants to know why
+		return s.reportTrial(c, site, p, sso.Explanation{Code: sso.ProviderUnavailable, Use: sso.UseLogin, Provider: values.Get("provider"),
+			Checks: []sso.Check{{Name: "begin", Detail: sso.Reason(err)}}})
+	}
 	if err != nil {
 		return err
 	}
@@ -74,7 +78,12 @@ func (s *relyingParty) endTrial(c echo.Context, site *web.Site, cb sso.Callback)
 	if e.Code == sso.StoreUnavailable || e.Code == sso.Internal {
 		return fmt.Errorf("trial: %w", e.Code)
 	}
-	location, err := signin.KeepReport(r.Context(), s.store, cb.Current, rand.Text(), e, s.web.Now())
+	return s.reportTrial(c, site, cb.Current, e)
+}
+
+// reportTrial leads an administrator to the report of a trial.
+func (s *relyingParty) reportTrial(c echo.Context, site *web.Site, who *sso.Principal, e sso.Explanation) error {
+	location, err := signin.KeepReport(c.Request().Context(), s.store, who, rand.Text(), e, s.web.Now())
 	if err != nil {
 		return err
 	}

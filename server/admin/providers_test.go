@@ -1,12 +1,15 @@
 package admin_test
 
 import (
+	"encoding/json"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/idp"
 )
 
@@ -83,5 +86,69 @@ func TestOpenIDProvider(t *testing.T) {
 	c.call("GET", "/api/v1/providers", nil, &got)
 	if last := got.Providers[len(got.Providers)-1]; last.RedirectURI != b.url+"/auth/oidc/acme/callback" || last.Discovery.Endpoints["jwks_uri"] != p.URL+"/jwks" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// A newcomer connects a provider whose issuer has a path, as Keycloak's has, from the page alone: each mistake says what to do, and
+// the test sign-in says why it fails, also when it does not begin.
+func TestOpenIDProviderFromThePage(t *testing.T) {
+	p := idp.New(t)
+	issuer := p.URL + "/realms/acme"
+	p.Before["/realms/acme/.well-known/openid-configuration"] = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(map[string]any{"issuer": issuer, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/jwks"})
+	}
+	p.IDToken = func(claims map[string]any) {
+		claims["iss"] = issuer
+		delete(claims, "groups")
+		claims["realm_access"] = map[string]any{"roles": []any{"analysts"}}
+	}
+	b := start(t)
+	p.Now = b.now
+	c := b.admin()
+	add := formTo(t, c.get("/admin/providers").body, "/admin/providers")
+	add.Set("name", "acme")
+	add.Set("kind", "oidc")
+	c.post("/admin/providers", add).want(t, 303, "/admin/providers/acme?done=provider-made")
+	page := c.get("/admin/providers/acme")
+	contains(t, page, 200, "Three things are needed", "The provider publishes its keys, and says where")
+	fields := func(name, value string, more ...string) url.Values {
+		form := formWith(t, c.get("/admin/providers/acme").body, name)
+		form.Set(name, value)
+		for i := 0; i < len(more); i += 2 {
+			form.Set(more[i], more[i+1])
+		}
+		return form
+	}
+	const own = "/admin/providers/acme"
+	try := func() response {
+		to := c.post("/admin/try/begin", url.Values{"provider": {"acme"}}).Header.Get("Location")
+		if !strings.HasPrefix(to, "/admin/") {
+			resp, err := bridgetest.NewClient().Get(to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			to = c.get(strings.TrimPrefix(resp.Header.Get("Location"), b.url)).Header.Get("Location")
+		}
+		return c.get(to)
+	}
+	first := []string{"PROVIDER_ACME_CLIENT_ID", "bridge", "PROVIDER_ACME_CLIENT_SECRET", otherSecret, "PROVIDER_ACME_ENABLED", "true"}
+	contains(t, c.post(own, fields("PROVIDER_ACME_ISSUER", issuer+"/.well-known/openid-configuration", first...)), 400, "the issuer is what stands before it: "+issuer+"<")
+	c.post(own, fields("PROVIDER_ACME_ISSUER", issuer+"/", first...)).want(t, 303, own+"?done=saved")
+	contains(t, try(), 200, "would be refused", "its issuer is &#34;"+issuer+"&#34;, and ISSUER is &#34;"+issuer+"/&#34;: set ISSUER to the former")
+	contains(t, c.post(own, fields("PROVIDER_ACME_ISSUER", issuer)), 400, "give that anew, too")
+	c.post(own, fields("PROVIDER_ACME_ISSUER", issuer, "PROVIDER_ACME_CLIENT_SECRET", otherSecret)).want(t, 303, own+"?done=saved")
+	contains(t, try(), 200, "Ada Lovelace", "first name from the claim &#34;given_name&#34;")
+
+	// What is in the fields is what is in force. Another name of a claim is kept, though other kinds have it by default.
+	form := fields("PROVIDER_ACME_CLAIM_GROUPS", "realm_access.roles", "PROVIDER_ACME_CLAIM_FIRST_NAME", "first_name")
+	if was := form.Get("was.PROVIDER_ACME_CLAIM_FIRST_NAME") + " " + form.Get("PROVIDER_ACME_CLAIM_LAST_NAME") + " " + form.Get("PROVIDER_ACME_CLAIM_SUBJECT"); was != "given_name family_name sub" {
+		t.Errorf("the fields have %q", was)
+	}
+	c.post(own, form).want(t, 303, own+"?done=saved")
+	contains(t, try(), 200, "analysts")
+	if got := fields("PROVIDER_ACME_CLAIM_FIRST_NAME", "given_name"); got.Get("was.PROVIDER_ACME_CLAIM_FIRST_NAME") != "first_name" {
+		t.Errorf("the first name is from %q", got.Get("was.PROVIDER_ACME_CLAIM_FIRST_NAME"))
 	}
 }

@@ -178,7 +178,7 @@ func (r *Runtime) Try(ctx context.Context, changes map[string]*string) (*setting
 	if err != nil {
 		return nil, err
 	}
-	live, err := r.try(ctx, saved, changes)
+	live, err := r.try(ctx, saved, changes, changes)
 	if err != nil {
 		return nil, err
 	}
@@ -190,8 +190,8 @@ type aside struct{ Store }
 
 func (aside) EnsureGroups(context.Context, []string, sso.Event) ([]sso.Group, error) { return nil, nil }
 
-// try makes what the changes would lead to, and refuses what must not be saved.
-func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes map[string]*string) (*server.Live, error) {
+// try makes what the changes would lead to, and refuses what must not be saved. given are besides the values that are no changes.
+func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes, given map[string]*string) (*server.Live, error) {
 	saved.Values = maps.Clone(saved.Values)
 	for name, value := range changes {
 		if value == nil {
@@ -203,7 +203,7 @@ func (r *Runtime) try(ctx context.Context, saved setting.Saved, changes map[stri
 	if err := r.changeable(saved, changes); err != nil {
 		return nil, err
 	}
-	if err := r.sentElsewhere(saved, changes); err != nil {
+	if err := r.sentElsewhere(saved, given); err != nil {
 		return nil, err
 	}
 	if err := r.withinBounds(saved, changes); err != nil {
@@ -245,13 +245,13 @@ func (r *Runtime) changeable(next setting.Saved, changes map[string]*string) err
 }
 
 // sentElsewhere refuses a change by which a secret that nobody may see would be sent to another place, or readable on the way:
-// who has it gives it anew (SECURITY F3).
-func (r *Runtime) sentElsewhere(next setting.Saved, changes map[string]*string) error {
+// who has it gives it anew, also when it stays the same (SECURITY F3).
+func (r *Runtime) sentElsewhere(next setting.Saved, values map[string]*string) error {
 	before := r.Live().Config
 	cfg, _ := before.WithSaved(next)
 	fields := map[string]string{}
 	for _, s := range cfg.Table() {
-		if given := changes[s.Name]; cfg.Text(s.Name) == "" || given != nil && *given != "" {
+		if given := values[s.Name]; cfg.Text(s.Name) == "" || given != nil && *given != "" {
 			continue
 		}
 		for _, where := range s.SentTo {
@@ -386,7 +386,7 @@ func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
 	if len(changes) == 0 && len(c.Clear) == 0 && c.Restore == nil {
 		return saved.Version, nil
 	}
-	next, err := r.try(ctx, saved, changes)
+	next, err := r.try(ctx, saved, changes, c.Values)
 	if err != nil {
 		return 0, err
 	}

@@ -140,7 +140,7 @@ func (c *Config) Text(name string) string {
 		return v.text
 	}
 	if s := c.Find(name); s != nil {
-		return s.Default
+		return c.Usual(s)
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -185,6 +186,33 @@ func (c *Config) RedirectURI(p *Provider) string {
 	return c.URL(p.CallbackPage())
 }
 
+// openIDUsual is the default of a field where it is another one than for other kinds.
+func openIDUsual(field string) (usual string, ok bool) {
+	switch field {
+	case "CLAIM_FIRST_NAME":
+		return "given_name", true
+	case "CLAIM_LAST_NAME":
+		return "family_name", true
+	case "CLAIM_NAME":
+		return "name", true
+	case "CLAIM_SUBJECT":
+		return "sub", true
+	case "MAX_AGE":
+		return strconv.Itoa(int(openIDMaxAge/time.Second)) + "s", true
+	}
+	return "", false
+}
+
+// Usual is the default of a setting for the kind of its provider.
+func (c *Config) Usual(s *Setting) string {
+	if p := c.Provider(s.Provider); p != nil && p.Kind == KindOIDC {
+		if usual, ok := openIDUsual(s.Field()); ok {
+			return usual
+		}
+	}
+	return s.Default
+}
+
 // deriveOpenID fills in what follows from a kind. An ID token is judged in one way: strictly.
 func (c *Config) deriveOpenID() {
 	for _, p := range c.Providers {
@@ -193,17 +221,10 @@ func (c *Config) deriveOpenID() {
 		}
 		p.Profile, p.Binding, p.Audience = sso.Strict, sso.BindingPKCE, p.ClientID
 		given := func(field string) bool { return c.Source(p.Setting(field)).Kind != FromDefault }
-		for _, claim := range []struct {
-			field, usual string
-			place        *string
-		}{
-			{"CLAIM_FIRST_NAME", "given_name", &p.Claims.FirstName},
-			{"CLAIM_LAST_NAME", "family_name", &p.Claims.LastName},
-			{"CLAIM_NAME", "name", &p.Claims.Name},
-			{"CLAIM_SUBJECT", "sub", &p.Claims.Subject},
-		} {
-			if !given(claim.field) {
-				*claim.place = claim.usual
+		for field, place := range map[string]*string{"CLAIM_FIRST_NAME": &p.Claims.FirstName, "CLAIM_LAST_NAME": &p.Claims.LastName,
+			"CLAIM_NAME": &p.Claims.Name, "CLAIM_SUBJECT": &p.Claims.Subject} {
+			if usual, _ := openIDUsual(field); !given(field) {
+				*place = usual
 			}
 		}
 		if p.Claims.Subject == "" { // an address can change hands
@@ -218,6 +239,9 @@ func (c *Config) deriveOpenID() {
 // openID is what a provider of [KindOIDC] needs.
 func (j *judge) openID(p *Provider) {
 	of := p.Setting
+	if issuer, document := strings.CutSuffix(p.Issuer, "/.well-known/openid-configuration"); document {
+		j.fault(of("ISSUER"), "is the address of the discovery document; the issuer is what stands before it: "+issuer, "", of("KIND"))
+	}
 	if p.Enabled {
 		if p.Issuer == "" {
 			j.fault(of("ISSUER"), "is not set, and the kind oidc needs it", "set it to the address of the provider, as its discovery document has it, such as https://login.example.com", of("ENABLED"), of("KIND"))

@@ -20,6 +20,23 @@ const (
 	groupsCard  = "group-settings"
 )
 
+// cardsOf are the cards of a provider. What an OpenID provider cannot do without stands on the first one.
+func cardsOf(p *setting.Provider) []card {
+	all := cards()
+	if p.Kind != setting.KindOIDC {
+		return all
+	}
+	first := []string{"ISSUER", "CLIENT_ID", "CLIENT_SECRET", "SCOPES", "LABEL", "ENABLED"}
+	for i := range all {
+		all[i].fields = slices.DeleteFunc(all[i].fields, func(field string) bool { return slices.Contains(first, field) })
+		if all[i].id == productCard {
+			all[i].fields = append(first, all[i].fields...)
+			all[i].help = "Make an entry for a web application at the provider, with these addresses. It shows three things to copy into this form: the issuer, the client id and the client secret. All else may stay as it is."
+		}
+	}
+	return all
+}
+
 // cards are all of them. A field of no card is on the last one, so that none is forgotten.
 func cards() []card {
 	return []card{
@@ -63,7 +80,7 @@ func idle(p *setting.Provider) (fields []string) {
 func settingsOfCard(cfg *setting.Config, p *setting.Provider, c card) (on []*setting.Setting) {
 	hidden := idle(p)
 	var known []string
-	for _, other := range cards() {
+	for _, other := range cardsOf(p) {
 		known = append(known, other.fields...)
 	}
 	for _, s := range settingsOn(cfg, setting.PageProvider) {
@@ -86,7 +103,7 @@ func cardOf(cfg *setting.Config, settings []*setting.Setting, id, title, help st
 		f := t.field(cfg, s)
 		out.Fields = append(out.Fields, f)
 		out.Open = out.Open || f.Error != "" || f.Note != ""
-		if cfg.Source(s.Name).Kind != setting.FromDefault && cfg.Text(s.Name) != s.Default {
+		if cfg.Source(s.Name).Kind != setting.FromDefault && cfg.Text(s.Name) != cfg.Usual(s) {
 			out.Changed = append(out.Changed, templates.AdminFact{Name: s.Label, Value: shownValue(cfg, s)})
 		}
 	}

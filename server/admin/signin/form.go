@@ -58,7 +58,7 @@ func (t *attempt) elsewhere(cfg *setting.Config, shown []*setting.Setting) {
 // Field is a setting as a field, with what is in force.
 func Field(s *setting.Setting, cfg *setting.Config) templates.AdminSetting {
 	f := templates.AdminSetting{
-		Name: s.Name, Label: s.Label, Help: helpOf(cfg, s), Default: s.Default, Long: strings.Contains(s.Type, "JSON"),
+		Name: s.Name, Label: s.Label, Help: helpOf(cfg, s), Default: cfg.Usual(s), Long: strings.Contains(s.Type, "JSON"),
 		Secret: s.Secret, Set: s.Secret && cfg.Text(s.Name) != "",
 	}
 	if !s.Secret {
@@ -101,7 +101,7 @@ func inWords(s *setting.Setting, choice string) string {
 // changed reads what of a form differs from what the form was made of. Fields that this administrator did not touch are not
 // saved, so that two who work at once do not undo each other's work. What was typed of a secret is taken out of the form, so
 // that it waits nowhere, and is not sent back.
-func changed(form url.Values, settings []*setting.Setting) map[string]*string {
+func changed(cfg *setting.Config, form url.Values, settings []*setting.Setting) map[string]*string {
 	values := map[string]*string{}
 	for _, s := range settings {
 		if s.Secret {
@@ -115,7 +115,7 @@ func changed(form url.Values, settings []*setting.Setting) map[string]*string {
 		form.Set(s.Name, text)
 		switch {
 		case text == form.Get("was."+s.Name):
-		case text == s.Default:
+		case text == cfg.Usual(s):
 			values[s.Name] = nil
 		default:
 			values[s.Name] = &text
@@ -163,7 +163,11 @@ func (a settingArea) saveForm(c *area.Call, form url.Values, settings []*setting
 			again.Set(name, "yes")
 		}
 	}
-	values := changed(form, settings)
+	cfg, _, err := a.Settings.Current(c.Request().Context())
+	if err != nil {
+		return t, false, err
+	}
+	values := changed(cfg, form, settings)
 	if err = forgotten(again, values, settings); err == nil {
 		_, err = a.changeSettings(c, settingChanges{Version: version, Values: values})
 	}

@@ -213,7 +213,7 @@ func (a providerArea) fillKeys(k *templates.AdminKeys, cfg *setting.Config, p *s
 }
 
 func (a providerArea) fillCards(page *templates.AdminProvider, cfg *setting.Config, p *setting.Provider, t attempt) {
-	for _, c := range cards() {
+	for _, c := range cardsOf(p) {
 		settings := settingsOfCard(cfg, p, c)
 		made := cardOf(cfg, settings, c.id, c.title, c.help, t)
 		switch {

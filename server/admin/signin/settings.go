@@ -62,7 +62,7 @@ func (a settingArea) settings(c *area.Call, _ openapi.Nothing) (settingsList, er
 	for _, e := range cfg.Effective() {
 		s := e.Setting
 		list.Settings = append(list.Settings, settingEntry{
-			Name: s.Name, Section: s.Section, Type: s.Type, Help: s.Help, Default: s.Default, Value: e.Value, Source: e.Source.String(),
+			Name: s.Name, Section: s.Section, Type: s.Type, Help: s.Help, Default: cfg.Usual(s), Value: e.Value, Source: e.Source.String(),
 			Fixed: e.Source.Fixed(), Changeable: s.Changeable && !e.Source.Fixed(), Secret: s.Secret,
 		})
 	}

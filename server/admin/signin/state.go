@@ -70,6 +70,8 @@ func offState(p *setting.Provider) templates.AdminState {
 	off := templates.AdminState{Word: "Off", Text: "Nobody can sign in with it.", Off: true}
 	page, keys := p.IdentityProviderURI != nil || p.Kind != setting.KindJWT, p.HasKeys()
 	switch {
+	case p.Kind == setting.KindOIDC && (p.Issuer == "" || p.ClientID == ""):
+		off = templates.AdminState{Word: "Not set up", Text: "Three things are needed, which the entry at the provider shows: the issuer, the client id and the client secret. Then turn it on under Product.", Off: true}
 	case p.Name != setting.DefaultProvider:
 		off.Text = "Nobody can sign in with it. Set it up, then turn it on under Product."
 	case !page && !keys:
