@@ -48,7 +48,7 @@ func TestPagesWithManyGroups(t *testing.T) {
 	seen := map[string]bool{}
 	for next := []string{person}; len(next) > 0; {
 		page := c.get(next[0]).body
-		for _, id := range dom.Attr(page, `form[action$="/groups"] input[type="hidden"]`, "value") {
+		for _, id := range dom.Attr(page, `section[aria-labelledby="groups"] form input[type="hidden"]`, "value") {
 			if seen[id] {
 				t.Fatalf("group %s twice", id)
 			}
