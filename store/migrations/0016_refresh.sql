@@ -1,4 +1,4 @@
--- needs: 14
+-- needs: 15
 -- Sessions that their OpenID provider confirms again and again: when it last did (0: it is not asked), before when it is not asked
 -- again, and since when there has been no good answer (0: there was one).
 ALTER TABLE sessions ADD COLUMN refreshed_at BIGINT NOT NULL DEFAULT 0;
