@@ -396,7 +396,7 @@ func (r *Runtime) Save(ctx context.Context, c admin.Change) (int64, error) {
 		save.Secrets[name] = sealed(next.Config, before, name)
 		save.Events = append(save.Events, sso.Event{
 			At: r.now(), Kind: sso.EventSetting, Actor: c.Actor, Peer: c.Peer, Reference: c.Reference,
-			Detail: name + ": " + setting.Difference(shown(before, name), shown(next.Config, name)),
+			Detail: name + ": " + admin.Difference(shown(before, name), shown(next.Config, name)),
 		})
 	}
 	for _, p := range next.Config.Providers {

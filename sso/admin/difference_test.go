@@ -1,11 +1,9 @@
-package setting_test
+package admin
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
-
-	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 func TestDifference(t *testing.T) {
@@ -23,7 +21,7 @@ func TestDifference(t *testing.T) {
 		{"{}", "{ }", "{} → { }"},
 		{"true", "false", "true → false"},
 	} {
-		if got := setting.Difference(tt.before, tt.after); got != tt.want {
+		if got := Difference(tt.before, tt.after); got != tt.want {
 			t.Errorf("%s to %s: got %s, want %s", tt.before, tt.after, got, tt.want)
 		}
 	}
@@ -35,7 +33,7 @@ func FuzzDifference(f *testing.F) {
 	f.Add(`[1,2]`, `[2]`)
 	f.Add("", "null")
 	f.Fuzz(func(t *testing.T, before, after string) {
-		got := setting.Difference(before, after)
+		got := Difference(before, after)
 		if strings.TrimSpace(got) == "" {
 			t.Fatalf("%q to %q: got nothing", before, after)
 		}

@@ -1,4 +1,4 @@
-package setting
+package admin
 
 import (
 	"encoding/json"
@@ -20,12 +20,12 @@ func Difference(before, after string) string {
 	return before + " → " + after
 }
 
-// read reads JSON into v; nothing is what is empty.
-func read(text string, v any) bool { return text == "" || json.Unmarshal([]byte(text), v) == nil }
+// readJSON reads JSON into v; nothing is what is empty.
+func readJSON(text string, v any) bool { return text == "" || json.Unmarshal([]byte(text), v) == nil }
 
 func objectDifference(before, after string) (string, bool) {
 	var was, is map[string]json.RawMessage
-	if !read(before, &was) || !read(after, &is) || was == nil && is == nil {
+	if !readJSON(before, &was) || !readJSON(after, &is) || was == nil && is == nil {
 		return "", false
 	}
 	names := maps.Clone(was)
@@ -51,7 +51,7 @@ func orNone(value json.RawMessage) string {
 
 func listDifference(before, after string) (string, bool) {
 	var was, is []json.RawMessage
-	if !read(before, &was) || !read(after, &is) || was == nil && is == nil {
+	if !readJSON(before, &was) || !readJSON(after, &is) || was == nil && is == nil {
 		return "", false
 	}
 	var changes []string
