@@ -140,7 +140,7 @@ func authoritiesOf(p *setting.Provider) (pem []byte, pool *x509.CertPool, err er
 
 // published are the sets that the provider publishes.
 func (m *maker) published(p *setting.Provider) (sets []keyset.Set, err error) {
-	if len(p.JWKSURLs) == 0 {
+	if len(p.JWKSURLs) == 0 && !p.DescribesKeys() {
 		return nil, nil
 	}
 	options := keyset.RemoteOptions{Now: m.now, Log: m.log}
@@ -157,6 +157,13 @@ func (m *maker) published(p *setting.Provider) (sets []keyset.Set, err error) {
 			return nil, err
 		}
 		sets = append(sets, set)
+	}
+	if p.DescribesKeys() {
+		described, err := m.openIDKeys(p, options.CAs, authorities)
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, described)
 	}
 	return sets, nil
 }

@@ -179,8 +179,11 @@ func (j *judge) bearer(p *Provider) {
 		}
 	}
 	if p.Enabled && !p.canJudge() && !p.Bearer.ValidateAll {
-		j.fault(of("KEYS"), "is not set, and the provider "+p.Name+" needs a key", "set it, or "+of("JWKS_URL")+", "+of("JWKS_FILE")+", "+of("PUBLIC_KEY")+" or "+of("VALIDATION_URL"),
-			of("ENABLED"), of("JWKS_URL"), of("JWKS_FILE"), of("PUBLIC_KEY"), of("VALIDATION_URL"))
+		j.fault(of("KEYS"), "is not set, and the provider "+p.Name+" needs a key", "set it, or "+of("JWKS_URL")+", "+of("DISCOVERY_URL")+", "+of("JWKS_FILE")+", "+of("PUBLIC_KEY")+" or "+of("VALIDATION_URL"),
+			of("ENABLED"), of("JWKS_URL"), of("DISCOVERY_URL"), of("JWKS_FILE"), of("PUBLIC_KEY"), of("VALIDATION_URL"))
+	}
+	if p.DescribesKeys() && p.Issuer == "" {
+		j.fault(of("DISCOVERY_URL"), "is set, and "+of("ISSUER")+" is not: a document that names another issuer is not believed", "set "+of("ISSUER")+" to the iss of the tokens", of("ISSUER"))
 	}
 	j.validation(p)
 	j.keys(p)
@@ -212,7 +215,9 @@ func (j *judge) validation(p *Provider) {
 }
 
 // calls reports whether servers of the provider are called, whose certificates CA_FILE is about.
-func (p *Provider) calls() bool { return len(p.JWKSURLs) > 0 || p.Bearer.ValidationURL != "" }
+func (p *Provider) calls() bool {
+	return len(p.JWKSURLs) > 0 || p.Bearer.ValidationURL != "" || p.DescribesKeys()
+}
 
 // bearerAudience judges the field that says for whom tokens of API clients are.
 func (j *judge) bearerAudience(p *Provider, field string) {

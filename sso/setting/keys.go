@@ -229,8 +229,11 @@ func shownKeys(keys []Key) string {
 
 // HasKeys reports whether anything can verify a token of the provider.
 func (p *Provider) HasKeys() bool {
-	return len(p.SharedSecrets)+len(p.Keys)+len(p.PublicKeyFiles)+len(p.JWKSFiles)+len(p.JWKSURLs) > 0
+	return len(p.SharedSecrets)+len(p.Keys)+len(p.PublicKeyFiles)+len(p.JWKSFiles)+len(p.JWKSURLs) > 0 || p.DescribesKeys()
 }
+
+// DescribesKeys reports whether the keys of API clients are those that a discovery document names.
+func (p *Provider) DescribesKeys() bool { return p.Kind == KindBearer && p.OpenID.DiscoveryURL != "" }
 
 // AllKeys are the keys that are configured one by one: those of KEYS, PUBLIC_KEY and JWKS_FILE.
 func (p *Provider) AllKeys() []Key {

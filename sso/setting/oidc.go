@@ -59,7 +59,7 @@ func openIDSettings(of func(string) string) []Setting {
 			set:   providerPlace(func(p *Provider) *[]string { return &p.OpenID.Scopes }, parse.List)},
 		{Name: of("DISCOVERY_URL"), Section: SectionProvider, Type: "URL", Changeable: true, LetsIn: true,
 			Label: "Address of the discovery document",
-			Help:  "of kind `oidc`: where the provider describes itself; unset: where that follows from ISSUER",
+			Help:  "where the provider describes itself; unset: of kind `oidc`, where that follows from ISSUER. Of kind `bearer` the keys that it names there are taken, beside those of other settings",
 			set:   providerPlace(func(p *Provider) *string { return &p.OpenID.DiscoveryURL }, parse.Optional(askedURL))},
 		{Name: of("PARAMS"), Section: SectionProvider, Type: "JSON object", Default: "{}", Changeable: true,
 			Label: "More parameters of the sign-in",
@@ -274,9 +274,9 @@ func (j *judge) notOpenID(p *Provider) {
 	if p.Name == DefaultProvider { // it has none of them
 		return
 	}
-	j.withoutEffect(p, "the kind is not oidc", "CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "USERINFO", "CALLBACK_PATH", "REFRESH_EVERY", "REFRESH_GRACE")
+	j.withoutEffect(p, "the kind is not oidc", "CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "USERINFO", "CALLBACK_PATH", "REFRESH_EVERY", "REFRESH_GRACE")
 	if p.Kind != KindBearer {
-		j.withoutEffect(p, "the kind is neither oidc nor bearer", "REQUIRE_VERIFIED_EMAIL")
+		j.withoutEffect(p, "the kind is neither oidc nor bearer", "DISCOVERY_URL", "REQUIRE_VERIFIED_EMAIL")
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,7 @@ type world struct {
 	key                    *rsa.PrivateKey
 	der, pemFile, jwksFile string
 	jwks, validation       string // addresses
+	realm, groups          string
 }
 
 func newWorld(t *testing.T) *world {
@@ -70,14 +72,22 @@ func newWorld(t *testing.T) *world {
 	write(w.pemFile, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 	write(w.jwksFile, []byte(strings.ReplaceAll(set, n, base64.RawURLEncoding.EncodeToString(key.N.Bytes()))))
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/jwks" {
+		switch at := "http://" + r.Host; r.URL.Path {
+		case "/jwks":
 			fmt.Fprint(rw, set)
+			return
+		case "/groups":
+			fmt.Fprint(rw, `{"groups":["reader"]}`)
+			return
+		case "/realm/.well-known/openid-configuration":
+			rw.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(rw, `{"issuer":%q,"authorization_endpoint":%q,"token_endpoint":%q,"jwks_uri":%q}`, at+"/realm", at+"/a", at+"/t", at+"/jwks")
 			return
 		}
 		fmt.Fprint(rw, `{"sub":"ann","email":"ann@example.com"}`)
 	}))
 	t.Cleanup(s.Close)
-	w.jwks, w.validation = s.URL+"/jwks", s.URL+"/validate"
+	w.jwks, w.validation, w.realm, w.groups = s.URL+"/jwks", s.URL+"/validate", s.URL+"/realm", s.URL+"/groups"
 	return w
 }
 
@@ -156,6 +166,8 @@ func (w *world) rows() []row {
 		{theirs: "required_audience", ours: acme("AUDIENCE", "logs, metrics"), claims: jwt.MapClaims{"aud": "metrics"}, want: "ann@example.com All Users"},
 		{theirs: "required_issuer", ours: acme("ISSUER", "https://other.example"), want: ""},
 		{theirs: "jwt_clock_skew_tolerance_seconds", ours: acme("LEEWAY", "0s"), claims: jwt.MapClaims{"exp": now - 5}, want: ""},
+		{theirs: "openid_connect_url", ours: both(acme("DISCOVERY_URL", w.realm+"/.well-known/openid-configuration"), acme("ISSUER", w.realm)), besides: keyless,
+			claims: jwt.MapClaims{"iss": w.realm}, want: "ann@example.com All Users"},
 		{theirs: "jwks_uri", ours: acme("JWKS_URL", w.jwks), besides: keyless, want: "ann@example.com All Users"},
 
 		{theirs: "JWT_PUBLIC_KEY", ours: acme("PUBLIC_KEY", "file://"+w.pemFile), besides: keyless, want: "ann@example.com All Users"},
@@ -163,6 +175,8 @@ func (w *world) rows() []row {
 		{theirs: "JWT_AUTHENTICATION_SERVER_URL", ours: both(acme("VALIDATION_URL", w.validation), acme("VALIDATION", "any")), besides: both(acme("AUDIENCE", "any"), acme("KEYS", "")),
 			claims: jwt.MapClaims{"aud": nil}, want: "ann@example.com All Users"},
 		{theirs: "groups in the token", ours: acme("CLAIM_GROUPS", "groups"), besides: mapped, claims: jwt.MapClaims{"groups": []string{"reader"}}, want: "ann@example.com All Users,Readers"},
+		{theirs: "ENABLE_JWT", ours: acme("ENABLED", "false"), want: ""},
+		{theirs: "groups from LDAP or an endpoint", ours: both(acme("GROUPS_ORDER", "token,endpoint"), acme("GROUPS_ENDPOINT_URL", w.groups)), besides: mapped, want: "ann@example.com All Users,Readers"},
 
 		{theirs: "AUTHENTICATION_PUBLIC_KEYS", ours: acme("JWKS_URL", w.jwks), besides: keyless, want: "ann@example.com All Users"},
 		{theirs: "AUTHENTICATION_AUTHORITY", ours: acme("ISSUER", "https://acme.example/"), want: ""},
@@ -173,6 +187,7 @@ func (w *world) rows() []row {
 
 		{theirs: "header_name", ours: acme("HEADER", "X-JWT-Assertion"), send: "X-JWT-Assertion", want: "ann@example.com All Users"},
 		{theirs: "url_login", ours: acme("PARAMETER", "auth_token"), send: "?auth_token=", want: "ann@example.com All Users"},
+		{theirs: "username_claim", ours: acme("CLAIM_PRINCIPAL", "login"), claims: jwt.MapClaims{"login": "bob@example.com"}, want: "bob@example.com All Users"},
 		{theirs: "email_claim", ours: acme("CLAIM_EMAIL", "mail"), claims: jwt.MapClaims{"mail": "bob@example.com"}, want: "bob@example.com All Users"},
 		{theirs: "key_file", ours: acme("PUBLIC_KEY", w.pemFile), besides: keyless, want: "ann@example.com All Users"},
 		{theirs: "jwk_set_file", ours: acme("JWKS_FILE", w.jwksFile), besides: keyless, want: "ann@example.com All Users"},
@@ -181,6 +196,22 @@ func (w *world) rows() []row {
 		{theirs: "groups_attribute_path", ours: acme("CLAIM_GROUPS", "info.roles"), besides: mapped, claims: jwt.MapClaims{"info": map[string]any{"roles": []string{"reader"}}}, want: "ann@example.com All Users,Readers"},
 		{theirs: "role_attribute_path", ours: acme("GROUP_MAPPINGS", `{"editor":["Editors"]}`), claims: jwt.MapClaims{"groups": []string{"editor"}}, want: "ann@example.com All Users,Editors"},
 		{theirs: "auto_sign_up", ours: acme("ACCOUNTS", "existing"), want: ""},
+
+		{theirs: "extra_jwt_issuers", ours: both(acme("ISSUER", "https://acme.example"), acme("AUDIENCE", "other")), want: ""},
+		{theirs: "skip_jwt_bearer_tokens", ours: acme("KIND", "bearer"), want: "ann@example.com All Users"},
+		{theirs: "oidc_extra_audiences", ours: acme("AUDIENCE", "other, bi"), want: "ann@example.com All Users"},
+		{theirs: "oidc_jwks_url", ours: acme("JWKS_URL", w.jwks), besides: keyless, want: "ann@example.com All Users"},
+		{theirs: "oidc_groups_claim", ours: acme("CLAIM_GROUPS", "roles"), besides: mapped, claims: jwt.MapClaims{"roles": []string{"reader"}}, want: "ann@example.com All Users,Readers"},
+		{theirs: "oidc_email_claim", ours: acme("CLAIM_EMAIL", "mail"), claims: jwt.MapClaims{"mail": "bob@example.com"}, want: "bob@example.com All Users"},
+		{theirs: "email_domains", ours: acme("ALLOWED_DOMAINS", "example.org"), want: ""},
+		{theirs: "allowed_groups", ours: acme("ALLOWED_GROUPS", "staff"), claims: jwt.MapClaims{"groups": []string{"reader"}}, want: ""},
+
+		{theirs: "issuer.url", ours: acme("ISSUER", "https://other.example"), want: ""},
+		{theirs: "issuer.discoveryURL", ours: acme("DISCOVERY_URL", w.realm+"/.well-known/openid-configuration"), besides: both(acme("ISSUER", "https://acme.example"), acme("KEYS", "")), want: ""}, // it names another issuer
+		{theirs: "issuer.audiences", ours: acme("AUDIENCE", "other"), want: ""},
+		{theirs: "claimValidationRules", ours: acme("REQUIRE", `[{"claim":"hd","values":["example.com"]}]`), want: ""},
+		{theirs: "claimMappings.username", ours: acme("CLAIM_PRINCIPAL", "login"), claims: jwt.MapClaims{"login": "bob@example.com"}, want: "bob@example.com All Users"},
+		{theirs: "claimMappings.groups.prefix", ours: acme("GROUP_PREFIX", "k8s:"), besides: acme("GROUP_MAPPINGS", `{"k8s:reader":["Readers"]}`), claims: jwt.MapClaims{"groups": []string{"reader"}}, want: "ann@example.com All Users,Readers"},
 	}
 }
 
@@ -214,8 +245,44 @@ func TestComingFrom(t *testing.T) {
 		})
 	}
 	for theirs := range table {
-		if !strings.HasPrefix(theirs, "MB_") {
+		if !strings.HasPrefix(theirs, "MB_") && !slices.Contains(ownKeys(), theirs) {
 			t.Errorf("no test is about %s", theirs)
+		}
+	}
+}
+
+// ownKeys are the options about the bridge's own key and tokens, which are read under the names that others gave them.
+func ownKeys() []string {
+	return []string{"RSA_PRIVATE_KEY_FILE_PATH", "RSA_PUBLIC_KEY_FILE_PATH", "JWT_ISSUER", "JWT_KEY_ID", "SYSTEM_TOKEN"}
+}
+
+// OpenMetadata's private_key.der and public_key.der are taken under its names. That they sign, and what the commands do with the
+// file of the system token, is shown where these are.
+func TestComingFromWithOwnKeys(t *testing.T) {
+	dir, table := t.TempDir(), readTable(t)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err1 := x509.MarshalPKCS8PrivateKey(key)
+	public, err2 := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	environ := []string{"JWT_ISSUER=open-metadata.org", "JWT_KEY_ID=Gb389a"}
+	for name, data := range map[string][]byte{"RSA_PRIVATE_KEY_FILE_PATH": private, "RSA_PUBLIC_KEY_FILE_PATH": public} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, data, 0o600); err != nil || err1 != nil || err2 != nil {
+			t.Fatal(err, err1, err2)
+		}
+		environ = append(environ, name+"="+file)
+	}
+	environ = append(environ, "SSOBRIDGE_SYSTEM_TOKEN_FILE="+filepath.Join(dir, "system.token"), "SSOBRIDGE_DATABASE_URL=sqlite:"+filepath.Join(dir, "b.db"), "SSOBRIDGE_SECRET_KEY="+strings.Repeat("k", 32))
+	cfg, faults := setting.Resolve(setting.Inputs{Environ: environ})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for _, theirs := range ownKeys() {
+		ours := strings.Split(table[theirs]+"``", "`")[1]
+		if value := cfg.Text(ours); value == "" || theirs != "SYSTEM_TOKEN" && cfg.Source(ours).Name != theirs {
+			t.Errorf("%s: %s is %q from %v", theirs, ours, value, cfg.Source(ours))
 		}
 	}
 }

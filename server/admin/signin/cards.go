@@ -57,7 +57,7 @@ func cards() []card {
 
 // idle are the fields that do nothing for a provider as it is. One that is set is shown all the same.
 func idle(p *setting.Provider) (fields []string) {
-	openID := []string{"CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "USERINFO", "REQUIRE_VERIFIED_EMAIL", "REFRESH_EVERY", "REFRESH_GRACE"}
+	openID := []string{"CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "PARAMS", "PROMPT", "MAX_AUTH_AGE", "USERINFO", "REFRESH_EVERY", "REFRESH_GRACE"}
 	switch p.Kind {
 	case setting.KindBearer:
 		return append(openID, "IDENTITY_PROVIDER_URI", "LOGOUT_URI", "USER_PROVISIONING_ENABLED", "LINK_ACCOUNTS", "PROFILE", "MAX_AGE", "BINDING", "TOKEN_URI", "CLIENT_ID", "GROUP_SYNC",
@@ -65,7 +65,7 @@ func idle(p *setting.Provider) (fields []string) {
 	case setting.KindOIDC:
 		fields = []string{"IDENTITY_PROVIDER_URI", "PROFILE", "AUDIENCE", "MAX_LIFETIME", "BINDING", "TOKEN_URI"}
 	default:
-		fields = openID
+		fields = append(openID, "DISCOVERY_URL", "REQUIRE_VERIFIED_EMAIL")
 	}
 	if !p.Bearer.On {
 		fields = append(fields, "BEARER_AUD", "ACCOUNTS", "HEADER", "PARAMETER")
