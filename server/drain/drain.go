@@ -31,12 +31,15 @@ type Drain struct {
 	end     context.CancelFunc
 	late    lateConns
 	sockets sync.WaitGroup // connections that are no longer HTTP, which http.Server does not wait for
+	noMore  func()         // no further one can begin
 }
 
 // New returns a Drain of a server that does not end yet.
 func New() *Drain {
 	d := &Drain{}
 	d.ending, d.end = context.WithCancel(context.Background())
+	d.sockets.Add(1) // until nobody can begin one
+	d.noMore = sync.OnceFunc(d.sockets.Done)
 	return d
 }
 
@@ -97,6 +100,7 @@ func (d *Drain) shutdown(ctx context.Context, hs *http.Server, failed <-chan err
 	if err := hs.Shutdown(ctx); err != nil {
 		hs.Close() // answers that did not end in time
 	}
+	d.noMore()
 	closed := make(chan struct{})
 	go func() { defer close(closed); d.sockets.Wait() }()
 	select {

@@ -6,7 +6,7 @@ import (
 )
 
 // silence is how long a connection may be open without a request before nobody waits for one: browsers open some in advance.
-const silence = time.Second
+const silence = 3 * time.Second
 
 // lateConns are the connections that were accepted while the server was about to end, and had no request yet. [http.Server] answers
 // none that it reads after Shutdown was called. The zero value has none.
