@@ -113,7 +113,7 @@ func (l *attempt) findAgain(ctx context.Context) (*sso.Account, sso.Match, error
 	if accountID != l.in.Session.AccountID {
 		return nil, 0, fmt.Errorf("the session is of account %d, and the person is not linked to it any more: %w", l.in.Session.AccountID, sso.TokenSubjectMismatch)
 	}
-	found, err := people.One(ctx, l.c, findAgain, accountID, l.in.Digest, sentGroups(id), id.Provider)
+	found, err := people.One(ctx, l.c, findAgain, accountID, l.in.Digest, people.KeptGroups(id), id.Provider)
 	return found, sso.MatchSubject, err
 }
 

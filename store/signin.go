@@ -214,11 +214,11 @@ func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match
 			return nil, 0, err
 		}
 		if linked {
-			found, err = people.One(ctx, l.c, findByID, accountID, now, l.in.Digest, sentGroups(id), id.Provider)
+			found, err = people.One(ctx, l.c, findByID, accountID, now, l.in.Digest, people.KeptGroups(id), id.Provider)
 			return found, sso.MatchSubject, err
 		}
 	}
-	found, err = people.One(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Digest, sentGroups(id), id.Provider)
+	found, err = people.One(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Digest, people.KeptGroups(id), id.Provider)
 	if found == nil || err != nil || !bySubject && (found.Source == "" || found.Source == id.Provider) {
 		return found, sso.MatchEmail, err
 	}
@@ -256,7 +256,7 @@ func (l *attempt) admission(found *sso.Account) string {
 // key, which of two accounts with one mailbox is another than EmailKey makes (see people.RenewEmailKeys).
 func (l *attempt) save(ctx context.Context, found *sso.Account, a *sso.Account) error {
 	if found == nil {
-		id, err := insertAccount(ctx, l.c, *a, "", loginNote{l.in.Digest, sentGroups(l.x.Identity)})
+		id, err := insertAccount(ctx, l.c, *a, "", loginNote{l.in.Digest, people.KeptGroups(l.x.Identity)})
 		if err == nil && id == 0 {
 			err = sqldb.ErrLost // the same person, at the same time
 		}

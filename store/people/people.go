@@ -1,6 +1,7 @@
 // Package people finds accounts: by id, by e-mail, in lists, and by the words of their names.
 //
-// It also has what lets them be found and is written with an account: its words ([SetWords]), and the keys of e-mails when
+// It also has what lets them be found and is written with an account: its words ([SetWords]), the groups that a provider named
+// ([KeptGroups]), and the keys of e-mails when
 // their form has changed ([RenewEmailKeys]).
 package people
 

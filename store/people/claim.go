@@ -1,4 +1,4 @@
-package store
+package people
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
-// sentGroups is how the groups claim of a login is kept: "" when there was none. One text with a comma is kept as a text: it can
+// KeptGroups is how the groups claim of a login is kept: "" when there was none. One text with a comma is kept as a text: it can
 // mean something else than a list with that name.
-func sentGroups(id sso.Identity) string {
+func KeptGroups(id sso.Identity) string {
 	if !id.GroupsSent {
 		return ""
 	}
@@ -30,7 +30,7 @@ func sentGroups(id sso.Identity) string {
 	return sso.CleanText(string(text))
 }
 
-// readSentGroups reads what sentGroups writes.
+// readSentGroups reads what [KeptGroups] writes.
 func readSentGroups(text string) (groups []string, listed bool, err error) {
 	if strings.HasPrefix(text, `"`) {
 		groups = make([]string, 1)
@@ -46,9 +46,9 @@ const knownLists = 10_000
 
 // SentGroups calls each for every active account of a provider of which a login there has named groups, in the order of their
 // ids. Nobody is kept in memory.
-func (s *Store) SentGroups(ctx context.Context, provider string, each func(sso.SentGroups)) error {
+func (p *People) SentGroups(ctx context.Context, provider string, each func(sso.SentGroups)) error {
 	known := map[string]sso.SentGroups{} // most people of a company have one of few lists
-	return s.reading().Each(ctx, func(rows *sql.Rows) error {
+	return p.db.Read().Each(ctx, func(rows *sql.Rows) error {
 		var id int64
 		var email, sent, groups string
 		err := rows.Scan(&id, &email, &sent, &groups)
@@ -91,9 +91,9 @@ func sortedIDs(text string) (ids []int64, err error) {
 }
 
 // AccountSentGroups returns the groups that the last login of an account named; sent is false when none has named any.
-func (s *Store) AccountSentGroups(ctx context.Context, accountID int64) (groups []string, sent bool, err error) {
+func (p *People) AccountSentGroups(ctx context.Context, accountID int64) (groups []string, sent bool, err error) {
 	var text string
-	if _, err = s.reading().One(ctx, []any{&text}, "SELECT idp_groups FROM accounts WHERE id = $1", accountID); err != nil || text == "" {
+	if _, err = p.db.Read().One(ctx, []any{&text}, "SELECT idp_groups FROM accounts WHERE id = $1", accountID); err != nil || text == "" {
 		return nil, false, err
 	}
 	groups, _, err = readSentGroups(text)
@@ -101,12 +101,12 @@ func (s *Store) AccountSentGroups(ctx context.Context, accountID int64) (groups 
 }
 
 // AdministratorSignedInBy reports whether the last login of an active administrator left one of the digests.
-func (s *Store) AdministratorSignedInBy(ctx context.Context, digests []string) (bool, error) {
+func (p *People) AdministratorSignedInBy(ctx context.Context, digests []string) (bool, error) {
 	if len(digests) == 0 {
 		return false, nil
 	}
 	var one int
-	return s.reading().One(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
+	return p.db.Read().One(ctx, []any{&one}, `SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id
 		WHERE m.group_id = $1 AND a.active AND a.mark <> '' AND a.mark IN `+sqldb.List(len(digests), 1)+" LIMIT 1",
 		append([]any{sso.Administrators}, sqldb.Padded(digests)...)...)
 }
