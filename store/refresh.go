@@ -3,96 +3,16 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/renewal"
+	"github.com/ssobridge/ssobridge/store/grants"
 	"github.com/ssobridge/ssobridge/store/people"
-	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
-const (
-	claimRefresh = `UPDATE sessions SET refresh_after = $4 WHERE hash = $1 AND refreshed_at > 0 AND refreshed_at <= $2 AND refresh_after <= $3
-		RETURNING account_id, refreshed_at, refresh_failing`
-
-	// A session is known by the row of what was given with it, since it may get another id meanwhile; only one that has no such
-	// row is known by its id.
-	ofClaim = ` WHERE hash = coalesce((SELECT hash FROM grants WHERE session = $1), $2) AND refresh_after = $3`
-
-	settleRefresh = `UPDATE sessions SET refreshed_at = $4, refresh_after = $5, refresh_failing = $6` + ofClaim
-	endRefused    = `DELETE FROM sessions` + ofClaim + ` RETURNING account_id`
-	keepGranted   = `UPDATE grants SET sealed = $2 WHERE session = $1
-		AND EXISTS (SELECT 1 FROM sessions s WHERE s.hash = grants.hash AND s.refresh_after = $3)`
-
-	// Finding an account for a refresh locks it, as findByID does for a login.
-	findAgain = `UPDATE accounts SET mark = CASE WHEN $2 = '' THEN mark ELSE $2 END,
+// Finding an account for a refresh locks it, as findByID does for a login.
+const findAgain = `UPDATE accounts SET mark = CASE WHEN $2 = '' THEN mark ELSE $2 END,
 		idp_groups = CASE WHEN $3 = '' OR source NOT IN ('', $4) THEN idp_groups ELSE $3 END WHERE id = $1 RETURNING ` + people.Columns
-)
-
-// ClaimRefresh implements [renewal.Store].
-func (s *Store) ClaimRefresh(ctx context.Context, session sso.SessionHash, due, now, until time.Time) (c renewal.Claim, claimed bool, err error) {
-	err = s.writing(ctx, func(tx *conn) error {
-		c = renewal.Claim{Session: session, Until: until}
-		if claimed, err = tx.One(ctx, []any{&c.AccountID, sqldb.Time(&c.State.Refreshed), sqldb.Time(&c.State.Failing)}, claimRefresh, session, due, now, until); err != nil || !claimed {
-			return err
-		}
-		c.Key, c.Granted, err = s.granted(ctx, tx, session)
-		return err
-	})
-	return c, claimed && err == nil, err
-}
-
-func argsOf(c renewal.Claim) []any { return []any{c.Key, c.Session, c.Until} }
-
-// stillClaimed makes a statement that changed nothing [sso.NotSignedIn].
-func stillClaimed(n int64, err error) error {
-	if err == nil && n == 0 {
-		err = fmt.Errorf("the session ended while it was refreshed: %w", sso.NotSignedIn)
-	}
-	return err
-}
-
-// KeepGranted implements [renewal.Store].
-func (s *Store) KeepGranted(ctx context.Context, c renewal.Claim, g sso.Granted) error {
-	return s.writing(ctx, func(tx *conn) error { return s.keepGranted(ctx, tx, c, g) })
-}
-
-func (s *Store) keepGranted(ctx context.Context, tx *conn, c renewal.Claim, g sso.Granted) error {
-	kept, err := s.sealGrant(ctx, tx, c.Key, g)
-	if err != nil {
-		return err
-	}
-	return stillClaimed(tx.Exec(ctx, keepGranted, c.Key, kept, c.Until))
-}
-
-// SettleRefresh implements [renewal.Store].
-func (s *Store) SettleRefresh(ctx context.Context, c renewal.Claim, to renewal.State) error {
-	return s.writing(ctx, func(tx *conn) error { return settle(ctx, tx, c, to) })
-}
-
-func settle(ctx context.Context, tx *conn, c renewal.Claim, to renewal.State) error {
-	return stillClaimed(tx.Exec(ctx, settleRefresh, append(argsOf(c), to.Refreshed, to.After, to.Failing)...))
-}
-
-// EndRefused implements [renewal.Store].
-func (s *Store) EndRefused(ctx context.Context, c renewal.Claim, e sso.Event) error {
-	return s.writing(ctx, func(tx *conn) error {
-		ended, err := tx.One(ctx, []any{&e.AccountID}, endRefused, argsOf(c)...)
-		if err == nil && !ended {
-			err = stillClaimed(0, nil)
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := tx.One(ctx, []any{&e.Email}, "SELECT email FROM accounts WHERE id = $1", e.AccountID); err != nil {
-			return err
-		}
-		if err := s.event(ctx, tx, e); err != nil {
-			return err
-		}
-		return announce(ctx, tx, e.AccountID, s.now())
-	})
-}
 
 // Renew implements [renewal.Store]: the transaction of a sign-in, of which the ends differ.
 func (s *Store) Renew(ctx context.Context, x *sso.Exam, in sso.Attempt, c renewal.Claim) (*sso.SignedIn, error) {
@@ -126,10 +46,10 @@ func (l *attempt) renew(ctx context.Context, c renewal.Claim) error {
 	if version != l.in.Settings { // SECURITY D8
 		return sso.SettingsChanged{}
 	}
-	if err := l.keepGranted(ctx, l.c, c, l.in.Granted); err != nil {
+	if err := l.KeepGrantedIn(ctx, l.c, c, l.in.Granted); err != nil {
 		return err
 	}
-	if err := settle(ctx, l.c, c, renewal.State{Refreshed: l.x.Now}); err != nil {
+	if err := grants.Settle(ctx, l.c, c, renewal.State{Refreshed: l.x.Now}); err != nil {
 		return err
 	}
 	if l.moved != "" {

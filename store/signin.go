@@ -453,7 +453,7 @@ func (l *attempt) open(ctx context.Context) error {
 	if err := l.judgeNotices(ctx); err != nil {
 		return err
 	}
-	if err := l.keepGrant(ctx); err != nil {
+	if err := l.AddGrant(ctx, l.c, l.in.Session.Hash, l.in.Granted); err != nil {
 		return err
 	}
 	e := l.in.Event

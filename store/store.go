@@ -27,6 +27,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/store/atomicfile"
+	"github.com/ssobridge/ssobridge/store/grants"
 	"github.com/ssobridge/ssobridge/store/people"
 	"github.com/ssobridge/ssobridge/store/sealed"
 	"github.com/ssobridge/ssobridge/store/services"
@@ -53,6 +54,7 @@ type Store struct {
 	most   time.Duration // Options.MostWait
 
 	*people.People // the methods that find accounts
+	*grants.Grants // the methods that keep what OpenID providers gave, and refresh their sessions
 	*trail.Trail   // the methods that record, list and count events
 }
 
@@ -75,6 +77,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	s.People, s.Trail = people.New(db), trail.New(db, s.now)
+	s.Grants = &grants.Grants{DB: db, Sealed: s.sealed, Log: s.log, Now: s.now, Write: s.writing, Event: s.event, Announce: announce}
 	return s, nil
 }
 
