@@ -16,12 +16,9 @@ package store
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -121,18 +118,7 @@ func (s *Store) Ready(ctx context.Context) error {
 // stay sealed in it. The file is whole from the moment on that it has its name; until then it is beside it, under a name that ends in
 // .partial. With PostgreSQL it fails: that has a tool of its own, pg_dump.
 func (s *Store) Backup(ctx context.Context, file string) error {
-	if _, err := os.Lstat(file); err == nil {
-		return &fs.PathError{Op: "backup", Path: file, Err: fs.ErrExist}
-	}
-	partial := file + "." + rand.Text() + ".partial"
-	if err := s.db.Backup(ctx, partial); err != nil {
-		return err
-	}
-	err := atomicfile.Publish(partial, file)
-	if err != nil {
-		_ = os.Remove(partial)
-	}
-	return err
+	return atomicfile.Make(file, func(partial string) error { return s.db.Backup(ctx, partial) })
 }
 
 // Services is the part that keeps service accounts.

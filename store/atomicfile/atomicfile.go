@@ -3,11 +3,29 @@
 package atomicfile
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
+
+// Make has write make a new file, beside the name that it gets once it is whole: until then its name ends in .partial. It returns an
+// error that wraps [fs.ErrExist] where there is a file of the name.
+func Make(name string, write func(partial string) error) error {
+	if _, err := os.Lstat(name); err == nil {
+		return &fs.PathError{Op: "make", Path: name, Err: fs.ErrExist}
+	}
+	partial := name + "." + rand.Text() + ".partial"
+	if err := write(partial); err != nil {
+		return err
+	}
+	err := Publish(partial, name)
+	if err != nil {
+		_ = os.Remove(partial)
+	}
+	return err
+}
 
 // Publish gives a finished file its name, and takes the temporary one away. It never replaces a file: it returns an error that
 // wraps [fs.ErrExist] where there is one. Both names are in the same file system.
