@@ -115,6 +115,9 @@ func New(version string) *Metrics {
 	m.refreshes = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ssobridge_refreshes_total", Help: "Sessions about which their provider was asked again, by provider and outcome: " + strings.Join(outcomes, ", ") + ".",
 	}, []string{"provider", "outcome"})
+	for _, outcome := range outcomes {
+		m.refreshes.WithLabelValues("", outcome) // so that it is there before the first one
+	}
 	for _, outcome := range tokenOutcomes {
 		m.tokens[outcome] = tokens.WithLabelValues(outcome)
 	}
