@@ -32,7 +32,13 @@ func (c *browser) flowCookies() (n int) {
 func (c *browser) tab(path string) (at, shows string) {
 	following := *c.Client
 	following.CheckRedirect = nil
-	resp, err := following.Get(c.b.url + path)
+	r, err := http.NewRequestWithContext(c.b.t.Context(), http.MethodGet, c.b.url+path, nil)
+	if err != nil {
+		c.b.t.Error(err)
+		return "", ""
+	}
+	r.Header.Set("Accept", "text/html")
+	resp, err := following.Do(r)
 	if err != nil {
 		c.b.t.Error(err)
 		return "", ""
@@ -45,7 +51,8 @@ func (c *browser) tab(path string) (at, shows string) {
 	return strings.TrimPrefix(resp.Request.URL.String(), c.b.url), fmt.Sprintf("%d %s", resp.StatusCode, body)
 }
 
-// Twenty tabs of one browser go to a provider at once, some to another one: each lands on its own page.
+// Twenty tabs of one browser go to a provider at once, some to another one, as another person: each lands on its own page, or
+// where it goes on to it.
 func TestOpenIDTwentyTabs(t *testing.T) {
 	onEach(t, func(t *testing.T, database string) {
 		q := idp.New(t)
@@ -61,6 +68,9 @@ func TestOpenIDTwentyTabs(t *testing.T) {
 					provider = "other"
 				}
 				at, shows := c.tab("/auth/sso?provider=" + provider + "&redirect=" + url.QueryEscape(page))
+				if at == "/login?return_to="+url.QueryEscape(page) && strings.HasPrefix(shows, "200 ") {
+					return // another tab has signed the other person in just then, which ends the session: the page is not lost
+				}
 				if at != page || !strings.Contains(shows, "200 ") || !strings.Contains(shows, "@example.com") {
 					t.Errorf("tab %d with %s: at %s with %s", i, provider, at, sso.Truncate(shows, 300))
 				}
