@@ -282,10 +282,10 @@ func TestListener(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	for _, tt := range []struct{ args, wantErr, wantParts string }{
-		{"", "", "[login verify bearer start]"},
-		{"all --rounds 2", "", "[login verify bearer start]"},
+		{"", "", "[login oidc verify bearer start]"},
+		{"all --rounds 2", "", "[login oidc verify bearer start]"},
 		{"verify --sessions 10 --seconds 0.5 --json", "", "[verify]"},
-		{"--json", "", "[login verify bearer start]"},
+		{"--json", "", "[login oidc verify bearer start]"},
 		{"fly", "unknown part", ""},
 		{"verify now", "unexpected argument", ""},
 		{"verify --rounds 0", "must be positive", ""},
