@@ -83,12 +83,8 @@ func (e *Exchange) Refresh(ctx context.Context, refreshToken string) (sso.Grant,
 
 // refreshed is what an answer to a refresh token gives.
 func refreshed(answer tokenAnswer, err error) (sso.Grant, error) {
-	switch answer.Error {
-	// RFC 6749 §5.2; OpenID Connect Core §3.1.2.6: the provider has to see the person. Some answer access_denied for who is switched off.
-	case "invalid_grant", "access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required":
-		if sso.CodeOf(err) == sso.CodeExchangeFailed {
-			return sso.Grant{}, fmt.Errorf("%s: %w", sso.Reason(err), sso.ProviderRefused)
-		}
+	if answer.endsSession() && sso.CodeOf(err) == sso.CodeExchangeFailed {
+		return sso.Grant{}, fmt.Errorf("%s: %w", sso.Reason(err), sso.ProviderRefused)
 	}
 	if err == nil && answer.AccessToken == "" && answer.IDToken == "" {
 		err = fmt.Errorf("answered without access_token and id_token: %w", sso.CodeExchangeFailed)
@@ -148,6 +144,18 @@ type tokenAnswer struct {
 	RefreshToken string `json:"refresh_token"`
 	Error        string `json:"error"`
 	Description  string `json:"error_description"`
+}
+
+// endsSession reports whether an answer to a refresh token says that the person has to sign in anew, or may not.
+func (a tokenAnswer) endsSession() bool {
+	switch a.Error {
+	// RFC 6749 §5.2; OpenID Connect Core §3.1.2.6: the provider has to see the person. Some answer access_denied for who is switched off.
+	case "invalid_grant", "access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required":
+		return true
+	case "invalid_request": // Dex, where RFC 6749 has invalid_grant: "Refresh token is invalid or has already been claimed by another client."
+		return strings.Contains(strings.ToLower(a.Description), "refresh token")
+	}
+	return false
 }
 
 // grant is what an OpenID provider gives.

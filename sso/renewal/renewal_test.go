@@ -172,6 +172,7 @@ func TestAnswers(t *testing.T) {
 		{"access_denied", says("access_denied"), renewal.Ended, sso.ProviderRefused},
 		{"login_required", says("login_required"), renewal.Ended, sso.ProviderRefused},
 		{"refused with 401", answers(401, json, `{"error":"invalid_grant"}`), renewal.Ended, sso.ProviderRefused},
+		{"refused as Dex does", answers(400, json, `{"error":"invalid_request","error_description":"Refresh token expired."}`), renewal.Ended, sso.ProviderRefused},
 		{"another sub", claims("sub", "bob-1"), renewal.Ended, sso.TokenSubjectMismatch},
 		{"another sub that has an account", func(w *world) {
 			w.idp.Claims = map[string]any{"sub": "bob-1", "email": "bob@example.com", "email_verified": true}
@@ -198,6 +199,7 @@ func TestAnswers(t *testing.T) {
 		{"429", answers(429, json, `{"error":"invalid_grant"}`), renewal.Failed, sso.ProviderUnavailable},
 		{"a page of a proxy", answers(200, "text/html", "<h1>Sign in to the network</h1>"), renewal.Failed, sso.CodeExchangeFailed},
 		{"a refusal of a firewall", answers(403, "text/html", "invalid_grant"), renewal.Failed, sso.CodeExchangeFailed},
+		{"a request that it does not take", answers(400, json, `{"error":"invalid_request","error_description":"client_id is missing"}`), renewal.Failed, sso.CodeExchangeFailed},
 		{"a redirect", answers(302, json, `{"error":"invalid_grant"}`), renewal.Failed, sso.CodeExchangeFailed},
 		{"an empty object", answers(200, json, `{}`), renewal.Failed, sso.CodeExchangeFailed},
 		{"an error with 200", answers(200, json, `{"error":"invalid_grant"}`), renewal.Failed, sso.CodeExchangeFailed},
