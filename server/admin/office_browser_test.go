@@ -63,6 +63,8 @@ const brokenWords = `(() => {
 	const broken = [];
 	for (const cell of document.querySelectorAll("td, th")) {
 		measure.font = getComputedStyle(cell).font;
+		const row = cell.closest("tr");
+		const room = row.getBoundingClientRect().width - parseFloat(getComputedStyle(row).paddingLeft);
 		const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
 		for (let node; (node = walk.nextNode());) {
 			for (const word of node.data.matchAll(/[^\s\-–\/]+/gu)) {
@@ -72,7 +74,7 @@ const brokenWords = `(() => {
 				const rects = [...range.getClientRects()].filter((r) => r.width > 0);
 				const lines = new Set(rects.map((r) => Math.round(r.top / 8)));
 				const tall = rects.some((r) => Math.abs(r.top - rects[0].top) > r.height / 2);
-				if (tall && lines.size > 1 && !free.test(word[0]) && measure.measureText(word[0]).width < cell.closest("table").clientWidth - 8) broken.push(word[0]);
+				if (tall && lines.size > 1 && !free.test(word[0]) && measure.measureText(word[0]).width < room - 8) broken.push(word[0]);
 			}
 		}
 	}
