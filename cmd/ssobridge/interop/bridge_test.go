@@ -19,6 +19,7 @@ import (
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
+	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 )
 
 // program is the bridge, and browsers are what its visitors have.
@@ -30,6 +31,7 @@ var (
 func TestMain(m *testing.M) {
 	status := program.Main(m)
 	browsers.Close()
+	postgres.Stop()
 	os.Exit(status)
 }
 

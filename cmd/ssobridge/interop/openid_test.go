@@ -57,11 +57,11 @@ func startOpenID(t *testing.T, names ...string) *bridge {
 	if err != nil {
 		t.Fatalf("the providers said %q: %v", line, err)
 	}
-	return startOpenIDBridge(t, port, issuers, names...)
+	return startOpenIDBridge(t, port, issuers, names)
 }
 
 // startOpenIDBridge runs a bridge that has nothing but OpenID providers.
-func startOpenIDBridge(t *testing.T, port string, issuers map[string]string, names ...string) *bridge {
+func startOpenIDBridge(t *testing.T, port string, issuers map[string]string, names []string, more ...string) *bridge {
 	t.Helper()
 	settings := []string{"MB_JWT_IDENTITY_PROVIDER_URI=", "MB_JWT_SHARED_SECRET=", "SSOBRIDGE_PROVIDERS=" + strings.Join(names, ","), "SSOBRIDGE_UPSTREAM=" + startApp(t)}
 	for _, name := range names {
@@ -69,7 +69,7 @@ func startOpenIDBridge(t *testing.T, port string, issuers map[string]string, nam
 		settings = append(settings, prefix+"KIND=oidc", prefix+"ISSUER="+issuers[name], prefix+"CLIENT_ID=ssobridge", prefix+"SCOPES=openid email profile groups",
 			prefix+"CLIENT_SECRET=client-secret-client-secret-client-secret", prefix+"GROUP_SYNC=true", prefix+`GROUP_MAPPINGS={"research":["Research"]}`)
 	}
-	return startBridgeAt(t, port, "", settings...)
+	return startBridgeAt(t, port, "", append(settings, more...)...)
 }
 
 // as signs somebody in at the page of a provider.
