@@ -93,12 +93,13 @@ type entry struct {
 	held    int                           // bytes that the cache counts for it, with its lock
 	token   *tokenState                   // nil: it is a session
 
-	provider string       // that is asked again
-	due      atomic.Int64 // unix microseconds when it is; 0: never
+	provider string       // that opened the session; it never changes
+	due      atomic.Int64 // unix microseconds when that is asked again; 0: never
 }
 
 func newEntry(p *sso.Principal) *entry {
-	e := &entry{hash: p.Session.Hash, account: p.Account.ID, begun: p.Session.CreatedAt.UnixMicro(), ends: p.Ends().UnixMicro()}
+	e := &entry{hash: p.Session.Hash, account: p.Account.ID, begun: p.Session.CreatedAt.UnixMicro(), ends: p.Ends().UnixMicro(),
+		provider: p.Session.Provider}
 	e.answer.fill(p)
 	e.used.Store(p.Session.LastUsed.UnixMicro())
 	return e
@@ -273,7 +274,6 @@ func (p *principals) keep(into *cache, e *entry, seen moment) *entry {
 	default: // with its assertion
 		known.used.Store(max(e.used.Load(), known.used.Load()))
 		known.whole.Store(nil) // not all of it was compared
-		known.provider = e.provider
 		known.due.Store(e.due.Load())
 		e = known
 	}

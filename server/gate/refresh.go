@@ -21,7 +21,6 @@ func (p *principals) noteDue(e *entry, s sso.Session) {
 		return
 	}
 	if due := p.refresher.Due(s); !due.IsZero() {
-		e.provider = s.Provider
 		e.due.Store(due.UnixMicro())
 	}
 }
