@@ -84,12 +84,14 @@ func (s Series) Tend(ctx context.Context, now time.Time, write func(ctx context.
 	return file, s.prune(now)
 }
 
-// prune deletes the oldest beyond Keep, and what was left of backups that were cut off.
+// prune deletes the oldest beyond Keep, and what was left of backups that were cut off. One of the future stays and does not count: it
+// would stand in the place of the new one.
 func (s Series) prune(now time.Time) error {
 	all, err := s.times()
 	if err != nil {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(at time.Time) bool { return at.After(now) })
 	for _, at := range all[:max(0, len(all)-s.Keep)] {
 		if err := os.Remove(s.path(at)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("an old backup cannot be deleted: %w", err)

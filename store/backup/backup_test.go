@@ -99,9 +99,16 @@ func TestSeriesOnAFullDisk(t *testing.T) {
 	}
 }
 
-// A clock that was ahead once does not stop backups.
+// A clock that was ahead once does not stop backups, and does not cost the newest one.
 func TestSeriesAfterAClockThatWasAhead(t *testing.T) {
-	s := Series{Dir: t.TempDir(), Every: time.Hour, Keep: 5}
+	for _, keep := range []int{1, 2, 5} {
+		seriesAfterAClockThatWasAhead(t, keep)
+	}
+}
+
+func seriesAfterAClockThatWasAhead(t *testing.T, keep int) {
+	t.Helper()
+	s := Series{Dir: t.TempDir(), Every: time.Hour, Keep: keep}
 	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	if err := write(t.Context(), s.path(now.Add(1000*time.Hour))); err != nil {
 		t.Fatal(err)
@@ -110,6 +117,6 @@ func TestSeriesAfterAClockThatWasAhead(t *testing.T) {
 		t.Errorf("got %q, %v; want a backup", file, err)
 	}
 	if last, err := s.Last(now); !last.Equal(now) || err != nil {
-		t.Errorf("the last one: got %v, %v", last, err)
+		t.Errorf("of %d, the last one: got %v, %v", keep, last, err)
 	}
 }
