@@ -53,28 +53,6 @@ func (o *opened) account(ctx context.Context, who string) (sso.Account, error) {
 	return a, err
 }
 
-type accountJSON struct {
-	ID          int64             `json:"id"`
-	Email       string            `json:"email"`
-	FirstName   string            `json:"first_name"`
-	LastName    string            `json:"last_name"`
-	Active      bool              `json:"is_active"`
-	HasPassword bool              `json:"has_password"`
-	Source      string            `json:"sso_source"`
-	Attributes  map[string]string `json:"login_attributes"`
-	CreatedAt   time.Time         `json:"created_at"`
-	LastLogin   *time.Time        `json:"last_login"`
-}
-
-func accountOut(a sso.Account) accountJSON {
-	out := accountJSON{a.ID, a.Email, a.FirstName, a.LastName, a.Active, a.HasPassword, a.Source, a.Attributes(), a.CreatedAt.UTC(), nil}
-	if !a.LastLogin.IsZero() {
-		at := a.LastLogin.UTC()
-		out.LastLogin = &at
-	}
-	return out
-}
-
 func usersList(f *flags) runner {
 	p := f.p
 	q := sso.AccountQuery{Page: sso.Page{Limit: sso.MaxLimit}}
@@ -106,7 +84,7 @@ func usersList(f *flags) runner {
 				return err
 			}
 			for _, a := range accounts {
-				t.row(accountOut(a), a.ID, a.Email, strings.TrimSpace(a.FirstName+" "+a.LastName), state(a), when(a.LastLogin))
+				t.row(person.AccountOf(a), a.ID, a.Email, strings.TrimSpace(a.FirstName+" "+a.LastName), state(a), when(a.LastLogin))
 			}
 			if q.After = next; next == "" {
 				return nil
@@ -159,19 +137,11 @@ func usersShow(f *flags) runner {
 }
 
 func showJSON(a sso.Account, members []sso.Membership, sessions []sso.Session) any {
-	type membership struct {
-		ID     int64                `json:"id"`
-		Name   string               `json:"name"`
-		Source sso.MembershipSource `json:"source"`
-	}
 	out := struct {
-		accountJSON
-		Groups   []membership  `json:"groups"`
-		Sessions []sessionJSON `json:"sessions"`
-	}{accountOut(a), []membership{}, []sessionJSON{}}
-	for _, m := range members {
-		out.Groups = append(out.Groups, membership{m.ID, m.Name, m.Source})
-	}
+		person.Account
+		Groups   []person.Group `json:"groups"`
+		Sessions []sessionJSON  `json:"sessions"`
+	}{person.AccountOf(a), person.GroupsOf(members), []sessionJSON{}}
 	for _, s := range sessions {
 		out.Sessions = append(out.Sessions, sessionOut(s))
 	}

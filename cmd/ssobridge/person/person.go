@@ -16,6 +16,16 @@ import (
 
 // data is all that is kept of a person, but for what is secret: the hash of a password, and what proves a session or a passkey.
 type data struct {
+	Account
+	Identities map[string]string `json:"identities"` // the name at each provider
+	Groups     []Group           `json:"groups"`
+	Passkeys   []passkey         `json:"passkeys"`
+	Sessions   []session         `json:"sessions"`
+	Events     []event           `json:"events"`
+}
+
+// An Account is one as commands print it as JSON.
+type Account struct {
 	ID         int64             `json:"id"`
 	Email      string            `json:"email"`
 	FirstName  string            `json:"first_name"`
@@ -26,17 +36,27 @@ type data struct {
 	Attributes map[string]string `json:"login_attributes"`
 	CreatedAt  time.Time         `json:"created_at"`
 	LastLogin  *time.Time        `json:"last_login"`
-	Identities map[string]string `json:"identities"` // the name at each provider
-	Groups     []group           `json:"groups"`
-	Passkeys   []passkey         `json:"passkeys"`
-	Sessions   []session         `json:"sessions"`
-	Events     []event           `json:"events"`
 }
 
-type group struct {
+// AccountOf is an account as JSON.
+func AccountOf(a sso.Account) Account {
+	return Account{a.ID, a.Email, a.FirstName, a.LastName, a.Active, a.HasPassword, a.Source, a.Attributes(), a.CreatedAt.UTC(), orNull(a.LastLogin)}
+}
+
+// A Group is one that a person is in, as commands print it as JSON.
+type Group struct {
 	ID     int64                `json:"id"`
 	Name   string               `json:"name"`
 	Source sso.MembershipSource `json:"source"`
+}
+
+// GroupsOf are memberships as JSON.
+func GroupsOf(members []sso.Membership) []Group {
+	all := []Group{}
+	for _, m := range members {
+		all = append(all, Group{m.ID, m.Name, m.Source})
+	}
+	return all
 }
 
 type passkey struct {
@@ -68,11 +88,7 @@ type event struct {
 
 // Export writes as JSON what is kept of a person.
 func Export(ctx context.Context, st *store.Store, a sso.Account, out io.Writer) error {
-	d := data{
-		ID: a.ID, Email: a.Email, FirstName: a.FirstName, LastName: a.LastName, Active: a.Active, Password: a.HasPassword, Source: a.Source,
-		Attributes: a.Attributes(), CreatedAt: a.CreatedAt.UTC(), LastLogin: orNull(a.LastLogin),
-		Groups: []group{}, Passkeys: []passkey{}, Sessions: []session{}, Events: []event{},
-	}
+	d := data{Account: AccountOf(a), Passkeys: []passkey{}, Sessions: []session{}, Events: []event{}}
 	var err error
 	if d.Identities, err = st.Identities(ctx, a.ID); err != nil {
 		return err
@@ -81,9 +97,7 @@ func Export(ctx context.Context, st *store.Store, a sso.Account, out io.Writer) 
 	if err != nil {
 		return err
 	}
-	for _, m := range members {
-		d.Groups = append(d.Groups, group{m.ID, m.Name, m.Source})
-	}
+	d.Groups = GroupsOf(members)
 	keys, err := st.Passkeys(ctx, a.ID)
 	if err != nil {
 		return err

@@ -146,13 +146,13 @@ func (a sessionArea) renderSessions(c *area.Call, status int, p templates.AdminS
 		return err
 	}
 	if after == "" && list.Next == "" {
-		p.Count = plural(len(list.Sessions), "session", "sessions")
+		p.Count = admin.Count(len(list.Sessions), "session", "sessions")
 	} else if q.Person == 0 {
 		n, err := a.Store.CountSessions(c.Request().Context(), a.Now())
 		if err != nil {
 			return err
 		}
-		p.Count = plural(int(n), "session", "sessions")
+		p.Count = admin.Count(int(n), "session", "sessions")
 	}
 	p.Pager = area.Pager(c.Link("/admin/sessions"), area.Filter("person", p.Person), after, list.Next)
 	for _, s := range list.Sessions {

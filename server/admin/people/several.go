@@ -120,12 +120,10 @@ func doneInWords(s selection, out severalOutcome) string {
 	case admin.DeedReactivate:
 		return isOrAre(n) + " active and can sign in again."
 	case admin.DeedSignOut:
-		return fmt.Sprintf("%s signed out everywhere: %s over.", isOrAre(n), plural(out.Sessions, "session is", "sessions are"))
+		return fmt.Sprintf("%s signed out everywhere: %s over.", isOrAre(n), admin.Count(out.Sessions, "session is", "sessions are"))
 	}
 	return fmt.Sprintf("%s in %s. It is in force now.", isOrAre(n), s.group)
 }
-
-func plural(n int, one, many string) string { return admin.Count(n, one, many) }
 
 // showSelection answers with the people who are ticked, and with what will happen to them or has happened.
 func (a peopleArea) showSelection(c *area.Call, status int, s selection, p templates.AdminSelected, kept []keptPerson) error {
@@ -179,7 +177,7 @@ func (a peopleArea) showSelection(c *area.Call, status int, s selection, p templ
 
 // inWords says what a deed will do to so many people.
 func inWords(do admin.Deed, people, sessions int) (title, consequence, button string) {
-	who, over := them(people), plural(sessions, "session ends", "sessions end")
+	who, over := them(people), admin.Count(sessions, "session ends", "sessions end")
 	switch do {
 	case admin.DeedDeactivate:
 		return "Deactivate " + who, over + " at once. Nobody of them can sign in until an administrator reactivates the account. Nothing is deleted.", "Deactivate " + who
