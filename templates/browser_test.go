@@ -2,7 +2,6 @@ package templates
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 	"github.com/ssobridge/ssobridge/static"
 )
 
@@ -87,36 +87,6 @@ func (c *complaints) take() []string {
 	return all
 }
 
-// A look is one way to look at a page.
-type look struct {
-	name   string
-	scheme string
-	width  int64
-}
-
-var looks = []look{
-	{"light-wide", "light", 1280}, {"light-narrow", "light", 360},
-	{"dark-wide", "dark", 1280}, {"dark-narrow", "dark", 360},
-}
-
-// looksOf are those in which a page is looked at: one of them, or all for screenshots and in CI.
-func looksOf(s sample) []look {
-	if os.Getenv("SSOBRIDGE_TEST_SHOTS") != "" {
-		return looks
-	}
-	return ssotest.Some(s.name, looks...)
-}
-
-func (l look) set() chromedp.Action {
-	return chromedp.Tasks{
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: l.scheme},
-			{Name: "prefers-reduced-motion", Value: "reduce"}, // or axe reads a colour on its way to another
-		}),
-		emulation.SetDeviceMetricsOverride(l.width, 800, 1, false),
-	}
-}
-
 // Every page in a real browser: nothing on the console, so nothing that the policy blocks; nothing beyond the edge at
 // 360 px; with axe-core no violation of WCAG or good practice. SSOBRIDGE_TEST_SHOTS names a folder for screenshots.
 //
@@ -126,7 +96,7 @@ func TestPagesInABrowser(t *testing.T) {
 	site := serveSamples(t, all)
 	ctx := chrome.Open(t, 10*time.Minute)
 	said := listen(ctx)
-	axe := axeCore(t)
+	axe := chromium.AxeCore("..")
 	for i, s := range all {
 		t.Run(s.name, func(t *testing.T) {
 			if err := chromedp.Run(ctx, chromedp.Navigate(fmt.Sprintf("%s/sample/%d", site.URL, i)), chromedp.Evaluate(axe, nil)); err != nil {
@@ -135,8 +105,11 @@ func TestPagesInABrowser(t *testing.T) {
 			for _, c := range said.take() {
 				t.Errorf("console: got %s, want nothing", c)
 			}
-			for _, l := range looksOf(s) {
-				checkLook(t, ctx, s, l, axe != "")
+			for _, l := range chromium.Looks(s.name) {
+				l.Check(ctx, t, axe != "")
+				if dir := os.Getenv("SSOBRIDGE_TEST_SHOTS"); dir != "" {
+					shoot(t, ctx, filepath.Join(dir, strings.ReplaceAll(s.name, " ", "-")+"-"+l.Name+".png"))
+				}
 			}
 		})
 	}
@@ -172,44 +145,6 @@ func TestDarkIsOtherColours(t *testing.T) {
 	}
 }
 
-func checkLook(t *testing.T, ctx context.Context, s sample, l look, axe bool) {
-	t.Helper()
-	var beyond int
-	if err := chromedp.Run(ctx, l.set(),
-		chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &beyond)); err != nil {
-		t.Fatal(err)
-	}
-	if beyond > 0 {
-		t.Errorf("%s: got %d px beyond the edge, want none", l.name, beyond)
-	}
-	if dir := os.Getenv("SSOBRIDGE_TEST_SHOTS"); dir != "" {
-		shoot(t, ctx, filepath.Join(dir, strings.ReplaceAll(s.name, " ", "-")+"-"+l.name+".png"))
-	}
-	if !axe {
-		return
-	}
-	var report string
-	only := ""
-	if l.scheme == "dark" { // see TestDarkIsOtherColours
-		only = `, runOnly: ["color-contrast", "link-in-text-block"]`
-	}
-	run := `axe.run(document, {resultTypes: ["violations"]` + only + `}).then(r => JSON.stringify(r.violations.map(
-		v => v.id + ": " + v.help + " " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; "))))`
-	err := chromedp.Run(ctx, chromedp.Evaluate(run, &report, func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
-		return p.WithAwaitPromise(true)
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var violations []string
-	if err := json.Unmarshal([]byte(report), &violations); err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range violations {
-		t.Errorf("%s: axe-core: %s", l.name, v)
-	}
-}
-
 func shoot(t *testing.T, ctx context.Context, file string) {
 	t.Helper()
 	var png []byte
@@ -219,20 +154,6 @@ func shoot(t *testing.T, ctx context.Context, file string) {
 	if err := os.WriteFile(file, png, 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// axeCore returns the source of axe-core, or "".
-func axeCore(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("SSOBRIDGE_TEST_NODE_MODULES")
-	if dir == "" {
-		dir = filepath.Join("..", "node_modules")
-	}
-	source, err := os.ReadFile(filepath.Join(dir, "axe-core", "axe.min.js"))
-	if err != nil {
-		return ""
-	}
-	return string(source)
 }
 
 // Without a script the page from a foreign POST goes on by itself, and forms send what was typed.

@@ -6,13 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -40,7 +36,7 @@ func TestListsInABrowser(t *testing.T) {
 	b := start(t, "JWT_GROUP_SYNC=true", "JWT_GROUP_MAPPINGS="+string(mapping))
 	person, group := b.populate()
 	ctx, said := b.chromium(true)
-	axe := axeCore(t)
+	axe := chromium.AxeCore("../..")
 	heard := 0
 	for _, page := range []struct{ name, path, shows string }{
 		{"people", "/admin/people", hostileName("First")},
@@ -127,63 +123,10 @@ func (b *bridge) populate() (person, group string) {
 	return fmt.Sprintf("/admin/people/%d", ann.ID), fmt.Sprintf("/admin/groups/%d", made)
 }
 
-// axeCore returns the source of axe-core, or "".
-func axeCore(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("SSOBRIDGE_TEST_NODE_MODULES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "node_modules")
-	}
-	source, err := os.ReadFile(filepath.Join(dir, "axe-core", "axe.min.js"))
-	if err != nil {
-		return ""
-	}
-	return string(source)
-}
-
 // checkLooks looks at the page that is open in light and dark, wide and narrow.
 func checkLooks(ctx context.Context, t *testing.T, axe bool) {
 	t.Helper()
-	type look struct {
-		scheme string
-		width  int64
-	}
-	for _, l := range ssotest.Some(t.Name(), look{"light", 1280}, look{"light", 360}, look{"dark", 1280}, look{"dark", 360}) {
-		checkLook(ctx, t, l.scheme, l.width, axe)
-	}
-}
-
-func checkLook(ctx context.Context, t *testing.T, scheme string, width int64, axe bool) {
-	t.Helper()
-	var beyond int
-	if err := chromedp.Run(ctx,
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: scheme},
-			{Name: "prefers-reduced-motion", Value: "reduce"}, // or axe reads a colour on its way to another
-		}),
-		emulation.SetDeviceMetricsOverride(width, 800, 1, false),
-		chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &beyond)); err != nil {
-		t.Fatal(err)
-	}
-	if beyond > 0 {
-		t.Errorf("%s, %d px: got %d px beyond the edge, want none", scheme, width, beyond)
-	}
-	if !axe {
-		return
-	}
-	only := ""
-	if scheme == "dark" { // it differs in colours alone, see TestDarkIsOtherColours
-		only = `, runOnly: ["color-contrast", "link-in-text-block"]`
-	}
-	var violations []string
-	run := `axe.run(document, {resultTypes: ["violations"]` + only + `}).then(r => r.violations.map(
-		v => v.id + ": " + v.help + " " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; ")))`
-	if err := chromedp.Run(ctx, chromedp.Evaluate(run, &violations, func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
-		return p.WithAwaitPromise(true)
-	})); err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range violations {
-		t.Errorf("%s, %d px: axe-core: %s", scheme, width, v)
+	for _, l := range chromium.Looks(t.Name()) {
+		l.Check(ctx, t, axe)
 	}
 }

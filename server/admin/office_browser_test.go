@@ -89,7 +89,7 @@ func TestOfficeInABrowser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b.t = t
 			ctx, _ := b.chromium(true)
-			axe := axeCore(t)
+			axe := chromium.AxeCore("../..")
 			if axe == "" {
 				ssotest.Missing(t, "axe-core", "npm ci in a copy of cmd/ssobridge/interop/testdata, and SSOBRIDGE_TEST_NODE_MODULES set to its node_modules")
 			}

@@ -1,0 +1,88 @@
+package chromium
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+)
+
+// A Look is one way to look at a page.
+type Look struct {
+	Name   string
+	Scheme string // prefers-color-scheme
+	Width  int64  // CSS pixels
+}
+
+// Looks are those in which a page is looked at: one of them by its key, or all for screenshots and in CI (see [ssotest.Some]).
+func Looks(key string) []Look {
+	all := []Look{
+		{"light-wide", "light", 1280}, {"light-narrow", "light", 360},
+		{"dark-wide", "dark", 1280}, {"dark-narrow", "dark", 360},
+	}
+	if os.Getenv("SSOBRIDGE_TEST_SHOTS") != "" {
+		return all
+	}
+	return ssotest.Some(key, all...)
+}
+
+// Set shows the page that is open in this way.
+func (l Look) Set() chromedp.Action {
+	return chromedp.Tasks{
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: l.Scheme},
+			{Name: "prefers-reduced-motion", Value: "reduce"}, // or axe reads a colour on its way to another
+		}),
+		emulation.SetDeviceMetricsOverride(l.Width, 800, 1, false),
+	}
+}
+
+// Check sets the look, and wants nothing beyond the edge of the page that is open. With axe, which must have been run there (see
+// [AxeCore]), it wants no violation.
+func (l Look) Check(ctx context.Context, t *testing.T, axe bool) {
+	t.Helper()
+	var beyond int
+	if err := chromedp.Run(ctx, l.Set(), chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &beyond)); err != nil {
+		t.Fatal(err)
+	}
+	if beyond > 0 {
+		t.Errorf("%s: got %d px beyond the edge, want none", l.Name, beyond)
+	}
+	if !axe {
+		return
+	}
+	only := ""
+	if l.Scheme == "dark" { // it differs in colours alone, see TestDarkIsOtherColours
+		only = `, runOnly: ["color-contrast", "link-in-text-block"]`
+	}
+	var violations []string
+	run := `axe.run(document, {resultTypes: ["violations"]` + only + `}).then(r => r.violations.map(
+		v => v.id + ": " + v.help + " " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; ")))`
+	if err := chromedp.Run(ctx, chromedp.Evaluate(run, &violations, func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
+		return p.WithAwaitPromise(true)
+	})); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range violations {
+		t.Errorf("%s: axe-core: %s", l.Name, v)
+	}
+}
+
+// AxeCore returns the source of axe-core, or "". root is the way from the test to the folder of go.mod.
+func AxeCore(root string) string {
+	dir := os.Getenv("SSOBRIDGE_TEST_NODE_MODULES")
+	if dir == "" {
+		dir = filepath.Join(root, "node_modules")
+	}
+	source, err := os.ReadFile(filepath.Join(dir, "axe-core", "axe.min.js"))
+	if err != nil {
+		return ""
+	}
+	return string(source)
+}
