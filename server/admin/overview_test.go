@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/product"
+	"github.com/ssobridge/ssobridge/server/product"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )

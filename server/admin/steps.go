@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/ssobridge/ssobridge/product"
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/admin/signin"
+	"github.com/ssobridge/ssobridge/server/product"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"

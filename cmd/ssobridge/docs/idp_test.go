@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
-	"github.com/ssobridge/ssobridge/product"
+	"github.com/ssobridge/ssobridge/server/product"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
@@ -107,7 +107,7 @@ func TestIdentityProviders(t *testing.T) {
 	app := startApp(t)
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
-			run := l.prepare(t, filepath.Join(root, "product", filepath.FromSlash(l.page)))
+			run := l.prepare(t, filepath.Join(root, "server", "product", filepath.FromSlash(l.page)))
 			for _, name := range ssotest.Some(l.name, slices.Sorted(maps.Keys(demands))...) {
 				settings := demands[name]
 				t.Run(name, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestSignOuts(t *testing.T) {
 			if got := who(); got != http.StatusOK {
 				t.Fatalf("signed in: got %d", got)
 			}
-			run := l.prepare(t, filepath.Join(root, "product", filepath.FromSlash(l.logout)))
+			run := l.prepare(t, filepath.Join(root, "server", "product", filepath.FromSlash(l.logout)))
 			for _, sub := range []string{"nobody@example.com", l.name + "@example.com"} {
 				cmd := run("")
 				cmd.Args = append(cmd.Args, sub)

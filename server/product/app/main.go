@@ -1,5 +1,5 @@
 // An app without a login of its own: it says who the bridge says is there. In a clone of this repository:
-// go run ./product/app
+// go run ./server/product/app
 package main
 
 import (

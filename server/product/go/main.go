@@ -1,4 +1,4 @@
-// A sign-in page as a product may have it, in front of its own accounts. In a clone of this repository: go run ./product/go
+// A sign-in page as a product may have it, in front of its own accounts. In a clone of this repository: go run ./server/product/go
 // Elsewhere: go mod init page && go get github.com/golang-jwt/jwt/v5 && go run main.go
 package main
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ssobridge/ssobridge/product"
+	"github.com/ssobridge/ssobridge/server/product"
 )
 
 // A page is its file, with the names of this bridge and this product in it once each, and with nothing that would be code there.

@@ -1,4 +1,4 @@
-// What a product does when somebody signs out of it. In a clone of this repository: go run ./product/go/logout ada@example.com
+// What a product does when somebody signs out of it. In a clone of this repository: go run ./server/product/go/logout ada@example.com
 // Elsewhere: go mod init logout && go get github.com/golang-jwt/jwt/v5 && go run main.go ada@example.com
 package main
 
