@@ -26,9 +26,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childEnv) != "" {
-		os.Exit(child())
-	}
 	ssotest.TempInMemory()
 	code := m.Run()
 	postgres.Stop()

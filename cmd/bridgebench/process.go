@@ -63,6 +63,12 @@ func (p *process) stop() {
 	}
 }
 
+// kill ends a process of ours at once, as kill -9 does.
+func (p *process) kill() {
+	p.cmd.Process.Kill()
+	<-p.done
+}
+
 // answers waits until GET path gets a 200, or the process ends.
 func (p *process) answers(ctx context.Context, addr, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
@@ -21,6 +23,18 @@ type table struct {
 	Notes []string `json:"notes,omitempty"`
 	Ratio string   `json:"ratio,omitempty"` // what the ratio of each row is
 	Rows  []row    `json:"rows,omitempty"`
+	Grid  *grid    `json:"grid,omitempty"` // in the place of rows
+}
+
+// A grid has figures that are not of contenders.
+type grid struct {
+	Columns []string   `json:"columns"`
+	Lines   []gridLine `json:"lines"`
+}
+
+type gridLine struct {
+	Name    string    `json:"name"`
+	Figures []float64 `json:"figures"` // one for each column
 }
 
 // A row is one contender. A figure that is not known is 0 in JSON and "-" in print.
@@ -49,26 +63,33 @@ func atMost(name string, got, bound float64, unit string) target {
 	return target{Name: name, Got: got, Bound: bound, AtMost: true, Unit: unit, Met: got > 0 && got <= bound}
 }
 
+// none is a target for what must not happen.
+func none(name string, got int) target {
+	return target{Name: name, Got: float64(got), AtMost: true, Met: got == 0}
+}
+
 func atLeast(name string, got, bound float64) target {
 	return target{Name: name, Got: got, Bound: bound, Met: got >= bound}
 }
 
 // rowOf sums a contender up.
 func rowOf(c *contender, ratio float64) row {
-	ms := func(of func(round) time.Duration) float64 {
-		return c.figure(func(r round) float64 { return of(r).Seconds() * 1000 })
+	inMs := func(of func(round) time.Duration) float64 {
+		return c.figure(func(r round) float64 { return ms(of(r)) })
 	}
 	return row{
 		Name:      c.name,
 		PerSecond: c.figure(perSecond),
-		P50:       ms(func(r round) time.Duration { return r.p50 }),
-		P99:       ms(func(r round) time.Duration { return r.p99 }),
+		P50:       inMs(func(r round) time.Duration { return r.p50 }),
+		P99:       inMs(func(r round) time.Duration { return r.p99 }),
 		CPU:       c.figure(cpu),
 		Resident:  megabytes(c.memory.resident),
 		Own:       megabytes(c.memory.own),
 		Ratio:     ratio,
 	}
 }
+
+func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 func megabytes(bytes int64) float64 { return float64(bytes) / 1e6 }
 
@@ -111,11 +132,39 @@ func (t table) print(w io.Writer) error {
 			return err
 		}
 	}
+	if err := t.Grid.print(w); err != nil {
+		return err
+	}
 	for _, note := range t.Notes {
 		fmt.Fprintf(w, "  %s\n", note)
 	}
 	_, err := fmt.Fprintln(w)
 	return err
+}
+
+// print writes whole numbers as such, and others with as many digits as mean something.
+func (g *grid) print(w io.Writer) error {
+	if g == nil {
+		return nil
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	width := 0
+	for _, line := range g.Lines {
+		width = max(width, utf8.RuneCountInString(line.Name))
+	}
+	fmt.Fprintf(tw, "%-*s\t%s\t\n", width, "", strings.Join(g.Columns, "\t"))
+	for _, line := range g.Lines {
+		fmt.Fprintf(tw, "%-*s\t", width, line.Name)
+		for _, figure := range line.Figures {
+			digits := 1
+			if figure == math.Trunc(figure) || figure >= 1000 {
+				digits = 0
+			}
+			fmt.Fprintf(tw, "%.*f\t", digits, figure)
+		}
+		fmt.Fprintln(tw)
+	}
+	return tw.Flush()
 }
 
 // known prints a figure, or "-" for one that could not be had.

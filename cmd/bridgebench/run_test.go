@@ -89,6 +89,40 @@ func TestAdminGivesItsFigures(t *testing.T) {
 	}
 }
 
+// What was answered is kept, whatever happens a moment later, and what was not answered has happened wholly or not at all. How long
+// it takes until the next sign-in is answered depends on the machine.
+//
+// SECURITY C3, L4.
+func TestFaults(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "ssobridge")
+	if err := bridgetest.Compile("../ssobridge", program); err != nil {
+		t.Fatal(err)
+	}
+	ssotest.Need(t, "initdb", "apt-get install postgresql")
+	var stdout, stderr bytes.Buffer
+	args := []string{"faults", "--json", "--quiet", "--ssobridge", program, "--kills", "6", "--others", "1"}
+	if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		t.Fatalf("got exit status %d, want 0\n%s", code, stderr.String())
+	}
+	var r report
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("--json: %v\n%s", err, stdout.String())
+	}
+	if lines := len(r.Tables[0].Grid.Lines); lines != 10 && (lines != 9 || os.Getuid() == 0) { // a small disk needs the right to mount
+		t.Errorf("got %d kinds of faults: %s", lines, stdout.String())
+	}
+	for _, line := range r.Tables[0].Grid.Lines {
+		if len(line.Figures) < 6 || line.Figures[1] < 5 || line.Figures[5] <= 0 {
+			t.Errorf("%s: got %v, want sign-ins and a recovery", line.Name, line.Figures)
+		}
+	}
+	for _, target := range r.Targets[:3] {
+		if !target.Met {
+			t.Errorf("%s: got %v", target.Name, target.Got)
+		}
+	}
+}
+
 // A program that does not start must not leave the reader guessing.
 func TestAFailureSaysWhatTheProgramSaid(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "broken")

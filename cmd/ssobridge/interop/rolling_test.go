@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
@@ -112,4 +115,16 @@ server {
 			return err
 		},
 	}.Start(t)
+}
+
+func mint(t testing.TB, email string) string {
+	now := time.Now()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"email": email, "first_name": "A", "last_name": "B", "groups": []string{"staff"},
+		"iat": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(), "jti": rand.Text(),
+	}).SignedString([]byte(secret))
+	if err != nil {
+		t.Error(err)
+	}
+	return token
 }

@@ -6,13 +6,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,44 +17,44 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/postgres/cluster"
 )
 
 // Database returns the URL of an empty schema of the test's own.
 func Database(t testing.TB) string {
 	t.Helper()
-	server.ready(t)
-	return server.schema(t)
+	shared.ready(t)
+	return shared.schema(t)
 }
 
 // Tables returns the URL of a database of the test's own that has all tables and nothing in them. make makes them once for
 // all tests of this process, at the URL that it is given. Where the server is not ours, the database is empty instead.
 func Tables(t testing.TB, make func(url string) error) string {
 	t.Helper()
-	if server.ready(t); server.dir == "" {
-		return server.schema(t)
+	if shared.ready(t); shared.own == nil {
+		return shared.schema(t)
 	}
-	return server.copy(t, make)
+	return shared.copy(t, make)
 }
 
 // Stop ends the server of this process, if one was started: call it when all tests have run.
-func Stop() { server.stop() }
+func Stop() { shared.stop() }
 
-// A cluster is the PostgreSQL server of this test process.
-type cluster struct {
+// A server is the PostgreSQL server of this test process.
+type server struct {
 	once sync.Once
 	url  string
-	dir  string
+	own  *cluster.Cluster // nil: not ours
 	n    atomic.Int64
 	db   *sql.DB
 	bin  string
 	made sync.Once // the database that others are copies of
-	run  func(name string, args ...string) *exec.Cmd
 }
 
-var server cluster
+var shared server
 
 // ready starts the server, if that is for us to do, for the first test that wants it.
-func (p *cluster) ready(t testing.TB) {
+func (p *server) ready(t testing.TB) {
 	t.Helper()
 	given, bin := os.Getenv("SSOBRIDGE_TEST_POSTGRES"), ""
 	if given == "" { // here, since a test that is skipped inside of Once would have started nothing for the others
@@ -77,13 +73,13 @@ func (p *cluster) ready(t testing.TB) {
 	}
 }
 
-func (p *cluster) schema(t testing.TB) string {
+func (p *server) schema(t testing.TB) string {
 	t.Helper()
 	schema := fmt.Sprintf("test_%d_%d", os.Getpid(), p.n.Add(1))
 	if _, err := p.db.ExecContext(t.Context(), "CREATE SCHEMA "+schema); err != nil {
 		t.Fatal(err)
 	}
-	if p.dir == "" { // one of our own goes as a whole
+	if p.own == nil { // one of our own goes as a whole
 		t.Cleanup(func() {
 			if _, err := p.db.ExecContext(context.Background(), "DROP SCHEMA "+schema+" CASCADE"); err != nil {
 				t.Error(err)
@@ -104,7 +100,7 @@ func (p *cluster) schema(t testing.TB) string {
 const tables = "tables"
 
 // copy makes a database by copying files, which takes a fifth of the time that making its tables takes.
-func (p *cluster) copy(t testing.TB, make func(url string) error) string {
+func (p *server) copy(t testing.TB, make func(url string) error) string {
 	t.Helper()
 	url := func(name string) string { return strings.Replace(p.url, "/postgres?", "/"+name+"?", 1) }
 	p.made.Do(func() {
@@ -121,58 +117,22 @@ func (p *cluster) copy(t testing.TB, make func(url string) error) string {
 	return url(name)
 }
 
-func (p *cluster) start() error {
-	dir, err := os.MkdirTemp("", "ssobridge-pg-")
-	if err != nil {
-		return err
+func (p *server) start() error {
+	c, err := cluster.Start(p.bin, "fsync=off", "full_page_writes=off", "autovacuum=off", "jit=off", "dynamic_shared_memory_type=mmap", "max_connections=500")
+	if err == nil {
+		p.own, p.url = c, c.URL
 	}
-	p.dir = dir
-	p.run = exec.Command
-	if me, err := user.Current(); err == nil && me.Uid == "0" { // initdb refuses root
-		owner, err := user.Lookup("postgres")
-		if err != nil {
-			return err
-		}
-		uid, _ := strconv.Atoi(owner.Uid)
-		gid, _ := strconv.Atoi(owner.Gid)
-		if err := os.Chown(dir, uid, gid); err != nil {
-			return err
-		}
-		p.run = func(name string, args ...string) *exec.Cmd {
-			return exec.Command("runuser", append([]string{"-u", "postgres", "--", name}, args...)...)
-		}
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	for _, c := range []*exec.Cmd{
-		p.run(filepath.Join(p.bin, "initdb"), "-D", dir+"/d", "-A", "trust", "-U", "postgres", "--locale=C.UTF-8", "-E", "UTF8", "--no-sync"),
-		p.run(filepath.Join(p.bin, "pg_ctl"), "-D", dir+"/d", "-l", dir+"/log", "-w", "-o",
-			fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c autovacuum=off -c jit=off -c dynamic_shared_memory_type=mmap -c max_connections=500", port, dir), "start"),
-	} {
-		c.Dir = dir
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("%v: %w\n%s", c.Args, err, out)
-		}
-	}
-	p.url = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
-	return nil
+	return err
 }
 
-func (p *cluster) stop() {
+func (p *server) stop() {
 	if p.db != nil {
 		p.db.Close()
 	}
-	if p.dir == "" {
+	if p.own == nil {
 		return
 	}
-	c := p.run(filepath.Join(p.bin, "pg_ctl"), "-D", p.dir+"/d", "-m", "immediate", "stop")
-	c.Dir = p.dir
-	if out, err := c.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "PostgreSQL did not stop: %v\n%s", err, out)
+	if err := p.own.Remove(); err != nil {
+		fmt.Fprintf(os.Stderr, "PostgreSQL did not stop: %v\n", err)
 	}
-	os.RemoveAll(p.dir)
 }

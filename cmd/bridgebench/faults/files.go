@@ -1,0 +1,84 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// away moves the files of a SQLite database into another folder, or back.
+func away(from, to string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Rename(from+suffix, to+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// moved takes the files of the database away under the running bridge, and puts them back.
+func moved(file string, times int) fault {
+	other := file + ".away"
+	return fault{
+		name: "the file is moved away", times: times, stays: time.Second,
+		begin: func(context.Context) error { return away(file, other) },
+		end:   func(context.Context) (time.Time, error) { return time.Now(), away(other, file) },
+	}
+}
+
+// replaced puts another file in the place of the database, and then the right one again.
+func replaced(file string, times int) fault {
+	other := file + ".away"
+	return fault{
+		name: "another file in its place", times: times, stays: time.Second,
+		begin: func(context.Context) error {
+			if err := away(file, other); err != nil {
+				return err
+			}
+			return os.WriteFile(file, nil, 0o600)
+		},
+		end: func(context.Context) (time.Time, error) { return time.Now(), away(other, file) },
+	}
+}
+
+// small is the size of the file system that gets full.
+const small = "size=48m"
+
+// mountSmall makes a small file system, which needs the right to mount.
+func mountSmall(dir string) (unmount func() error, err error) {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, small); err != nil {
+		return nil, err
+	}
+	return func() error { return syscall.Unmount(dir, syscall.MNT_DETACH) }, nil
+}
+
+// full leaves no room on the file system, and then some again.
+func full(dir string, times int) fault {
+	filler := filepath.Join(dir, "filler")
+	return fault{
+		name: "the disk is full", times: times, stays: time.Second,
+		begin: func(context.Context) error {
+			f, err := os.Create(filler)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			for size := 1 << 20; size > 0; size /= 2 { // to the last byte
+				for err = nil; err == nil; {
+					_, err = f.Write(make([]byte, size))
+				}
+				if !errors.Is(err, syscall.ENOSPC) {
+					return err
+				}
+			}
+			return nil
+		},
+		end: func(context.Context) (time.Time, error) {
+			err := os.Remove(filler)
+			return time.Now(), err
+		},
+	}
+}
