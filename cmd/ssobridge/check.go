@@ -26,7 +26,7 @@ func check(f *flags) runner {
 		}
 		faults = append(faults, judge(ctx, cfg, faults)...)
 		if len(faults) == 0 {
-			warnings, err := bridgeWarnings(ctx, cfg)
+			_, warnings, err := bridge(ctx, cfg)
 			if err != nil {
 				return err
 			}
@@ -94,18 +94,25 @@ func judge(ctx context.Context, cfg *setting.Config, faults []setting.Fault) (mo
 	for _, p := range cfg.Providers {
 		names = append(names, p.Setting("ENABLED"), p.Setting("SHARED_SECRET"), p.Setting("PROFILE"), p.Setting("IDENTITY_PROVIDER_URI"))
 	}
+	add := func(err error) {
+		if f, ok := ssobridge.FaultOf(cfg, err); ok {
+			more = append(more, f)
+		}
+	}
+	var b *sso.Bridge
+	var err error
 	if !concerns(faults, names...) {
-		if _, err := bridgeWarnings(ctx, cfg); err != nil {
-			if f, ok := ssobridge.FaultOf(cfg, err); ok {
-				more = append(more, f)
-			}
+		if b, _, err = bridge(ctx, cfg); err != nil {
+			add(err)
 		}
 	}
 	if !concerns(faults, "SERVICE_KEY_FILE", "SERVICE_PUBLIC_KEY_FILE", "SERVICE_KEY_ALG", "SERVICE_KEY_ID") {
-		if _, err := ssobridge.NewServiceKeys(ssobridge.KeyFileOf(cfg), nil, time.Now, slog.New(slog.DiscardHandler)); err != nil {
-			if f, ok := ssobridge.FaultOf(cfg, err); ok {
-				more = append(more, f)
-			}
+		keys, err := ssobridge.NewServiceKeys(ssobridge.KeyFileOf(cfg), nil, time.Now, slog.New(slog.DiscardHandler))
+		if err == nil && b != nil {
+			err = ssobridge.OwnApart(cfg, b, keys)
+		}
+		if err != nil {
+			add(err)
 		}
 	}
 	if cfg.AdminEmail != "" && !concerns(faults, "ADMIN_EMAIL", "ADMIN_PASSWORD") {
@@ -116,10 +123,9 @@ func judge(ctx context.Context, cfg *setting.Config, faults []setting.Fault) (mo
 	return more
 }
 
-// bridgeWarnings makes the bridge of these settings and uses it for nothing.
-func bridgeWarnings(ctx context.Context, cfg *setting.Config) (warnings []string, err error) {
-	_, warnings, err = ssobridge.Bridge(ctx, cfg, noStore{}, time.Now, slog.New(slog.DiscardHandler))
-	return warnings, err
+// bridge makes the bridge of these settings, which nobody asks anything.
+func bridge(ctx context.Context, cfg *setting.Config) (b *sso.Bridge, warnings []string, err error) {
+	return ssobridge.Bridge(ctx, cfg, noStore{}, time.Now, slog.New(slog.DiscardHandler))
 }
 
 type checkSetting struct {

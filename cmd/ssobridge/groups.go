@@ -29,7 +29,7 @@ func (o *opened) group(ctx context.Context, which string) (sso.Group, error) {
 		g, err = o.store.Group(ctx, id)
 	}
 	if errors.Is(err, sso.NotFound) {
-		return g, withHint("ssobridge groups list shows all groups", fmt.Errorf("no group %q", which))
+		return g, withHint("ssobridge groups list shows all groups, and ssobridge groups create makes one", fmt.Errorf("no group %q", which))
 	}
 	return g, err
 }

@@ -109,6 +109,11 @@ func ownApart(cfg *setting.Config, made, own sso.Providers) error {
 	return nil
 }
 
+// OwnApart refuses settings that a start would refuse, since a provider of b has a key of the bridge's own.
+func OwnApart(cfg *setting.Config, b *sso.Bridge, keys *ServiceKeys) error {
+	return ownApart(cfg, b.Providers, sso.Providers{{KeySources: func() []sso.KeySource { return []sso.KeySource{keys.Source()} }}})
+}
+
 func fingerprints(p *sso.Provider) (all []string) {
 	for _, s := range p.PublicKeys() {
 		for _, k := range s.Keys {

@@ -35,7 +35,7 @@ func parseForms(data []byte) ([]Key, error) {
 	case bytes.Contains(text, []byte("-----BEGIN")):
 		return oneKey(parsePEM(string(text)))
 	case isOpenSSH(string(text)):
-		return nil, errors.New("it is in OpenSSH's own form: write it anew with: ssh-keygen -e -m PKCS8 -f FILE")
+		return nil, errors.New("it is in OpenSSH's own form: write it anew with: ssh-keygen -e -m PKCS8 -f FILE >FILE.pem")
 	}
 	return nil, errNoKey
 }
@@ -127,7 +127,7 @@ func parsePEM(text string) (any, error) {
 func privatePEM(b pemBlock) error {
 	switch {
 	case b.kind == "OPENSSH PRIVATE KEY":
-		return errors.New("it has a private key; the bridge needs only the public one: write it with: ssh-keygen -e -m PKCS8 -f FILE")
+		return errors.New("it has a private key; the bridge needs only the public one: write it with: ssh-keygen -e -m PKCS8 -f FILE >FILE.pem")
 	case b.kind == "ENCRYPTED PRIVATE KEY" || strings.Contains(b.body, "ENCRYPTED"):
 		return errors.New("it has a private key, which is encrypted; " + takePublic)
 	}

@@ -123,7 +123,7 @@ func (c *Config) deriveBearer() {
 			continue
 		}
 		p.Bearer.On = true
-		if c.Text(p.Setting("MAX_LIFETIME")) == c.Find(p.Setting("MAX_LIFETIME")).Default {
+		if c.Source(p.Setting("MAX_LIFETIME")).Kind == FromDefault {
 			p.MaxLifetime = bearerLifetime
 		}
 		p.Claims = p.BearerClaims()

@@ -87,6 +87,13 @@ func TestBearerDefaults(t *testing.T) {
 	if p.MaxLifetime != 24*time.Hour || p.Bearer.Accounts != "none" || !slices.Equal(p.Bearer.Audiences, []string{"bi", "bi-cli"}) || p.Claims.Subject != "sub" || !p.Claims.EmailOptional {
 		t.Errorf("got %+v", p)
 	}
+	if got := c.Text("PROVIDER_ACME_MAX_LIFETIME"); got != "24h" {
+		t.Errorf("the default is shown as %q", got)
+	}
+	// What is the default of a login is no default here.
+	if short := mustResolve(t, Inputs{Environ: bearerEnv("SSOBRIDGE_PROVIDER_ACME_AUDIENCE=bi", "SSOBRIDGE_PROVIDER_ACME_MAX_LIFETIME=10m")}); short.Provider("acme").MaxLifetime != 10*time.Minute {
+		t.Errorf("10m: got %v", short.Provider("acme").MaxLifetime)
+	}
 	if c.JWT.MaxLifetime != 10*time.Minute || len(c.LoginProviders()) != 0 {
 		t.Errorf("the default provider: %+v", c.JWT)
 	}

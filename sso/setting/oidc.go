@@ -205,10 +205,15 @@ func openIDUsual(field string) (usual string, ok bool) {
 
 // Usual is the default of a setting for the kind of its provider.
 func (c *Config) Usual(s *Setting) string {
-	if p := c.Provider(s.Provider); p != nil && p.Kind == KindOIDC {
+	p := c.Provider(s.Provider)
+	switch {
+	case p == nil:
+	case p.Kind == KindOIDC:
 		if usual, ok := openIDUsual(s.Field()); ok {
 			return usual
 		}
+	case p.Kind == KindBearer && s.Field() == "MAX_LIFETIME":
+		return "24h"
 	}
 	return s.Default
 }
