@@ -10,7 +10,7 @@ import (
 	"github.com/ssobridge/ssobridge/store/people"
 )
 
-// Finding an account for a refresh locks it, as findByID does for a login.
+// Finding an account for a refresh locks it, as findLinked does for a login.
 const findAgain = `UPDATE accounts SET mark = CASE WHEN $2 = '' THEN mark ELSE $2 END,
 		idp_groups = CASE WHEN $3 = '' OR source NOT IN ('', $4) THEN idp_groups ELSE $3 END WHERE id = $1 RETURNING ` + people.Columns
 
@@ -27,7 +27,7 @@ func (s *Store) Renew(ctx context.Context, x *sso.Exam, in sso.Attempt, c renewa
 // findAgain locks the account of the session that is refreshed. The identity must lead to that one.
 func (l *attempt) findAgain(ctx context.Context) (*sso.Account, sso.Match, error) {
 	id, accountID := l.x.Identity, int64(0)
-	if _, err := l.c.One(ctx, []any{&accountID}, findSubject, id.Provider, id.Subject.Value); err != nil {
+	if _, err := l.c.One(ctx, []any{&accountID}, findSubjectOf+"$1 AND subject = $2", id.Provider, id.Subject.Value); err != nil {
 		return nil, 0, err
 	}
 	if accountID != l.in.Session.AccountID {

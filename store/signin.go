@@ -23,17 +23,18 @@ const (
 
 	// Finding an account for a login locks it: another login of the same person waits here, and sees what this one did.
 	findByEmail    = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE email_key = $1 RETURNING ` + people.Columns
-	findByID       = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = $1 RETURNING ` + people.Columns
+	findLinked     = `UPDATE accounts SET last_login = $2, ` + noteClaim + ` WHERE id = (` + findSubjectOf + `$5 AND subject = $1) RETURNING ` + people.Columns
 	noteClaim      = `mark = CASE WHEN $3 = '' THEN mark ELSE $3 END, idp_groups = CASE WHEN $4 = '' OR source NOT IN ('', $5) THEN idp_groups ELSE $4 END`
-	findSubject    = `SELECT account_id FROM identities WHERE provider = $1 AND subject = $2`
+	findSubjectOf  = `SELECT account_id FROM identities WHERE provider = `
 	findGroups     = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1`
 	insertIdentity = `INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)`
 	insertSession  = `INSERT INTO sessions
-		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent, idp_subject, idp_session, proved_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $6`
+		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent, idp_subject, idp_session, proved_at,
+		refreshed_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $6, $13`
 
 	// The settings by which a sign-in was judged are in force until it is kept, or it opens nothing (SECURITY D8).
-	insertJudgedSession = insertSession + ` FROM counters WHERE name = 'settings' AND value = $13`
+	insertJudgedSession = insertSession + ` FROM counters WHERE name = 'settings' AND value = $14`
 )
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
@@ -208,13 +209,8 @@ func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match
 	id, now := l.x.Identity, l.x.Now
 	bySubject := id.Subject.Kind == sso.SubjectClaim
 	if bySubject {
-		var accountID int64
-		linked, err := l.c.One(ctx, []any{&accountID}, findSubject, id.Provider, id.Subject.Value)
-		if err != nil {
-			return nil, 0, err
-		}
-		if linked {
-			found, err = people.One(ctx, l.c, findByID, accountID, now, l.in.Digest, people.KeptGroups(id), id.Provider)
+		found, err = people.One(ctx, l.c, findLinked, id.Subject.Value, now, l.in.Digest, people.KeptGroups(id), id.Provider)
+		if found != nil || err != nil {
 			return found, sso.MatchSubject, err
 		}
 	}
@@ -447,6 +443,9 @@ func changesOf(out sso.SignedIn, before []sso.Group) string {
 func (l *attempt) open(ctx context.Context) error {
 	session := l.in.Session
 	session.AccountID = l.out.Account.ID
+	if l.in.Granted.RefreshToken != "" {
+		session.RefreshedAt = session.CreatedAt // from now on its provider is asked again
+	}
 	if err := l.openJudgedSession(ctx, l.c, session, l.in.Settings); err != nil {
 		return err
 	}
@@ -501,7 +500,7 @@ func openSession(ctx context.Context, c *conn, n sso.Session) error {
 func sessionValues(n sso.Session) []any {
 	return []any{
 		n.Hash, n.AccountID, n.Provider, n.Proof, n.Flow, n.CreatedAt, n.LastUsed, n.ExpiresAt,
-		sso.CleanText(n.Peer), sso.CleanText(n.UserAgent), n.AtIDP.Subject, n.AtIDP.ID,
+		sso.CleanText(n.Peer), sso.CleanText(n.UserAgent), n.AtIDP.Subject, n.AtIDP.ID, n.RefreshedAt,
 	}
 }
 

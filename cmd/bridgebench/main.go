@@ -10,7 +10,7 @@
 //   - login: whole sign-ins (GET /auth/sso with a fresh token, 302 and a cookie) of new and of returning people, beside
 //     bare transactions that write the same rows in SQLite with the same durability, one to a commit, and many to a
 //     commit: the most that sign-ins can come to. With --database both are in PostgreSQL.
-//   - oidc: whole sign-ins with OpenID Connect, beside those with a token of the product that are bound to their browsers, too.
+//   - oidc: whole sign-ins with OpenID Connect, beside those with a token of the product that are bound to their browsers, too, and signed alike.
 //   - verify: /auth/verify with one session and with many, beside a bare net/http and a bare echo handler that answer
 //     with the very same header, and beside the peers that --peer names.
 //   - bearer: /auth/verify with tokens of API clients: that are remembered, beside sessions; that come for the first time,

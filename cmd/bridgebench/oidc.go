@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,6 +27,9 @@ const maxOpenIDToJWT = 1.5
 
 // openIDClient is the bridge's client id.
 const openIDClient = "bridge"
+
+// visitors is how many people sign in again and again: few, so that each has an account before the first turn.
+const visitors = 100
 
 // An openID is an OpenID provider inside bridgebench, so that its work is not measured. It signs in whom the code names.
 type openID struct {
@@ -92,14 +96,18 @@ func (p *openID) token(w http.ResponseWriter, r *http.Request) {
 			claims[name] = value
 		}
 	}
-	t := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
-	t.Header["kid"] = kid
-	signed, err := t.SignedString(p.key)
+	signed, err := p.sign(claims)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	answerJSON(w, map[string]any{"id_token": signed, "access_token": fmt.Sprint(v.person), "token_type": "Bearer", "expires_in": 300})
+}
+
+func (p *openID) sign(claims jwt.MapClaims) (string, error) {
+	t := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+	t.Header["kid"] = kid
+	return t.SignedString(p.key)
 }
 
 // userinfo is OpenID Connect Core §5.3.
@@ -149,6 +157,18 @@ func (j *journey) run(ctx context.Context, d time.Duration) (sample, error) {
 	return s, ctx.Err()
 }
 
+// meet lets each visitor sign in once: who is new costs more than who returns.
+func meet(ctx context.Context, c *contender) error {
+	for n := 0; n < visitors; {
+		s, err := c.run(ctx, 100*time.Millisecond)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		n += s.requests
+	}
+	return nil
+}
+
 func (j *journey) signIn(conn net.Conn, in *reader) error {
 	a, err := exchange(conn, in, get(j.bridge.addr, j.begin, "Accept: text/html", "Sec-Fetch-Site: none"))
 	if err != nil {
@@ -188,13 +208,26 @@ func leads(a answer) (location string, cookies [][]byte) {
 	return location, cookies
 }
 
-// throughProduct is a sign-in with a token of the product that is bound to its browser.
-func throughProduct(b *bridge) *journey {
+// throughProduct is a sign-in with a token of the product that is bound to its browser. The token says the same of the person as the
+// provider does.
+func throughProduct(b *bridge, sign func(jwt.MapClaims) (string, error)) *journey {
 	return &journey{bridge: b, begin: "/auth/sso?provider=jwt&redirect=%2Fquestion%2F1", back: func(n int64, sent url.Values) (string, error) {
-		t, err := token(n%returning, n, time.Now(), sent.Get("nonce"))
+		now := time.Now()
+		claims := jwt.MapClaims{"iss": product, "aud": openIDClient, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(10 * time.Minute).Unix(), "nonce": sent.Get("nonce")}
+		maps.Copy(claims, person(n%visitors))
+		claims["email"] = email(n % visitors) // an account of another provider would not be taken over
+		t, err := sign(claims)
 		return "/auth/sso?" + url.Values{"jwt": {t}, "state": {sent.Get("state")}}.Encode(), err
 	}}
 }
+
+// withSecret signs as most products do.
+func withSecret(claims jwt.MapClaims) (string, error) {
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
+}
+
+// product is the issuer of the product's tokens, which is nobody else's.
+const product = "https://product.bench.example"
 
 // throughProvider is a sign-in with OpenID Connect.
 func throughProvider(b *bridge, p *openID, rich bool) *journey {
@@ -204,7 +237,7 @@ func throughProvider(b *bridge, p *openID, rich bool) *journey {
 		}
 		code := rand.Text()
 		p.rich.Store(rich)
-		p.codes.Store(code, arrival{person: n % returning, nonce: sent.Get("nonce")})
+		p.codes.Store(code, arrival{person: n % visitors, nonce: sent.Get("nonce")})
 		return "/auth/oidc/acme/callback?" + url.Values{"code": {code}, "state": {sent.Get("state")}}.Encode(), nil
 	}}
 }
@@ -217,27 +250,37 @@ func benchOpenID(ctx context.Context, o options) (table, []target, error) {
 		return fail(err)
 	}
 	defer p.server.Close()
-	b, _, err := startBridge(ctx, o.program, o.dir, "SSOBRIDGE_JWT_BINDING=state", "SSOBRIDGE_PROVIDERS=acme", "SSOBRIDGE_PROVIDER_ACME_KIND=oidc",
+	b, _, err := startBridge(ctx, o.program, o.dir, "SSOBRIDGE_JWT_BINDING=state", "SSOBRIDGE_JWT_JWKS_URL="+p.url+"/keys", "SSOBRIDGE_JWT_AUDIENCE="+openIDClient,
+		"SSOBRIDGE_PROVIDERS=acme", "SSOBRIDGE_PROVIDER_ACME_KIND=oidc",
 		"SSOBRIDGE_PROVIDER_ACME_ISSUER="+p.url, "SSOBRIDGE_PROVIDER_ACME_CLIENT_ID="+openIDClient, "SSOBRIDGE_PROVIDER_ACME_GROUP_SYNC=true",
 		`SSOBRIDGE_PROVIDER_ACME_GROUP_MAPPINGS={"staff":["`+group+`"]}`)
 	if err != nil {
 		return fail(err)
 	}
 	defer b.stop()
+	var contenders []*contender
 	contend := func(name string, j *journey) *contender {
-		return &contender{name: name, proc: b.process, run: j.run}
+		c := &contender{name: name, proc: b.process, run: j.run}
+		contenders = append(contenders, c)
+		return c
 	}
-	product := contend("sign-in with a token of the product", throughProduct(b))
+	product := contend("sign-in with a token of the product", throughProduct(b, p.sign))
+	contend("the same, signed with the shared secret", throughProduct(b, withSecret))
 	full := contend("OpenID Connect, all claims in the ID token", throughProvider(b, p, true))
-	thin := contend("OpenID Connect, claims in userinfo", throughProvider(b, p, false))
-	contenders := []*contender{product, full, thin}
+	contend("OpenID Connect, claims in userinfo", throughProvider(b, p, false))
+	for _, c := range contenders {
+		if err := meet(ctx, c); err != nil {
+			return fail(err)
+		}
+	}
 	if err := measure(ctx, contenders, o.rounds, o.turn, o.progress); err != nil {
 		return fail(err)
 	}
 	t := table{
 		Name:  fmt.Sprintf("sign-ins of returning people, bound to their browsers, one after the other, %d rounds of %v", o.rounds, o.turn),
 		Ratio: "CPU ÷ token",
-		Notes: []string{"a sign-in is two requests: its begin at /auth/sso, and what the browser brings back; the identity provider's own work is not measured"},
+		Notes: []string{"a sign-in is two requests: its begin at /auth/sso, and what the browser brings back; the identity provider's own work is not measured",
+			"tokens of the product and ID tokens are signed with ES256, and say the same of the person"},
 	}
 	for _, c := range contenders {
 		t.Rows = append(t.Rows, rowOf(c, ratio(c, product, cpu)))

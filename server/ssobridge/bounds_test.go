@@ -77,7 +77,11 @@ func TestMarkOfPublishedKeys(t *testing.T) {
 		environ = append(environ, "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI=https://idp.example.com/login")
 		before, _, _ := runtime(t, nil, environ...)
 		live := before.Live()
-		mark := live.Bridge.Providers[0].Digest("a kid of today")
+		digest := live.Bridge.Providers[0].Digest
+		mark := digest("a kid of today")
+		if n := testing.AllocsPerRun(10, func() { digest("a kid of tomorrow") }); n > 20 { // each sign-in asks for it: to make it takes thousands
+			t.Errorf("the digest is made anew at each sign-in, with %v allocations", n)
+		}
 		after, _, _ := runtime(t, nil, environ...)
 		next := after.Live()
 		if !slices.Contains(after.digests(&next), mark) {

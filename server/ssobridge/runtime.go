@@ -327,14 +327,20 @@ func (r *Runtime) digester(cfg *setting.Config, p *setting.Provider, made *sso.P
 	for _, secret := range p.SharedSecrets {
 		byKey[sso.SecretID(secret)] = r.digestOf(cfg, p, secret)
 	}
+	var ofID sync.Map // key id → digest, of keys that the settings name: as many as they have
+	ofPublished := sync.OnceValue(func() string { return r.digestOf(cfg, p, published) })
 	return func(keyID string) string {
 		if digest, ok := byKey[keyID]; ok {
 			return digest
 		}
-		if slices.Contains(configuredKeys(made), keyID) {
-			return r.digestOf(cfg, p, "key "+keyID) // of another kind of key its id must do
+		if !slices.Contains(configuredKeys(made), keyID) {
+			return ofPublished()
 		}
-		return r.digestOf(cfg, p, published)
+		digest, ok := ofID.Load(keyID)
+		if !ok {
+			digest, _ = ofID.LoadOrStore(keyID, r.digestOf(cfg, p, "key "+keyID)) // of another kind of key its id must do
+		}
+		return digest.(string)
 	}
 }
 

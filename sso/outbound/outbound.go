@@ -88,7 +88,6 @@ func errMetadata(a netip.Addr) error {
 func Client(target *url.URL, cas *x509.CertPool) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes = 32 << 10
-	transport.ResponseHeaderTimeout = Timeout
 	transport.DisableCompression = true
 	transport.MaxIdleConnsPerHost = maxIdle
 	transport.TLSClientConfig = &tls.Config{RootCAs: cas, MinVersion: tls.VersionTLS12}

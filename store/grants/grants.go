@@ -18,7 +18,6 @@ import (
 const (
 	insertGrant = "INSERT INTO grants (session, hash, sealed) VALUES ($1, $2, $3)"
 	findGrant   = "SELECT session, sealed FROM grants WHERE hash = $1"
-	asksAgain   = "UPDATE sessions SET refreshed_at = created_at WHERE hash = $1"
 
 	claimRefresh = `UPDATE sessions SET refresh_after = $4 WHERE hash = $1 AND refreshed_at > 0 AND refreshed_at <= $2 AND refresh_after <= $3
 		RETURNING account_id, refreshed_at, refresh_failing`
@@ -54,13 +53,10 @@ func (s *Grants) AddGrant(ctx context.Context, c *sqldb.Conn, session sso.Sessio
 	}
 	owner := ownerOf(session)
 	kept, err := s.seal(ctx, c, owner, g)
-	if err == nil {
-		_, err = c.Exec(ctx, insertGrant, owner, session, kept)
+	if err != nil {
+		return err
 	}
-	if err == nil && g.RefreshToken != "" {
-		_, err = c.Exec(ctx, asksAgain, session)
-	}
-	return err
+	return c.Later(ctx, insertGrant, owner, session, kept)
 }
 
 func (s *Grants) seal(ctx context.Context, c *sqldb.Conn, owner string, g sso.Granted) (any, error) {
