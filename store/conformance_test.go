@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"database/sql"
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
+	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
 )
 
@@ -13,16 +15,29 @@ import (
 func TestConformance(t *testing.T) {
 	for name, empty := range empties() {
 		t.Run(name, func(t *testing.T) {
-			conformance.Run(t, func(t *testing.T) conformance.Subject {
-				db := open(t, empty(t))
-				return conformance.Subject{Store: db, Twin: db.another(t, store.Options{}), Rows: func(t testing.TB) map[string]int {
-					rows := map[string]int{}
-					for _, table := range []string{"accounts", "identities", "sessions", "proofs", "events", "memberships", "changes"} {
-						rows[table] = db.count(t, table)
-					}
-					return rows
-				}}
-			})
+			conformance.Run(t, subjects(empty, func(databaseURL string) string { return databaseURL }))
 		})
+	}
+}
+
+// TestPooler: the same is kept behind PgBouncer, where each transaction may be in another process of the server.
+func TestPooler(t *testing.T) {
+	conformance.Run(t, subjects(empties()["postgres"], postgres.Pooled(t)))
+}
+
+// subjects makes stores on empty databases; by is the way to one.
+func subjects(empty func(testing.TB) string, by func(databaseURL string) string) func(*testing.T) conformance.Subject {
+	return func(t *testing.T) conformance.Subject {
+		direct := empty(t)
+		db := open(t, by(direct))
+		counts := (&testDB{url: direct}).raw(t)
+		db.counts = func() *sql.DB { return counts }
+		return conformance.Subject{Store: db, Twin: db.another(t, store.Options{}), Rows: func(t testing.TB) map[string]int {
+			rows := map[string]int{}
+			for _, table := range []string{"accounts", "identities", "sessions", "proofs", "events", "memberships", "changes"} {
+				rows[table] = db.count(t, table)
+			}
+			return rows
+		}}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/prompt"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
@@ -201,6 +202,9 @@ func unreadable(cfg *setting.Config, err error) setting.Fault {
 	if lost, ok := errors.AsType[*sealed.Lost](err); ok {
 		f.Name, f.Problem, f.Hint = "SECRET_KEY", strings.TrimPrefix(lost.Error(), "SECRET_KEY "), "set it as it was; "+wayOut
 	}
+	if said, ok := errors.AsType[*hint.Error](err); ok {
+		f.Hint = said.Hint
+	}
 	f.Source = cfg.Source(f.Name).String()
 	return f
 }
@@ -249,9 +253,18 @@ func concerns(faults []setting.Fault, names ...string) bool {
 	return slices.ContainsFunc(faults, func(f setting.Fault) bool { return slices.Contains(names, f.Name) })
 }
 
+// explained is the error of a database that says what to do.
+type explained interface {
+	error
+	Hint() string
+}
+
 func databaseError(err error) error {
 	if errors.Is(err, seal.ErrOtherKey) {
 		return withHint("set SECRET_KEY, or put back the file beside the database, as it was when this database was made; all replicas need the same; "+wayOut, err)
+	}
+	if said, ok := errors.AsType[explained](err); ok {
+		return withHint(said.Hint(), said)
 	}
 	if errors.Is(err, sso.StoreUnavailable) {
 		return withHint("check DATABASE_URL, and that the database can be reached and written", errors.New(cmp.Or(sso.Reason(err), err.Error())))

@@ -36,8 +36,7 @@ type engine struct {
 	read   *sql.DB // SQLite: connections that cannot write
 	hot    *sql.DB // as read, for checks and the change feed alone: a storm of sign-ins or a long query stops neither
 
-	// prepares: database/sql keeps the prepared statements of hot queries. pgx does so itself, in a way that can be
-	// switched off for PgBouncer (default_query_exec_mode=exec).
+	// prepares: database/sql keeps the prepared statements of hot queries. pgx does so itself, unless a pooler is before the server.
 	prepares bool
 
 	lockSchema  string            // taken by a migration; SQLite's BEGIN IMMEDIATE is one already
@@ -49,8 +48,9 @@ type engine struct {
 	presence *presence          // SQLite
 	cause    func(error) string // of an error that is unavailable
 
-	unavailable func(error) bool // cannot be reached, locked, full, read-only
-	again       func(error) bool // lost a race: the transaction may be run anew
+	unavailable func(error) bool  // cannot be reached, locked, full, read-only
+	again       func(error) bool  // lost a race: the transaction may be run anew
+	explain     func(error) error // says what is wrong with DATABASE_URL, as [misfit]; nil: nothing more can be said
 	backup      func(ctx context.Context, file string) error
 }
 
@@ -61,7 +61,7 @@ func openEngine(ctx context.Context, databaseURL string, lockWait time.Duration,
 	case "sqlite":
 		return openSQLite(ctx, rest, lockWait, c)
 	case "postgres", "postgresql":
-		return openPostgres(databaseURL, c)
+		return openPostgres(ctx, databaseURL, c)
 	}
 	return nil, errors.New("DATABASE_URL begins with neither sqlite: nor postgres://")
 }
@@ -253,7 +253,7 @@ const (
 	postgresConnLife = 30 * time.Minute // so that a replica which was replaced is left in time
 )
 
-func openPostgres(databaseURL string, c *circuit) (*engine, error) {
+func openPostgres(ctx context.Context, databaseURL string, c *circuit) (*engine, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err) // pgx leaves the password out
@@ -262,6 +262,17 @@ func openPostgres(databaseURL string, c *circuit) (*engine, error) {
 		config.RuntimeParams["application_name"] = "ssobridge"
 	}
 	lines, options := watchLines(config, c)
+	explain := func(err error) error { return explainPostgres(config, err) }
+	pooled, err := greet(ctx, config)
+	if err != nil {
+		e := &engine{name: "postgres", unavailable: postgresUnavailable, again: postgresAgain, cause: postgresCause, explain: explain}
+		return nil, e.explained(err)
+	}
+	if pooled && config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		// The next transaction may be in another process of the server, which knows none of our prepared statements.
+		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		c.log.Info("a pooler stands before PostgreSQL, so the bridge keeps no prepared statements")
+	}
 	pool := func(conns int) *sql.DB {
 		db := limit(stdlib.OpenDB(*config, options...), conns)
 		db.SetConnMaxLifetime(postgresConnLife)
@@ -281,6 +292,7 @@ func openPostgres(databaseURL string, c *circuit) (*engine, error) {
 		),
 		unavailable: postgresUnavailable,
 		again:       postgresAgain,
+		explain:     explain,
 		backup: func(context.Context, string) error {
 			return errors.New("backup copies a SQLite file; for PostgreSQL use pg_dump")
 		},
@@ -335,6 +347,14 @@ func (e *engine) translate(err error) error {
 		return newUnavailable(e.name, err, e.cause(err))
 	}
 	return err
+}
+
+// explained is translate for what is done at the start, where DATABASE_URL may be what is wrong.
+func (e *engine) explained(err error) error {
+	if e.explain != nil {
+		err = e.explain(err)
+	}
+	return e.translate(err)
 }
 
 func networkError(err error) bool {

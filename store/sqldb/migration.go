@@ -62,7 +62,9 @@ var ErrNewer = errors.New("the database was migrated by a newer program")
 // and one whose steps are not these.
 func (db *DB) Migrate(ctx context.Context, steps []Migration, now time.Time) (applied []string, err error) {
 	err = db.WriteLong(ctx, func(c *Conn) (err error) {
-		applied, err = db.migrate(ctx, c, steps, now)
+		if applied, err = db.migrate(ctx, c, steps, now); err != nil && db.engine.explain != nil {
+			err = db.engine.explain(err)
+		}
 		return err
 	})
 	if err != nil {
