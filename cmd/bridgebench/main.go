@@ -1,6 +1,6 @@
 // Command bridgebench measures ssobridge beside things that do less.
 //
-//	go run ./cmd/bridgebench [login|oidc|verify|bearer|start|admin|faults|all] [flags]
+//	go run ./cmd/bridgebench [login|oidc|verify|bearer|start|admin|faults|effect|soak|all] [flags]
 //
 // It builds ssobridge, starts it with databases in a temporary folder, and loads it over loopback with a lean client of
 // its own that costs less than the servers do. Everything that is compared takes turns within one run, round by round,
@@ -19,7 +19,9 @@
 //   - admin: each page of the administrator's place on a large database, with one client that waits for each answer. It is
 //     no part of all, since it fills that database first.
 //   - faults: sign-ins while the bridge is killed, and while what it stands on is broken: PostgreSQL, the network to it, the file of
-//     SQLite, the disk. It is no part of all, since it takes long.
+//     SQLite, the disk.
+//   - effect: two replicas on one database: from a sign-out on one to the refusal of the other.
+//   - soak: a mixed load for minutes, and what the bridge holds on to. Faults, effect and soak are no parts of all, since they take long.
 //
 // "CPU µs each" is the server process's own user and system time divided by its requests. Noise disturbs it least, and
 // it is what a proxy that asks on every request has to pay. The load takes its share of the same machine, so p50 and p99
@@ -60,10 +62,12 @@ type options struct {
 	starts   int
 	kills    int // for faults
 	others   int // faults of each other kind
+	changes  int // for effect
+	soak     time.Duration
 	peers    []peer
 	crowd    population
 	signing  string // ASSERTION for verify and bearer
-	database string // for login and admin; "" is a new SQLite file
+	database string // for login, admin and effect; "" is a new SQLite file
 	json     bool
 	program  string // the ssobridge to measure
 	dir      string // for databases and logs
@@ -126,10 +130,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		args = args[1:]
 	}
 	if _, ok := benches()[o.parts[0]]; !ok {
-		return o, fmt.Errorf("unknown part %q: want login, oidc, verify, bearer, start, admin, faults or all", o.parts[0])
+		return o, fmt.Errorf("unknown part %q: want login, oidc, verify, bearer, start, admin, faults, effect, soak or all", o.parts[0])
 	}
 	quiet := false
-	f := flag.NewFlagSet("bridgebench [login|oidc|verify|bearer|start|admin|faults|all]", flag.ContinueOnError)
+	f := flag.NewFlagSet("bridgebench [login|oidc|verify|bearer|start|admin|faults|effect|soak|all]", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.IntVar(&o.rounds, "rounds", 5, "`rounds` in which everyone has a turn")
 	seconds := f.Float64("seconds", 3, "`seconds` of one turn")
@@ -139,10 +143,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.starts, "starts", 10, "how `often` to start")
 	f.IntVar(&o.kills, "kills", 20, "how often faults `kills` the bridge, half of that on each database")
 	f.IntVar(&o.others, "others", 3, "how `often` each other fault happens in faults")
+	f.IntVar(&o.changes, "changes", 1000, "how many sign-outs effect measures")
+	f.DurationVar(&o.soak, "soak", 15*time.Minute, "how long soak takes")
 	f.IntVar(&o.crowd.people, "people", 100_000, "`people` for admin")
 	f.IntVar(&o.crowd.groups, "groups", 1_000, "`groups` for admin")
 	f.IntVar(&o.crowd.events, "events", 1_000_000, "`events` for admin")
-	f.StringVar(&o.database, "database", "", "an empty `database` for login and admin, such as postgres://… (default: a new SQLite file)")
+	f.StringVar(&o.database, "database", "", "an empty `database` for login, admin and effect, such as postgres://… (default: a new SQLite file)")
 	f.StringVar(&o.program, "ssobridge", "", "the `program` to measure (default: built from this module)")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&quiet, "quiet", false, "do not say on stderr what is being done")
@@ -161,8 +167,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case min(o.rounds, o.conns, o.sessions, o.starts, o.crowd.people) < 1 || o.turn < 10*time.Millisecond:
 		return o, errors.New("rounds, seconds, connections, sessions, starts and people must be positive")
-	case min(o.kills, o.others) < 0:
-		return o, errors.New("kills and others must not be negative")
+	case min(o.kills, o.others) < 0 || o.changes < 1 || o.soak < time.Second:
+		return o, errors.New("kills and others must not be negative, changes and soak must be positive")
 	case o.crowd.groups < 100 || o.crowd.events < 1000:
 		return o, errors.New("admin needs 100 groups and 1000 events at least")
 	}
@@ -174,7 +180,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 }
 
 func benches() map[string]bench {
-	return map[string]bench{"login": benchLogin, "oidc": benchOpenID, "verify": benchVerify, "bearer": benchBearer, "start": benchStart, "admin": benchAdmin, "faults": benchFaults}
+	return map[string]bench{"login": benchLogin, "oidc": benchOpenID, "verify": benchVerify, "bearer": benchBearer, "start": benchStart, "admin": benchAdmin, "faults": benchFaults,
+		"effect": benchEffect, "soak": benchSoak}
 }
 
 // run does the parts in a temporary folder.

@@ -123,6 +123,32 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// The short forms of what takes minutes: what counts is that a change has an effect, and that each figure is there.
+func TestEffectAndSoakGiveTheirFigures(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "ssobridge")
+	if err := bridgetest.Compile("../ssobridge", program); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"effect", "--changes", "6"}, {"soak", "--soak", "1s"}} {
+		var stdout, stderr bytes.Buffer
+		args = append(args, "--json", "--quiet", "--ssobridge", program)
+		if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != 0 {
+			t.Fatalf("%v: got exit status %d, want 0\n%s", args, code, stderr.String())
+		}
+		var r report
+		if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+			t.Fatalf("--json: %v\n%s", err, stdout.String())
+		}
+		for _, line := range r.Tables[0].Grid.Lines {
+			for i, figure := range line.Figures {
+				if figure <= 0 {
+					t.Errorf("%v: %s, %s: got %v", args, line.Name, r.Tables[0].Grid.Columns[i], figure)
+				}
+			}
+		}
+	}
+}
+
 // A program that does not start must not leave the reader guessing.
 func TestAFailureSaysWhatTheProgramSaid(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "broken")

@@ -148,7 +148,7 @@ func (s *site) try(ctx context.Context, f fault) (Result, error) {
 	s.journal.reset()
 	for n := range f.times {
 		s.o.Progress(fmt.Sprintf("%s, %d of %d", f.name, n+1, f.times))
-		took, err := s.once(ctx, f, 5+n%40)
+		took, err := s.once(ctx, f, 5+n%16)
 		if err != nil {
 			return r, err
 		}

@@ -31,7 +31,7 @@ type journal struct {
 }
 
 // openMost is how many sign-ins without an answer are looked at after one fault. A database that is away for seconds makes more.
-const openMost = 40
+const openMost = 16
 
 func newJournal() *journal { return &journal{changed: make(chan struct{})} }
 
