@@ -51,6 +51,13 @@ func TestSentGroups(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("sent groups (-want +got):\n%s", diff)
 		}
+		var emails []string
+		if err := db.PeopleOf(t.Context(), "jwt", func(s sso.SentGroups) { emails = append(emails, s.Email) }); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"ada@acme.example", "grace@acme.example", "bob@acme.example", "cid@acme.example", "dan@acme.example"}; !slices.Equal(emails, want) {
+			t.Errorf("people: got %q, want %q", emails, want)
+		}
 		if list, sent, err := db.AccountSentGroups(t.Context(), cid.Account.ID); err != nil || !sent || !slices.Equal(list, text.Groups) {
 			t.Errorf("groups in one text: got %q, %v, %v", list, sent, err)
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -18,8 +19,16 @@ func (l *attempt) noteToken(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("names of claims: %w", err)
 	}
-	return l.c.Later(ctx, "INSERT INTO token_log (provider, at, lifetime, more, claims) VALUES ($1, $2, $3, $4, $5)",
-		l.x.Identity.Provider, e.At, e.Lifetime.Microseconds(), e.More, string(names))
+	about := ""
+	if e.About != nil {
+		text, err := json.Marshal(e.About)
+		if err != nil {
+			return fmt.Errorf("claims about the token: %w", err)
+		}
+		about = string(text)
+	}
+	return l.c.Later(ctx, "INSERT INTO token_log (provider, at, lifetime, more, claims, about) VALUES ($1, $2, $3, $4, $5, $6)",
+		l.x.Identity.Provider, e.At, e.Lifetime.Microseconds(), e.More, string(names), about)
 }
 
 // TokenLog returns what is kept of the tokens of the last sign-ins of a provider, at most [tokenlog.Kept], the newest first.
@@ -27,14 +36,20 @@ func (s *Store) TokenLog(ctx context.Context, provider string) (all []tokenlog.E
 	err = s.db.Read().Each(ctx, func(rows *sql.Rows) error {
 		var e tokenlog.Entry
 		var lifetime int64
-		var names []byte
-		if err := rows.Scan(sqldb.Time(&e.At), &lifetime, &e.More, &names); err != nil {
-			return err
+		var names, about []byte
+		err := rows.Scan(sqldb.Time(&e.At), &lifetime, &e.More, &names, &about)
+		if err == nil {
+			err = json.Unmarshal(names, &e.Claims)
+		}
+		if err == nil && len(about) > 0 {
+			d := json.NewDecoder(bytes.NewReader(about))
+			d.UseNumber()
+			err = d.Decode(&e.About)
 		}
 		e.Lifetime = time.Duration(lifetime) * time.Microsecond
 		all = append(all, e)
-		return json.Unmarshal(names, &all[len(all)-1].Claims)
-	}, fmt.Sprintf("SELECT at, lifetime, more, claims FROM token_log WHERE provider = $1 ORDER BY at DESC LIMIT %d", tokenlog.Kept), provider)
+		return err
+	}, fmt.Sprintf("SELECT at, lifetime, more, claims, about FROM token_log WHERE provider = $1 ORDER BY at DESC LIMIT %d", tokenlog.Kept), provider)
 	return all, err
 }
 

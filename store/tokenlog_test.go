@@ -16,13 +16,14 @@ import (
 func TestTokenLog(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
 		x, in := conformance.Arrival(start, person("ada@example.com"), standard)
-		x.Claims = sso.Claims{"email": "ada@example.com", "a\u202eb": "secret", "iat": json.Number("100"), "exp": json.Number("160")}
+		x.Claims = sso.Claims{"email": "ada@example.com", "a\u202eb": "secret", "iat": json.Number("100"), "exp": json.Number("160"), "iss": "acme", "aud": []any{"bridge", "other"}}
 		for range 2 { // the second is a replay
 			db.SignIn(t.Context(), x, in)
 		}
 		provider := x.Identity.Provider
 		got, err := db.TokenLog(t.Context(), provider)
-		want := []tokenlog.Entry{{At: start, Claims: []string{"a\ufffdb", "email", "exp", "iat"}, Lifetime: time.Minute}}
+		want := []tokenlog.Entry{{At: start, Claims: []string{"aud", "a\ufffdb", "email", "exp", "iat", "iss"}, Lifetime: time.Minute,
+			About: sso.Claims{"iss": "acme", "aud": []any{"bridge", "other"}, "iat": json.Number("100"), "exp": json.Number("160")}}}
 		if len(got) == 1 {
 			got[0].At = got[0].At.In(start.Location())
 		}
@@ -50,7 +51,7 @@ func TestTokenLog(t *testing.T) {
 		if n := db.count(t, "token_log"); n != 2*tokenlog.Kept {
 			t.Errorf("%d entries are left, want %d of each", n, tokenlog.Kept)
 		}
-		if got, err = db.TokenLog(t.Context(), provider); err != nil || len(got) != tokenlog.Kept || len(got[0].Claims) != 4 {
+		if got, err = db.TokenLog(t.Context(), provider); err != nil || len(got) != tokenlog.Kept || len(got[0].Claims) != 6 {
 			t.Errorf("after the sweep: %d entries, %v; want the newest among them", len(got), err)
 		}
 	})

@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -128,6 +130,74 @@ type AdminCard struct {
 	Fields          []AdminSetting
 	Changed         []AdminFact // what is otherwise than usual, in words
 	Open            bool        // show the fields at once
+
+	URL, Version string        // where its form posts to, and with which version
+	Main         bool          // its button is the first one of the page
+	Rehearsable  bool          // it can be asked what its rules would have done: a post with preview=yes
+	Outcome      *AdminOutcome // what they would have done; the next post confirms that as refused
+}
+
+// An AdminOutcome is what rules would have done to the last sign-ins.
+type AdminOutcome struct {
+	SignIns, Refused int // the second of the first
+	Reasons          []AdminOutcomeReason
+	Unknown          []string // claims of which no value was kept
+	People, Shut     int      // of the first, the second could not come in any more
+	Some             []AdminPersonLink
+	Losses           int // what is confirmed
+}
+
+// An AdminOutcomeReason is why some of the sign-ins would have been refused.
+type AdminOutcomeReason struct {
+	Why   string
+	Count int
+	Text  string
+	Each  bool // the text is that of each of them
+}
+
+// An AdminPersonLink leads to a person.
+type AdminPersonLink struct {
+	ID    int64
+	Email string
+}
+
+// More is how many people could not come in besides those who are named.
+func (o AdminOutcome) More() int { return o.Shut - len(o.Some) }
+
+// Sentence says it in one or two.
+func (o AdminOutcome) Sentence() string {
+	var said []string
+	switch {
+	case o.SignIns == 0 && o.People == 0:
+		return "There is no sign-in yet that these rules could be held against."
+	case o.SignIns == 0:
+	case o.Refused == 0:
+		said = append(said, fmt.Sprintf("These rules would have refused none of the last %s.", counted(o.SignIns, "sign-in")))
+	case o.SignIns == 1:
+		said = append(said, "These rules would have refused the last sign-in.")
+	default:
+		said = append(said, fmt.Sprintf("These rules would have refused %s of the last %s.", number(o.Refused), counted(o.SignIns, "sign-in")))
+	}
+	if o.Shut > 0 {
+		said = append(said, fmt.Sprintf("Of %s, %s could not come in any more.", peopleNumber(o.People), number(o.Shut)))
+	} else if o.People > 0 {
+		said = append(said, "Everybody who can come in now could still.")
+	}
+	return strings.Join(said, " ")
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return what
+	}
+	return number(n) + " " + what + "s"
+}
+
+func peopleNumber(n int) string {
+	if n == 1 {
+		return "1 person"
+	}
+	return number(n) + " people"
 }
 
 // ReadOnly reports whether none of the fields can be changed here.

@@ -43,6 +43,7 @@ type AdminSetting struct {
 	Set     bool          // of a Secret: there is one
 	Error   string
 	Note    string // what somebody else saved meanwhile
+	Seen    string // how many of the last tokens had the claim that it names
 }
 
 // An AdminOption is one value of a setting with few.
@@ -71,6 +72,9 @@ func (s AdminSetting) DescribedBy() string {
 	}
 	if s.Note != "" {
 		ids += " " + s.Name + "-note"
+	}
+	if s.Seen != "" {
+		ids += " " + s.Name + "-seen"
 	}
 	if s.Secret {
 		ids += " " + s.Name + "-set"

@@ -45,7 +45,7 @@ func adminSamples() []sample {
 		{"admin provider new", AdminProvider{AdminLayout: adminSample(AdminSectionSignIn), Name: "jwt", Kind: "sign-in with a signed token", Version: "0", URL: "/admin/providers/jwt",
 			State:     AdminState{Word: "Not set up", Text: "Two things are needed: the sign-in page of your product, and a shared secret.", Off: true},
 			Addresses: []AdminAddress{{"Where your product sends people back, with the token", "https://bridge.acme.example/auth/sso"}},
-			Product:   AdminCard{ID: "product", Title: "Product", Fields: settingSamples()[0].Settings[:1]}}},
+			Product:   AdminCard{ID: "product", Title: "Product", URL: "/admin/providers/acme", Version: "7", Main: true, Fields: settingSamples()[0].Settings[:1]}}},
 		{"admin provider fixed", AdminProvider{AdminLayout: adminSample(AdminSectionSignIn), Name: "acme", Outside: "SSOBRIDGE_PROVIDERS", Version: "7", URL: "/admin/providers/acme",
 			Product: AdminCard{ID: "product", Title: "Product", Help: "What the product is.", Fields: fieldSamples("A")},
 			Rules:   []AdminCard{{Title: "Which tokens are accepted", Fields: fieldSamples("B")}}, Groups: AdminCard{Title: "Where groups come from", Fields: fieldSamples("C")},
@@ -54,11 +54,11 @@ func adminSamples() []sample {
 		{"admin group sources", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}}, Version: "7",
 			Orders: []AdminSourceOrder{{Name: "jwt", Sources: []string{"the token", "the directory", "the endpoint"}, Asks: true, Endpoint: "https://groups.acme.example/of"},
 				{Name: "acme", Label: "Acme", Sources: []string{"the directory"}, Asks: true, Keeps: true}},
-			Directory: AdminCard{ID: "x", Title: "How the directory is asked", Help: "A directory knows who is in which group.", Changed: []AdminFact{{"Servers of the directory", "ldaps://dc1.acme.example"}},
+			Directory: AdminCard{ID: "x", Title: "How the directory is asked", URL: "/admin/group-sources/directory", Version: "7", Help: "A directory knows who is in which group.", Changed: []AdminFact{{"Servers of the directory", "ldaps://dc1.acme.example"}},
 				Fields: settingSamples()[0].Settings}}},
 		{"admin group sources none", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Orders: []AdminSourceOrder{{Name: "jwt", Sources: []string{"the token"}}}}},
 		{"admin group sources wrong", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}, {Name: "acme", Label: "Acme"}}, NameError: "This is empty.",
-			Alerts: []string{"Nothing was saved."}, Directory: AdminCard{Title: "How the directory is asked", Open: true, Fields: append(secretSamples(), fieldSamples("LDAP")...)}}},
+			Alerts: []string{"Nothing was saved."}, Directory: AdminCard{Title: "How the directory is asked", URL: "/admin/group-sources/directory", Version: "7", Open: true, Fields: append(secretSamples(), fieldSamples("LDAP")...)}}},
 		{"admin group sources found", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}}, Name: "ada", Found: &AdminFoundGroups{
 			Provider: "jwt", Source: "ldap", Groups: []string{"research", "<b>staff</b>"}, Asked: []AdminAskedSource{{"token", "has no groups claim", 0}, {"ldap", "2 groups: research, staff", 12}}}}},
 		{"admin group sources failed", AdminGroupSources{AdminLayout: adminSample(AdminSectionSignIn), Providers: []Provider{{Name: "jwt"}}, Name: "ada", Found: &AdminFoundGroups{
@@ -108,15 +108,17 @@ func adminSample(section AdminSection) AdminLayout {
 	}
 }
 
+const seenSample = "98 % of the last 300 tokens had this claim."
+
 func settingSamples() []AdminSettingSection {
 	profile := AdminSetting{Name: "JWT_PROFILE", Label: "How strictly tokens are judged", Help: "metabase, standard or strict", Value: "strict", Was: "standard",
 		Default: "standard", Options: []AdminOption{{Value: "metabase", Label: "metabase"}, {Value: "standard", Label: "standard"}, {Value: "strict", Label: "strict"}},
-		Error: "needs JWT_ISSUER", Note: "Saved meanwhile by somebody else: metabase"}
+		Error: "needs JWT_ISSUER", Note: "Saved meanwhile by somebody else: metabase", Seen: seenSample}
 	profile.Choose()
 	return []AdminSettingSection{
 		{Name: "Identity provider", Settings: []AdminSetting{
 			{Name: "JWT_IDENTITY_PROVIDER_URI", Label: "Sign-in page of your product", Help: "the page of your product where people sign in", Value: "https://acme.example/login",
-				Was: "https://acme.example/login", Error: "is not a URL", Note: "Saved meanwhile by somebody else: nothing"},
+				Was: "https://acme.example/login", Error: "is not a URL", Note: "Saved meanwhile by somebody else: nothing", Seen: seenSample},
 			{Name: "JWT_ISSUER", Label: "Issuer (iss)", Help: "what iss must be; unset: not checked", Value: "acme", Source: "SSOBRIDGE_JWT_ISSUER"},
 		}},
 		{Name: "Tokens", Settings: []AdminSetting{profile,
@@ -128,14 +130,14 @@ func settingSamples() []AdminSettingSection {
 // fieldSamples are a field with all that a field can have, and one that is fixed.
 func fieldSamples(name string) []AdminSetting {
 	return []AdminSetting{
-		{Name: name + "_AGE", Label: "Greatest age", Help: "how old", Value: "soon", Was: "10s", Default: "180s", Error: "is not a time", Note: "Saved meanwhile by somebody else: 60s"},
+		{Name: name + "_AGE", Label: "Greatest age", Help: "how old", Value: "soon", Was: "10s", Default: "180s", Error: "is not a time", Note: "Saved meanwhile by somebody else: 60s", Seen: seenSample},
 		{Name: name + "_ISSUER", Label: "Issuer", Help: "what iss must be", Value: "acme", Source: "SSOBRIDGE_JWT_ISSUER"},
 	}
 }
 
 func secretSamples() []AdminSetting {
 	return []AdminSetting{
-		{Name: "LDAP_BIND_PASSWORD", Label: "Its password", Help: "the password for LDAP_BIND_DN", Secret: true, Set: true, Error: "type it once more", Note: "Type it once more: what is secret is not sent back."},
+		{Name: "LDAP_BIND_PASSWORD", Label: "Its password", Help: "the password for LDAP_BIND_DN", Secret: true, Set: true, Error: "type it once more", Note: "Type it once more: what is secret is not sent back.", Seen: seenSample},
 		{Name: "PROVIDER_ACME_CLIENT_SECRET", Label: "Client secret", Help: "what the provider gave with the client id", Secret: true},
 		{Name: "JWT_GROUPS_ENDPOINT_TOKEN", Label: "Token for that endpoint", Help: "is sent to it", Secret: true, Set: true, Source: "SSOBRIDGE_JWT_GROUPS_ENDPOINT_TOKEN_FILE"},
 	}
@@ -147,13 +149,13 @@ func providerSample() AdminProvider {
 		State: AdminState{Word: "Needs a look", Text: "Its keys could not be read lately: it answered with status 502.", Attention: true}, Now: sampleTime, Version: "7",
 		Alerts:    []string{"Issuer (iss) is not set (PROVIDER_ACME_ISSUER)"},
 		Addresses: []AdminAddress{{"Where your product sends people back, with the token", "https://bridge.acme.example/auth/sso?provider=acme"}},
-		Product:   AdminCard{ID: "product", Title: "Product", Fields: settingSamples()[0].Settings},
+		Product:   AdminCard{ID: "product", Title: "Product", URL: "/admin/providers/acme", Version: "7", Main: true, Fields: settingSamples()[0].Settings},
 		Discovery: sso.Discovery{Address: "https://acme.example/.well-known/openid-configuration", Fault: "it answered 502", LastSuccess: sampleTime.Add(-time.Hour), FaultSince: sampleTime,
 			Endpoints: []sso.Endpoint{{Name: "jwks_uri", URL: "https://acme.example/jwks"}}},
 		Keys: AdminKeys{Secrets: 2, Generated: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", SecretError: "has 7 bytes; it needs at least 32",
 			Public: "-----BEGIN PUBLIC KEY-----", Kid: "2026-b", Algorithm: "RS256", PublicError: "This is no public key.",
-			Card: AdminCard{ID: "published-keys", Title: "Addresses of published keys", Help: "A sign-in service publishes its public keys at an address.",
-				Changed: []AdminFact{{"Addresses", "https://acme.example/.well-known/jwks.json"}}, Fields: []AdminSetting{{Name: "PROVIDER_ACME_JWKS_URL", Label: "Addresses", Value: "https://acme.example/.well-known/jwks.json"}}},
+			Card: AdminCard{ID: "published-keys", Title: "Addresses of published keys", URL: "/admin/providers/acme", Version: "7", Help: "A sign-in service publishes its public keys at an address.",
+				Changed: []AdminFact{{"Addresses", "https://acme.example/.well-known/jwks.json"}}, Fields: []AdminSetting{{Name: "PROVIDER_ACME_JWKS_URL", Label: "Addresses", Value: "https://acme.example/.well-known/jwks.json", Seen: seenSample}}},
 			Rows: []AdminKeyRow{
 				{ID: "ab12cd34", Fingerprint: "ab12cd34", Secret: true, Current: true, MadeAt: sampleTime.Add(-72 * time.Hour), MadeBy: "ada@acme.example", Removable: true},
 				{ID: "9f0c1122", Fingerprint: "9f0c1122", Secret: true, SignIns: 412, LastUsed: sampleTime.Add(-time.Minute), Removable: true},
@@ -166,9 +168,11 @@ func providerSample() AdminProvider {
 		Tokens: AdminTokens{Of: 12, Claims: []tokenlog.Claim{{Name: "sub", Seen: 12}, {Name: "https://acme.example/claims/groups", Seen: 3}}, Last: []AdminToken{
 			{At: sampleTime.Add(-time.Minute), Lifetime: "5m", Claims: []string{"exp", "iat", "sub"}, More: 4}, {At: sampleTime.Add(-time.Hour), Claims: []string{"sub"}}}},
 		Rules: []AdminCard{
-			{ID: "tokens", Title: "Which tokens are accepted", Open: true, Changed: []AdminFact{{"How strictly tokens are judged", "strict"}}, Fields: settingSamples()[1].Settings},
+			{ID: "tokens", Title: "Which tokens are accepted", Open: true, URL: "/admin/providers/acme", Version: "7", Rehearsable: true,
+				Outcome: &AdminOutcome{SignIns: 300, Refused: 280, Losses: 283, People: 840, Shut: 3, Some: []AdminPersonLink{{1, "ada@acme.example"}, {2, "grace@acme.example"}}, Unknown: []string{"department"},
+					Reasons: []AdminOutcomeReason{{"The issuer is not the expected one", 270, `the token's iss is absent or null; PROVIDER_ACME_ISSUER is "acme"`, true}, {"The token is too old", 10, "the token's iat is 70 s old", false}}}, Changed: []AdminFact{{"How strictly tokens are judged", "strict"}}, Fields: settingSamples()[1].Settings},
 			{ID: "who", Title: "Who may come in", Help: "Everybody, unless you say so.", Fields: []AdminSetting{{Name: "PROVIDER_ACME_ALLOWED_DOMAINS", Label: "Domains of those who may come in", Help: "any"}}}},
-		Groups: AdminCard{ID: "group-settings", Title: "Where groups come from", Help: "From the token.", Changed: []AdminFact{{"Where groups come from", "token, ldap"}}, Fields: secretSamples()},
+		Groups: AdminCard{ID: "group-settings", Title: "Where groups come from", URL: "/admin/providers/acme", Version: "7", Help: "From the token.", Changed: []AdminFact{{"Where groups come from", "token, ldap"}}, Fields: secretSamples()},
 		Syncs:  true, Mapping: "/admin/mapping?provider=acme", LooksUp: true, Testable: true, BeginURL: "/admin/try/begin", Removable: true, SignIns: 412,
 	}
 }

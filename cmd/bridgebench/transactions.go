@@ -39,7 +39,7 @@ const (
 	addEvent = `INSERT INTO events
 		(at, kind, code, reference, provider, account_id, email, email_key, actor, peer, detail, key_id, proof)
 		VALUES ($1, 'sign_in', '', 'ABCDEFGH', 'jwt', $2, $3, $3, '', '127.0.0.1', $5, '', $4)`
-	addToken = `INSERT INTO token_log (provider, at, lifetime, more, claims) VALUES ('jwt', $1, 600000000, 0, $2)`
+	addToken = `INSERT INTO token_log (provider, at, lifetime, more, claims, about) VALUES ('jwt', $1, 600000000, 0, $2, '{"exp":1893456600,"iat":1893456000}')`
 )
 
 // claimNames are those of the tokens of the benchmark, as a login keeps them.

@@ -116,6 +116,7 @@ func TestActionsNeedProof(t *testing.T) {
 		{"DELETE /api/v1/providers/:name", "", "400"}, // it is the one that is always there
 		{"POST /api/v1/providers/:name/public-keys", `{"version":1,"key":"x"}`, "asks"},
 		{"DELETE /api/v1/providers/:name/public-keys/:fingerprint", "", "asks"},
+		{"POST /api/v1/providers/:name/rehearsal", `{"values":{"JWT_ISSUER":"x"}}`, "200"},
 		{"POST /api/v1/explain", `{"token":"x"}`, "200"},
 		{"POST /api/v1/group-sources/lookup", `{"name":"ada"}`, "400"}, // no source is set up
 		{"PUT /api/v1/mapping", fmt.Sprintf(`{"version":%d,"mode":"automatic"}`, v), "asks"},

@@ -174,15 +174,28 @@ func (r *Runtime) Current(ctx context.Context) (*setting.Config, int64, error) {
 
 // Try implements admin.SettingStore.
 func (r *Runtime) Try(ctx context.Context, changes map[string]*string) (*setting.Config, error) {
-	saved, err := setting.ReadSaved(ctx, r.store)
-	if err != nil {
-		return nil, err
-	}
-	live, err := r.try(ctx, saved, changes, changes)
+	live, err := r.tryChanges(ctx, changes)
 	if err != nil {
 		return nil, err
 	}
 	return live.Config, nil
+}
+
+// TryProviders implements admin.SettingStore.
+func (r *Runtime) TryProviders(ctx context.Context, changes map[string]*string) (sso.Providers, error) {
+	live, err := r.tryChanges(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	return live.Bridge.Providers, nil
+}
+
+func (r *Runtime) tryChanges(ctx context.Context, changes map[string]*string) (*server.Live, error) {
+	saved, err := setting.ReadSaved(ctx, r.store)
+	if err != nil {
+		return nil, err
+	}
+	return r.try(ctx, saved, changes, changes)
 }
 
 // aside is a store in which making a bridge creates nothing.

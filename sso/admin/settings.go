@@ -18,6 +18,8 @@ type SettingStore interface {
 	// Try resolves the settings with changes (nil deletes a saved one) and saves nothing. It makes the same checks as Save;
 	// what is wrong comes back as a [*Refusal] with a text for each setting that must change.
 	Try(ctx context.Context, changes map[string]*string) (*setting.Config, error)
+	// TryProviders is Try, and returns the providers that the settings would make.
+	TryProviders(ctx context.Context, changes map[string]*string) (sso.Providers, error)
 	// KeysIn returns what is in an entry of the setting KEYS: a key, or those of a set. Of what is no key, or is in a file, it
 	// returns nothing.
 	KeysIn(setting.Key) []sso.PublicKey

@@ -23,6 +23,10 @@ func (s *saved) Try(context.Context, map[string]*string) (*setting.Config, error
 	return s.next, s.wrong
 }
 
+func (s *saved) TryProviders(context.Context, map[string]*string) (sso.Providers, error) {
+	return nil, s.wrong
+}
+
 func (s *saved) KeysIn(k setting.Key) []sso.PublicKey {
 	return []sso.PublicKey{{ID: "id of " + k.Data, Fingerprint: k.Data}}
 }

@@ -275,18 +275,25 @@ func claimText(value any) string {
 	return sso.Shorten(string(text), maxShown)
 }
 
+// Paths are those that the mapping reads.
+func (m Mapping) Paths() []Path {
+	paths, _ := ParsePaths(m.Principal)
+	for _, text := range []string{m.Email, m.FirstName, m.LastName, m.Name, m.Groups, m.Subject} {
+		if text != "" {
+			p, _ := ParsePath(text)
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
 // mapped are the claims at the top that the mapping reads.
 func (m Mapping) mapped() map[string]bool {
 	if k := m.known(); k != nil {
 		return k.mapped
 	}
-	paths, _ := ParsePaths(m.Principal)
-	for _, text := range []string{m.Email, m.FirstName, m.LastName, m.Name, m.Groups, m.Subject} {
-		p, _ := ParsePath(text)
-		paths = append(paths, p)
-	}
 	mapped := map[string]bool{}
-	for _, p := range paths {
+	for _, p := range m.Paths() {
 		mapped[p.Name()] = true
 	}
 	return mapped

@@ -127,23 +127,9 @@ func (v *Verifier) Verify(ctx context.Context, token string, x *sso.Exam) {
 		x.Check("settings", func(*sso.Exam) error { return err })
 		return
 	}
-	e := &exam{Verifier: v, ctx: ctx, token: token, now: x.Now, leeway: v.Leeway}
-	if v.Profile == sso.Metabase {
-		e.now, e.leeway = time.Unix(x.Now.Unix(), 0), 0
-	}
+	e := v.exam(ctx, token, x.Now)
 	defer e.noteClaimed(x)
-	all := steps
-	switch {
-	case v.Use == ForBearer:
-		all = bearerSteps
-	case v.Use == ForLogout:
-		all = logoutSteps
-	case v.OpenID != nil:
-		all = openIDSteps
-	case v.Validator != nil:
-		all = validatedSteps
-	}
-	for _, s := range all() {
+	for _, s := range v.steps() {
 		if e.have&s.needs != s.needs {
 			continue
 		}
@@ -151,6 +137,29 @@ func (v *Verifier) Verify(ctx context.Context, token string, x *sso.Exam) {
 			return
 		}
 	}
+}
+
+func (v *Verifier) exam(ctx context.Context, token string, now time.Time) *exam {
+	e := &exam{Verifier: v, ctx: ctx, token: token, now: now, leeway: v.Leeway}
+	if v.Profile == sso.Metabase {
+		e.now, e.leeway = time.Unix(now.Unix(), 0), 0
+	}
+	return e
+}
+
+// steps are those of this verifier.
+func (v *Verifier) steps() []step {
+	switch {
+	case v.Use == ForBearer:
+		return bearerSteps()
+	case v.Use == ForLogout:
+		return logoutSteps()
+	case v.OpenID != nil:
+		return openIDSteps()
+	case v.Validator != nil:
+		return validatedSteps()
+	}
+	return steps()
 }
 
 // noteClaimed keeps whom a refused token names, so that the refusal is found when that person is looked for. No refusal of a

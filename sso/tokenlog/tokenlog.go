@@ -1,5 +1,5 @@
-// Package tokenlog is what is kept of the tokens of past sign-ins: which claims they had and how long they lived. A value of a
-// claim is never kept, and neither is the token.
+// Package tokenlog is what is kept of the tokens of past sign-ins: which claims they had, and the values of those few that are
+// about the token itself. No value is kept that is about the person, and neither is the token.
 package tokenlog
 
 import (
@@ -19,6 +19,7 @@ const Kept = 300
 const (
 	maxClaims = 60
 	maxName   = 100 // bytes
+	maxAbout  = 1000
 )
 
 // An Entry is what is kept of the token of one sign-in, with what userinfo added to it.
@@ -27,6 +28,12 @@ type Entry struct {
 	Claims   []string      // names, sorted and short, of printable characters alone
 	More     int           // how many claims there were besides
 	Lifetime time.Duration // from iat to exp; 0: the token does not say both
+	About    sso.Claims    // what the token says of itself; nil: it was not kept
+}
+
+// about are the claims that say nothing of the person: who made the token, for whom and when.
+func about() []string {
+	return []string{"iss", "aud", "azp", "iat", "nbf", "exp", "auth_time", "email_verified"}
 }
 
 // Of describes the token of a sign-in.
@@ -44,7 +51,22 @@ func Of(claims sso.Claims, at time.Time) Entry {
 	if issued > 0 && ends > issued && ends-issued <= maxLifetime {
 		e.Lifetime = time.Duration(ends-issued) * time.Second
 	}
+	e.About = aboutItself(claims)
 	return e
+}
+
+// aboutItself are the claims of [about], nil when they are longer than is kept.
+func aboutItself(claims sso.Claims) sso.Claims {
+	kept := sso.Claims{}
+	for _, name := range about() {
+		if value, sent := claims[name]; sent {
+			kept[name] = value
+		}
+	}
+	if text, err := json.Marshal(kept); err != nil || len(text) > maxAbout {
+		return nil
+	}
+	return kept
 }
 
 const maxLifetime = 100 * 365 * 24 * 60 * 60 // seconds: more is no statement, and would overflow

@@ -22,14 +22,15 @@ func TestOf(t *testing.T) {
 		want   Entry
 	}{
 		{"names, never values", sso.Claims{"sub": "secret", "email": "ada@example.com", "iat": number(100), "exp": number(400)},
-			Entry{At: at, Claims: []string{"email", "exp", "iat", "sub"}, Lifetime: 5 * time.Minute}},
-		{"no iat", sso.Claims{"exp": number(400)}, Entry{At: at, Claims: []string{"exp"}}},
-		{"it ends before it begins", sso.Claims{"iat": number(400), "exp": number(100)}, Entry{At: at, Claims: []string{"exp", "iat"}}},
-		{"an end that overflows", sso.Claims{"iat": number(1), "exp": number(1 << 62)}, Entry{At: at, Claims: []string{"exp", "iat"}}},
-		{"parts of seconds", sso.Claims{"iat": json.Number("1.5"), "exp": json.Number("61.5")}, Entry{At: at, Claims: []string{"exp", "iat"}, Lifetime: time.Minute}},
-		{"dates that are none", sso.Claims{"iat": "100", "exp": true}, Entry{At: at, Claims: []string{"exp", "iat"}}},
-		{"a name that turns the line round", sso.Claims{"a\u202eb": 1, "a\u200eb": 1, "x\x00\n": 1}, Entry{At: at, Claims: []string{"a\ufffdb", "x\ufffd\ufffd"}}},
-		{"a long name", sso.Claims{strings.Repeat("é", 80): 1}, Entry{At: at, Claims: []string{strings.Repeat("é", 50) + "…"}}},
+			Entry{At: at, Claims: []string{"email", "exp", "iat", "sub"}, Lifetime: 5 * time.Minute, About: sso.Claims{"iat": number(100), "exp": number(400)}}},
+		{"no iat", sso.Claims{"exp": number(400)}, Entry{At: at, Claims: []string{"exp"}, About: sso.Claims{"exp": number(400)}}},
+		{"it ends before it begins", sso.Claims{"iat": number(400), "exp": number(100)}, Entry{At: at, Claims: []string{"exp", "iat"}, About: sso.Claims{"iat": number(400), "exp": number(100)}}},
+		{"an end that overflows", sso.Claims{"iat": number(1), "exp": number(1 << 62)}, Entry{At: at, Claims: []string{"exp", "iat"}, About: sso.Claims{"iat": number(1), "exp": number(1 << 62)}}},
+		{"parts of seconds", sso.Claims{"iat": json.Number("1.5"), "exp": json.Number("61.5")}, Entry{At: at, Claims: []string{"exp", "iat"}, Lifetime: time.Minute, About: sso.Claims{"iat": json.Number("1.5"), "exp": json.Number("61.5")}}},
+		{"dates that are none", sso.Claims{"iat": "100", "exp": true}, Entry{At: at, Claims: []string{"exp", "iat"}, About: sso.Claims{"iat": "100", "exp": true}}},
+		{"what is too long", sso.Claims{"iss": strings.Repeat("x", 1000)}, Entry{At: at, Claims: []string{"iss"}}},
+		{"a name that turns the line round", sso.Claims{"a\u202eb": 1, "a\u200eb": 1, "x\x00\n": 1}, Entry{At: at, Claims: []string{"a\ufffdb", "x\ufffd\ufffd"}, About: sso.Claims{}}},
+		{"a long name", sso.Claims{strings.Repeat("é", 80): 1}, Entry{At: at, Claims: []string{strings.Repeat("é", 50) + "…"}, About: sso.Claims{}}},
 	} {
 		if got := Of(tt.claims, at); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)

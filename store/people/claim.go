@@ -32,6 +32,9 @@ func KeptGroups(id sso.Identity) string {
 
 // readSentGroups reads what [KeptGroups] writes.
 func readSentGroups(text string) (groups []string, listed bool, err error) {
+	if text == "" {
+		return nil, false, nil
+	}
 	if strings.HasPrefix(text, `"`) {
 		groups = make([]string, 1)
 		err = json.Unmarshal([]byte(text), &groups[0])
@@ -47,6 +50,16 @@ const knownLists = 10_000
 // SentGroups calls each for every active account of a provider of which a login there has named groups, in the order of their
 // ids. Nobody is kept in memory.
 func (p *People) SentGroups(ctx context.Context, provider string, each func(sso.SentGroups)) error {
+	return p.sentGroups(ctx, provider, " AND a.idp_groups <> ''", each)
+}
+
+// PeopleOf calls each for every active account of a provider, in the order of their ids, with the groups that the last login
+// there named, if one did.
+func (p *People) PeopleOf(ctx context.Context, provider string, each func(sso.SentGroups)) error {
+	return p.sentGroups(ctx, provider, "", each)
+}
+
+func (p *People) sentGroups(ctx context.Context, provider, where string, each func(sso.SentGroups)) error {
 	known := map[string]sso.SentGroups{} // most people of a company have one of few lists
 	return p.db.Read().Each(ctx, func(rows *sql.Rows) error {
 		var id int64
@@ -71,7 +84,7 @@ func (p *People) SentGroups(ctx context.Context, provider string, each func(sso.
 		}
 		return err
 	}, `SELECT a.id, a.email, a.idp_groups, coalesce((SELECT string_agg(CAST(m.group_id AS TEXT), ',') FROM memberships m WHERE m.account_id = a.id), '')
-		FROM accounts a WHERE a.idp_groups <> '' AND a.active AND a.source = $1 ORDER BY a.id`, provider)
+		FROM accounts a WHERE a.active AND a.source = $1`+where+` ORDER BY a.id`, provider)
 }
 
 // sortedIDs reads ids that are separated by commas.

@@ -11,6 +11,7 @@ import (
 type card struct {
 	id, title, help string
 	fields          []string // as [setting.Setting.Field] has them, in their order; a provider may lack some
+	rules           bool     // they refuse sign-ins
 }
 
 // The cards that do not stand under Rules.
@@ -40,18 +41,18 @@ func cardsOf(p *setting.Provider) []card {
 // cards are all of them. A field of no card is on the last one, so that none is forgotten.
 func cards() []card {
 	return []card{
-		{productCard, "Product", "", []string{"KIND", "IDENTITY_PROVIDER_URI", "LABEL", "LOGOUT_URI", "ENABLED", "CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT"}},
-		{keysCard, "Addresses of published keys", "A sign-in service publishes its public keys at an address, and changes them there by itself. Then nothing has to be copied.", []string{"JWKS_URL"}},
-		{"who", "Who may come in", "", []string{"ALLOWED_DOMAINS", "ALLOWED_GROUPS", "REQUIRE", "REQUIRE_VERIFIED_EMAIL", "USER_PROVISIONING_ENABLED", "ACCOUNTS", "LINK_ACCOUNTS"}},
+		{productCard, "Product", "", []string{"KIND", "IDENTITY_PROVIDER_URI", "LABEL", "LOGOUT_URI", "ENABLED", "CLIENT_SECRET", "CLIENT_AUTH", "SCOPES", "DISCOVERY_URL", "PARAMS", "PROMPT"}, false},
+		{keysCard, "Addresses of published keys", "A sign-in service publishes its public keys at an address, and changes them there by itself. Then nothing has to be copied.", []string{"JWKS_URL"}, false},
+		{"who", "Who may come in", "", []string{"ALLOWED_DOMAINS", "ALLOWED_GROUPS", "REQUIRE", "REQUIRE_VERIFIED_EMAIL", "USER_PROVISIONING_ENABLED", "ACCOUNTS", "LINK_ACCOUNTS"}, true},
 		{"claims", "What a token says of a person", "A token has named values, called claims. Say which of them is what.", []string{"CLAIM_EMAIL", "CLAIM_FIRST_NAME", "CLAIM_LAST_NAME",
-			"CLAIM_NAME", "CLAIM_SUBJECT", "CLAIM_GROUPS", "CLAIM_PRINCIPAL", "PRINCIPAL_DOMAIN", "USERINFO"}},
-		{"tokens", "Which tokens are accepted", "", []string{"PROFILE", "ISSUER", "AUDIENCE", "MAX_AGE", "LEEWAY", "MAX_LIFETIME", "MAX_AUTH_AGE"}},
-		{"refresh", "How long a session lasts", "Whoever is switched off at the provider loses the session when the provider is next asked about it.", []string{"REFRESH_EVERY", "REFRESH_GRACE"}},
-		{"binding", "How a sign-in is tied to its browser", "A sign-in that is tied to the browser which began it cannot be handed to somebody else.", []string{"BINDING", "TOKEN_URI", "CLIENT_ID"}},
-		{"clients", "How clients present a token", "", []string{"BEARER", "BEARER_AUD", "HEADER", "PARAMETER", "VALIDATION_URL", "VALIDATION"}},
+			"CLAIM_NAME", "CLAIM_SUBJECT", "CLAIM_GROUPS", "CLAIM_PRINCIPAL", "PRINCIPAL_DOMAIN", "USERINFO"}, true},
+		{"tokens", "Which tokens are accepted", "", []string{"PROFILE", "ISSUER", "AUDIENCE", "MAX_AGE", "LEEWAY", "MAX_LIFETIME", "MAX_AUTH_AGE"}, true},
+		{"refresh", "How long a session lasts", "Whoever is switched off at the provider loses the session when the provider is next asked about it.", []string{"REFRESH_EVERY", "REFRESH_GRACE"}, false},
+		{"binding", "How a sign-in is tied to its browser", "A sign-in that is tied to the browser which began it cannot be handed to somebody else.", []string{"BINDING", "TOKEN_URI", "CLIENT_ID"}, false},
+		{"clients", "How clients present a token", "", []string{"BEARER", "BEARER_AUD", "HEADER", "PARAMETER", "VALIDATION_URL", "VALIDATION"}, false},
 		{groupsCard, "Where groups come from", "", []string{"GROUP_SYNC", "GROUP_MAPPINGS", "GROUPS_ORDER", "GROUPS_ON_FAILURE", "GROUPS_ENDPOINT_URL", "GROUPS_ENDPOINT_TOKEN",
-			"GROUPS_ENDPOINT_METHOD", "GROUPS_ENDPOINT_TIMEOUT", "GROUPS_ENDPOINT_CACHE", "GROUP_SEPARATOR", "GROUP_PREFIX"}},
-		{"more", "More", "", nil},
+			"GROUPS_ENDPOINT_METHOD", "GROUPS_ENDPOINT_TIMEOUT", "GROUPS_ENDPOINT_CACHE", "GROUP_SEPARATOR", "GROUP_PREFIX"}, false},
+		{"more", "More", "", nil, false},
 	}
 }
 

@@ -25,6 +25,10 @@ type attempt struct {
 	notes  map[string]string // what somebody else saved meanwhile
 	alerts []string          // what is about no field of the page
 	status int
+
+	card    string                  // on which card it was
+	outcome *templates.AdminOutcome // what its rules would have done; nil: it is not told
+	info    string                  // what is told when nothing is wrong
 }
 
 // field is one setting as a field: what was typed over what is in force.

@@ -88,6 +88,7 @@ func (a sourceArea) template(c *area.Call, t attempt) (templates.AdminGroupSourc
 	t.elsewhere(cfg, settings)
 	p := templates.AdminGroupSources{AdminLayout: c.Layout(templates.AdminSectionSignIn), Version: strconv.FormatInt(version, 10), Alerts: t.alerts,
 		Directory: cardOf(cfg, settings, "", "How the directory is asked", directoryHelp(cfg), t)}
+	p.Directory.URL, p.Directory.Version = c.Link(area.PagesPrefix+"/group-sources/directory"), p.Version
 	for _, of := range a.Host.Bridge().Providers.WithGroupSources() {
 		p.Providers = append(p.Providers, templates.Provider{Name: of.Name, Label: of.Label})
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/rehearsal"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -22,7 +23,7 @@ import (
 // keyArea changes the keys of providers: their shared secrets, and the public keys that stand in the settings themselves.
 type keyArea struct {
 	settingArea
-	log tokenStore
+	log rehearsal.Store
 }
 
 // secrets is what may be done with the shared secrets of a provider; "" is the default one.

@@ -11,6 +11,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/tokenlog"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -39,6 +40,7 @@ func (a providerArea) operations() []area.Operation {
 	return []area.Operation{
 		openapi.Op("GET", "/providers", "listProviders", "The identity providers, how they are doing, and what is known of their public keys", a.list),
 		openapi.Op("POST", "/providers", "addProvider", "Make a provider, which is off until it is set up", a.add),
+		openapi.Op("POST", "/providers/{name}/rehearsal", "rehearseRules", "What rules would have done to the last sign-ins, before they are saved", a.rehearse),
 		openapi.Op("DELETE", "/providers/{name}", "removeProvider", "Forget a provider that was made here", a.remove),
 	}
 }
@@ -194,11 +196,16 @@ func (a providerArea) show(c *area.Call, name string, t attempt, keys templates.
 		page.SignIns += k.SignIns
 	}
 	page.Removable = removable(cfg, p)
-	if page.Tokens, err = tokensOf(c.Request().Context(), a.keys.log, p.Name); err != nil {
+	past, err := a.keys.log.TokenLog(c.Request().Context(), p.Name)
+	if err != nil {
 		return err
 	}
+	page.Tokens = tokensOf(past)
+	if t.info != "" {
+		page.Notice = t.info
+	}
 	a.fillKeys(&page.Keys, cfg, p, v)
-	a.fillCards(&page, cfg, p, t)
+	a.fillCards(&page, cfg, p, t, past)
 	return c.Show(t.status, page)
 }
 
@@ -212,10 +219,18 @@ func (a providerArea) fillKeys(k *templates.AdminKeys, cfg *setting.Config, p *s
 	}
 }
 
-func (a providerArea) fillCards(page *templates.AdminProvider, cfg *setting.Config, p *setting.Provider, t attempt) {
+func (a providerArea) fillCards(page *templates.AdminProvider, cfg *setting.Config, p *setting.Provider, t attempt, past []tokenlog.Entry) {
 	for _, c := range cardsOf(p) {
 		settings := settingsOfCard(cfg, p, c)
 		made := cardOf(cfg, settings, c.id, c.title, c.help, t)
+		made.URL, made.Version, made.Main = page.URL, page.Version, c.id == productCard
+		made.Rehearsable = len(past) > 0 && c.rules
+		if t.outcome != nil && t.card == c.id {
+			made.Outcome, made.Open = t.outcome, true
+		}
+		for i, s := range settings {
+			made.Fields[i].Seen = seenIn(s, made.Fields[i].Value, past)
+		}
 		switch {
 		case c.id == productCard:
 			page.Product = made
@@ -269,8 +284,14 @@ func (a providerArea) saveCard(c *area.Call) error {
 	if form.Get("from") == "overview" {
 		path = ""
 	}
-	t, done, err := a.saveForm(c, form, settings, path)
-	if done || err != nil {
+	t, show, err := a.rehearseForm(c, form, settings, p.Name)
+	if err == nil && !show {
+		var done bool
+		if t, done, err = a.saveForm(c, form, settings, path); done {
+			return err
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return a.show(c, name, t, templates.AdminKeys{})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/rehearsal"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -14,7 +15,7 @@ import (
 type Store interface {
 	admin.SecretStore
 	tryStore
-	tokenStore
+	rehearsal.Store
 }
 
 // New makes the area.

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -13,11 +12,6 @@ import (
 
 // tokenArea shows what the tokens of a provider carried lately.
 type tokenArea struct{ providerArea }
-
-type tokenStore interface {
-	// TokenLog returns what is kept of the tokens of the last sign-ins of a provider, the newest first.
-	TokenLog(ctx context.Context, provider string) ([]tokenlog.Entry, error)
-}
 
 // shownTokens is how many tokens are shown one by one.
 const shownTokens = 10
@@ -74,16 +68,12 @@ func (a tokenArea) list(c *area.Call, in struct {
 }
 
 // tokensOf is the same for the page of the provider.
-func tokensOf(ctx context.Context, log tokenStore, provider string) (out templates.AdminTokens, err error) {
-	all, err := log.TokenLog(ctx, provider)
-	if err != nil {
-		return out, err
-	}
+func tokensOf(all []tokenlog.Entry) (out templates.AdminTokens) {
 	out.Of, out.Claims = len(all), tokenlog.Claims(all)
 	for _, e := range all[:min(shownTokens, len(all))] {
 		out.Last = append(out.Last, templates.AdminToken{At: e.At, Lifetime: lived(e.Lifetime), Claims: e.Claims, More: e.More})
 	}
-	return out, nil
+	return out
 }
 
 // lived is a duration as settings spell it, such as 5m; "" for none.
