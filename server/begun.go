@@ -10,6 +10,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/urltext"
 )
 
 // A browser remembers in a cookie, for a moment, which sign-ins it began: who comes back again and again without a token,
@@ -93,23 +94,8 @@ func (all begun) away() (n int) {
 
 // pageKey names a page in the cookie.
 func pageKey(to string) string {
-	sum := sha256.Sum256([]byte(withoutTokens(to)))
+	sum := sha256.Sum256([]byte(urltext.PageWithoutTokens(to)))
 	return hex.EncodeToString(sum[:6])
-}
-
-// withoutTokens is a page without the parameters of its query that look like tokens, whatever their names.
-func withoutTokens(to string) string {
-	path, query, found := strings.Cut(to, "?")
-	var kept []string
-	for part := range strings.SplitSeq(query, "&") {
-		if _, value, _ := strings.Cut(part, "="); len(value) < 40 || strings.Count(value, ".") != 2 {
-			kept = append(kept, part)
-		}
-	}
-	if query = strings.Join(kept, "&"); !found || query == "" {
-		return path
-	}
-	return path + "?" + query
 }
 
 // fromAway reports whether a browser was sent here by another site. An identity provider may be a sibling.

@@ -32,6 +32,8 @@ func another(t *testing.T, database string) string {
 type meddler struct {
 	*store.Store
 	once atomic.Pointer[func()]
+
+	refuse atomic.Pointer[error] // what each login is refused with; nil: with nothing
 }
 
 func (m *meddler) meddle() {
@@ -42,6 +44,9 @@ func (m *meddler) meddle() {
 
 func (m *meddler) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
 	m.meddle()
+	if err := m.refuse.Load(); err != nil {
+		return nil, *err
+	}
 	return m.Store.SignIn(ctx, x, in)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/urltext"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -79,6 +80,7 @@ func (s *relyingParty) begin(c echo.Context, site *web.Site, in sso.Callback) er
 		return err
 	}
 	web.NoteWanted(r, site, in.ReturnTo, nil)
+	web.NoteProvider(r, in.Provider)
 	if r.Method == http.MethodPost && site.CrossSite(r) { // browsers keep the cookie back that would tell circles
 		return s.circle(r, site, in, to)
 	}
@@ -154,7 +156,7 @@ func (s *relyingParty) beginAgain(c echo.Context, site *web.Site, to string, pas
 // circle is the error of a browser that is sent here again and again without a token. Its event and its log line name the
 // parameters that came.
 func (s *relyingParty) circle(r *http.Request, site *web.Site, in sso.Callback, to string) error {
-	web.SetWanted(r, withoutTokens(to))
+	web.SetWanted(r, urltext.PageWithoutTokens(to))
 	err := in.NoAnswer()
 	if names := namesIn(to); len(names) > 0 {
 		err = fmt.Errorf("the page that was wanted has the parameters %s: %w", strings.Join(names, ", "), err)
@@ -368,6 +370,7 @@ func nameOf(all sso.Providers, cb sso.Callback) string {
 func (s *relyingParty) callback(r *http.Request, site *web.Site, in sso.Callback) sso.Callback {
 	in.Flow, in.NoFlow = s.flowOf(r, site, in.State)
 	web.NoteWanted(r, site, in.ReturnTo, in.Flow)
+	web.NoteProvider(r, nameOf(site.Bridge.Providers, in))
 	in.Switch = false // for the caller to judge
 	in.Reference, in.Peer, in.UserAgent = web.Reference(r), site.Peer(r), r.UserAgent()
 	in.Network = web.Network(in.Peer)

@@ -116,14 +116,18 @@ func (s *Server) handleLogoutPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	another := c.QueryParam("another") == "yes"
+	if p == nil && another {
+		return c.Redirect(http.StatusFound, web.AnotherURL(site, returnPath(site, c.QueryParam("return_to"))))
+	}
 	if p == nil {
 		return s.web.Page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.web.Layout(site), SignInURL: site.SignInURL()})
 	}
-	return s.web.Page(c.Response(), http.StatusOK, templates.Logout{Layout: s.web.Layout(site), Person: web.Person(p.Account), ReturnTo: returnPath(site, c.QueryParam("return_to"))})
+	return s.web.Page(c.Response(), http.StatusOK, templates.Logout{Layout: s.web.Layout(site), Person: web.Person(p.Account), Another: another, ReturnTo: returnPath(site, c.QueryParam("return_to"))})
 }
 
 // handleLogout is POST /auth/logout and /auth/sso/logout. It ends this session, or all that are named if there are several;
-// scope=others ends the person's other ones, scope=session the one that is named.
+// scope=others ends the person's other ones, scope=session the one that is named. scope=another begins a sign-in as somebody else.
 func (s *Server) handleLogout(c echo.Context) error {
 	site, r := s.web.Site(), c.Request()
 	p, err := s.gate.Principal(r)
@@ -150,6 +154,9 @@ func (s *Server) handleLogout(c echo.Context) error {
 		return err
 	}
 	site.ClearSessionCookie(c.Response(), r)
+	if scope == "another" && web.ReaderOf(r).Page {
+		return c.Redirect(http.StatusSeeOther, web.AnotherURL(site, to))
+	}
 	return s.loggedOut(c, site, to, away)
 }
 

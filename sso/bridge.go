@@ -49,7 +49,7 @@ func (b *Bridge) Begin(ctx context.Context, cb Callback) (loginURL string, flow 
 	}
 	if p.Binding != BindingOff {
 		flow = NewFlow(p.Name, p.Binding, cmp.Or(to, "/"), b.Now())
-		flow.LoginHint = cb.LoginHint
+		flow.LoginHint, flow.Another = cb.LoginHint, cb.Another
 	}
 	loginURL, err = p.Beginner.LoginURL(ctx, to, flow)
 	return loginURL, flow, err

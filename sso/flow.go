@@ -18,7 +18,9 @@ type Flow struct {
 	ReturnTo string    `json:"r"` // as [ReturnRules.Parse] wrote it
 	Expires  time.Time `json:"e"`
 
-	LoginHint string `json:"-"` // whom the IdP should offer to sign in; only while the login begins
+	// Only while the login begins:
+	LoginHint string `json:"-"` // whom the IdP should offer to sign in
+	Another   bool   `json:"-"` // the IdP should ask who signs in, though it knows somebody
 }
 
 // FlowLifetime is how long a person may take to sign in at the IdP.

@@ -63,6 +63,8 @@ type Provider struct {
 	Name  string // for the parameter provider of /auth/sso; "" leaves it out
 	Label string // for people; "" is Name
 	Last  bool   // this browser signed in with it last
+
+	Another bool // somebody else should sign in than the one who has a session there
 }
 
 // Text is what the button says.
@@ -84,6 +86,9 @@ func (p Provider) URL(returnTo string) string {
 	}
 	if returnTo != "" {
 		q.Set("return_to", returnTo)
+	}
+	if p.Another {
+		q.Set("another", "yes")
 	}
 	if len(q) == 0 {
 		return "/auth/sso"
@@ -128,6 +133,10 @@ type Login struct {
 	Passkey   bool   // beside or instead of it, offer to use a passkey
 	ReturnTo  string // where to go afterwards, checked by the caller
 	Last      string // how this browser signed in last: "password", "passkey", or the name of a provider; "" for never
+	Account   string // the e-mail of who is signed in here; "" for no one
+	Another   string // with Account: URL to become somebody else
+	Stays     string // the name of an identity provider that lets nobody else sign in; "" when there is none
+	SignOut   string // where one signs out of Stays; "" when that is not known
 
 	// After a failure:
 	Email         string // as it was typed
@@ -140,6 +149,17 @@ func (Login) template() string { return "login" }
 
 // PasswordFirst reports whether the password form is open, before the other ways.
 func (l Login) PasswordFirst() bool { return l.Password && (l.Last == "password" || l.Faults().Any()) }
+
+// Sole reports whether there is one way to sign in only, and it is a provider.
+func (l Login) Sole() bool { return len(l.Providers) == 1 && !l.Password && !l.Passkey }
+
+// GoOn is where who is signed in goes on.
+func (l Login) GoOn() string {
+	if l.ReturnTo == "" {
+		return "/"
+	}
+	return l.ReturnTo
+}
 
 // PasskeyFirst reports whether the passkey comes before the other ways.
 func (l Login) PasskeyFirst() bool { return l.Passkey && l.Last == "passkey" }
@@ -162,22 +182,6 @@ func (l Login) PasswordField() Field {
 		Required: true,
 	}
 }
-
-// Refusal says that something did not work: a login, a page that is not there, a right that is missing.
-type Refusal struct {
-	Layout
-	Status    int      // the status of the answer, shown beside the reference; 0 leaves it out
-	Title     string   // what happened, in a few words
-	Message   string   // what happened, in a sentence
-	Advice    []string // what the person can do, one step each
-	TryAgain  string   // URL to begin again; "" leaves the button out
-	Reference string   // to give to an administrator; "" leaves it out
-	Account   string   // the e-mail of who is signed in, when somebody else might be let in
-	Another   string   // URL to become somebody else; with Account
-	SignIn    string   // URL to sign in, in a new tab, so that this page keeps what was sent; "" leaves the button out
-}
-
-func (Refusal) template() string { return "refusal" }
 
 // Switch asks before a link signs this browser in as somebody else (SECURITY C5). Agreeing posts jwt, return_to and
 // switch=yes to /auth/sso.
@@ -205,6 +209,7 @@ type Logout struct {
 	Layout
 	Person   Person // who is signed in
 	ReturnTo string // where the next one who signs in here comes to; "" leaves it out
+	Another  bool   // somebody else signs in at once
 }
 
 func (Logout) template() string { return "logout" }

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
 var sampleTime = time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)
@@ -29,6 +31,7 @@ func samples() []sample {
 		{Device: "Unknown device", SignedInAt: sampleTime.Add(-300 * time.Hour), LastUsed: sampleTime.Add(-26 * time.Hour)},
 	}
 	const reference = "7K3Q-M9TX-2FHB"
+	report := Report{Site: "Acme Reports", What: "You may not see this", At: sampleTime, Status: 403, Code: "forbidden", Reference: reference, RequestID: "5b6c7d8e9f0a1b2c"}
 	return append(slices.Concat(adminSamples(), listSamples(), proofSamples()), []sample{
 		{"home signed in", Home{
 			Layout: Layout{Site: "Acme Reports", User: menu}, Person: &ada, Now: sampleTime, AppURL: "https://reports.acme.example/",
@@ -48,17 +51,24 @@ func samples() []sample {
 		{"login with a password used last", Login{Layout: acme, Password: true, Passkey: true, Last: "password", Providers: providers}},
 		{"login with a passkey used last", Login{Layout: acme, Password: true, Passkey: true, Last: "passkey", Providers: []Provider{{Label: "Acme"}}}},
 		{"refusal", Refusal{
-			Layout: acme, Status: 401, Title: "The link has expired", Message: "The link that signs you in was made too long ago to be used.",
-			Advice:   []string{"Go back to Acme and open the page from there again.", "If it happens each time, the clock of a server may be wrong: tell an administrator."},
-			TryAgain: "/auth/sso?redirect=%2Fquestion%2F1", Reference: reference,
+			Layout: acme, Title: "The link has expired", Message: "The link that signs you in was made too long ago to be used.",
+			Advice: []string{"Go back to Acme and open the page from there again.", "If it happens each time, the clock of a server may be wrong: tell an administrator."},
+			Button: Button{Label: "Sign in again", URL: "/auth/sso?redirect=%2Fquestion%2F1"}, Report: report,
 		}},
-		{"refusal of a form", Refusal{Layout: acme, Status: 401, Title: "Nothing was saved", Message: "Your session was over when this form arrived, so it went no further.",
-			Advice: []string{"Sign in in a new tab, with the button below.", "Then come back to this tab and reload it."}, SignIn: "/auth/sso", Reference: reference}},
-		{"refusal of an account", Refusal{Layout: acme, Status: 403, Title: "You may not see this", Account: "grace.brewster.murray.hopper@subsidiary.acme.example",
-			Advice: []string{"Your account is not in a group that may. Ask your administrator."}, Another: "/auth/logout?return_to=%2Fsales", Reference: reference}},
-		{"refusal with menu", Refusal{Layout: Layout{User: menu}, Status: 404, Title: "There is no such page", Message: "The address may be mistyped, or the page is gone."}},
+		{"refusal of a form", Refusal{Layout: acme, Title: "Nothing was saved", Message: "Your session was over when this form arrived, so it went no further.",
+			Advice: []string{"Sign in in a new tab, with the button below.", "Then come back to this tab and reload it."}, Button: Button{Label: "Sign in (new tab)", URL: "/auth/sso", NewTab: true}, Report: report}},
+		{"refusal of an account", Refusal{Layout: acme, Title: "You may not see this", Account: "grace.brewster.murray.hopper@subsidiary.acme.example",
+			Advice: []string{"Your account is not in a group that may. Ask your administrator."}, Another: "/auth/logout", ReturnTo: "/sales", Ask: true, Report: report}},
+		{"refusal of an account elsewhere", Refusal{Layout: acme, Title: "You may not see this", Account: "ada@acme.example",
+			Another: "https://bridge.acme.example/auth/logout?another=yes&return_to=%2Fsales", Asks: true, Ask: true, Report: report}},
+		{"refusal for the administrator", Refusal{Layout: acme, Title: "This sign-in does not say who you are", Advice: []string{ReasonOf(sso.TokenEmailMissing).Help},
+			Ask: true, Button: Button{Label: "Sign in again", URL: "/auth/sso"}, Report: report}},
+		{"refusal with menu", Refusal{Layout: Layout{User: menu}, Title: "There is no such page", Message: "The address may be mistyped, or the page is gone."}},
 		{"switch", Switch{Layout: acme, From: ada, To: grace, JWT: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", ReturnTo: "/question/1", Stay: "/question/1"}},
 		{"switch back", Switch{Layout: acme, From: grace, To: ada, Provider: "acme", JWT: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}},
+		{"login while signed in", Login{Layout: acme, Account: "ada@acme.example", Another: "/auth/logout", Providers: providers, Password: true, ReturnTo: "/question/1"}},
+		{"login as another", Login{Layout: acme, Stays: "Acme", SignOut: "https://acme.example/logout", Providers: []Provider{{Name: "acme", Label: "Acme"}, {Name: "partners", Another: true}}}},
+		{"logout for another", Logout{Layout: acme, Person: ada, ReturnTo: "/sales", Another: true}},
 		{"logout", Logout{Layout: acme, Person: ada, ReturnTo: "/sales"}},
 		{"logged out", LoggedOut{Layout: acme, SignInURL: "/auth/sso", Provider: "Acme"}},
 		{"continue", Continue{Layout: acme, URL: "/auth/sso?resume=1&state=a%2Fb"}},

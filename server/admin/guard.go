@@ -34,7 +34,7 @@ func (a *Admin) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		case p == nil:
 			return sso.NotSignedIn
 		case !p.Administrator():
-			return fmt.Errorf("account %d is no administrator: %w", p.Account.ID, sso.Forbidden)
+			return web.NotAllowed(fmt.Errorf("account %d is no administrator: %w", p.Account.ID, sso.Forbidden), p.Account.Email)
 		}
 		if err := a.Host.SameOrigin(r); err != nil {
 			return err

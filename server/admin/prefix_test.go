@@ -147,6 +147,7 @@ func (w *walk) follow(from, key, value string) {
 	case err != nil:
 		w.t.Errorf("%s: %s: %s %q: %v", w.who, from, key, value, err)
 	case u.Host != "" && strings.HasPrefix(value, "https://idp.example/login"), u.Path == "" && u.Host == "":
+	case strings.HasPrefix(from, prefix+"/login") && (value == "/" || value == "/x"): // to the app, for who is signed in
 	case !strings.HasPrefix(value, prefix+"/") && value != prefix:
 		w.t.Errorf("%s: %s: %s leads to %q, which is not below %s", w.who, from, key, value, prefix)
 	case key == "action" || key == "formaction":

@@ -46,16 +46,9 @@ func (g *Gate) explained(r *http.Request, s *settings, want wanted, err error) e
 	}
 	if _, ok := errors.AsType[*outsider](err); ok {
 		if who, err := g.check(r, s); err == nil { // a look into memory
-			e.Page = func(p *templates.Refusal) {
-				p.Account = fromHeader(who.answer.values[valueEmail])
-				p.TryAgain, p.Another = "", e.At+s.Path("/auth/logout")
-				p.Advice = []string{
-					"Your account is in none of the groups that may. Ask your administrator to add it, and give the reference below.",
-					"If you have another account here, sign in with that one.",
-				}
-				if to, err := s.Bridge.Return.Parse(string(want.origin) + want.uri); err == nil && want.method == http.MethodGet {
-					p.Another += "?return_to=" + url.QueryEscape(to)
-				}
+			e.Account, e.Wanted = fromHeader(who.answer.values[valueEmail]), "/"
+			if to, err := s.Bridge.Return.Parse(string(want.origin) + want.uri); err == nil && want.method == http.MethodGet {
+				e.Wanted = to
 			}
 		}
 	}
@@ -65,7 +58,7 @@ func (g *Gate) explained(r *http.Request, s *settings, want wanted, err error) e
 // nothingSaved is the page of a form that was posted without a session. The browser still has what was typed.
 func nothingSaved(p *templates.Refusal, signIn string) {
 	p.Title, p.Message = "Nothing was saved", "Your session was over when this form arrived, so it went no further."
-	p.SignIn, p.TryAgain = signIn, ""
+	p.Button = templates.Button{Label: "Sign in (new tab)", URL: signIn, NewTab: true}
 	p.Advice = []string{
 		"Sign in in a new tab, with the button below.",
 		"Then come back to this tab and reload it. Your browser asks whether to send the form again: say yes, and what you typed is sent.",

@@ -60,11 +60,46 @@ func (s *Local) handleLogin(c echo.Context) error {
 		if page.Passkey, err = s.PasskeyAlone(c.Request().Context(), site); err != nil {
 			return err
 		}
-		if !page.Passkey && len(site.Bridge.Providers.Beginners()) == 1 {
-			return c.Redirect(http.StatusFound, site.SignIn(to))
+	}
+	p, err := s.sessions.Principal(c.Request())
+	switch {
+	case err != nil:
+		return err
+	case p != nil:
+		page.Account, page.Another = p.Account.Email, site.Path("/auth/logout")
+	case c.QueryParam("another") == "yes":
+		forAnother(site, &page)
+	}
+	if page.Sole() && p == nil && page.Stays == "" {
+		next := site.SignIn(to)
+		if page.Providers[0].Another {
+			next = site.Path(page.Providers[0].URL(to))
 		}
+		return c.Redirect(http.StatusFound, next)
 	}
 	return s.web.Page(c.Response(), http.StatusOK, page)
+}
+
+// forAnother has a page let somebody else sign in than the one who has a session at an identity provider. An OpenID provider is
+// asked for that; a product knows no such question, so that the person is told to sign out there first.
+func forAnother(site *web.Site, page *templates.Login) {
+	for i, p := range page.Providers {
+		of := site.Bridge.Providers.Beginners()[0]
+		if named := site.Bridge.Providers.Named(p.Name); named != nil {
+			of = named
+		}
+		if of.OwnPage {
+			page.Providers[i].Another = true
+			continue
+		}
+		if page.Stays != "" {
+			continue
+		}
+		page.Stays = cmp.Or(of.Label, of.Name)
+		if known := site.Config.Provider(of.Name); known != nil && known.LogoutURI != nil {
+			page.SignOut = known.LogoutURI.String()
+		}
+	}
 }
 
 // PasskeyAlone reports whether pages offer to sign in with a passkey where they offer no password: if anybody has one.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -79,7 +80,8 @@ func (web *Web) refuse(w http.ResponseWriter, r *http.Request, reader Reader, er
 	status := code.Status()
 	ref := Reference(r)
 	h := w.Header()
-	web.LogRefusal(r, status, code, ref, web.Site().Begin(h, r), err)
+	id := web.Site().Begin(h, r)
+	web.LogRefusal(r, status, code, ref, id, err)
 	web.Metrics.Refused(code)
 
 	for _, name := range aboutBody {
@@ -97,7 +99,7 @@ func (web *Web) refuse(w http.ResponseWriter, r *http.Request, reader Reader, er
 	}
 	switch {
 	case reader.Page:
-		web.renderRefusal(w, r, code, ref, err)
+		web.renderRefusal(w, r, code, ref, id, err)
 	case reader.JSON:
 		h.Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
@@ -116,74 +118,61 @@ func (web *Web) refuse(w http.ResponseWriter, r *http.Request, reader Reader, er
 	}
 }
 
-func (web *Web) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.Code, ref string, err error) {
-	page := templates.Refusal{
-		Layout: web.Layout(web.Site()), Status: code.Status(), Title: code.Title(), Advice: []string{code.Help()}, Reference: ref,
-		TryAgain: web.tryAgain(r, code),
-	}
+func (web *Web) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.Code, ref, id string, err error) {
+	site, reason := web.Site(), templates.ReasonOf(code)
+	page := templates.Refusal{Layout: web.Layout(site), Title: reason.Title, Advice: []string{reason.Help}}
+	act(&page, r, site, code)
 	if refusal, ok := errors.AsType[*admin.Refusal](err); ok {
-		page.Message, page.TryAgain = refusal.Detail(), web.Site().Path("/admin")
+		page.Message, page.Button = refusal.Detail(), templates.Button{Label: "Go to the administration", URL: site.Path("/admin")}
 	}
 	pages := web.pages
 	if e, ok := errors.AsType[*Explained](err); ok {
-		if e.Page != nil {
-			e.Page(&page)
-		}
+		web.explain(w.Header(), &page, r, e)
 		if e.At != "" {
 			pages = web.pagesElsewhere // what the page loads is there
-			const csp = "Content-Security-Policy"
-			w.Header().Set(csp, strings.ReplaceAll(w.Header().Get(csp), "'self'", "'self' "+e.At))
-			if strings.HasPrefix(page.TryAgain, web.Site().Path("/auth/")) {
-				page.TryAgain = e.At + page.TryAgain
-			}
 		}
 	}
-	if err := pages.Render(&pageWriter{w, page.Status}, page); err != nil {
+	page.Report = templates.Report{
+		Site: page.SiteName(), What: page.Title, At: web.Now(), Status: code.Status(), Code: string(code), Reference: ref, RequestID: id,
+	}
+	if err := pages.Render(&pageWriter{w, code.Status()}, page); err != nil {
 		web.Log.ErrorContext(r.Context(), "page not rendered", "error", err)
-		http.Error(w, page.Title, page.Status)
+		http.Error(w, page.Title, code.Status())
 	}
 }
 
-// tryAgain is where the button of a refusal leads: to what the advice on the page says, and on to the page that was wanted.
-func (web *Web) tryAgain(r *http.Request, code sso.Code) string {
+// explain changes the page of a refusal to what is known of this one.
+func (web *Web) explain(h http.Header, page *templates.Refusal, r *http.Request, e *Explained) {
 	site := web.Site()
-	switch code {
-	case sso.ProofNeeded:
-		return site.Path("/auth/confirm")
-	case sso.NotFound, sso.MethodNotAllowed:
-		return site.Path("/")
-	case sso.Disabled, sso.CrossOrigin, sso.ReturnToRefused, sso.Internal:
-		return "/"
-	case sso.LinkRefused, sso.PasswordRefused, sso.PasskeyRefused:
-		if site.Config.EnablePasswordLogin {
-			return LoginPage(site, WantedPath(r, site))
+	if e.Account != "" {
+		to := e.Wanted
+		if to == "" {
+			to = urltext.PageWithoutTokens(wantedHere(r, site))
 		}
-	case sso.Throttled:
-		if r.URL.Path == "/login" {
-			return LoginPage(site, WantedPath(r, site))
-		}
-	case sso.UpstreamDown, sso.StoreUnavailable:
-		if r.URL.Path != "/auth/sso" { // its address may have a token
-			return wantedHere(r, site)
-		}
-	case sso.NotSignedIn:
-		if to := wantedHere(r, site); to != "/" && r.URL.Path != "/auth/sso" {
-			return site.SignIn(to)
+		offerAnother(page, site, e.Account, to)
+		page.Advice = []string{
+			"Your account is in none of the groups that may. Ask your administrator to add it.",
+			"If you have another account here, use that one.",
 		}
 	}
-	return site.SignIn(WantedPath(r, site))
-}
-
-// wantedHere is the page that a request asked for itself.
-func wantedHere(r *http.Request, site *Site) string {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead || strings.HasPrefix(r.URL.Path, "/api/") {
-		return "/"
+	if e.Page != nil {
+		e.Page(page)
 	}
-	to, err := site.Bridge.Return.Parse(asked(r).RequestURI())
-	if err != nil {
-		return "/"
+	if e.At == "" {
+		return
 	}
-	return to
+	const csp = "Content-Security-Policy"
+	h.Set(csp, strings.ReplaceAll(h.Get(csp), "'self'", "'self' "+e.At))
+	if strings.HasPrefix(page.Button.URL, site.Path("/auth/")) {
+		page.Button.URL = e.At + page.Button.URL
+	}
+	if page.Another != "" { // no form of another site is taken
+		q := url.Values{"another": {"yes"}}
+		if page.ReturnTo != "" {
+			q.Set("return_to", page.ReturnTo)
+		}
+		page.Asks, page.Another = true, e.At+page.Another+"?"+q.Encode()
+	}
 }
 
 // LogRefusal writes the log line of a refusal.
@@ -232,11 +221,13 @@ type accountError interface {
 	Account() int64
 }
 
-// An Explained is an error of someone who asked for the app, with what the page says about it.
+// An Explained is an error with what its page says besides.
 type Explained struct {
-	Err  error
-	Page func(*templates.Refusal) // changes the page; nil: it stays
-	At   string                   // where the bridge's own paths stand, if not at this site
+	Err     error
+	Account string                   // the e-mail of who is signed in and may not; ""
+	Wanted  string                   // with Account: where another one would come to; "": to the page that was asked for
+	Page    func(*templates.Refusal) // changes the page; nil: it stays
+	At      string                   // where the bridge's own paths stand, if not at this site
 }
 
 // Error is the text of the refusal itself.

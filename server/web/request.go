@@ -17,6 +17,7 @@ type requestInfo struct {
 	id        string // X-Request-Id
 	reference string // for the person, if it comes to a refusal
 	wanted    string // where a sign-in was to end; "" until that is known
+	provider  string // with which one signs in; "" until that is known
 }
 
 type requestInfoKey struct{}
@@ -186,6 +187,13 @@ func NoteWanted(r *http.Request, site *Site, returnTo string, flow *sso.Flow) {
 		info.wanted = flow.ReturnTo
 	} else if to, err := site.Bridge.Return.Parse(returnTo); err == nil {
 		info.wanted = to
+	}
+}
+
+// NoteProvider notes with which provider a sign-in goes on, for the page that says it failed.
+func NoteProvider(r *http.Request, name string) {
+	if info := infoOf(r); info != nil {
+		info.provider = name
 	}
 }
 

@@ -140,6 +140,15 @@ func LoginPage(site *Site, to string) string {
 	return site.Path("/login?return_to=" + url.QueryEscape(to))
 }
 
+// AnotherURL is the page where somebody else signs in than the one who has a session at the identity provider.
+func AnotherURL(site *Site, to string) string {
+	q := url.Values{"another": {"yes"}}
+	if to != "" {
+		q.Set("return_to", to)
+	}
+	return site.Path("/login?" + q.Encode())
+}
+
 // SignInURL is where a sign-in begins that names no page; "" while there is no way in.
 func (site *Site) SignInURL() string {
 	switch beginners := site.Bridge.Providers.Beginners(); {

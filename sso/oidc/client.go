@@ -86,8 +86,8 @@ func (c *Client) LoginURL(ctx context.Context, _ string, flow *sso.Flow) (string
 		"response_type": {"code"}, "client_id": {c.ClientID}, "redirect_uri": {c.RedirectURI}, "scope": {strings.Join(c.Scopes, " ")},
 		"state": {flow.State}, "nonce": {flow.Nonce}, "code_challenge": {flow.Challenge()}, "code_challenge_method": {"S256"},
 	}
-	if c.Prompt != "" {
-		q.Set("prompt", c.Prompt)
+	if prompt := c.promptOf(m, flow); prompt != "" {
+		q.Set("prompt", prompt)
 	}
 	if c.MaxAuthAge > 0 {
 		q.Set("max_age", strconv.Itoa(int(c.MaxAuthAge/time.Second)))
@@ -99,6 +99,18 @@ func (c *Client) LoginURL(ctx context.Context, _ string, flow *sso.Flow) (string
 		q.Set(name, c.Params[name])
 	}
 	return withQuery(m.AuthorizationEndpoint, q), nil
+}
+
+// promptOf is what the provider should ask the person (OpenID Connect Core §3.1.2.1). Who wants to be somebody else is asked for
+// an account, or, where the provider says that it cannot do that, to sign in anew.
+func (c *Client) promptOf(m *Metadata, flow *sso.Flow) string {
+	switch {
+	case !flow.Another || strings.Contains(c.Prompt, "login") || strings.Contains(c.Prompt, "select_account"):
+		return c.Prompt
+	case m.NoSelectAccount:
+		return strings.TrimSpace("login " + c.Prompt)
+	}
+	return strings.TrimSpace("select_account " + c.Prompt)
 }
 
 const maxHint = 254 // bytes of an address

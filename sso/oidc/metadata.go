@@ -31,6 +31,9 @@ type Metadata struct {
 
 	// NamesIssuer says that each callback has an iss (RFC 9207 §3).
 	NamesIssuer bool
+	// NoSelectAccount says that the provider names the prompts that it knows, and select_account is none of them (Initiating User
+	// Registration via OpenID Connect 1.0 §4).
+	NoSelectAccount bool
 	// Post says that the client secret is sent in the form, as the provider does not take it as Basic.
 	Post bool
 }
@@ -73,6 +76,9 @@ func ParseMetadata(document []byte, issuer string) (*Metadata, error) {
 	m.NamesIssuer = members["authorization_response_iss_parameter_supported"] == true
 	if methods, ok := members["token_endpoint_auth_methods_supported"].([]any); ok { // without it, Basic is meant
 		m.Post = !slices.Contains(methods, any("client_secret_basic")) && slices.Contains(methods, any("client_secret_post"))
+	}
+	if prompts, ok := members["prompt_values_supported"].([]any); ok {
+		m.NoSelectAccount = !slices.Contains(prompts, any("select_account"))
 	}
 	return m, nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/outbound"
 )
 
@@ -115,4 +116,34 @@ func FuzzParseMetadata(f *testing.F) {
 			t.Errorf("took only %v", endpoints(m))
 		}
 	})
+}
+
+// Who wants to be somebody else is asked for an account; where the provider cannot do that, to sign in anew.
+func TestPromptForAnother(t *testing.T) {
+	for _, tt := range []struct{ settings, prompts, want string }{
+		{"", `["none","login","select_account"]`, "select_account"},
+		{"", `["none","login"]`, "login"},
+		{"", "", "select_account"},
+		{"", `"login"`, "select_account"},
+		{"consent", "", "select_account consent"},
+		{"consent", `["login"]`, "login consent"},
+		{"login", "", "login"},
+		{"select_account", `["login"]`, "select_account"},
+	} {
+		with := ""
+		if tt.prompts != "" {
+			with = `,"prompt_values_supported":` + tt.prompts
+		}
+		m, err := ParseMetadata([]byte(`{"issuer":"https://a.example","authorization_endpoint":"https://a.example/a","token_endpoint":"https://a.example/t","jwks_uri":"https://a.example/k"`+with+`}`), "https://a.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &Client{Prompt: tt.settings}
+		if got := c.promptOf(m, &sso.Flow{Another: true}); got != tt.want {
+			t.Errorf("PROMPT %q, of %s: got %q, want %q", tt.settings, tt.prompts, got, tt.want)
+		}
+		if got := c.promptOf(m, &sso.Flow{}); got != tt.settings {
+			t.Errorf("PROMPT %q for anyone: got %q", tt.settings, got)
+		}
+	}
 }

@@ -109,3 +109,18 @@ func Escape(s, allowed string) string {
 func IsHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
+
+// PageWithoutTokens is a page without the parameters of its query that look like tokens, whatever their names.
+func PageWithoutTokens(to string) string {
+	path, query, found := strings.Cut(to, "?")
+	var kept []string
+	for part := range strings.SplitSeq(query, "&") {
+		if _, value, _ := strings.Cut(part, "="); len(value) < 40 || strings.Count(value, ".") != 2 {
+			kept = append(kept, part)
+		}
+	}
+	if query = strings.Join(kept, "&"); !found || query == "" {
+		return path
+	}
+	return path + "?" + query
+}
