@@ -84,20 +84,56 @@ func (s *Server) handleHome(c echo.Context) error {
 	return s.web.Page(c.Response(), http.StatusOK, page)
 }
 
+// handleAccount is GET /auth/account: what handleHome shows who is signed in, also where an app has the path /.
+func (s *Server) handleAccount(c echo.Context) error {
+	site, r := s.web.Site(), c.Request()
+	p, err := s.local.MustSignIn(c, web.LoginPage(site, site.Path("/auth/account")))
+	if err != nil || p == nil {
+		return err
+	}
+	page := templates.Home{Layout: s.web.Layout(site), Now: s.web.Now(), Done: doneHere(c.QueryParam("done"))}
+	if err := s.fillHome(r, &page, p); err != nil {
+		return err
+	}
+	return s.web.Page(c.Response(), http.StatusOK, page)
+}
+
+// doneHere says what a form of the page has done.
+func doneHere(what string) string {
+	switch what {
+	case "session":
+		return "That session has ended."
+	case "others":
+		return "You are signed out everywhere else."
+	case "over":
+		return "That session was over already."
+	}
+	return ""
+}
+
 func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principal) error {
 	who := web.Person(p.Account)
 	page.Person = &who
+	page.User = &templates.UserMenu{Name: who.Label()}
 	if s.options.Administration != nil && p.Administrator() {
-		page.User = &templates.UserMenu{Name: who.Label(), AdminURL: s.web.Site().Path("/admin")}
+		page.User.AdminURL = s.web.Site().Path("/admin")
 	}
 	page.HasPassword, page.HasPasskeys = p.Account.HasPassword, credential.MayUsePasskeys(p.Account, p.Administrator())
 	for _, g := range p.Groups {
 		page.Groups = append(page.Groups, g.Name)
 	}
-	list, _, err := s.options.Store.Sessions(r.Context(), sso.SessionQuery{AccountID: p.Account.ID})
+	if page.HasPasskeys {
+		keys, err := s.options.Store.Passkeys(r.Context(), p.Account.ID)
+		if err != nil {
+			return err
+		}
+		page.Passkeys = local.PasskeyRows(keys)
+	}
+	list, next, err := s.options.Store.Sessions(r.Context(), sso.SessionQuery{AccountID: p.Account.ID})
 	if err != nil {
 		return err
 	}
+	page.More = next != ""
 	for _, session := range list {
 		row := templates.NewSession(session, p.Session.Hash)
 		if row.Current {
@@ -144,10 +180,14 @@ func (s *Server) handleLogout(c echo.Context) error {
 		named, _ = templates.ParseSessionRef(values.Get("session"))
 	}
 	if p != nil && (scope == "others" || scope == "session") {
-		if err := s.endOthers(r, site, p, scope, named); err != nil {
+		ended, err := s.endOthers(r, p, scope, named)
+		if err != nil {
 			return err
 		}
-		return c.Redirect(http.StatusSeeOther, site.Path("/"))
+		if scope == "session" && ended == 0 {
+			scope = "over"
+		}
+		return c.Redirect(http.StatusSeeOther, site.Path("/auth/account?done="+scope))
 	}
 	away := s.logoutURI(r.Context(), site, p) // while the session is there, which knows its ID token
 	if err := s.gate.EndNamed(r, sso.EventSignOut, ""); err != nil {
@@ -168,22 +208,28 @@ func returnPath(site *web.Site, raw string) string {
 	return ""
 }
 
-func (s *Server) endOthers(r *http.Request, site *web.Site, p *sso.Principal, scope string, named sso.SessionHash) error {
-	list, _, err := s.options.Store.Sessions(r.Context(), sso.SessionQuery{AccountID: p.Account.ID, Page: sso.Page{Limit: sso.MaxLimit}})
-	if err != nil {
-		return err
-	}
-	for _, session := range list {
-		if session.Hash == p.Session.Hash || scope == "session" && session.Hash != named {
-			continue
+// endOthers ends other sessions of a person: the one that is named, or all. Of other people it ends none.
+func (s *Server) endOthers(r *http.Request, p *sso.Principal, scope string, named sso.SessionHash) (ended int, err error) {
+	defer func() { s.gate.SeeChanges(r) }()
+	for q := (sso.SessionQuery{AccountID: p.Account.ID, Page: sso.Page{Limit: sso.MaxLimit}}); ; {
+		list, next, err := s.options.Store.Sessions(r.Context(), q)
+		if err != nil {
+			return ended, err
 		}
-		if _, err := s.options.Store.EndSession(r.Context(), session.Hash, s.web.SessionEvent(r, p, sso.EventSession)); err != nil {
-			return err
+		for _, session := range list {
+			if session.Hash == p.Session.Hash || scope == "session" && session.Hash != named {
+				continue
+			}
+			if _, err := s.options.Store.EndSession(r.Context(), session.Hash, s.web.SessionEvent(r, p, sso.EventSession)); err != nil {
+				return ended, err
+			}
+			s.gate.Forget(session.Hash)
+			ended++
 		}
-		s.gate.Forget(session.Hash)
+		if q.After = next; next == "" {
+			return ended, nil
+		}
 	}
-	s.gate.SeeChanges(r)
-	return nil
 }
 
 // logoutURI is where a browser goes to sign out of the product, too: that of the provider that opened the session, be it off by

@@ -40,7 +40,7 @@ func TestSignInBelowAPrefix(t *testing.T) {
 	if body := c.get("/_sso/auth/logout", page).body; !dom.Has(body, `[action="/_sso/auth/logout"]`) {
 		t.Errorf("sign out: got %.300s", body)
 	}
-	c.send("POST", "/_sso/auth/logout", form("scope", "others"), page).want(t, 303, "/_sso/")
+	c.send("POST", "/_sso/auth/logout", form("scope", "others"), page).want(t, 303, "/_sso/auth/account?done=others")
 	if body := c.send("POST", "/_sso/auth/logout", "", page).body; !dom.Has(body, `[href="/_sso/auth/sso"]`) {
 		t.Errorf("signed out: got %.300s", body)
 	}

@@ -28,6 +28,7 @@ func (s *Server) routes() *echo.Echo {
 	web.Get(e, admin.KeySetPath, s.handleJWKS) // where OpenMetadata has them
 	web.Get(e, static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	web.Get(e, "/", s.handleHome)
+	web.Get(e, "/auth/account", s.handleAccount)
 
 	// Sign-in and what a provider says. What vouches for these is the token, so they may come from other sites.
 	e.Match([]string{http.MethodGet, http.MethodHead, http.MethodPost}, "/auth/sso", s.relyingParty.handleSSO, s.cors)

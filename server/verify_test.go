@@ -227,16 +227,16 @@ func TestSignOutElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	hash, _ := sso.HashSessionID(stranger.cookie())
-	here.send("POST", "/auth/logout", form("scope", "session", "session", fmt.Sprintf("%x", hash))).want(t, 303, "/")
+	here.send("POST", "/auth/logout", form("scope", "session", "session", fmt.Sprintf("%x", hash))).want(t, 303, "/auth/account?done=over")
 	if stranger.who() == nil {
 		t.Fatal("signed somebody else out")
 	}
 	hash, _ = sso.HashSessionID(there.cookie())
-	here.send("POST", "/auth/logout", form("scope", "session", "session", fmt.Sprintf("%x", hash))).want(t, 303, "/")
+	here.send("POST", "/auth/logout", form("scope", "session", "session", fmt.Sprintf("%x", hash))).want(t, 303, "/auth/account?done=session")
 	if there.who() != nil || third.who() == nil || here.who() == nil {
 		t.Error("one session: the wrong ones ended")
 	}
-	here.send("POST", "/auth/logout", form("scope", "others")).want(t, 303, "/")
+	here.send("POST", "/auth/logout", form("scope", "others")).want(t, 303, "/auth/account?done=others")
 	if third.who() != nil || here.who() == nil || stranger.who() == nil {
 		t.Errorf("others: the wrong ones ended (of %d)", len(list))
 	}

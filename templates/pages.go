@@ -9,16 +9,19 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 )
 
-// Home is GET / where no app stands behind the bridge: who is signed in, or the way to sign in.
+// Home is GET / where no app stands behind the bridge: who is signed in, or the way to sign in. The former is GET /auth/account, too.
 //
 // Its forms post to /auth/logout. No field: this session. scope=session with session=[Session.Ref]: that one.
 // scope=others: all but this one.
 type Home struct {
 	Layout
 
-	Person                   *Person   // nil: no one is signed in, and the next six fields are not shown
+	Person                   *Person   // nil: no one is signed in, and the fields up to Now are not shown
+	Done                     string    // what was just done; "" for nothing
 	Groups                   []string  // names, in the order to show
 	Sessions                 []Session // the person's live sessions, the current one first
+	More                     bool      // there are more of them
+	Passkeys                 []Passkey // the person's, with HasPasskeys
 	AppURL                   string    // the app that the bridge protects; "" when it does not know one
 	HasPassword, HasPasskeys bool      // the person may change a password, may have passkeys
 	Now                      time.Time // what "5 minutes ago" is counted from

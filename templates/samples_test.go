@@ -35,7 +35,8 @@ func samples() []sample {
 	return append(slices.Concat(adminSamples(), listSamples(), proofSamples()), []sample{
 		{"home signed in", Home{
 			Layout: Layout{Site: "Acme Reports", User: menu}, Person: &ada, Now: sampleTime, AppURL: "https://reports.acme.example/",
-			Groups: []string{"All Users", "Administrators", "Sales, Europe"}, Sessions: sessions,
+			Groups: []string{"All Users", "Administrators", "Sales, Europe"}, Sessions: sessions, More: true, Done: "That session has ended.", HasPasskeys: true,
+			Passkeys: []Passkey{{ID: "k1", Name: "Chrome on Android", CreatedAt: sampleTime.Add(-300 * time.Hour), LastUsed: sampleTime.Add(-26 * time.Hour)}, {ID: "k2", Name: "مفتاح", CreatedAt: sampleTime}},
 		}},
 		{"home one session", Home{Layout: acme, Person: &grace, Now: sampleTime, Sessions: sessions[:1]}},
 		{"home signed out", Home{Layout: acme, Providers: providers[:1], Password: true}},

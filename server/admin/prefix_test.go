@@ -63,7 +63,7 @@ func TestEveryLinkStaysBelowThePrefix(t *testing.T) {
 	for who, c := range map[string]*browser{"admin": b.admin(), "nobody": b.browser()} {
 		w := &walk{t: t, c: c, who: who, forms: map[string]bool{}, seen: map[string]bool{}}
 		w.visit("/") // no app is there, so that it leads to the bridge's own
-		for _, at := range []string{"/login", "/login?return_to=/x", "/auth/logout", "/auth/passkeys", "/auth/password", "/auth/confirm?return_to=/_sso/admin", "/auth/setup",
+		for _, at := range []string{"/login", "/login?return_to=/x", "/auth/logout", "/auth/logout?another=yes", "/auth/account", "/auth/passkeys", "/auth/password", "/auth/confirm?return_to=/_sso/admin", "/auth/setup",
 			"/admin", "/admin/key", "/admin/activity?kind=sign_in", "/admin/why?q=root", "/admin/people/1", "/auth/sso/nothing"} {
 			w.visit(prefix + at)
 		}

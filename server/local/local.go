@@ -98,9 +98,9 @@ func (s *Local) Mount(e *echo.Echo) {
 	e.POST("/auth/setup/passkey/add", f.handleSetupPasskeyAdd, s.web.SameOrigin)
 }
 
-// mustSignIn returns who a request acts for; nil once it has sent someone who wants a page to sign in. Other requests of no
+// MustSignIn returns who a request acts for; nil once it has sent someone who wants a page to sign in. Other requests of no
 // one get [sso.NotSignedIn].
-func (s *Local) mustSignIn(c echo.Context, signIn string) (*sso.Principal, error) {
+func (s *Local) MustSignIn(c echo.Context, signIn string) (*sso.Principal, error) {
 	p, err := s.sessions.Principal(c.Request())
 	switch {
 	case err != nil || p != nil:

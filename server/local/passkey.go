@@ -106,7 +106,7 @@ func (s *passkeys) authnUser(ctx context.Context, a sso.Account) (authnUser, err
 
 // withPasskeys returns who is signed in and may have passkeys; nil once it has sent someone to sign in.
 func (s *passkeys) withPasskeys(c echo.Context, site *web.Site) (*sso.Principal, error) {
-	p, err := s.local.mustSignIn(c, web.LoginPage(site, site.Path(c.Request().URL.Path)))
+	p, err := s.local.MustSignIn(c, web.LoginPage(site, site.Path(c.Request().URL.Path)))
 	if p != nil && !credential.MayUsePasskeys(p.Account, p.Administrator()) {
 		return nil, fmt.Errorf("account %d has no password and is no administrator: %w", p.Account.ID, sso.NotFound)
 	}
@@ -128,10 +128,16 @@ func (s *passkeys) handlePasskeysPage(c echo.Context) error {
 		Layout: s.local.web.Layout(site), Person: web.Person(p.Account), Now: s.local.web.Now(), Password: p.Account.HasPassword, Possible: site.PasskeysPossible(), Recent: s.local.recent(p),
 		ConfirmURL: s.local.ConfirmURL(site.Path("/auth/passkeys")),
 	}
-	for _, k := range keys {
-		page.Passkeys = append(page.Passkeys, templates.Passkey{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt, LastUsed: k.LastUsed})
-	}
+	page.Passkeys = PasskeyRows(keys)
 	return s.local.web.Page(c.Response(), http.StatusOK, page)
+}
+
+// PasskeyRows are passkeys as pages list them.
+func PasskeyRows(keys []credential.Passkey) (rows []templates.Passkey) {
+	for _, k := range keys {
+		rows = append(rows, templates.Passkey{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt, LastUsed: k.LastUsed})
+	}
+	return rows
 }
 
 // handlePasskeyChange is POST /auth/passkeys: another name for a passkey, or its end.

@@ -375,7 +375,7 @@ func (s *Local) handlePasswordPage(c echo.Context) error {
 // withPassword returns who is signed in; nil once it has sent someone to sign in. Who has no password finds nothing here:
 // accounts of an identity provider cannot get one (SECURITY E3).
 func (s *Local) withPassword(c echo.Context, site *web.Site) (*sso.Principal, error) {
-	p, err := s.mustSignIn(c, web.LoginPage(site, site.Path(c.Request().URL.Path)))
+	p, err := s.MustSignIn(c, web.LoginPage(site, site.Path(c.Request().URL.Path)))
 	if p != nil && !p.Account.HasPassword {
 		return nil, fmt.Errorf("account %d has no password: %w", p.Account.ID, sso.NotFound)
 	}

@@ -83,7 +83,7 @@ func (s *Local) keepForm(ctx context.Context, id string, f keptForm) error {
 // handleResume is GET /auth/confirm/resume: the form that was kept, as it was typed, to be sent with one press.
 func (s *Local) handleResume(c echo.Context) error {
 	site, r := s.web.Site(), c.Request()
-	p, err := s.mustSignIn(c, site.Path("/login"))
+	p, err := s.MustSignIn(c, site.Path("/login"))
 	if err != nil || p == nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (s *Local) handleConfirmPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.mustSignIn(c, web.LoginPage(site, to))
+	p, err := s.MustSignIn(c, web.LoginPage(site, to))
 	if err != nil || p == nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (s *Local) handleConfirm(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.mustSignIn(c, site.Path("/login"))
+	p, err := s.MustSignIn(c, site.Path("/login"))
 	if err != nil || p == nil {
 		return err
 	}
