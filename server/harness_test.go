@@ -40,10 +40,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// onEach runs a test on both databases. database is the setting for start: an empty one of the test's own.
+// onEach runs a test on the databases (see [postgres.Engines]). database is the setting for start: an empty one of the
+// test's own.
 func onEach(t *testing.T, test func(t *testing.T, database string)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, "DATABASE_URL=sqlite:"+filepath.Join(t.TempDir(), "bridge.db")) })
-	t.Run("postgres", func(t *testing.T) { test(t, "DATABASE_URL="+bridgetest.Postgres(t)) })
+	for _, engine := range postgres.Engines(t) {
+		t.Run(engine, func(t *testing.T) {
+			if engine == "postgres" {
+				test(t, "DATABASE_URL="+bridgetest.Postgres(t))
+			} else {
+				test(t, "DATABASE_URL=sqlite:"+filepath.Join(t.TempDir(), "bridge.db"))
+			}
+		})
+	}
 }
 
 // bridge is a running server on a real port with a real database file. The test holds the clock.

@@ -38,12 +38,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// each runs a test on both databases, each in an empty one of its own.
+// each runs a test on the databases (see [postgres.Engines]), each in an empty one of its own.
 func each(t *testing.T, test func(t *testing.T, db *testDB)) {
-	for name, empty := range empties() {
-		t.Run(name, func(t *testing.T) {
+	for _, engine := range postgres.Engines(t) {
+		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			test(t, open(t, empty(t)))
+			test(t, open(t, empties()[engine](t)))
 		})
 	}
 }

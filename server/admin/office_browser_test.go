@@ -98,6 +98,7 @@ func TestOfficeInABrowser(t *testing.T) {
 					if err := chromedp.Run(ctx, do); err != nil {
 						t.Fatal(err)
 					}
+					axe := chromium.Judged(t.Name(), axe)
 					if err := chromedp.Run(ctx, chromedp.Evaluate(axe, nil)); err != nil {
 						t.Fatal(err)
 					}

@@ -148,7 +148,7 @@ func TestShownPages(t *testing.T) {
 func TestSignOuts(t *testing.T) {
 	site := "http://localhost:" + ssotest.FreePort(t)
 	startBridge(t, site, "http://127.0.0.1:9/login", "", []string{"SSOBRIDGE_JWT_ISSUER=my-product", "SSOBRIDGE_JWT_AUDIENCE=$BRIDGE"})
-	for _, l := range languages {
+	for _, l := range ssotest.Some("sign-outs", languages...) {
 		t.Run(l.name, func(t *testing.T) {
 			env := environ("BRIDGE_URL="+site, "SSO_SECRET="+secret)
 			login, err := token.Mint(secret, map[string]any{"email": l.name + "@example.com", "iss": "my-product", "aud": site, "iat": time.Now().Unix() - 1, "jti": l.name})

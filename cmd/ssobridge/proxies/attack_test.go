@@ -109,7 +109,7 @@ func attacks() []attack {
 
 // SECURITY H1, H2, H3, H4, H5, H6 and section 0.4.
 func TestAttacks(t *testing.T) {
-	for _, p := range doors() {
+	for _, p := range doors(t) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, p)
@@ -264,7 +264,7 @@ func (s *stack) assertion(text string) {
 // everywhere runs a test for each proxy at each place that it has files for, and for the bridge with UPSTREAM.
 func everywhere(t *testing.T, test func(t *testing.T, p proxy)) {
 	for name, where := range map[string]place{"plain": plain, "https": secure, "two hosts": apart} {
-		all := at(where)
+		all := at(t, where)
 		if where == plain {
 			all = append(all, proxy{name: "UPSTREAM"})
 		}
@@ -442,7 +442,7 @@ func TestMetricsAreNotForClients(t *testing.T) {
 // A browser is sent to sign in and back to the very page; the rest gets 401; groups count; a session that ended ends
 // here; without a bridge no one gets in.
 func TestCourse(t *testing.T) {
-	for _, p := range doors() {
+	for _, p := range doors(t) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, p)
@@ -529,7 +529,7 @@ func (s *stack) webSocketAfter(cookie string, silence time.Duration) {
 // SECURITY H3: in a connection that becomes anything but a WebSocket ("h2c smuggling") requests would reach the app with
 // identity headers of the client's own.
 func TestNoTunnel(t *testing.T) {
-	for _, p := range doors() {
+	for _, p := range doors(t) {
 		t.Run(p.name, func(t *testing.T) {
 			s := start(t, p)
 			cookie := "Cookie: ssobridge=" + s.signIn(nil)
@@ -546,7 +546,7 @@ func TestNoTunnel(t *testing.T) {
 
 // A person about whom the identity provider says much still gets in: proxies bound the headers of answers.
 func TestManyAttributes(t *testing.T) {
-	for _, p := range doors() {
+	for _, p := range doors(t) {
 		t.Run(p.name, func(t *testing.T) {
 			s := start(t, p)
 			for _, n := range []int{1000, 2500, 4000, 5000} {

@@ -56,7 +56,7 @@ func TestTheAppBelievesNoClient(t *testing.T) {
 // in behind a proxy that asks.
 func TestBearerHeader(t *testing.T) {
 	line := regexp.MustCompile(`(?m)^(\s*)# ((?:proxy_set_header |request_header -|)X-Api-Key.*)$`)
-	for _, p := range at(plain) {
+	for _, p := range at(t, plain) {
 		p.settings = []string{"BEARER_HEADER=X-Api-Key", "BEARER_PARAMETER=access_token"}
 		p.edit = func(text string) string { return line.ReplaceAllString(text, "$1$2") }
 		t.Run(p.name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestBearerHeader(t *testing.T) {
 
 // SECURITY H1: the group that a file's comment adds is asked for, of the whole app or, in nginx, of a location.
 func TestGroups(t *testing.T) {
-	for _, p := range at(plain) {
+	for _, p := range at(t, plain) {
 		p.settings = []string{"JWT_GROUP_SYNC=true", `JWT_GROUP_MAPPINGS={"sales":["Sales"]}`, "ACCESS_RULES="}
 		all := p
 		all.edit = func(text string) string {
@@ -134,7 +134,7 @@ func (s *stack) group(target string, other int) {
 // An upload of more than nginx's 1 MB passes, and a WebSocket lives on though it is silent for longer than its time-out
 // (here two seconds in place of a minute).
 func TestLargeAndLong(t *testing.T) {
-	for _, p := range doors() {
+	for _, p := range doors(t) {
 		p.http = "proxy_read_timeout 2s; proxy_send_timeout 2s;"
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +161,7 @@ func TestLargeAndLong(t *testing.T) {
 // The app and the bridge have names of their own: a person is sent from one to the other and comes back, is known to the
 // app, signs out at the bridge, and is known no more (SECURITY B1, D1, D4).
 func TestTwoHosts(t *testing.T) {
-	for _, p := range at(apart) {
+	for _, p := range at(t, apart) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, p)

@@ -76,7 +76,7 @@ var ways = map[string]func(planted, names []string) (headers []string){
 // SECURITY H7: behind every door an app that reads names as the strictest does gets what the bridge says, and nothing of a
 // client's own; the app's own headers pass.
 func TestNoOtherSpelling(t *testing.T) {
-	for _, p := range doors() {
+	for _, p := range doors(t) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			s := startWith(t, p, startLighttpd(t))

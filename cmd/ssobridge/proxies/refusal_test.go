@@ -13,7 +13,7 @@ import (
 // proxy shows a page of ours.
 func TestRefusalsArrive(t *testing.T) {
 	const html = "Accept: text/html,*/*;q=0.8"
-	for _, p := range append(at(plain), at(apart)...) {
+	for _, p := range append(at(t, plain), at(t, apart)...) {
 		if p.name == "traefik" && p.place == apart {
 			continue
 		}
@@ -115,7 +115,7 @@ func (s *stack) bridgeDown(session string) {
 
 // While the app does not answer, Caddy with these files says that it is the app.
 func TestTheAppIsDown(t *testing.T) {
-	for _, p := range append(at(plain), at(apart)...) {
+	for _, p := range append(at(t, plain), at(t, apart)...) {
 		if !strings.HasPrefix(p.name, "caddy") {
 			continue
 		}

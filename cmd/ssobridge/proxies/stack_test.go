@@ -62,19 +62,21 @@ const (
 	apart               // at https://app.example.com and https://auth.example.com, by documented files of their own
 )
 
-// at returns the proxies that have documented files for a place.
-func at(where place) []proxy {
+// at returns those proxies that have documented files for a place: one of them, or all in CI (see [ssotest.Some]).
+func at(t *testing.T, where place) []proxy {
 	var all []proxy
 	for _, p := range proxies() {
 		if p.place = where; where != apart || p.name != "traefik" {
 			all = append(all, p)
 		}
 	}
-	return all
+	return ssotest.Some(fmt.Sprint(t.Name(), where), all...)
 }
 
-// doors returns the proxies and, beside them, the bridge with UPSTREAM: each is a way to the app.
-func doors() []proxy { return append(proxies(), proxy{name: "UPSTREAM", place: plain}) }
+// doors returns the ways to the app: through a proxy, or through each in CI (see [ssotest.Some]), and the bridge with UPSTREAM.
+func doors(t *testing.T) []proxy {
+	return append(ssotest.Some(t.Name(), proxies()...), proxy{name: "UPSTREAM", place: plain})
+}
 
 // cookieName is the name of the session's cookie.
 func (p proxy) cookieName() string {

@@ -33,7 +33,7 @@ var lastProxy = regexp.MustCompile(`(?m)^(\treverse_proxy 127\.0\.0\.1:3000|\t\t
 // CONTRACT 7: behind each proxy, and through it, an answer that begins before the request has ended arrives whole.
 func TestAnswersAreWholeBehindProxies(t *testing.T) {
 	for _, asks := range []bool{true, false} {
-		for _, p := range at(plain) {
+		for _, p := range at(t, plain) {
 			a := &app{addr: strings.TrimPrefix(bridgetest.EarlyApp(t), "http://")}
 			p.settings = []string{"ACCESS_RULES="}
 			if !asks {

@@ -37,6 +37,16 @@ func Tables(t testing.TB, make func(url string) error) string {
 	return shared.copy(t, make)
 }
 
+// Engines returns the names of the databases that a test is run on: sqlite and postgres, or one of them by the name of the
+// test (see [ssotest.Some]). Without a PostgreSQL server that one is sqlite.
+func Engines(t testing.TB) []string {
+	engines := ssotest.Some(t.Name(), "sqlite", "postgres")
+	if len(engines) == 1 && os.Getenv("SSOBRIDGE_TEST_POSTGRES") == "" && ssotest.Find("initdb") == "" {
+		return []string{"sqlite"}
+	}
+	return engines
+}
+
 // Stop ends the server of this process, if one was started: call it when all tests have run.
 func Stop() { shared.stop() }
 
