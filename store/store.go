@@ -90,17 +90,7 @@ func (s *Store) Close() error {
 // Ready reports whether the database can be read and written, and has the tables of this program and the SECRET_KEY of this
 // store: nil, or an error that says what is wrong; with a method Cause for most of that, which says it in a word.
 func (s *Store) Ready(ctx context.Context) error {
-	steps, err := migrations()
-	if err == nil {
-		err = s.db.Usable(ctx, steps)
-	}
-	if err == nil {
-		err = s.sealed.Check(ctx)
-	}
-	if errors.Is(err, seal.ErrOtherKey) {
-		return sqldb.Unavailable(err, "secret_key")
-	}
-	if err != nil {
+	if err := s.Readable(ctx); err != nil {
 		return err
 	}
 	return s.writing(ctx, func(c *conn) error {
@@ -112,6 +102,21 @@ func (s *Store) Ready(ctx context.Context) error {
 		}
 		return sqldb.ErrUndo
 	})
+}
+
+// Readable is Ready for who only reads: a full disk is no hindrance.
+func (s *Store) Readable(ctx context.Context) error {
+	steps, err := migrations()
+	if err == nil {
+		err = s.db.Usable(ctx, steps)
+	}
+	if err == nil {
+		err = s.sealed.Check(ctx)
+	}
+	if errors.Is(err, seal.ErrOtherKey) {
+		return sqldb.Unavailable(err, "secret_key")
+	}
+	return err
 }
 
 // Backup writes a copy of the database to a new file, readable by its owner alone, while the store is in use. Secrets

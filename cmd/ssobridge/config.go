@@ -152,7 +152,7 @@ func (o *opened) prepare(ctx context.Context, p *program, faults []setting.Fault
 		if _, err := o.store.Migrate(ctx); err != nil {
 			return databaseError(err)
 		}
-	} else if err := o.store.Ready(ctx); err != nil {
+	} else if err := o.store.Readable(ctx); err != nil {
 		return notReady(err)
 	}
 	if early == nil {
@@ -224,7 +224,7 @@ func (f *flags) reading(ctx context.Context, cfg *setting.Config, read func(*sto
 		return err
 	}
 	defer st.Close()
-	if err := st.Ready(ctx); err != nil {
+	if err := st.Readable(ctx); err != nil {
 		return err
 	}
 	return read(st)
@@ -239,14 +239,19 @@ func (f *flags) sound(ctx context.Context) (*setting.Config, error) {
 	return cfg, err
 }
 
-// isFresh reports whether the database does not exist yet, as far as that can be told from outside.
+// isFresh reports whether the database does not exist yet, as far as that can be told from outside. An empty file is none: a start
+// that found no room may have left it.
 func isFresh(cfg *setting.Config) bool {
 	path, sqlite := cfg.SQLitePath()
 	if !sqlite {
 		return false
 	}
-	_, err := os.Stat(path)
-	return errors.Is(err, os.ErrNotExist)
+	return isEmpty(path) && isEmpty(path+"-wal")
+}
+
+func isEmpty(path string) bool {
+	info, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0
 }
 
 func concerns(faults []setting.Fault, names ...string) bool {
@@ -267,14 +272,18 @@ func databaseError(err error) error {
 		return withHint(said.Hint(), said)
 	}
 	if errors.Is(err, sso.StoreUnavailable) {
-		return withHint("check DATABASE_URL, and that the database can be reached and written", errors.New(cmp.Or(sso.Reason(err), err.Error())))
+		next := "check DATABASE_URL, and that the database can be reached and written"
+		if sso.CauseOf(err) == "full" {
+			next = "make room on the disk that the database is written to; nothing was kept by half"
+		}
+		return withHint(next, errors.New(cmp.Or(sso.Reason(err), err.Error())))
 	}
 	return err
 }
 
 // notReady is for the commands that leave the tables as they are.
 func notReady(err error) error {
-	if errors.Is(err, seal.ErrOtherKey) {
+	if sso.CauseOf(err) != "tables" {
 		return databaseError(err)
 	}
 	said := errors.New(cmp.Or(sso.Reason(err), err.Error()))

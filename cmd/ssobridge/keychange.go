@@ -168,6 +168,9 @@ func (f *flags) openKeyed(ctx context.Context) (o *opened, path string, err erro
 // the file had it, is seen here.
 func (f *flags) openStore(ctx context.Context, cfg *setting.Config, fresh bool) (*store.Store, []byte, error) {
 	key, err := secretKey(cfg, fresh)
+	if err != nil && fresh {
+		return nil, nil, err
+	}
 	if err != nil {
 		return nil, nil, f.lostKey(ctx, cfg, err)
 	}

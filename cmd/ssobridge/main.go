@@ -80,6 +80,10 @@ func (p *program) run(ctx context.Context, args []string) int {
 	}
 	f, ok := errors.AsType[*hint.Error](err)
 	if !ok {
+		err = databaseError(err)
+		f, ok = errors.AsType[*hint.Error](err)
+	}
+	if !ok {
 		f = &hint.Error{Status: 1, Err: err}
 	}
 	fmt.Fprintln(p.stderr, oneLine(err.Error()))

@@ -28,7 +28,7 @@ func secretKey(cfg *setting.Config, fresh bool) ([]byte, error) {
 			fmt.Errorf("the database is there, but its secret key %s is not", path))
 	}
 	if err := keyfile.Write(path, keyfile.Random()); err != nil {
-		return nil, withHint("check that the folder can be written, or set SECRET_KEY", fmt.Errorf("secret key: %w", err))
+		return nil, withHint("check that the folder can be written and has room, or set SECRET_KEY", fmt.Errorf("secret key: %w", err))
 	}
 	return keyfile.Read(path) // another process may have been first
 }

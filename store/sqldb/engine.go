@@ -110,7 +110,8 @@ func openSQLite(ctx context.Context, rest string, lockWait time.Duration, c *cir
 	}
 	present, err := newPresence(ctx, file, dsnRead)
 	if err != nil {
-		return nil, errors.Join(err, write.Close(), read.Close(), hot.Close())
+		e := &engine{name: "sqlite", unavailable: sqliteUnavailable, again: func(error) bool { return false }, cause: sqliteCause}
+		return nil, errors.Join(e.translate(err), write.Close(), read.Close(), hot.Close())
 	}
 	present.watch(c)
 	return &engine{
