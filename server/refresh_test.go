@@ -30,6 +30,12 @@ func happens(t *testing.T, what string, done func() bool) {
 	}
 }
 
+// replica is another bridge on the same database.
+func (w *openID) replica(settings ...string) *bridge {
+	return startOn(w.t, w.bridge, append([]string{"SITE_URL=" + w.url, "JWT_IDENTITY_PROVIDER_URI=", "JWT_SHARED_SECRET=", "PROVIDERS=acme", "PROVIDER_ACME_KIND=oidc",
+		"PROVIDER_ACME_ISSUER=" + w.idp.URL, "PROVIDER_ACME_CLIENT_ID=the bridge", "PROVIDER_ACME_CLIENT_SECRET=s%c+r et"}, settings...)...)
+}
+
 func (w *openID) notRefreshed() []sso.Event {
 	w.t.Helper()
 	events, _, err := w.store.Events(w.t.Context(), sso.EventQuery{Kinds: []sso.EventKind{sso.EventNotRefreshed}})
@@ -112,13 +118,88 @@ func TestRefreshWithoutProvider(t *testing.T) {
 		happens(t, "the provider is asked", func() bool { c.email(); return w.outcomes("failed") != before || w.sessions() == 0 })
 		w.Pass(6 * time.Minute)
 	}
-	happens(t, "the session ends", func() bool { return c.email() == "" })
+	if c.email() != "" {
+		t.Error("the session is good after the grace")
+	}
+	happens(t, "the session ends", func() bool { w.Pass(5 * time.Second); c.email(); return w.sessions() == 0 })
 	if took := w.Now().Sub(began); took < time.Hour || took > 80*time.Minute || refused.Load() < 9 {
 		t.Errorf("it ended after %v and %d questions", took, refused.Load())
 	}
 	if e := w.notRefreshed(); len(e) != 1 || e[0].Code != sso.ProviderUnavailable || !strings.Contains(e[0].Detail, "not refreshed since "+began.UTC().Format(time.RFC3339)) {
 		t.Errorf("got the events %+v", e)
 	}
+}
+
+// Who comes back after a long pause sees nothing before the provider has said that they may: not who was switched off meanwhile, and
+// nobody while it does not answer. SECURITY D10
+func TestRefreshAfterLongPause(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		a := startOpenID(t, refreshing(database)...)
+		b := a.replica(refreshing()...)
+		var switched atomic.Value
+		switched.Store("")
+		a.idp.Switched = func() string { return switched.Load().(string) }
+		pause := func(d time.Duration) {
+			a.Pass(d)
+			b.Pass(d)
+		}
+		signIn := func() string {
+			c := a.browser()
+			a.signIn(c).want(t, http.StatusFound, "/wanted")
+			return c.cookie()
+		}
+		at := func(r *bridge, cookie string) int {
+			return r.browser().get("/auth/verify", "X-Metabase-Session: "+cookie).StatusCode
+		}
+		off, other := signIn(), signIn()
+		pause(7 * 24 * time.Hour)
+		switched.Store("invalid_grant")
+		for r, cookie := range map[*bridge]string{a.bridge: off, b: other} {
+			for range 2 {
+				if status := at(r, cookie); status != http.StatusUnauthorized {
+					t.Errorf("somebody who was switched off a week ago: got %d, want 401", status)
+				}
+			}
+		}
+		if e := a.notRefreshed(); len(e) != 2 || e[0].Code != sso.ProviderRefused {
+			t.Errorf("got the events %+v", e)
+		}
+
+		switched.Store("")
+		cookie := signIn()
+		pause(70 * time.Minute)
+		var both sync.WaitGroup
+		asked, _ := a.idp.Refreshes()
+		for _, r := range []*bridge{a.bridge, b, a.bridge, b} { // one of the replicas asks, the other waits for what it is told
+			both.Go(func() {
+				if status := at(r, cookie); status != http.StatusOK {
+					t.Errorf("somebody who may come in: got %d, want 200", status)
+				}
+			})
+		}
+		both.Wait()
+		if now, _ := a.idp.Refreshes(); now != asked+1 {
+			t.Errorf("the provider was asked %d times, want once", now-asked)
+		}
+
+		pause(70 * time.Minute)
+		a.idp.Refreshing = func(url.Values) { panic(http.ErrAbortHandler) } // it is away
+		for _, r := range []*bridge{a.bridge, b} {
+			if status := at(r, cookie); status != http.StatusUnauthorized {
+				t.Errorf("while the provider is away: got %d, want 401", status)
+			}
+		}
+		if n := a.sessions(); n != 1 {
+			t.Errorf("there are %d sessions, want 1: it is not over", n)
+		}
+		a.idp.Refreshing = nil
+		pause(time.Minute)
+		for _, r := range []*bridge{b, a.bridge} {
+			if status := at(r, cookie); status != http.StatusOK {
+				t.Errorf("when the provider is back: got %d, want 200", status)
+			}
+		}
+	})
 }
 
 // A thousand sessions that are due at once stall no check, and the provider gets four questions at once.
@@ -169,8 +250,7 @@ func TestRefreshOfManyAtOnce(t *testing.T) {
 func TestRefreshByReplicas(t *testing.T) {
 	onEach(t, func(t *testing.T, database string) {
 		a := startOpenID(t, refreshing(database)...)
-		b := startOn(t, a.bridge, append(refreshing("SITE_URL="+a.url), "JWT_IDENTITY_PROVIDER_URI=", "JWT_SHARED_SECRET=", "PROVIDERS=acme", "PROVIDER_ACME_KIND=oidc",
-			"PROVIDER_ACME_ISSUER="+a.idp.URL, "PROVIDER_ACME_CLIENT_ID=the bridge", "PROVIDER_ACME_CLIENT_SECRET=s%c+r et")...)
+		b := a.replica(refreshing()...)
 		hold, begun := make(chan struct{}), make(chan struct{}, 10)
 		a.idp.Refreshing = func(url.Values) { begun <- struct{}{}; <-hold }
 		c := a.browser()

@@ -26,6 +26,7 @@ type Session struct {
 
 	RefreshedAt  time.Time // when its provider last confirmed it; zero: it is not asked
 	RefreshAfter time.Time // it is not asked again before that
+	Unconfirmed  time.Time // since when there has been no good answer of its provider; zero: there was one
 }
 
 // SessionHash is the SHA-256 of a session id. It is all that the database knows of it.

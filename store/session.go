@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	sessionColumns = `s.hash, s.account_id, s.provider, s.proof, s.flow, s.created_at, s.last_used, s.expires_at, s.peer, s.user_agent, s.proved_at, s.refreshed_at, s.refresh_after`
+	sessionColumns = `s.hash, s.account_id, s.provider, s.proof, s.flow, s.created_at, s.last_used, s.expires_at, s.peer, s.user_agent, s.proved_at, s.refreshed_at, s.refresh_after, s.refresh_failing`
 	deleteSessions = "DELETE FROM sessions WHERE account_id = $1"
 
 	// One row for each group. The account's columns come with each: few accounts have many groups, and a second query
@@ -37,7 +37,7 @@ func sessionFields(n *sso.Session) []any {
 	return []any{
 		sqldb.Bytes(n.Hash[:]), &n.AccountID, &n.Provider, &n.Proof, &n.Flow, sqldb.Time(&n.CreatedAt), sqldb.Time(&n.LastUsed),
 		sqldb.Time(&n.ExpiresAt), &n.Peer, &n.UserAgent, sqldb.Time(&n.ProvedAt),
-		sqldb.Time(&n.RefreshedAt), sqldb.Time(&n.RefreshAfter),
+		sqldb.Time(&n.RefreshedAt), sqldb.Time(&n.RefreshAfter), sqldb.Time(&n.Unconfirmed),
 	}
 }
 

@@ -93,8 +93,8 @@ type entry struct {
 	held    int                           // bytes that the cache counts for it, with its lock
 	token   *tokenState                   // nil: it is a session
 
-	provider string       // that opened the session; it never changes
-	due      atomic.Int64 // unix microseconds when that is asked again; 0: never
+	provider  string // that opened the session; it never changes
+	confirmed confirmation
 }
 
 func newEntry(p *sso.Principal) *entry {
@@ -159,8 +159,10 @@ func (p *principals) find(ctx context.Context, hash sso.SessionHash) (*entry, er
 	now := p.now()
 	e, err := p.look(ctx, hash, now)
 	if err == nil {
+		e, err = p.refreshIfDue(ctx, e, now)
+	}
+	if err == nil {
 		p.use(hash, e, now)
-		p.refreshIfDue(e, now)
 	}
 	return e, err
 }
@@ -274,7 +276,7 @@ func (p *principals) keep(into *cache, e *entry, seen moment) *entry {
 	default: // with its assertion
 		known.used.Store(max(e.used.Load(), known.used.Load()))
 		known.whole.Store(nil) // not all of it was compared
-		known.due.Store(e.due.Load())
+		known.confirmed.copy(&e.confirmed)
 		e = known
 	}
 	into.insert(e)

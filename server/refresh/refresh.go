@@ -1,5 +1,5 @@
-// Package refresh runs the refreshes of sessions (package renewal) beside the requests by which they become due: none of them
-// waits. A provider gets few questions at once, and no more sessions wait for theirs than are worth it.
+// Package refresh runs the refreshes of sessions (package renewal) beside the requests by which they become due. A provider gets
+// few questions at once, and no more sessions wait for theirs than are worth it.
 package refresh
 
 import (
@@ -34,13 +34,14 @@ type Refresher struct {
 // A line is the sessions of one provider that wait, in the order of coming.
 type line struct {
 	waiting []task
-	taken   map[sso.SessionHash]bool // that wait or are being refreshed
+	taken   map[sso.SessionHash]task // that wait or are being refreshed
 	running int
 }
 
 type task struct {
 	session sso.SessionHash
 	over    func()
+	done    chan struct{}
 }
 
 // New makes a refresher.
@@ -49,35 +50,37 @@ func New(w *web.Web, store renewal.Store) *Refresher {
 }
 
 // Due implements [gate.Refresher].
-func (r *Refresher) Due(s sso.Session) time.Time {
+func (r *Refresher) Due(s sso.Session) (due, late time.Time) {
 	if s.RefreshedAt.IsZero() {
-		return time.Time{}
+		return due, late
 	}
-	return renewal.Due(r.web.Site().Bridge.Providers.Named(s.Provider), s)
+	p := r.web.Site().Bridge.Providers.Named(s.Provider)
+	return renewal.Due(p, s), renewal.Late(p, s)
 }
 
 // Take implements [gate.Refresher].
-func (r *Refresher) Take(provider string, session sso.SessionHash, over func()) bool {
+func (r *Refresher) Take(provider string, session sso.SessionHash, over func()) (done <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.lines[provider]
 	if l == nil {
-		l = &line{taken: map[sso.SessionHash]bool{}}
+		l = &line{taken: map[sso.SessionHash]task{}}
 		r.lines[provider] = l
 	}
-	switch {
-	case l.taken[session]:
-		return true
-	case r.closed || len(l.waiting) >= waiting:
-		return false
+	if t, taken := l.taken[session]; taken {
+		return t.done
 	}
-	l.taken[session] = true
-	l.waiting = append(l.waiting, task{session, over})
+	if r.closed || len(l.waiting) >= waiting {
+		return nil
+	}
+	t := task{session, over, make(chan struct{})}
+	l.taken[session] = t
+	l.waiting = append(l.waiting, t)
 	if l.running < atOnce {
 		l.running++
 		r.running.Go(func() { r.work(provider, l) })
 	}
-	return true
+	return t.done
 }
 
 // work refreshes what waits, one after the other, until nothing does.
@@ -97,6 +100,7 @@ func (r *Refresher) work(provider string, l *line) {
 		delete(l.taken, t.session)
 		r.mu.Unlock()
 		t.over()
+		close(t.done)
 	}
 }
 

@@ -84,6 +84,15 @@ func Due(p *sso.Provider, s sso.Session) time.Time {
 	return due
 }
 
+// Late is from when on a session is good for nothing until its provider has confirmed it: whoever was switched off there long ago,
+// while the session was not used, sees nothing more. zero: never.
+func Late(p *sso.Provider, s sso.Session) time.Time {
+	if Due(p, s).IsZero() {
+		return time.Time{}
+	}
+	return s.RefreshedAt.Add(p.RefreshEvery + p.RefreshGrace)
+}
+
 func every(p *sso.Provider, session sso.SessionHash) time.Duration {
 	return p.RefreshEvery - spread(session, p.RefreshEvery/10)
 }

@@ -83,7 +83,7 @@ func openIDSettings(of func(string) string) []Setting {
 			set:   providerPlace(func(p *Provider) *duration { return &p.OpenID.RefreshEvery }, refreshEvery)},
 		{Name: of("REFRESH_GRACE"), Section: SectionProvider, Type: "time", Default: "1h", Changeable: true,
 			Label: "How long a session goes on while the provider does not answer",
-			Help:  "of kind `oidc`: how long a session goes on that cannot be confirmed, because the provider does not answer or answers nonsense",
+			Help:  "of kind `oidc`: how long a session goes on that cannot be confirmed, because the provider does not answer or answers nonsense; after a pause that was longer than this and REFRESH_EVERY, nobody is let in before the provider has confirmed the session",
 			set:   providerPlace(func(p *Provider) *duration { return &p.OpenID.RefreshGrace }, parse.Seconds(0, 30*parse.Day))},
 		{Name: of("CALLBACK_PATH"), Section: SectionProvider, Type: "path",
 			Help: "of kind `oidc`: another path of SITE_URL for the redirect URI, such as `/callback`, so that an entry at the provider which was made for another app needs no change",

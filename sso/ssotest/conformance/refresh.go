@@ -119,6 +119,9 @@ func refreshes(t *testing.T, db *subject) {
 	if _, claimed := db.claim(t, session); claimed {
 		t.Error("it can be claimed before it is tried again")
 	}
+	if p, err := db.Principal(t.Context(), session); err != nil || !p.Session.Unconfirmed.Equal(failing.Failing) {
+		t.Errorf("got %+v, %v; want it unconfirmed since %v", p, err, failing.Failing)
+	}
 	db.advance(30 * time.Second)
 	if c = db.mustClaim(t, session); !c.State.Failing.Equal(failing.Failing) {
 		t.Errorf("failing since %v, want %v", c.State.Failing, failing.Failing)
@@ -128,7 +131,7 @@ func refreshes(t *testing.T, db *subject) {
 		t.Fatal(err)
 	}
 	p, err := db.Principal(t.Context(), session)
-	if err != nil || names(p.Groups) != "All Users, HR" || !p.Session.RefreshedAt.Equal(db.now) || !p.Session.RefreshAfter.IsZero() {
+	if err != nil || names(p.Groups) != "All Users, HR" || !p.Session.RefreshedAt.Equal(db.now) || !p.Session.RefreshAfter.IsZero() || !p.Session.Unconfirmed.IsZero() {
 		t.Errorf("got %+v, %v", p, err)
 	}
 	if !p.Account.LastLogin.Equal(start) {

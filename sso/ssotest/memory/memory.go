@@ -31,7 +31,7 @@ type kept struct {
 	identities map[identity]int64
 	spent      map[string]time.Time
 	sessions   map[sso.SessionHash]sso.Session
-	granted    map[sso.SessionHash]granted
+	granted    map[sso.SessionHash]sso.Granted
 	events     []sso.Event
 	changes    []sso.Change
 	lastGroup  int64
@@ -50,7 +50,7 @@ type identity struct{ provider, subject string }
 func New() *Store {
 	return &Store{kept: kept{
 		accounts: map[int64]account{}, identities: map[identity]int64{}, spent: map[string]time.Time{},
-		sessions: map[sso.SessionHash]sso.Session{}, granted: map[sso.SessionHash]granted{}, lastGroup: sso.FirstGroup - 1,
+		sessions: map[sso.SessionHash]sso.Session{}, granted: map[sso.SessionHash]sso.Granted{}, lastGroup: sso.FirstGroup - 1,
 		groups: map[int64]string{sso.AllUsers: sso.AllUsersName, sso.Administrators: sso.AdministratorsName},
 	}}
 }

@@ -9,15 +9,9 @@ import (
 	"github.com/ssobridge/ssobridge/sso/renewal"
 )
 
-// granted is what a provider gave with a session, and since when it has not confirmed it.
-type granted struct {
-	sso.Granted
-	failing time.Time
-}
-
 // Granted returns what is kept with a session.
 func (s *Store) Granted(_ context.Context, session sso.SessionHash) (g sso.Granted, err error) {
-	err = s.look(func(k *kept) error { g = k.granted[session].Granted; return nil })
+	err = s.look(func(k *kept) error { g = k.granted[session]; return nil })
 	return g, err
 }
 
@@ -28,8 +22,7 @@ func (s *Store) ClaimRefresh(_ context.Context, session sso.SessionHash, due, no
 		if claimed = ok && !n.RefreshedAt.IsZero() && !n.RefreshedAt.After(due) && !n.RefreshAfter.After(now); !claimed {
 			return nil
 		}
-		g := k.granted[session]
-		c = renewal.Claim{Session: session, Until: until, AccountID: n.AccountID, Granted: g.Granted, State: renewal.State{Refreshed: n.RefreshedAt, Failing: g.failing}}
+		c = renewal.Claim{Session: session, Until: until, AccountID: n.AccountID, Granted: k.granted[session], State: renewal.State{Refreshed: n.RefreshedAt, Failing: n.Unconfirmed}}
 		n.RefreshAfter = until
 		k.sessions[session] = n
 		return nil
@@ -53,7 +46,7 @@ func (s *Store) KeepGranted(_ context.Context, c renewal.Claim, g sso.Granted) e
 
 func (k *kept) keep(c renewal.Claim, g sso.Granted) error {
 	_, err := k.claimed(c)
-	k.granted[c.Session] = granted{g, k.granted[c.Session].failing}
+	k.granted[c.Session] = g
 	return err
 }
 
@@ -64,9 +57,8 @@ func (s *Store) SettleRefresh(_ context.Context, c renewal.Claim, to renewal.Sta
 
 func (k *kept) settle(c renewal.Claim, to renewal.State) error {
 	n, err := k.claimed(c)
-	n.RefreshedAt, n.RefreshAfter = to.Refreshed, to.After
+	n.RefreshedAt, n.RefreshAfter, n.Unconfirmed = to.Refreshed, to.After, to.Failing
 	k.sessions[c.Session] = n
-	k.granted[c.Session] = granted{k.granted[c.Session].Granted, to.Failing}
 	return err
 }
 

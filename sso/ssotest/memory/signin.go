@@ -254,7 +254,7 @@ func (l *attempt) open() error {
 		session.RefreshedAt = session.CreatedAt
 	}
 	l.sessions[session.Hash] = session
-	l.granted[session.Hash] = granted{Granted: l.in.Granted}
+	l.granted[session.Hash] = l.in.Granted
 	e := l.in.Event
 	e.AccountID, e.Detail = l.now.ID, l.detail()
 	l.event(e)
