@@ -201,7 +201,11 @@ func (s *relyingParty) signIn(c echo.Context, site *web.Site, in sso.Callback) e
 		return s.endTrial(c, site, cb)
 	}
 	cb.Switch = in.Switch && !site.CrossSite(r) && r.Method == http.MethodPost // only our own page can ask
-	login, err := s.runLogin(r, site, cb)
+	login, finished, err := s.redeem(r, site, cb)
+	if finished {
+		s.web.Log.InfoContext(r.Context(), "a sign-in that was finished came again: on to its page", "reference", cb.Reference, "peer", cb.Peer)
+		return s.goOn(c, cb.Flow.ReturnTo)
+	}
 	if ask, ok := errors.AsType[*sso.SwitchNeeded](err); ok {
 		return s.askSwitch(c, site, cb, ask)
 	}
@@ -339,6 +343,18 @@ func (s *relyingParty) openAPISession(c echo.Context, in sso.Callback) (login *s
 		return nil
 	})
 	return login, err
+}
+
+// redeem is runLogin, once for each flow that has a code. finished says that a page came again whose sign-in had opened a session
+// before, which this browser does not bring: nothing was done.
+func (s *relyingParty) redeem(r *http.Request, site *web.Site, cb sso.Callback) (login *sso.Login, finished bool, err error) {
+	if cb.Code == "" || cb.Flow == nil || !cb.Navigation || cb.Current != nil && cb.Current.Session.Flow == cb.Flow.Key() {
+		login, err = s.runLogin(r, site, cb)
+		return login, false, err
+	}
+	return s.codes.once(r.Context(), cb.Flow, s.web.Now(), func(ctx context.Context) (*sso.Login, error) {
+		return s.runLogin(r.WithContext(ctx), site, cb)
+	})
 }
 
 // runLogin runs a login, and counts it. A question to the person ([sso.SwitchNeeded]) is neither a sign-in nor a refusal;

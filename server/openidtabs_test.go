@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -113,13 +114,14 @@ func TestOpenIDLateTab(t *testing.T) {
 	}
 }
 
-// The callback of a sign-in comes twice at once, as from an impatient person: one of them lands, and the code opens one session.
+// The callback of a sign-in comes twice at once, as from an impatient person: both land, the code is used once, and one session opens.
 // SECURITY C1
 func TestOpenIDTwiceAtOnce(t *testing.T) {
 	w := startOpenID(t, "UPSTREAM="+forms(t).URL)
 	for range 10 {
 		c, before := w.browser(), w.sessions()
 		back := w.atProvider(w.begin(c, "?redirect=/twice"))
+		w.idp.Asked()
 		shown := make(chan string, 2)
 		for range 2 {
 			go func() {
@@ -128,11 +130,70 @@ func TestOpenIDTwiceAtOnce(t *testing.T) {
 			}()
 		}
 		one, other := <-shown, <-shown
-		if !strings.Contains(one+other, "GET /twice ada@example.com") || w.sessions() != before+1 {
+		if !strings.Contains(one, "GET /twice ada@example.com") || one != other || w.sessions() != before+1 {
 			t.Errorf("got %d sessions after %d, and %s and %s", w.sessions(), before, one, other)
+		}
+		if n := w.redeemed(); n != 1 {
+			t.Errorf("the code was used %d times", n)
 		}
 		if me := c.who(); me["email"] != "ada@example.com" {
 			t.Errorf("signed in as %v", me)
 		}
+	}
+}
+
+func (w *openID) redeemed() (n int) {
+	for _, path := range w.idp.Asked() {
+		if path == "/token" {
+			n++
+		}
+	}
+	return n
+}
+
+// A browser leaves a callback that is on its way, and loads it anew; or it has lost the session that the callback opened. It lands where
+// it wanted, by another sign-in if need be, and the code is used once. SECURITY C1
+func TestOpenIDCallbackAnew(t *testing.T) {
+	w := startOpenID(t, "UPSTREAM="+forms(t).URL)
+	hold, begun := make(chan struct{}), make(chan struct{})
+	w.idp.IDToken = func(map[string]any) { begun <- struct{}{}; <-hold }
+	c := w.browser()
+	back := w.atProvider(w.begin(c, "?redirect=/twice"))
+	w.idp.Asked()
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, w.url+back, nil)
+		r.Header.Set("Accept", "text/html")
+		if resp, err := c.Do(r); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	<-begun
+	leave()
+	<-left
+	w.idp.IDToken = nil
+	anew := make(chan string)
+	go func() {
+		_, shows := c.tab(back)
+		anew <- shows
+	}()
+	close(hold)
+	if shows := <-anew; !strings.Contains(shows, "GET /twice ada@example.com") {
+		t.Errorf("the page that was loaded anew shows %s", shows)
+	}
+	opened := w.sessions()
+	if u, err := url.Parse(w.url); err == nil {
+		for _, cookie := range c.Jar.Cookies(u) {
+			if cookie.Name == "ssobridge" {
+				c.Jar.SetCookies(u, []*http.Cookie{{Name: cookie.Name, MaxAge: -1}})
+			}
+		}
+	}
+	w.idp.Asked()
+	c.get(back, "Accept: text/html").want(t, http.StatusFound, "/twice")
+	if n := w.redeemed(); n != 0 || w.sessions() != opened || c.cookie() != "" {
+		t.Errorf("without the session: the code was used %d times more, and there are %d sessions after %d", n, w.sessions(), opened)
 	}
 }

@@ -15,6 +15,7 @@ type relyingParty struct {
 	unsigned *rate.Limiter // of handoffs
 	tokens   web.Tally     // handoffs with a token, by token
 	networks web.Tally     // handoffs without one, by network
+	codes    redemptions
 }
 
 // signInStore is what a sign-in keeps besides the login itself.
