@@ -1,6 +1,6 @@
 // Command bridgebench measures ssobridge beside things that do less.
 //
-//	go run ./cmd/bridgebench [login|oidc|verify|bearer|start|admin|faults|effect|soak|all] [flags]
+//	go run ./cmd/bridgebench [login|oidc|verify|bearer|start|admin|faults|effect|soak|sizes|all] [flags]
 //
 // It builds ssobridge, starts it with databases in a temporary folder, and loads it over loopback with a lean client of
 // its own that costs less than the servers do. Everything that is compared takes turns within one run, round by round,
@@ -21,7 +21,10 @@
 //   - faults: sign-ins while the bridge is killed, and while what it stands on is broken: PostgreSQL, the network to it, the file of
 //     SQLite, the disk.
 //   - effect: two replicas on one database: from a sign-out on one to the refusal of the other.
-//   - soak: a mixed load for minutes, and what the bridge holds on to. Faults, effect and soak are no parts of all, since they take long.
+//   - soak: a mixed load for minutes, and what the bridge holds on to.
+//   - sizes: sign-ins on a large database beside those on an empty one, pages that show many groups, and a sweep of expired sessions.
+//
+// Faults, effect, soak and sizes are no parts of all, since they take long.
 //
 // "CPU µs each" is the server process's own user and system time divided by its requests. Noise disturbs it least, and
 // it is what a proxy that asks on every request has to pay. The load takes its share of the same machine, so p50 and p99
@@ -64,6 +67,7 @@ type options struct {
 	others   int // faults of each other kind
 	changes  int // for effect
 	soak     time.Duration
+	expired  int // sessions for sizes
 	peers    []peer
 	crowd    population
 	signing  string // ASSERTION for verify and bearer
@@ -130,10 +134,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		args = args[1:]
 	}
 	if _, ok := benches()[o.parts[0]]; !ok {
-		return o, fmt.Errorf("unknown part %q: want login, oidc, verify, bearer, start, admin, faults, effect, soak or all", o.parts[0])
+		return o, fmt.Errorf("unknown part %q: want login, oidc, verify, bearer, start, admin, faults, effect, soak, sizes or all", o.parts[0])
 	}
 	quiet := false
-	f := flag.NewFlagSet("bridgebench [login|oidc|verify|bearer|start|admin|faults|effect|soak|all]", flag.ContinueOnError)
+	f := flag.NewFlagSet("bridgebench [login|oidc|verify|bearer|start|admin|faults|effect|soak|sizes|all]", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.IntVar(&o.rounds, "rounds", 5, "`rounds` in which everyone has a turn")
 	seconds := f.Float64("seconds", 3, "`seconds` of one turn")
@@ -145,9 +149,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.others, "others", 3, "how `often` each other fault happens in faults")
 	f.IntVar(&o.changes, "changes", 1000, "how many sign-outs effect measures")
 	f.DurationVar(&o.soak, "soak", 15*time.Minute, "how long soak takes")
-	f.IntVar(&o.crowd.people, "people", 100_000, "`people` for admin")
-	f.IntVar(&o.crowd.groups, "groups", 1_000, "`groups` for admin")
-	f.IntVar(&o.crowd.events, "events", 1_000_000, "`events` for admin")
+	f.IntVar(&o.expired, "expired", 1_000_000, "expired `sessions` that sizes has swept")
+	f.IntVar(&o.crowd.people, "people", 100_000, "`people` for admin and sizes")
+	f.IntVar(&o.crowd.groups, "groups", 1_000, "`groups` for admin and sizes")
+	f.IntVar(&o.crowd.events, "events", 1_000_000, "`events` for admin and sizes")
 	f.StringVar(&o.database, "database", "", "an empty `database` for login, admin and effect, such as postgres://… (default: a new SQLite file)")
 	f.StringVar(&o.program, "ssobridge", "", "the `program` to measure (default: built from this module)")
 	f.BoolVar(&o.json, "json", false, "print JSON")
@@ -167,10 +172,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case min(o.rounds, o.conns, o.sessions, o.starts, o.crowd.people) < 1 || o.turn < 10*time.Millisecond:
 		return o, errors.New("rounds, seconds, connections, sessions, starts and people must be positive")
-	case min(o.kills, o.others) < 0 || o.changes < 1 || o.soak < time.Second:
-		return o, errors.New("kills and others must not be negative, changes and soak must be positive")
+	case min(o.kills, o.others) < 0 || min(o.changes, o.expired) < 1 || o.soak < time.Second:
+		return o, errors.New("kills and others must not be negative, changes, expired and soak must be positive")
 	case o.crowd.groups < 100 || o.crowd.events < 1000:
-		return o, errors.New("admin needs 100 groups and 1000 events at least")
+		return o, errors.New("admin and sizes need 100 groups and 1000 events at least")
 	}
 	o.progress = func(string) {}
 	if !quiet {
@@ -181,7 +186,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 
 func benches() map[string]bench {
 	return map[string]bench{"login": benchLogin, "oidc": benchOpenID, "verify": benchVerify, "bearer": benchBearer, "start": benchStart, "admin": benchAdmin, "faults": benchFaults,
-		"effect": benchEffect, "soak": benchSoak}
+		"effect": benchEffect, "soak": benchSoak, "sizes": benchSizes}
 }
 
 // run does the parts in a temporary folder.

@@ -123,6 +123,32 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// The same for a database that is not large at all.
+func TestSizesGivesItsFigures(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "ssobridge")
+	if err := bridgetest.Compile("../ssobridge", program); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	args := []string{"sizes", "--json", "--quiet", "--ssobridge", program, "--rounds", "1", "--seconds", "0.1", "--connections", "4", "--sessions", "100",
+		"--people", "1000", "--groups", "100", "--events", "1000", "--expired", "1000"}
+	if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		t.Fatalf("got exit status %d, want 0\n%s", code, stderr.String())
+	}
+	var r report
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("--json: %v\n%s", err, stdout.String())
+	}
+	if len(r.Tables[0].Rows) != 3 || len(r.Targets) != 12 {
+		t.Fatalf("got %d rows and %d targets, want 3 and 12", len(r.Tables[0].Rows), len(r.Targets))
+	}
+	for _, target := range r.Targets {
+		if target.Got <= 0 {
+			t.Errorf("%s: got %v", target.Name, target.Got)
+		}
+	}
+}
+
 // The short forms of what takes minutes: what counts is that a change has an effect, and that each figure is there.
 func TestEffectAndSoakGiveTheirFigures(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "ssobridge")
