@@ -1,11 +1,14 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 )
 
 // A person who is purged is in no table any more: not by e-mail, name or address, and by number in the trail alone. Others stay as
@@ -117,4 +120,31 @@ func (db *testDB) textIn(t *testing.T, text, within string) (found []string) {
 		}
 	}
 	return found
+}
+
+// A sign-in that meets the end of its account opens one anew, or is refused; it is no error of the bridge.
+func TestPurgeDuringSignIns(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		db.ensure(t, "Sales", "HR")
+		for round := range 12 {
+			who := groups(subject(fmt.Sprintf("p%d@example.com", round), fmt.Sprint("subject-", round)), "Sales", "HR")
+			out, _ := db.signIn(t, who, standard)
+			errs := make([]error, 6)
+			ssotest.AtOnce(len(errs)+1, func(i int) {
+				if i == len(errs) {
+					if _, err := db.PurgeAccount(context.Background(), out.Account.ID, cli); err != nil {
+						t.Errorf("purge: %v", err)
+					}
+					return
+				}
+				x, in := conformance.Arrival(start, who, standard)
+				_, errs[i] = db.SignIn(context.Background(), x, in)
+			})
+			for _, err := range errs {
+				if err != nil {
+					t.Errorf("round %d: a sign-in: got %v (%s)", round, err, sso.CodeOf(err))
+				}
+			}
+		}
+	})
 }

@@ -289,3 +289,24 @@ func TestSignInWaitsForASave(t *testing.T) {
 		}
 	})
 }
+
+func TestCountSessionsOf(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		ada, _ := db.signIn(t, person("ada@example.com"), standard)
+		db.signIn(t, person("ada@example.com"), standard)
+		bob, _ := db.signIn(t, person("bob@example.com"), standard)
+		db.signIn(t, person("eve@example.com"), standard)
+		for _, tt := range []struct {
+			ids  []int64
+			want int64
+		}{{nil, 0}, {[]int64{ada.Account.ID}, 2}, {[]int64{ada.Account.ID, bob.Account.ID, ada.Account.ID}, 3}, {[]int64{99}, 0}} {
+			if n, err := db.CountSessionsOf(t.Context(), tt.ids); err != nil || n != tt.want {
+				t.Errorf("%v: got %d, %v; want %d", tt.ids, n, err, tt.want)
+			}
+		}
+		db.advance(365 * 24 * time.Hour)
+		if n, err := db.CountSessionsOf(t.Context(), []int64{ada.Account.ID}); err != nil || n != 0 {
+			t.Errorf("when they are over: got %d, %v", n, err)
+		}
+	})
+}

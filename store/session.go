@@ -160,6 +160,16 @@ func (s *Store) CountSessions(ctx context.Context, now time.Time) (n int64, err 
 	return n, err
 }
 
+// CountSessionsOf returns how many sessions these accounts have together that have not reached their absolute end.
+func (s *Store) CountSessionsOf(ctx context.Context, accountIDs []int64) (n int64, err error) {
+	if len(accountIDs) == 0 {
+		return 0, nil
+	}
+	_, err = s.reading().One(ctx, []any{&n}, "SELECT count(*) FROM sessions WHERE +expires_at > $1 AND account_id IN "+sqldb.List(len(accountIDs), 1),
+		append([]any{s.now()}, sqldb.Padded(accountIDs)...)...)
+	return n, err
+}
+
 // Sessions returns one page of the sessions that have not reached their absolute end, newest first, and where the next
 // begins ("" for none).
 func (s *Store) Sessions(ctx context.Context, q sso.SessionQuery) (sessions []sso.Session, next string, err error) {

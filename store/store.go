@@ -148,6 +148,9 @@ func (s *Store) writingLong(ctx context.Context, fn func(*conn) error) error {
 // Waiting is how many writers wait for their turn.
 func (s *Store) Waiting() int { return s.db.Waiting() }
 
+// Load is how busy the database's connections are.
+func (s *Store) Load() sqldb.Load { return s.db.Load() }
+
 // admitted is [sso.Busy] when a sign-in that came now would have to wait for longer than anybody should: who comes back a
 // little later is served sooner than who joins such a queue, and whoever is in it already is served at all.
 func (s *Store) admitted() error {

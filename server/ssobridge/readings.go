@@ -1,11 +1,13 @@
 package ssobridge
 
 import (
+	"database/sql"
 	"time"
 
 	"github.com/ssobridge/ssobridge/server/gate"
 	"github.com/ssobridge/ssobridge/server/metrics"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // readings are the numbers that the parts of the bridge keep of themselves.
@@ -14,10 +16,34 @@ func (s *Service) readings() []metrics.Reading {
 		Name: "ssobridge_events_dropped_total", Help: "Events that were not kept, since too many came at once.", Total: true,
 		Read: metrics.One(s.store.Dropped),
 	}}
+	all = append(all, storeReadings(s.store.Load)...)
 	all = append(all, gateReadings(s.Server.State)...)
 	all = append(all, providerReadings(func() sso.Providers { return s.Runtime.Live().Bridge.Providers })...)
 	all = append(all, s.backups.readings()...)
 	return append(all, s.tendReadings()...)
+}
+
+func storeReadings(load func() sqldb.Load) []metrics.Reading {
+	pools := func(of func(sql.DBStats) float64) func(func(float64, string)) {
+		return func(put func(float64, string)) {
+			for use, stats := range load().Pools {
+				put(of(stats), use)
+			}
+		}
+	}
+	return []metrics.Reading{{
+		Name: "ssobridge_store_transactions_waiting", Help: "Transactions that wait for their turn to write.",
+		Read: metrics.One(func() int { return load().Waiting }),
+	}, {
+		Name: "ssobridge_store_retries_total", Help: "Transactions that were run anew, since another one was quicker.", Total: true,
+		Read: metrics.One(func() int64 { return load().Retries }),
+	}, {
+		Name: "ssobridge_store_connections", Help: "Connections to the database that are in use, by what for: write, read, check.", Label: "use",
+		Read: pools(func(s sql.DBStats) float64 { return float64(s.InUse) }),
+	}, {
+		Name: "ssobridge_store_connection_waits_total", Help: "How often something had to wait for a connection, by what for.", Total: true, Label: "use",
+		Read: pools(func(s sql.DBStats) float64 { return float64(s.WaitCount) }),
+	}}
 }
 
 func gateReadings(state func() gate.State) []metrics.Reading {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type groupWriter struct {
 	pool     *sql.DB
 	lockWait time.Duration // for how long to wait for another process
 	time     time.Duration // for how long a group takes others in
+	anew     atomic.Int64
 
 	// What follows belongs to who has the turn.
 	conn  *sql.Conn // nil before the first turn
@@ -45,7 +47,7 @@ func newGroupWriter(pool *sql.DB, lockWait time.Duration) *groupWriter {
 }
 
 func (w *groupWriter) write(ctx context.Context, alone bool, fn func(*Conn) error) error {
-	return tries(func(error) bool { return false }, func() error { return w.once(ctx, alone, fn) }) // one writer: there are no races to lose
+	return tries(func(error) bool { return false }, &w.anew, func() error { return w.once(ctx, alone, fn) }) // one writer: there are no races to lose
 }
 
 // once runs fn in its turn. One that is alone shares its commit with nobody.
@@ -221,3 +223,5 @@ func (w *groupWriter) close() error {
 }
 
 func (w *groupWriter) queue() *line { return w.line }
+
+func (w *groupWriter) retries() int64 { return w.anew.Load() }

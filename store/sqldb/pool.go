@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type writer interface {
 	// write runs fn in one transaction, and anew when it loses a race. alone: it may take long.
 	write(ctx context.Context, alone bool, fn func(*Conn) error) error
 	queue() *line
+	retries() int64 // transactions that were run anew
 	close() error
 }
 
@@ -20,6 +22,7 @@ type poolWriter struct {
 	line  *line // with a turn for each connection of the pool
 	pool  *sql.DB
 	again func(error) bool
+	anew  atomic.Int64
 }
 
 func newPoolWriter(pool *sql.DB, conns int, again func(error) bool) *poolWriter {
@@ -31,8 +34,10 @@ func (w *poolWriter) write(ctx context.Context, _ bool, fn func(*Conn) error) er
 		return err
 	}
 	defer w.line.pass()
-	return tries(w.again, func() error { return w.once(ctx, fn) })
+	return tries(w.again, &w.anew, func() error { return w.once(ctx, fn) })
 }
+
+func (w *poolWriter) retries() int64 { return w.anew.Load() }
 
 func (w *poolWriter) once(ctx context.Context, fn func(*Conn) error) (err error) {
 	conn, err := w.pool.Conn(ctx)
@@ -69,8 +74,8 @@ func (w *poolWriter) close() error { return w.pool.Close() }
 // maxTries bounds how often a transaction that loses races is run.
 const maxTries = 6
 
-// tries runs a transaction anew while it loses races.
-func tries(again func(error) bool, once func() error) error {
+// tries runs a transaction anew while it loses races, and counts that.
+func tries(again func(error) bool, anew *atomic.Int64, once func() error) error {
 	for try := 1; ; try++ {
 		err := once()
 		if errors.Is(err, ErrUndo) {
@@ -79,5 +84,6 @@ func tries(again func(error) bool, once func() error) error {
 		if err == nil || try == maxTries || !errors.Is(err, ErrLost) && !again(err) {
 			return err
 		}
+		anew.Add(1)
 	}
 }

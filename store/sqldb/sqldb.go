@@ -137,6 +137,20 @@ func (db *DB) Waiting() int { return db.engine.writer.queue().length() }
 // ExpectedWait is how long a transaction that came now would wait for its turn, as far as can be told.
 func (db *DB) ExpectedWait() time.Duration { return db.engine.writer.queue().expected() }
 
+// A Load is how busy the database's connections are, for metrics.
+type Load struct {
+	Waiting int                    // transactions that wait for their turn
+	Retries int64                  // transactions that were run anew, since another was quicker
+	Pools   map[string]sql.DBStats // by what the connections are for: write, read, check
+}
+
+// Load is read without asking the database.
+func (db *DB) Load() Load {
+	return Load{Waiting: db.Waiting(), Retries: db.engine.writer.retries(), Pools: map[string]sql.DBStats{
+		"write": db.engine.write.Stats(), "read": db.engine.read.Stats(), "check": db.engine.hot.Stats(),
+	}}
+}
+
 // noteWrite remembers whether the database took the last write.
 func (db *DB) noteWrite(err error) {
 	_, anew := errors.AsType[sso.SettingsChanged](err)

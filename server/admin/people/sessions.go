@@ -17,6 +17,7 @@ type sessionStore interface {
 	admin.SessionStore
 	Sessions(ctx context.Context, q sso.SessionQuery) ([]sso.Session, string, error)
 	CountSessions(ctx context.Context, now time.Time) (int64, error)
+	CountSessionsOf(ctx context.Context, accountIDs []int64) (int64, error)
 	AccountsByID(ctx context.Context, ids []int64) (map[int64]sso.Account, error)
 }
 

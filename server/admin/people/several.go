@@ -140,7 +140,12 @@ func (a peopleArea) showSelection(c *area.Call, status int, s selection, p templ
 	if err != nil {
 		return err
 	}
-	sessions := 0
+	var sessions int64
+	if !p.Done && s.do != admin.DeedReactivate && s.do != admin.DeedAdd {
+		if sessions, err = a.Store.CountSessionsOf(ctx, s.ids); err != nil {
+			return err
+		}
+	}
 	for _, id := range s.ids {
 		account, ok := accounts[id]
 		if !ok {
@@ -150,19 +155,12 @@ func (a peopleArea) showSelection(c *area.Call, status int, s selection, p templ
 		row := personRow(personOf(account))
 		row.Why, p.Self = why[id], p.Self || id == c.Who.Account.ID
 		p.People = append(p.People, row)
-		if !p.Done && s.do != admin.DeedReactivate && s.do != admin.DeedAdd {
-			some, _, err := a.Store.Sessions(ctx, sso.SessionQuery{AccountID: id, Page: sso.Page{Limit: sso.MaxLimit}})
-			if err != nil {
-				return err
-			}
-			sessions += len(some)
-		}
 	}
 	if len(p.People) == 0 {
 		p.Alert, status = "Nobody is ticked. Go back to the list, and tick who is meant.", http.StatusBadRequest
 		return c.Show(status, p)
 	}
-	if p.Title, p.Consequence, p.Button = inWords(s.do, len(p.People), sessions); p.Title == "" {
+	if p.Title, p.Consequence, p.Button = inWords(s.do, len(p.People), int(sessions)); p.Title == "" {
 		return admin.Invalid("do", "is nothing that can be done")
 	}
 	if s.do == admin.DeedAdd {
