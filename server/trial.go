@@ -83,7 +83,7 @@ func (s *relyingParty) endTrial(c echo.Context, site *web.Site, cb sso.Callback)
 
 // reportTrial leads an administrator to the report of a trial.
 func (s *relyingParty) reportTrial(c echo.Context, site *web.Site, who *sso.Principal, e sso.Explanation) error {
-	location, err := signin.KeepReport(c.Request().Context(), s.store, who, rand.Text(), e, s.web.Now())
+	location, err := signin.KeepReport(c.Request().Context(), site.Config, s.store, who, rand.Text(), e, s.web.Now())
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (r *run) noteBinding() {
 	case r.cb.Flow != nil:
 		r.x.Note("the login began in this browser")
 	case p.Redeemer != nil:
-		r.x.Note("not judged here: the browser must bring a code and the state it was given, and the token comes from %sTOKEN_URI", p.Settings)
+		r.x.Note("not judged here: the browser must bring a code and the state it was given, and the token comes from the token endpoint")
 	case p.Binding == BindingPKCE:
 		r.x.Note("not judged here: only the browser that began the login knows its state, and the code_challenge that the token must have")
 	default:

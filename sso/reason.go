@@ -132,7 +132,7 @@ func reasons(yield func(reason) bool) {
 		{
 			code: EmailUnverified, status: 403, label: "The e-mail is not verified",
 			advice: "let the identity provider verify the address and send email_verified; if it verifies every address and has no such claim, " +
-				"give the provider require_verified_email: false",
+				"set PROVIDER_<NAME>_REQUIRE_VERIFIED_EMAIL to false",
 			message: "The e-mail address is not verified",
 		},
 		{
@@ -147,7 +147,7 @@ func reasons(yield func(reason) bool) {
 		},
 		{
 			code: PersonNotAllowed, status: 403, label: "Not one of those who may come in",
-			advice:  "add the domain of the e-mail to ALLOWED_DOMAINS, or put the person into a group of ALLOWED_GROUPS at the identity provider, or switch the person on in the directory (LDAP_ENABLED_FILTER); the log says which",
+			advice:  "add the domain of the e-mail to JWT_ALLOWED_DOMAINS, or put the person into a group of JWT_ALLOWED_GROUPS at the identity provider, or switch the person on in the directory (LDAP_ENABLED_FILTER); the log says which",
 			message: "Your account may not be used on this site",
 		},
 		{
@@ -163,7 +163,7 @@ func reasons(yield func(reason) bool) {
 		{
 			code: LinkRefused, status: 403, label: "The account belongs to another sign-in",
 			advice: "the address belongs to an account that this sign-in may not take over: one with a password " +
-				"(LINK_PASSWORD_ACCOUNTS), one of another provider (LINK_ACCOUNTS), or one of another subject. Change the address at the identity provider or on the " +
+				"(LINK_PASSWORD_ACCOUNTS), one of another provider (JWT_LINK_ACCOUNTS), or one of another subject. Change the address at the identity provider or on the " +
 				"other account",
 			message: "This account cannot be used with this sign-in",
 		},

@@ -66,7 +66,7 @@ func explain(f *flags) runner {
 		if *asJSON {
 			err = p.printJSON(explanation.JSON(e))
 		} else {
-			explanation.Print(p.stdout, e)
+			explanation.Print(p.stdout, o.cfg, e)
 		}
 		if err == nil && !e.Accepted {
 			err = exitStatus(1)

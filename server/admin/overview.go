@@ -14,8 +14,8 @@ import (
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/advice"
 	"github.com/ssobridge/ssobridge/sso/credential"
-	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -76,7 +76,7 @@ func (a overviewArea) overviewPage(c *area.Call) error {
 		return err
 	}
 	p := templates.AdminOverview{
-		AdminLayout: c.Layout(templates.AdminSectionOverview), Warnings: o.Warnings, Steps: steps, AtLeast: h.More, Changed: activity.Shown(h.Changed), Now: a.Now(),
+		AdminLayout: c.Layout(templates.AdminSectionOverview), Warnings: o.Warnings, Steps: steps, AtLeast: h.More, Changed: activity.Shown(a.Host.Config(), h.Changed), Now: a.Now(),
 		People: o.People, Administrators: o.Administrators, PasswordLogin: o.PasswordLogin, Callback: o.Callback, Version: a.Host.Version,
 	}
 	p.State, p.Look = a.state(c, o, h)
@@ -105,7 +105,7 @@ func (a overviewArea) state(c *area.Call, o overview, h admin.Health) (s templat
 		return templates.AdminState{Word: "Not set up.", Text: "Nobody can sign in through a product yet.", Attention: true}, ""
 	case h.Trouble != nil:
 		return templates.AdminState{Word: "Most sign-ins are refused.", Attention: true, Text: fmt.Sprintf("%d were refused in the last hour, and %d went well. The reason most often: %s. %s.",
-			h.Recent.Refusals, h.Recent.SignIns, lower(h.Trouble.Code.Label()), cmp.Or(setting.Advice(h.Trouble.Code, h.Trouble.Last.Provider), "Look at Activity"))}, a.refusals(c, h.Trouble.Code)
+			h.Recent.Refusals, h.Recent.SignIns, lower(h.Trouble.Code.Label()), cmp.Or(advice.For(a.Host.Config(), sso.UseLogin, h.Trouble.Code, h.Trouble.Last.Provider), "Look at Activity"))}, a.refusals(c, h.Trouble.Code)
 	case len(o.Warnings) > 0:
 		return templates.AdminState{Word: "Something needs a look.", Text: "Sign-in is on. " + counted(today), Attention: true}, ""
 	case fortnight(h).SignIns == 0:

@@ -169,22 +169,22 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 func verifier(p *setting.Provider, keys keyset.Set) *token.Verifier {
 	audience := ""
 	if p.Kind == setting.KindOIDC {
-		audience = "CLIENT_ID"
+		audience = p.Setting("CLIENT_ID")
 	}
 	return &token.Verifier{
-		AudienceField: audience,
-		Provider:      p.Name,
-		Scope:         scope(p),
-		Settings:      p.Settings(),
-		Profile:       p.Profile,
-		Keys:          keys,
-		Names:         p.Claims.Parsed(),
-		Require:       p.Require,
-		Issuer:        p.Issuer,
-		Audience:      p.Audience,
-		MaxAge:        p.MaxAge,
-		Leeway:        p.Leeway,
-		MaxLifetime:   p.MaxLifetime,
+		AudienceName: audience,
+		Provider:     p.Name,
+		Scope:        scope(p),
+		Settings:     p.Settings(),
+		Profile:      p.Profile,
+		Keys:         keys,
+		Names:        p.Claims.Parsed(),
+		Require:      p.Require,
+		Issuer:       p.Issuer,
+		Audience:     p.Audience,
+		MaxAge:       p.MaxAge,
+		Leeway:       p.Leeway,
+		MaxLifetime:  p.MaxLifetime,
 	}
 }
 

@@ -67,7 +67,7 @@ func bearer(ctx context.Context, b *sso.Bridge, token string) (e sso.Explanation
 	if p != nil {
 		e.SignedIn = &sso.SignedIn{Account: p.Account, Groups: p.Groups}
 	}
-	return e, p != nil || own || !mayBeLogin(b, of, x.Checks)
+	return e, p != nil || own || opaque(of, token) || !mayBeLogin(b, of, x.Checks)
 }
 
 // logoutToken explains a token that ends sessions. ok is false for one that does not say to be one.
@@ -94,6 +94,11 @@ func logoutToken(ctx context.Context, b *sso.Bridge, cb sso.Callback) (e sso.Exp
 	}
 	e.Accepted, e.Code, e.KeyID, e.Checks = x.Err == nil, sso.CodeOf(x.Err), x.KeyID, x.Checks
 	return e, true
+}
+
+// opaque reports whether a token is what only a server of its provider can read. That of a login is signed.
+func opaque(of *sso.Provider, token string) bool {
+	return of.OpaqueTokens && strings.Count(token, ".") != 2
 }
 
 // mayBeLogin reports whether a token that the provider of did not take from an API client may be that of a login: its issuer is

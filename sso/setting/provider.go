@@ -77,15 +77,6 @@ func (p *Provider) Setting(field string) string { return p.Settings() + field }
 // Settings is how the names of the provider's settings begin, such as "JWT_".
 func (p *Provider) Settings() string { return settingsOf(p.Name) }
 
-// Advice is the advice of a code with the names of a provider's settings.
-func Advice(code sso.Code, provider string) string {
-	if provider == "" || provider == DefaultProvider {
-		return code.Advice()
-	}
-	prefix := settingsOf(provider)
-	return strings.NewReplacer("JWT_ATTRIBUTE_", prefix+"CLAIM_", "JWT_", prefix).Replace(code.Advice())
-}
-
 // providerPrefix begins the names of the settings of every provider but the default one.
 const providerPrefix = "PROVIDER_"
 

@@ -2,7 +2,6 @@ package setting
 
 import (
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -252,29 +251,6 @@ func TestClaimSettings(t *testing.T) {
 				t.Errorf("%s=%s: accepted", name, text)
 			}
 		}
-	}
-}
-
-// Advice names the settings of the provider that is meant, and only settings that there are.
-func TestAdvice(t *testing.T) {
-	c := mustResolve(t, Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=acme", "SSOBRIDGE_PROVIDER_ACME_ENABLED=false"}})
-	names := regexp.MustCompile(`\b(JWT|PROVIDER_ACME)_[A-Z_]*[A-Z]`)
-	seen := 0
-	for _, code := range sso.Codes() {
-		for _, name := range names.FindAllString(Advice(code, "acme"), -1) {
-			seen++
-			if c.Find(name) == nil || strings.HasPrefix(name, "JWT_") {
-				t.Errorf("%s: the advice names %s", code, name)
-			}
-		}
-		for _, name := range names.FindAllString(Advice(code, DefaultProvider), -1) {
-			if c.Find(name) == nil {
-				t.Errorf("%s: the advice names %s", code, name)
-			}
-		}
-	}
-	if seen < 5 || Advice(sso.TokenIssuer, "") != sso.TokenIssuer.Advice() {
-		t.Errorf("%d settings were named", seen)
 	}
 }
 

@@ -42,7 +42,7 @@ func (v *ServiceVerifier) Verify(ctx context.Context, token string, x *sso.Exam)
 		x.Check("settings", func(*sso.Exam) error { return fmt.Errorf("there are no keys: %w", sso.Disabled) })
 		return ""
 	}
-	rules := &Verifier{Settings: "SERVICE_", Profile: sso.Strict, Keys: v.Keys, Issuer: v.Issuer, Audience: v.Audience}
+	rules := &Verifier{Use: ForBearer, Settings: "SERVICE_", AudienceName: "the audience of service accounts, from SITE_URL,", Profile: sso.Strict, Keys: v.Keys, Issuer: v.Issuer, Audience: v.Audience}
 	e := &exam{Verifier: rules, ctx: ctx, token: token, now: x.Now}
 	for _, s := range serviceSteps() {
 		if e.have&s.needs != s.needs {

@@ -63,6 +63,9 @@ func (e *exam) late() string {
 	if e.OpenID != nil {
 		return "an ID token is made for the sign-in that it ends, so that the clocks of the identity provider and of this machine are that far apart; a token that was pasted may just be old"
 	}
+	if e.Use == ForBearer {
+		return "get a new one; if it is new, check the clocks of both machines"
+	}
 	return "sign it freshly at each redirect, and check the clock of the identity provider"
 }
 

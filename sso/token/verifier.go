@@ -28,7 +28,7 @@ type Verifier struct {
 
 	// What iss and aud must be. "": not checked, but in [sso.Strict] then nothing passes. [sso.Metabase] looks at neither.
 	Issuer, Audience string
-	AudienceField    string // the field of the settings that Audience is from, for messages; "": AUDIENCE
+	AudienceName     string // what Audience is from, for messages; "": the setting AUDIENCE
 
 	// Audiences are, of a token [ForBearer], those of which aud must name one, in the place of Audience; AnyAudience takes each.
 	Audiences   []string
@@ -223,6 +223,9 @@ func (e *exam) algorithm(x *sso.Exam) error {
 }
 
 func (e *exam) findKeys(x *sso.Exam) (err error) {
+	if e.Keys == nil { // after a refusal, in an explanation
+		return fmt.Errorf("there is no key, so that the validation server alone decides: %w", sso.KeyUnknown)
+	}
 	if e.keys, err = keyset.Candidates(e.ctx, e.Keys, e.header.kid, e.header.alg, e.now); len(e.keys) == 0 {
 		return err
 	}
@@ -327,7 +330,7 @@ func (e *exam) issuer(x *sso.Exam) error {
 
 // audience is RFC 7519 §4.1.3: a string, or a list of which one is ours.
 func (e *exam) audience(x *sso.Exam) error {
-	setting := e.Settings + cmp.Or(e.AudienceField, "AUDIENCE")
+	setting := cmp.Or(e.AudienceName, e.Settings+"AUDIENCE")
 	if !e.judges(x, e.Audience, setting) {
 		return nil
 	}

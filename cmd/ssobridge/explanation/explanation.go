@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/advice"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -74,7 +75,7 @@ func text(s *string) string {
 }
 
 // Print writes an explanation as people read it.
-func Print(w io.Writer, e sso.Explanation) {
+func Print(w io.Writer, cfg *setting.Config, e sso.Explanation) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range e.Checks {
 		fmt.Fprintf(t, "%s %s\t%s\n", map[bool]string{true: "✓", false: "✗"}[c.OK], c.Name, oneLine(c.Detail))
@@ -92,8 +93,8 @@ func Print(w io.Writer, e sso.Explanation) {
 		return
 	}
 	fmt.Fprintf(w, "refused: %s\n", e.Code)
-	if advice := setting.Advice(e.Code, e.Provider); advice != "" {
-		fmt.Fprintf(w, "what to change: %s\n", advice)
+	if change := advice.For(cfg, e.Use, e.Code, e.Provider); change != "" {
+		fmt.Fprintf(w, "what to change: %s\n", change)
 	}
 }
 

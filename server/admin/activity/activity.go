@@ -8,6 +8,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/advice"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
@@ -72,13 +73,13 @@ type event struct {
 	KeyID     string    `json:"key_id"`
 }
 
-func eventOf(e sso.Event) event {
+func eventOf(cfg *setting.Config, e sso.Event) event {
 	out := event{
 		ID: e.ID, At: e.At.UTC(), Kind: string(e.Kind), What: admin.EventWords(e.Kind), Code: string(e.Code), Detail: e.Detail,
 		Reference: e.Reference, Person: e.AccountID, Email: e.Email, Actor: e.Actor, Provider: e.Provider, Peer: e.Peer, KeyID: e.KeyID,
 	}
 	if e.Code != "" {
-		out.Why, out.Advice = e.Code.Label(), setting.Advice(e.Code, e.Provider)
+		out.Why, out.Advice = e.Code.Label(), advice.For(cfg, sso.UseLogin, e.Code, e.Provider)
 	}
 	return out
 }
@@ -87,7 +88,7 @@ func (a activityArea) activity(c *area.Call, in activityQuery) (activityList, er
 	found, next, err := a.domain().Events(c.Request().Context(), in.filter(), in.Page())
 	list := activityList{Events: []event{}, Next: next}
 	for _, e := range found {
-		list.Events = append(list.Events, eventOf(e))
+		list.Events = append(list.Events, eventOf(a.Host.Config(), e))
 	}
 	return list, err
 }

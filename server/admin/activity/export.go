@@ -12,6 +12,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/setting"
 )
 
 // The forms in which the audit trail is exported.
@@ -48,20 +49,20 @@ func (a activityArea) exportAs(c *area.Call, format string, f admin.ActivityFilt
 			if err := csvRows(w, [][]string{csvHead}); err != nil {
 				return err
 			}
-			return each(func(events []sso.Event) error { return writeCSV(w, events) })
+			return each(func(events []sso.Event) error { return writeCSV(w, a.Host.Config(), events) })
 		}}, nil
 	case formatLines, "":
 		return openapi.File{Kind: "application/jsonl", Name: "activity.jsonl", Write: func(w io.Writer) error {
-			return each(func(events []sso.Event) error { return writeLines(w, events) })
+			return each(func(events []sso.Event) error { return writeLines(w, a.Host.Config(), events) })
 		}}, nil
 	}
 	return openapi.File{}, admin.Invalid("format", "is neither csv nor jsonl")
 }
 
-func writeLines(w io.Writer, events []sso.Event) error {
+func writeLines(w io.Writer, cfg *setting.Config, events []sso.Event) error {
 	lines := json.NewEncoder(w)
 	for _, e := range events {
-		if err := lines.Encode(eventOf(e)); err != nil {
+		if err := lines.Encode(eventOf(cfg, e)); err != nil {
 			return err
 		}
 	}
@@ -72,10 +73,10 @@ var csvHead = []string{
 	"id", "at", "kind", "code", "reference", "person", "email", "actor", "provider", "peer", "detail", "advice", "key_id",
 }
 
-func writeCSV(w io.Writer, events []sso.Event) error {
+func writeCSV(w io.Writer, cfg *setting.Config, events []sso.Event) error {
 	rows := make([][]string, 0, len(events))
 	for _, e := range events {
-		o := eventOf(e)
+		o := eventOf(cfg, e)
 		row := []string{
 			strconv.FormatInt(o.ID, 10), o.At.Format(time.RFC3339Nano), o.Kind, o.Code, o.Reference, strconv.FormatInt(o.Person, 10), o.Email,
 			o.Actor, o.Provider, o.Peer, o.Detail, o.Advice, o.KeyID,

@@ -12,6 +12,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -159,16 +160,16 @@ func codeOptions(chosen string) []templates.AdminOption {
 }
 
 // OfPerson are the newest events about a person, at most limit; of one kind, or "" for all.
-func OfPerson(ctx context.Context, store admin.ActivityStore, email string, kind sso.EventKind, limit int) ([]templates.AdminEvent, error) {
+func OfPerson(ctx context.Context, cfg *setting.Config, store admin.ActivityStore, email string, kind sso.EventKind, limit int) ([]templates.AdminEvent, error) {
 	found, _, err := admin.Activity{Store: store}.Events(ctx, admin.ActivityFilter{Person: email, Kind: string(kind)}, sso.Page{Limit: limit})
-	return fold(Shown(found)), err
+	return fold(Shown(cfg, found)), err
 }
 
 // Shown are events as pages show them.
-func Shown(found []sso.Event) []templates.AdminEvent {
+func Shown(cfg *setting.Config, found []sso.Event) []templates.AdminEvent {
 	var events []event
 	for _, e := range found {
-		events = append(events, eventOf(e))
+		events = append(events, eventOf(cfg, e))
 	}
 	return shownEvents(events)
 }

@@ -157,11 +157,11 @@ func (a peopleArea) personShown(c *area.Call, id int64) (templates.AdminPerson, 
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	events, err := activity.OfPerson(ctx, a.Store, d.Email, "", eventsShown)
+	events, err := activity.OfPerson(ctx, a.Host.Config(), a.Store, d.Email, "", eventsShown)
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	refused, err := activity.OfPerson(ctx, a.Store, d.Email, sso.EventSignInRefused, refusedShown)
+	refused, err := activity.OfPerson(ctx, a.Host.Config(), a.Store, d.Email, sso.EventSignInRefused, refusedShown)
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}

@@ -56,7 +56,7 @@ func (a peopleArea) whyPerson(c *area.Call, account sso.Account) (templates.Admi
 		AccountID: account.ID, Email: account.Email, Since: a.Now().Add(-whySince)})
 	row := personRow(personOf(account))
 	return templates.AdminWhyPerson{
-		ID: row.ID, Person: row.Person, Inactive: row.Inactive, Source: row.Source, LastLogin: row.LastLogin, Events: activity.Shown(refused), Now: a.Now(),
+		ID: row.ID, Person: row.Person, Inactive: row.Inactive, Source: row.Source, LastLogin: row.LastLogin, Events: activity.Shown(a.Host.Config(), refused), Now: a.Now(),
 		Activity: area.WithQuery(c.Link("/admin/activity"), area.Filter("person", strconv.FormatInt(account.ID, 10))),
 	}, err
 }
@@ -74,5 +74,5 @@ func (a peopleArea) whyOthers(ctx context.Context, q string, found []sso.Account
 		return nil, nil
 	}
 	events, _, err := admin.Activity{Store: a.Store}.Events(ctx, query, sso.Page{Limit: whyEvents})
-	return activity.Shown(events), err
+	return activity.Shown(a.Host.Config(), events), err
 }

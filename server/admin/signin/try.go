@@ -16,6 +16,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/advice"
 	"github.com/ssobridge/ssobridge/sso/explain"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
@@ -77,9 +78,9 @@ type Explanation struct {
 	Warnings  []string          `json:"warnings"`
 }
 
-func explanation(e sso.Explanation) Explanation {
+func explanation(cfg *setting.Config, e sso.Explanation) Explanation {
 	out := Explanation{
-		Accepted: e.Accepted, Code: string(e.Code), Advice: setting.Advice(e.Code, e.Provider), Checks: append([]sso.Check{}, e.Checks...),
+		Accepted: e.Accepted, Code: string(e.Code), Advice: advice.For(cfg, e.Use, e.Code, e.Provider), Checks: append([]sso.Check{}, e.Checks...),
 		Use: string(e.Use), Provider: e.Provider, Key: e.KeyID, Endless: e.Endless(),
 		Email: e.Identity.Email, Sent: append([]string{}, e.Identity.Groups...), SentAny: e.Identity.GroupsSent,
 		SentFault: e.Identity.GroupsFault,
@@ -125,7 +126,7 @@ func (a tryArea) explain(c *area.Call, in tokenToExplain) (Explanation, error) {
 	case e.Code == sso.StoreUnavailable || e.Code == sso.Internal:
 		return Explanation{}, fmt.Errorf("explain: %w", e.Code)
 	}
-	return explanation(e), nil
+	return explanation(a.Host.Config(), e), nil
 }
 
 func (a tryArea) tryTemplate(c *area.Call) templates.AdminTry {
@@ -216,8 +217,8 @@ type ReportStore interface {
 }
 
 // KeepReport keeps the report of a trial for the administrator who began it, and returns where it is shown.
-func KeepReport(ctx context.Context, st ReportStore, who *sso.Principal, id string, e sso.Explanation, now time.Time) (location string, err error) {
-	data, err := json.Marshal(explanation(e))
+func KeepReport(ctx context.Context, cfg *setting.Config, st ReportStore, who *sso.Principal, id string, e sso.Explanation, now time.Time) (location string, err error) {
+	data, err := json.Marshal(explanation(cfg, e))
 	if err != nil {
 		return "", err
 	}
