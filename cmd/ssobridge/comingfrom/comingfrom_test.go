@@ -245,7 +245,7 @@ func TestComingFrom(t *testing.T) {
 		})
 	}
 	for theirs := range table {
-		if !strings.HasPrefix(theirs, "MB_") && !slices.Contains(ownKeys(), theirs) {
+		if !strings.HasPrefix(theirs, "MB_") && !slices.Contains(ownKeys(), theirs) && forPeople()[theirs] == "" {
 			t.Errorf("no test is about %s", theirs)
 		}
 	}
@@ -311,7 +311,7 @@ func TestComingFromMetabase(t *testing.T) {
 			continue
 		}
 		value := map[string]string{"MB_JWT_IDENTITY_PROVIDER_URI": "https://idp.example/login", "MB_JWT_SHARED_SECRET": secret, "MB_JWT_GROUP_MAPPINGS": `{"a":[7]}`,
-			"MB_JWT_ATTRIBUTE_EMAIL": "mail"}[theirs]
+			"MB_JWT_ATTRIBUTE_EMAIL": "mail", "MB_SESSION_COOKIE_SAMESITE": "strict", "MB_SESSION_TIMEOUT": `{"amount":120,"unit":"minutes"}`}[theirs]
 		if value == "" {
 			value = "false"
 		}
@@ -320,5 +320,45 @@ func TestComingFromMetabase(t *testing.T) {
 		if got := cfg.Text(name); got != value || cfg.Source(name).Name != theirs {
 			t.Errorf("%s: %s is %q from %v, want %q", theirs, name, got, cfg.Source(name), value)
 		}
+	}
+}
+
+// forPeople are options about people who sign in with OpenID Connect, and a value for ours.
+func forPeople() map[string]string {
+	return map[string]string{"cookie_refresh": "10m", "whitelist_domains": "https://app.example.com", "backend_logout_url": "https://acme.example/logout"}
+}
+
+// They are settings of a provider with which people sign in, and have an effect there. What that is, is shown where they are.
+func TestComingFromForPeople(t *testing.T) {
+	table := readTable(t)
+	environ := []string{"SSOBRIDGE_PROVIDERS=acme", "SSOBRIDGE_PROVIDER_ACME_KIND=oidc", "SSOBRIDGE_PROVIDER_ACME_ISSUER=https://acme.example", "SSOBRIDGE_PROVIDER_ACME_CLIENT_ID=bi",
+		"SSOBRIDGE_PROVIDER_ACME_CLIENT_SECRET=" + secret, "SSOBRIDGE_PROVIDER_ACME_SCOPES=openid profile email offline_access"}
+	ours := map[string]string{}
+	for theirs, value := range forPeople() {
+		name := strings.Split(table[theirs]+"``", "`")[1]
+		ours[name] = value
+		environ = append(environ, "SSOBRIDGE_"+name+"="+value)
+	}
+	cfg, faults := setting.Resolve(setting.Inputs{Environ: environ})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for name, value := range ours {
+		if cfg.Find(name) == nil || cfg.Text(name) != value {
+			t.Errorf("%s is %q, want %q", name, cfg.Text(name), value)
+		}
+	}
+	for _, w := range cfg.Warnings {
+		if strings.Contains(w, "has no effect") {
+			t.Error(w)
+		}
+	}
+}
+
+// A name that has no counterpart is answered with what to do instead.
+func TestComingFromNothing(t *testing.T) {
+	_, faults := setting.Resolve(setting.Inputs{Environ: []string{"MB_SESSION_SECRET_KEY=x"}})
+	if len(faults) != 1 || !strings.Contains(faults[0].String(), "SECRET_KEY: leave it out") {
+		t.Errorf("got %v", faults)
 	}
 }

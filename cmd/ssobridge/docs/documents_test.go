@@ -323,7 +323,7 @@ func TestNames(t *testing.T) {
 		"RSA_PRIVATE_KEY_FILE_PATH": true, "RSA_PUBLIC_KEY_FILE_PATH": true, "JWT_KEY_ID": true, // OpenMetadata's
 		// Of other systems.
 		"JWT_AUTHENTICATION_SERVER_URL": true, "AUTHENTICATION_PUBLIC_KEYS": true, "AUTHENTICATION_AUTHORITY": true, "AUTHENTICATION_CLIENT_ID": true,
-		"AUTHENTICATION_JWT_PRINCIPAL_CLAIMS": true, "ENABLE_JWT": true, "SYSTEM_TOKEN": true,
+		"AUTHENTICATION_JWT_PRINCIPAL_CLAIMS": true, "ENABLE_JWT": true, "SYSTEM_TOKEN": true, "MB_SESSION_SECRET_KEY": true,
 	}
 	cfg, _ := setting.Resolve(setting.Inputs{Flags: map[string]string{"providers": "acme"}}) // the name in examples
 	for _, s := range cfg.Table() {
