@@ -100,6 +100,9 @@ func (p AdminProvider) Faults() Faults {
 	for _, card := range p.Cards() {
 		for _, s := range card.Fields {
 			f = f.with(s.Name, s.Label, s.Error)
+			if card.Outcome != nil && card.Outcome.Losses > 0 && s.Error == "" && s.Value != s.Was {
+				f = f.with(s.Name, s.Label, "changed, and not saved yet")
+			}
 		}
 	}
 	k := p.Keys

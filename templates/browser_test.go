@@ -125,9 +125,7 @@ func TestPagesInABrowser(t *testing.T) {
 			}
 			for _, l := range chromium.Looks(s.name) {
 				l.Check(ctx, t, judged)
-				if dir := os.Getenv("SSOBRIDGE_TEST_SHOTS"); dir != "" {
-					shoot(t, ctx, filepath.Join(dir, strings.ReplaceAll(s.name, " ", "-")+"-"+l.Name+".png"))
-				}
+				l.Shoot(ctx, t, s.name)
 			}
 		})
 	}
@@ -160,17 +158,6 @@ func TestDarkIsOtherColours(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no style sheet has a dark scheme")
-	}
-}
-
-func shoot(t *testing.T, ctx context.Context, file string) {
-	t.Helper()
-	var png []byte
-	if err := chromedp.Run(ctx, chromedp.FullScreenshot(&png, 100)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, png, 0o644); err != nil {
-		t.Fatal(err)
 	}
 }
 

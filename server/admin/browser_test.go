@@ -19,13 +19,18 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
 
 // chromium opens a tab in which an administrator is signed in, and collects what the console says.
 func (b *bridge) chromium(script bool) (ctx context.Context, said func() []string) {
 	t := b.t
 	t.Helper()
-	ctx = chrome.Open(t, 2*time.Minute)
+	limit := 2 * time.Minute
+	if chromium.Shots() != "" {
+		limit *= 10
+	}
+	ctx = chrome.Open(t, limit)
 	var mu sync.Mutex
 	var all []string
 	chromedp.ListenTarget(ctx, func(event any) {

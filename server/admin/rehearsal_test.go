@@ -37,7 +37,7 @@ func TestRulesAreRehearsed(t *testing.T) {
 	// Saved: only when it is confirmed.
 	form = fill(page.body, "JWT_ISSUER", "acme")
 	refused := c.post(path, form)
-	contains(t, refused, 409, "If that is meant, save once more.", "Save Which tokens are accepted, and refuse such sign-ins")
+	contains(t, refused, 409, "If that is meant, save once more.", ", and refuse such sign-ins</button>")
 	if got := b.signIn(secret, nil); got != "" {
 		t.Errorf("the rule is in force already: %s", got)
 	}

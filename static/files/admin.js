@@ -1,6 +1,12 @@
 // What the administrator's pages do better with a script. All of them work without it.
 "use strict";
 
+// On a narrow screen the sections are one line, which shows the one that is open.
+for (const here of document.querySelectorAll(".sections [aria-current]")) {
+  const line = here.closest("ul");
+  line.scrollLeft = here.offsetLeft - line.offsetLeft - (line.clientWidth - here.offsetWidth) / 2;
+}
+
 // A page offers the first groups. The others are offered as somebody types.
 for (const input of document.querySelectorAll("input[data-search]")) {
   let wait;

@@ -1,8 +1,10 @@
 package docs
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"image/png"
 	"io/fs"
 	"os"
 	"path"
@@ -142,6 +144,32 @@ func TestFrontPage(t *testing.T) {
 	for _, d := range documents(t) {
 		if d.name == "README.md" && len(d.text) > most {
 			t.Errorf("README.md has %d bytes of at most %d", len(d.text), most)
+		}
+	}
+}
+
+// Each picture of a document is there, small, and says in words what it shows.
+func TestPictures(t *testing.T) {
+	const most = 100_000
+	picture := regexp.MustCompile(`!\[([^\]]*)\]\(([^)]+\.png)\)`)
+	shown := map[string]bool{}
+	for _, d := range documents(t) {
+		for _, m := range picture.FindAllStringSubmatch(d.text, -1) {
+			name := path.Join(path.Dir(d.name), m[2])
+			shown[name] = true
+			file, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+			if err != nil {
+				t.Errorf("%s: %v", d.name, err)
+				continue
+			}
+			if _, err := png.DecodeConfig(bytes.NewReader(file)); err != nil || len(file) > most || len(m[1]) < 20 {
+				t.Errorf("%s in %s: %d bytes of at most %d, said as %q, %v", m[2], d.name, len(file), most, m[1], err)
+			}
+		}
+	}
+	for _, name := range []string{"server/admin/overview.png", "server/admin/rules.png", "server/admin/why.png"} {
+		if !shown[name] {
+			t.Errorf("no document shows %s", name)
 		}
 	}
 }
@@ -319,7 +347,7 @@ func TestNames(t *testing.T) {
 	codeName := regexp.MustCompile(`^(token|flow|account|link|provisioning|return_to|key|sso|code_exchange)_(malformed|signature|[a-z]*missing|mismatch|expired|` +
 		`not_yet_valid|too_old|from_future|unbounded|issuer|audience|type|replayed|email_invalid|disabled|refused|off|unknown|failed)$`)
 	known := map[string]bool{
-		setting.ConfigEnv: true, "SSOBRIDGE_TEST_REQUIRE": true, "SSOBRIDGE_TEST_NODE_MODULES": true, "SSOBRIDGE_TEST_TRAEFIK": true, "SSOBRIDGE_TEST_DEX": true, "SSO_SECRET": true, "SSOBRIDGE_NEW_SECRET_KEY": true, "BRIDGE_URL": true,
+		setting.ConfigEnv: true, "SSOBRIDGE_TEST_REQUIRE": true, "SSOBRIDGE_TEST_NODE_MODULES": true, "SSOBRIDGE_TEST_SHOTS": true, "SSOBRIDGE_TEST_TRAEFIK": true, "SSOBRIDGE_TEST_DEX": true, "SSO_SECRET": true, "SSOBRIDGE_NEW_SECRET_KEY": true, "BRIDGE_URL": true,
 		"RSA_PRIVATE_KEY_FILE_PATH": true, "RSA_PUBLIC_KEY_FILE_PATH": true, "JWT_KEY_ID": true, // OpenMetadata's
 		// Of other systems.
 		"JWT_AUTHENTICATION_SERVER_URL": true, "AUTHENTICATION_PUBLIC_KEYS": true, "AUTHENTICATION_AUTHORITY": true, "AUTHENTICATION_CLIENT_ID": true,

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -27,7 +28,7 @@ func Looks(key string) []Look {
 		{"light-wide", "light", 1280}, {"light-narrow", "light", 360},
 		{"dark-wide", "dark", 1280}, {"dark-narrow", "dark", 360},
 	}
-	if os.Getenv("SSOBRIDGE_TEST_SHOTS") != "" {
+	if Shots() != "" {
 		return all
 	}
 	return ssotest.Some(key, all...)
@@ -41,6 +42,25 @@ func (l Look) Set() chromedp.Action {
 			{Name: "prefers-reduced-motion", Value: "reduce"}, // or axe reads a colour on its way to another
 		}),
 		emulation.SetDeviceMetricsOverride(l.Width, 800, 1, false),
+	}
+}
+
+// Shots is the folder that gets a picture of each page in each look; "": none are taken.
+func Shots() string { return os.Getenv("SSOBRIDGE_TEST_SHOTS") }
+
+// Shoot writes a picture of the page that is open into [Shots], if there is one.
+func (l Look) Shoot(ctx context.Context, t *testing.T, name string) {
+	t.Helper()
+	if Shots() == "" {
+		return
+	}
+	var png []byte
+	if err := chromedp.Run(ctx, l.Set(), chromedp.FullScreenshot(&png, 100)); err != nil {
+		t.Fatal(err)
+	}
+	file := strings.ReplaceAll(name, " ", "-") + "-" + l.Name + ".png"
+	if err := os.WriteFile(filepath.Join(Shots(), file), png, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
