@@ -275,7 +275,7 @@ func providerSettings(provider string) []Setting {
 			set:   providerPlace(func(p *Provider) *duration { return &p.MaxLifetime }, parse.Seconds(parse.SecondsMin, parse.MaxAge))},
 		{Name: of("ISSUER"), Section: SectionToken, Type: "text", Changeable: true, LetsIn: true,
 			Label: "Issuer (iss)",
-			Help:  "what `iss` must be; unset: not checked",
+			Help:  "what `iss` must be; unset: not checked. Of kind `oidc`: the address of the provider, exactly as it writes it, such as https://login.example.com/realms/company of Keycloak",
 			set:   providerPlace(func(p *Provider) *string { return &p.Issuer }, parse.PlainText)},
 		{Name: of("AUDIENCE"), Section: SectionToken, Type: "text", Changeable: true, LetsIn: true,
 			Label: "Audience (aud)",

@@ -119,7 +119,11 @@ func (a providerArea) listPage(c *area.Call) error {
 func kindOptions(chosen string) []templates.AdminOption {
 	var all []templates.AdminOption
 	for _, kind := range []setting.Kind{setting.KindOIDC, setting.KindJWT, setting.KindBearer} {
-		all = append(all, templates.AdminOption{Value: string(kind), Label: kindInWords(kind)})
+		o := templates.AdminOption{Value: string(kind), Label: kindInWords(kind)}
+		if kind == setting.KindOIDC { // who has one of these need not know what it speaks
+			o.Label += ": Keycloak, Entra, Okta, Google, Dex and others"
+		}
+		all = append(all, o)
 	}
 	return area.Choose(chosen, all...)
 }
