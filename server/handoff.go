@@ -102,7 +102,7 @@ func (s *relyingParty) keepHandoff(c echo.Context, site *web.Site, in sso.Callba
 	// A redirect would still count as the other site's doing; a page of ours makes the step. Its Strict cookie comes back
 	// from there only, so that nobody else can send a browser past this point.
 	http.SetCookie(c.Response(), site.StrictCookie(handoffCookieName(site, id), "1", int(handoffLifetime.Seconds())))
-	return s.web.Page(c.Response(), http.StatusOK, templates.Continue{Layout: s.web.Layout(site), URL: next})
+	return s.web.Page(c.Response(), http.StatusOK, templates.Continue{Layout: s.web.Layout(site, c.Request()), URL: next})
 }
 
 // mayKeep looks at a form before it is written down, which anyone may ask for: without limits whoever has one token, or

@@ -109,7 +109,7 @@ func (s *relyingParty) begin(c echo.Context, site *web.Site, in sso.Callback) er
 		return s.circle(r, site, in, to)
 	case many && r.Header.Get("Sec-Fetch-Site") == "none":
 		// One chain of redirects from an address that was typed stays "none" wherever it leads. A step of our own page ends it.
-		return s.web.Page(c.Response(), http.StatusOK, templates.Continue{Layout: s.web.Layout(site), URL: site.SignIn(to)})
+		return s.web.Page(c.Response(), http.StatusOK, templates.Continue{Layout: s.web.Layout(site, r), URL: site.SignIn(to)})
 	}
 	return s.web.Leave(c, site, templates.Leave{URL: loginURL})
 }
@@ -276,7 +276,7 @@ func (s *relyingParty) askSwitch(c echo.Context, site *web.Site, in sso.Callback
 		return err
 	}
 	return s.web.Page(c.Response(), http.StatusOK, templates.Switch{
-		Layout: s.web.Layout(site), From: web.Person(from), To: next, JWT: in.Token, Provider: in.Provider, ReturnTo: stay, Stay: stay,
+		Layout: s.web.Layout(site, c.Request()), From: web.Person(from), To: next, JWT: in.Token, Provider: in.Provider, ReturnTo: stay, Stay: stay,
 	})
 }
 

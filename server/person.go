@@ -69,7 +69,7 @@ func (s *Server) handleHome(c echo.Context) error {
 		return err
 	}
 	page := templates.Home{
-		Layout: s.web.Layout(site), Now: s.web.Now(), Providers: local.Providers(site, site.LastWay(r)), Password: site.Config.EnablePasswordLogin,
+		Layout: s.web.Layout(site, r), Now: s.web.Now(), Providers: local.Providers(site, site.LastWay(r)), Password: site.Config.EnablePasswordLogin,
 		Callback: site.Config.URL("/auth/sso"),
 	}
 	if p != nil {
@@ -91,7 +91,7 @@ func (s *Server) handleAccount(c echo.Context) error {
 	if err != nil || p == nil {
 		return err
 	}
-	page := templates.Home{Layout: s.web.Layout(site), Now: s.web.Now(), Done: doneHere(c.QueryParam("done"))}
+	page := templates.Home{Layout: s.web.Layout(site, r), Now: s.web.Now(), Done: doneHere(c.QueryParam("done"))}
 	if err := s.fillHome(r, &page, p); err != nil {
 		return err
 	}
@@ -157,9 +157,9 @@ func (s *Server) handleLogoutPage(c echo.Context) error {
 		return c.Redirect(http.StatusFound, web.AnotherURL(site, returnPath(site, c.QueryParam("return_to"))))
 	}
 	if p == nil {
-		return s.web.Page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.web.Layout(site), SignInURL: site.SignInURL()})
+		return s.web.Page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.web.Layout(site, r), SignInURL: site.SignInURL()})
 	}
-	return s.web.Page(c.Response(), http.StatusOK, templates.Logout{Layout: s.web.Layout(site), Person: web.Person(p.Account), Another: another, ReturnTo: returnPath(site, c.QueryParam("return_to"))})
+	return s.web.Page(c.Response(), http.StatusOK, templates.Logout{Layout: s.web.Layout(site, r), Person: web.Person(p.Account), Another: another, ReturnTo: returnPath(site, c.QueryParam("return_to"))})
 }
 
 // handleLogout is POST /auth/logout and /auth/sso/logout. It ends this session, or all that are named if there are several;
@@ -284,5 +284,5 @@ func (s *Server) loggedOut(c echo.Context, site *web.Site, to string, logoutURI 
 	if again != "" && to != "" {
 		again += "?return_to=" + url.QueryEscape(to)
 	}
-	return s.web.Page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.web.Layout(site), SignInURL: again})
+	return s.web.Page(c.Response(), http.StatusOK, templates.LoggedOut{Layout: s.web.Layout(site, c.Request()), SignInURL: again})
 }

@@ -154,7 +154,7 @@ func TestChart(t *testing.T) {
 // Every figure of the drawing stands in the table, too.
 func TestChartHasATable(t *testing.T) {
 	c := sampleChart("sign-ins", "Sign-ins", 40)
-	doc := parse(t, render(t, newPages(t), AdminActivity{SignIns: c}))
+	doc := parse(t, render(t, englishPages(t), AdminActivity{SignIns: c}))
 	var figure *html.Node
 	for _, n := range find(doc, "figure") {
 		if attr(n, "id") == "sign-ins" {

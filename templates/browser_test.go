@@ -28,7 +28,7 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src
 
 // serveSamples serves each sample under /sample/N, and what its links lead to under any other path.
 func serveSamples(t *testing.T, all []sample) *httptest.Server {
-	p := newPages(t)
+	p := englishPages(t)
 	mux := http.NewServeMux()
 	mux.Handle(static.Prefix, static.Handler())
 	mux.HandleFunc("GET /axe.js", func(w http.ResponseWriter, r *http.Request) {

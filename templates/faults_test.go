@@ -17,7 +17,7 @@ import (
 // Whatever a page says is wrong with a field stands in its summary too, first on the page, with a link that leads to the
 // field; and so does what is wrong with the form as a whole.
 func TestFaultsComeFirstAndLeadToTheirFields(t *testing.T) {
-	p := newPages(t)
+	p := englishPages(t)
 	for _, s := range samples() {
 		t.Run(s.name, func(t *testing.T) {
 			texts := []string{}

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"encoding/hex"
 	"net/url"
 	"strings"
@@ -70,16 +71,8 @@ type Provider struct {
 	Another bool // somebody else should sign in than the one who has a session there
 }
 
-// Text is what the button says.
-func (p Provider) Text() string {
-	switch {
-	case p.Label != "":
-		return "Continue with " + p.Label
-	case p.Name != "":
-		return "Continue with " + p.Name
-	}
-	return "Sign in"
-}
+// ShownName is what people call it.
+func (p Provider) ShownName() string { return cmp.Or(p.Label, p.Name) }
 
 // URL begins a sign-in that ends at returnTo; "" is the home page.
 func (p Provider) URL(returnTo string) string {

@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -13,6 +12,7 @@ type Field struct {
 	Type         string // text, email, password…
 	Value        string
 	Help         string // one line under the label; "" leaves it out
+	Least        int    // the number that Help names; 0: it names none
 	Error        string // what is wrong with the value and how to mend it; "" when nothing is
 	Autocomplete string // the token of HTML §4.10.18.7
 	Required     bool
@@ -31,28 +31,28 @@ func (f Field) DescribedBy() string {
 	return strings.Join(ids, " ")
 }
 
-// ago says how long before now t was, in the largest unit that fits. The zero time is "never".
-func ago(t, now time.Time) string {
+// since says how long before now t was, in the largest unit that fits: how many, with the text for so many; 0 for a text without
+// a number. The zero time is "never".
+func since(t, now time.Time) (n int, text string) {
 	if t.IsZero() {
-		return "never"
+		return 0, "never"
 	}
 	d := now.Sub(t)
 	switch {
 	case d < time.Minute: // and the future, since clocks of replicas differ
-		return "just now"
+		return 0, "just now"
+	case d < 2*time.Minute:
+		return 0, "1 minute ago"
 	case d < time.Hour:
-		return count(int(d.Minutes()), "minute")
+		return int(d.Minutes()), "%d minutes ago"
+	case d < 2*time.Hour:
+		return 0, "1 hour ago"
 	case d < 24*time.Hour:
-		return count(int(d.Hours()), "hour")
+		return int(d.Hours()), "%d hours ago"
+	case d < 48*time.Hour:
+		return 0, "1 day ago"
 	}
-	return count(int(d.Hours()/24), "day")
-}
-
-func count(n int, unit string) string {
-	if n == 1 {
-		return "1 " + unit + " ago"
-	}
-	return fmt.Sprintf("%d %ss ago", n, unit)
+	return int(d.Hours() / 24), "%d days ago"
 }
 
 // moment writes a time for people. The script rewrites it in their own time zone.

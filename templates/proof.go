@@ -1,9 +1,6 @@
 package templates
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Setup is /auth/setup: it makes the first administrator. The form posts secret, email, password and again. The script
 // takes the secret from the address; without it the person pastes it.
@@ -43,7 +40,7 @@ func (Setup) PasskeyButton() PasskeyButton {
 
 func newPasswordField(name, problem string, least int) Field {
 	return Field{Name: name, Label: "New password", Type: "password", Error: problem, Autocomplete: "new-password", Required: true,
-		Help: fmt.Sprintf("At least %d characters, such as four or five words that do not belong together.", least)}
+		Help: "At least %d characters, such as four or five words that do not belong together.", Least: least}
 }
 
 func againField(problem string) Field {

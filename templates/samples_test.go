@@ -38,6 +38,8 @@ func samples() []sample {
 			Groups: []string{"All Users", "Administrators", "Sales, Europe"}, Sessions: sessions, More: true, Done: "That session has ended.", HasPasskeys: true,
 			Passkeys: []Passkey{{ID: "k1", Name: "Chrome on Android", CreatedAt: sampleTime.Add(-300 * time.Hour), LastUsed: sampleTime.Add(-26 * time.Hour)}, {ID: "k2", Name: "مفتاح", CreatedAt: sampleTime}},
 		}},
+		{"home in German", Home{Layout: Layout{Site: "Acme Reports", Language: "de", User: &UserMenu{Name: "Ada Lovelace"}}, Person: &ada, Now: sampleTime, Groups: []string{"All Users"},
+			Sessions: sessions, HasPassword: true}},
 		{"home one session", Home{Layout: acme, Person: &grace, Now: sampleTime, Sessions: sessions[:1]}},
 		{"home signed out", Home{Layout: acme, Providers: providers[:1], Password: true}},
 		{"home not set up", Home{Callback: "https://bridge.acme.example/auth/sso"}},
@@ -47,6 +49,7 @@ func samples() []sample {
 			PasswordError: "The e-mail or the password is wrong. Check both, and mind capital letters."}},
 		{"login throttled", Login{Layout: acme, Password: true, Email: "ada", EmailError: "An e-mail address has an @.",
 			Error: "Too many attempts. Wait a minute, then try again."}},
+		{"login in Japanese", Login{Layout: Layout{Language: "ja"}, Providers: providers, Password: true}},
 		{"login off", Login{Layout: acme}},
 		{"login with a way used last", Login{Layout: acme, Password: true, Passkey: true, Last: "partners", Providers: []Provider{{Name: "partners", Label: "Partners", Last: true}, {Name: "acme", Label: "Acme"}}}},
 		{"login with a password used last", Login{Layout: acme, Password: true, Passkey: true, Last: "password", Providers: providers}},
@@ -81,9 +84,14 @@ func samples() []sample {
 
 // rewrite returns a copy of a page in which every string is replaced.
 func rewrite(page Page, with func(string) string) Page {
+	return rewritePaths(page, func(_, s string) string { return with(s) })
+}
+
+// rewritePaths is rewrite for who wants to know which string it is.
+func rewritePaths(page Page, with func(path, s string) string) Page {
 	v := reflect.New(reflect.TypeOf(page)).Elem()
 	v.Set(reflect.ValueOf(page))
-	rewriteValue(v, "", func(_, s string) string { return with(s) })
+	rewriteValue(v, "", with)
 	return v.Interface().(Page)
 }
 

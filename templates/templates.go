@@ -7,10 +7,14 @@
 // pages work without script, and keep to a Content-Security-Policy that allows nothing inline.
 //
 // Texts about a refusal come from the caller; no page shows claims, tokens or the inside of an error.
+//
+// What administrators see is in English. The other pages are in the language of [Layout]: a text is written as {{t "Sign in"}},
+// or {{t .Label}} where the code has it, and package words has it in the other languages.
 package templates
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -20,6 +24,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/ssobridge/ssobridge/templates/words"
 )
 
 // A Page is one of the page structs of this package.
@@ -29,9 +35,12 @@ type Page interface {
 
 // Layout is what surrounds every page.
 type Layout struct {
-	Site string    // the site's name as people know it; "" is ssobridge
-	User *UserMenu // who is signed in, shown at the top; nil on pages that are about who it is
+	Language string    // of the reader; "" is English, as of all that administrators see
+	Site     string    // the site's name as people know it; "" is ssobridge
+	User     *UserMenu // who is signed in, shown at the top; nil on pages that are about who it is
 }
+
+func (l Layout) language() string { return cmp.Or(l.Language, "en") }
 
 // SiteName is the name to show.
 func (l Layout) SiteName() string {
@@ -53,7 +62,8 @@ var source embed.FS
 // Pages are the templates, each parsed when it is first needed: most of them show an administrator something, so that a
 // bridge may never need them. They are safe for concurrent use.
 type Pages struct {
-	byName map[string]func() (*template.Template, error)
+	byName map[string]map[string]func() (*template.Template, error) // then by language
+	Words  *words.Tables                                            // the languages
 }
 
 // New finds every page. asset returns the path of a static file by its name, such as app.css. A fault in a template is an
@@ -63,24 +73,32 @@ type Pages struct {
 // elsewhere. Templates write href="/login" and do not know of it; of a path in a field they write {{path .URL}}, where the
 // field has no base yet.
 func New(asset func(name string) string, base string) (*Pages, error) {
-	functions := template.FuncMap{
-		"asset":  func(name string) string { return base + asset(name) },
-		"path":   func(p string) string { return base + p },
-		"ago":    ago,
-		"moment": moment,
-		"iso":    iso,
-		"number": number,
+	texts, err := words.New()
+	if err != nil {
+		return nil, err
 	}
+	return newPages(asset, base, texts, texts.Languages(), texts.Text)
+}
+
+// newPages is New with these languages.
+func newPages(asset func(string) string, base string, texts *words.Tables, languages []string, text func(language, english string) string) (*Pages, error) {
 	files, err := fs.Glob(source, "pages/*.html")
 	if err != nil {
 		return nil, err
 	}
-	p := &Pages{byName: make(map[string]func() (*template.Template, error), len(files))}
+	p := &Pages{byName: make(map[string]map[string]func() (*template.Template, error), len(files)), Words: texts}
 	for _, file := range files {
-		p.byName[strings.TrimSuffix(path.Base(file), ".html")] = sync.OnceValues(func() (*template.Template, error) {
-			// The page comes last: it defines "title" and "main", and anew what the layout has a default for.
-			return parseFiles(template.New("").Funcs(functions), base, "layout.html", "parts.html", "admin.html", file)
-		})
+		in := make(map[string]func() (*template.Template, error), len(languages))
+		for _, language := range languages {
+			in[language] = sync.OnceValues(func() (*template.Template, error) {
+				functions := functionsIn(language, func(english string) string { return text(language, english) })
+				functions["asset"] = func(name string) string { return base + asset(name) }
+				functions["path"] = func(p string) string { return base + p }
+				// The page comes last: it defines "title" and "main", and anew what the layout has a default for.
+				return parseFiles(template.New("").Funcs(functions), base, "layout.html", "parts.html", "admin.html", file)
+			})
+		}
+		p.byName[strings.TrimSuffix(path.Base(file), ".html")] = in
 	}
 	return p, nil
 }
@@ -104,9 +122,17 @@ func parseFiles(t *template.Template, base string, files ...string) (*template.T
 // Render writes a page to w in one piece. On an error of the template nothing was written; an error of w is returned as
 // it is.
 func (p *Pages) Render(w io.Writer, page Page) error {
-	parsed, ok := p.byName[page.template()]
+	language := "en"
+	if of, ok := page.(interface{ language() string }); ok {
+		language = of.language()
+	}
+	in, ok := p.byName[page.template()]
 	if !ok {
 		return fmt.Errorf("there is no page %q", page.template())
+	}
+	parsed, ok := in[language]
+	if !ok {
+		parsed = in["en"]
 	}
 	t, err := parsed()
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-func newPages(t testing.TB) *Pages { return newPagesAt(t, "") }
+func englishPages(t testing.TB) *Pages { return newPagesAt(t, "") }
 
 func newPagesAt(t testing.TB, base string) *Pages {
 	t.Helper()
@@ -53,19 +53,19 @@ func TestEveryPageHasSamples(t *testing.T) {
 		})
 	}
 	got := slices.Sorted(maps.Keys(shown))
-	want := slices.Sorted(maps.Keys(newPages(t).byName))
+	want := slices.Sorted(maps.Keys(englishPages(t).byName))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("pages with samples (-want +got):\n%s", diff)
 	}
 	for path, ok := range filled {
-		if !ok && !strings.HasSuffix(path, ".Layout.Site") && !strings.Contains(path, ".Layout.User.") {
+		if !ok && !strings.HasSuffix(path, ".Layout.Site") && !strings.HasSuffix(path, ".Layout.Language") && !strings.Contains(path, ".Layout.User.") {
 			t.Errorf("%s: got no sample with a value, want one", path)
 		}
 	}
 }
 
 func TestPagesAreSound(t *testing.T) {
-	p := newPages(t)
+	p := englishPages(t)
 	for _, s := range samples() {
 		t.Run(s.name, func(t *testing.T) { checkPage(t, render(t, p, s.page)) })
 		empty := reflect.Zero(reflect.TypeOf(s.page)).Interface().(Page)
@@ -81,7 +81,7 @@ func TestPagesAreSound(t *testing.T) {
 
 // Every path that a template writes gets the base before it, whatever page it stands on; what comes in a field is whole.
 func TestBaseIsBeforeEveryPath(t *testing.T) {
-	plain := newPages(t)
+	plain := englishPages(t)
 	for _, base := range []string{"/_sso", "/a/b.c", "https://auth.example.com", "https://auth.example.com/_sso"} {
 		based := newPagesAt(t, base)
 		for _, s := range samples() {
@@ -115,9 +115,9 @@ func urlsOf(doc *html.Node) (all []string) {
 
 // A page is parsed, and then escaped, by its first use, which may be several at once.
 func TestFirstUseByMany(t *testing.T) {
-	want := render(t, newPages(t), Logout{})
+	want := render(t, englishPages(t), Logout{})
 	for range 20 {
-		p := newPages(t)
+		p := englishPages(t)
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
@@ -152,7 +152,7 @@ var hostile = []string{
 //
 // SECURITY E12, K3
 func TestNothingButTextComesOfText(t *testing.T) {
-	p := newPages(t)
+	p := englishPages(t)
 	for _, s := range samples() {
 		want := skeleton(t, render(t, p, rewrite(s.page, keepEmpty("x"))))
 		for _, text := range hostile {
@@ -180,7 +180,7 @@ func FuzzNothingButTextComesOfText(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text)
 	}
-	p := newPages(f)
+	p := englishPages(f)
 	all := samples()
 	skeletons := make([]string, len(all))
 	for i, s := range all {
@@ -207,7 +207,7 @@ func FuzzNothingButTextComesOfText(f *testing.F) {
 }
 
 func TestContinueGoesOnOnlyToAPathOfThisSite(t *testing.T) {
-	p := newPages(t)
+	p := englishPages(t)
 	for _, c := range []struct {
 		url, refresh, link string
 	}{
@@ -240,7 +240,7 @@ func TestContinueGoesOnOnlyToAPathOfThisSite(t *testing.T) {
 }
 
 func TestFormsPostWhatTheServerReads(t *testing.T) {
-	p := newPages(t)
+	p := englishPages(t)
 	for _, c := range []struct {
 		name string
 		page Page
@@ -277,7 +277,7 @@ func TestFormsPostWhatTheServerReads(t *testing.T) {
 }
 
 func TestErrorStandsAtItsField(t *testing.T) {
-	doc := parse(t, render(t, newPages(t), Login{Password: true, Email: "a@b", PasswordError: "It is wrong."}))
+	doc := parse(t, render(t, englishPages(t), Login{Password: true, Email: "a@b", PasswordError: "It is wrong."}))
 	for _, in := range find(doc, "input") {
 		wrong := attr(in, "name") == "password"
 		if got := attr(in, "aria-invalid") == "true"; got != wrong {
@@ -367,6 +367,10 @@ func FuzzDevice(f *testing.F) {
 	})
 }
 
+func agoInEnglish(at, now time.Time) string {
+	return functionsIn("en", func(s string) string { return s })["ago"].(func(at, now time.Time) string)(at, now)
+}
+
 func TestAgo(t *testing.T) {
 	for _, c := range []struct {
 		before time.Duration
@@ -380,11 +384,11 @@ func TestAgo(t *testing.T) {
 		{47 * time.Hour, "1 day ago"},
 		{400 * 24 * time.Hour, "400 days ago"},
 	} {
-		if got := ago(sampleTime.Add(-c.before), sampleTime); got != c.want {
+		if got := agoInEnglish(sampleTime.Add(-c.before), sampleTime); got != c.want {
 			t.Errorf("ago(%v): got %q, want %q", c.before, got, c.want)
 		}
 	}
-	if got := ago(time.Time{}, sampleTime); got != "never" {
+	if got := agoInEnglish(time.Time{}, sampleTime); got != "never" {
 		t.Errorf("ago(zero): got %q, want never", got)
 	}
 }
@@ -399,7 +403,7 @@ type brokenLogin struct{ Layout }
 func (brokenLogin) template() string { return "login" }
 
 func TestNothingIsWrittenOnAFault(t *testing.T) {
-	p := newPages(t)
+	p := englishPages(t)
 	for _, page := range []Page{unknownPage{}, brokenLogin{}} {
 		var b bytes.Buffer
 		if err := p.Render(&b, page); err == nil || b.Len() != 0 {

@@ -125,7 +125,7 @@ func (s *passkeys) handlePasskeysPage(c echo.Context) error {
 		return err
 	}
 	page := templates.Passkeys{
-		Layout: s.local.web.Layout(site), Person: web.Person(p.Account), Now: s.local.web.Now(), Password: p.Account.HasPassword, Possible: site.PasskeysPossible(), Recent: s.local.recent(p),
+		Layout: s.local.web.Layout(site, c.Request()), Person: web.Person(p.Account), Now: s.local.web.Now(), Password: p.Account.HasPassword, Possible: site.PasskeysPossible(), Recent: s.local.recent(p),
 		ConfirmURL: s.local.ConfirmURL(site.Path("/auth/passkeys")),
 	}
 	page.Passkeys = PasskeyRows(keys)

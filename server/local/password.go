@@ -113,7 +113,7 @@ func (s *Local) PasskeyAlone(ctx context.Context, site *web.Site) (bool, error) 
 func (s *Local) loginPage(r *http.Request, site *web.Site, to string) templates.Login {
 	last := site.LastWay(r)
 	return templates.Login{
-		Layout: s.web.Layout(site), Providers: Providers(site, last), Password: site.Config.EnablePasswordLogin, Passkey: site.PasskeysPossible(), ReturnTo: to, Last: last,
+		Layout: s.web.Layout(site, r), Providers: Providers(site, last), Password: site.Config.EnablePasswordLogin, Passkey: site.PasskeysPossible(), ReturnTo: to, Last: last,
 	}
 }
 
@@ -368,7 +368,7 @@ func (s *Local) handlePasswordPage(c echo.Context) error {
 		return err
 	}
 	return s.web.Page(c.Response(), http.StatusOK, templates.Password{
-		Layout: s.web.Layout(site), Person: web.Person(p.Account), Changed: c.QueryParam("done") == "changed", MinCharacters: password.MinCharacters,
+		Layout: s.web.Layout(site, c.Request()), Person: web.Person(p.Account), Changed: c.QueryParam("done") == "changed", MinCharacters: password.MinCharacters,
 	})
 }
 
@@ -394,7 +394,7 @@ func (s *Local) handlePasswordChange(c echo.Context) error {
 	if err != nil || p == nil {
 		return err
 	}
-	page := templates.Password{Layout: s.web.Layout(site), Person: web.Person(p.Account), MinCharacters: password.MinCharacters}
+	page := templates.Password{Layout: s.web.Layout(site, r), Person: web.Person(p.Account), MinCharacters: password.MinCharacters}
 	chosen := values.Get("new")
 	page.NewError, page.AgainError = newPasswordErrors(chosen, values.Get("again"), p.Account)
 	if page.Faults().Any() {

@@ -102,7 +102,7 @@ func (s *Local) handleResume(c echo.Context) error {
 	if kept.Account != p.Account.ID {
 		return fmt.Errorf("the form of account %d was asked for by account %d: %w", kept.Account, p.Account.ID, sso.NotFound)
 	}
-	page := templates.Resume{Layout: s.web.Layout(site), Action: kept.Target}
+	page := templates.Resume{Layout: s.web.Layout(site, r), Action: kept.Target}
 	for _, name := range slices.Sorted(maps.Keys(kept.Form)) {
 		for _, value := range kept.Form[name] {
 			page.Fields = append(page.Fields, templates.Hidden{Name: name, Value: value})
@@ -133,7 +133,7 @@ func (s *Local) handleConfirmPage(c echo.Context) error {
 }
 
 func (s *Local) confirmPage(r *http.Request, site *web.Site, p *sso.Principal, to string) (templates.Confirm, error) {
-	page := templates.Confirm{Layout: s.web.Layout(site), Person: web.Person(p.Account), ReturnTo: to, Password: p.Account.HasPassword}
+	page := templates.Confirm{Layout: s.web.Layout(site, r), Person: web.Person(p.Account), ReturnTo: to, Password: p.Account.HasPassword}
 	if site.PasskeysPossible() {
 		keys, err := s.store.Passkeys(r.Context(), p.Account.ID)
 		if err != nil {

@@ -59,8 +59,8 @@ func (s *setup) handleSetupPage(c echo.Context) error {
 	return s.local.web.Page(c.Response(), http.StatusOK, s.page(site))
 }
 
-func (s *setup) page(site *web.Site) templates.Setup {
-	return templates.Setup{Layout: s.local.web.Layout(site), MinCharacters: password.MinCharacters,
+func (s *setup) page(site *web.Site) templates.Setup { // for an administrator: in English
+	return templates.Setup{Layout: templates.Layout{Site: site.Config.SiteName}, MinCharacters: password.MinCharacters,
 		NoPassword: !site.Config.EnablePasswordLogin, Passkey: site.PasskeysPossible()}
 }
 

@@ -120,7 +120,7 @@ func (web *Web) refuse(w http.ResponseWriter, r *http.Request, reader Reader, er
 
 func (web *Web) renderRefusal(w http.ResponseWriter, r *http.Request, code sso.Code, ref, id string, err error) {
 	site, reason := web.Site(), templates.ReasonOf(code)
-	page := templates.Refusal{Layout: web.Layout(site), Title: reason.Title, Advice: []string{reason.Help}}
+	page := templates.Refusal{Layout: web.Layout(site, r), Title: reason.Title, Advice: []string{reason.Help}}
 	act(&page, r, site, code)
 	if refusal, ok := errors.AsType[*admin.Refusal](err); ok {
 		page.Message, page.Button = refusal.Detail(), templates.Button{Label: "Go to the administration", URL: site.Path("/admin")}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -29,7 +30,7 @@ func (web *Web) Leave(c echo.Context, site *Site, page templates.Leave) error {
 	mayBeForm := r.Method == http.MethodPost || ReaderOf(r).Page && (from == "same-origin" || from == "")
 	switch {
 	case mayBeForm && !slices.Contains(site.forms, siteOf(u)):
-		page.Layout = web.Layout(site)
+		page.Layout = web.Layout(site, r)
 		return web.Page(c.Response(), http.StatusOK, page)
 	case r.Method == http.MethodPost:
 		return c.Redirect(http.StatusSeeOther, page.URL)
@@ -44,14 +45,16 @@ type pageWriter struct {
 }
 
 func (p *pageWriter) Write(b []byte) (int, error) {
-	p.Header().Set("Content-Type", "text/html; charset=utf-8")
+	h := p.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h["Vary"] = []string{strings.Join(append(slices.Clone(h["Vary"]), "Accept-Language"), ", ")} // of its own: the shared one is read only
 	p.WriteHeader(p.status)
 	return p.ResponseWriter.Write(b)
 }
 
-// Layout is what surrounds a page.
-func (web *Web) Layout(site *Site) templates.Layout {
-	return templates.Layout{Site: site.Config.SiteName}
+// Layout is what surrounds a page that anybody may meet: in the language that the reader's browser asks for.
+func (web *Web) Layout(site *Site, r *http.Request) templates.Layout {
+	return templates.Layout{Site: site.Config.SiteName, Language: web.pages.Words.Match(strings.Join(r.Header["Accept-Language"], ","))}
 }
 
 // Person is an account as pages name it.

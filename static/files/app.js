@@ -1,6 +1,9 @@
 // What pages do better with a script. All of them work without it.
 "use strict";
 
+// In the language of the page.
+const words = document.currentScript.dataset;
+
 // What was wrong with a form comes first. Not every browser focuses what is no field by autofocus; those that do have done
 // so when the first frame is drawn.
 const faults = document.getElementById("faults");
@@ -16,16 +19,16 @@ for (const time of document.querySelectorAll("time[datetime]")) {
 
 // A password or a key can be looked at. The button is made here, since it does nothing without a script.
 for (const input of document.querySelectorAll("input[type=password]")) {
-  const what = /password/.test(input.autocomplete) ? "password" : "what is typed";
+  const [show, hide] = /password/.test(input.autocomplete) ? [words.show, words.hide] : [words.showTyped, words.hideTyped];
   const button = document.createElement("button");
   button.type = "button";
   button.className = "link reveal";
-  button.textContent = `Show ${what}`;
+  button.textContent = show;
   button.setAttribute("aria-controls", input.id);
   button.addEventListener("click", () => {
     const shown = input.type === "text";
     input.type = shown ? "password" : "text";
-    button.textContent = shown ? `Show ${what}` : `Hide ${what}`;
+    button.textContent = shown ? show : hide;
   });
   input.form?.addEventListener("submit", () => { input.type = "password"; }); // or browsers remember it as text
   input.after(button);
@@ -36,11 +39,11 @@ for (const text of navigator.clipboard ? document.querySelectorAll("[data-copy]"
   const button = document.createElement("button");
   button.type = "button";
   button.className = "link";
-  button.textContent = "Copy";
+  button.textContent = words.copyText;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(text.textContent);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    button.textContent = words.copied;
+    setTimeout(() => { button.textContent = words.copyText; }, 2000);
   });
   text.after(button);
 }

@@ -74,7 +74,7 @@ const acts = {
 for (const box of document.querySelectorAll("[data-passkey]")) {
   const off = box.querySelector(".passkey-off");
   if (!window.PublicKeyCredential) {
-    off.textContent = "This browser has no passkeys.";
+    off.textContent = box.dataset.without;
     continue;
   }
   const button = box.querySelector("button");
@@ -91,8 +91,8 @@ for (const box of document.querySelectorAll("[data-passkey]")) {
     } catch (error) {
       // NotAllowedError: the person said no, took too long, or has none. InvalidStateError: this device has one already.
       problem.textContent =
-        error.name === "NotAllowedError" ? "No passkey was used. You can try again, or take another way."
-        : error.name === "InvalidStateError" ? "This device has a passkey of yours already."
+        error.name === "NotAllowedError" ? box.dataset.unused
+        : error.name === "InvalidStateError" ? box.dataset.known
         : error.message;
       problem.hidden = false;
       button.disabled = false;
