@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -30,8 +31,24 @@ type Inputs struct {
 	File     map[string]any    // the configuration file as YAML or JSON gives it
 	FileName string            // for messages
 
-	// ReadFile reads the files of secrets; nil: os.ReadFile.
+	// ReadFile reads the files of secrets; nil: from the disk.
 	ReadFile func(name string) ([]byte, error)
+}
+
+// maxSecretFile is more than any secret has; what has no end, such as /dev/zero, is not read to it.
+const maxSecretFile = 1 << 20
+
+func readSecret(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
+	if err == nil && len(data) > maxSecretFile {
+		err = fmt.Errorf("it has more than %d bytes", maxSecretFile)
+	}
+	return data, err
 }
 
 // A Fault is one thing that must change before the bridge can start.
@@ -59,7 +76,7 @@ func (f Fault) String() string {
 // pipe in place of a secret's file allows; [Config.WithSaved] then adds what an administrator saved.
 func Resolve(in Inputs) (*Config, []Fault) {
 	if in.ReadFile == nil {
-		in.ReadFile = os.ReadFile
+		in.ReadFile = readSecret
 	}
 	r := &resolver{in: in, env: environ(in.Environ), given: given{values: map[string]value{}, faults: map[string][]Fault{}}}
 	r.declare()
