@@ -31,13 +31,13 @@ func stateOf(p *setting.Provider, live *sso.Provider, keys []templates.AdminKeyR
 	if !p.Enabled {
 		return offState(p)
 	}
+	if d := live.Described(); d.Fault != "" { // before the keys, which cannot be read then either
+		return attention("Needs a look", "What the provider says of itself could not be read lately: %s. Is the issuer the address that the provider shows, and does it run?", d.Fault)
+	}
 	for _, s := range live.PublicKeys() {
 		if s.Fault != "" {
 			return attention("Needs a look", "Its keys could not be read lately: %s.", s.Fault)
 		}
-	}
-	if d := live.Described(); d.Fault != "" {
-		return attention("Needs a look", "What the provider says of itself could not be read lately: %s.", d.Fault)
 	}
 	left, ends := 0, time.Time{}
 	for _, k := range keys {
