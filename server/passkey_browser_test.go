@@ -90,7 +90,7 @@ func TestPasskeyInABrowser(t *testing.T) {
 		chromedp.WaitVisible("[data-passkey] button", chromedp.ByQuery),
 		chromedp.Focus("#passkey-name", chromedp.ByQuery), chromedp.KeyEvent("Laptop"), chromedp.KeyEvent(kb.Tab),
 		chromedp.Evaluate(`document.activeElement.textContent`, &focus), chromedp.KeyEvent(kb.Enter),
-		hasText("Laptop"), hasText("last used never"))
+		hasText("Laptop"), hasText("Last used: never"))
 	if focus != "Add a passkey" {
 		t.Errorf("focus after the name: got %q, want the button", focus)
 	}
@@ -98,7 +98,7 @@ func TestPasskeyInABrowser(t *testing.T) {
 		hasText("This device has a passkey of yours already."))
 	step(t, ctx, "sign out and in", chromedp.Navigate(b.url+"/auth/logout"), chromedp.Click("main form button", chromedp.ByQuery), hasText("signed out"),
 		chromedp.Navigate(b.url+"/login?return_to=/auth/passkeys"), chromedp.Click("details summary", chromedp.ByQuery),
-		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Your passkeys"), hasText("last used just now"))
+		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Your passkeys"), hasText("Last used: just now"))
 	b.Pass(11 * time.Minute)
 	step(t, ctx, "confirm", chromedp.Navigate(b.url+"/auth/passkeys"), hasText("confirm first that it is you"), chromedp.Click("main a.button", chromedp.ByQuery),
 		hasText("Confirm that it is you"), chromedp.WaitVisible("[data-passkey] button", chromedp.ByQuery), chromedp.Click("[data-passkey] button", chromedp.ByQuery),
@@ -157,5 +157,5 @@ func TestSetupWithAPasskeyInABrowser(t *testing.T) {
 	}
 	step(t, ctx, "sign out and in", chromedp.Navigate(b.url+"/_sso/auth/logout"), chromedp.Click("main form button", chromedp.ByQuery), hasText("signed out"),
 		chromedp.Navigate(b.url+"/_sso/login?return_to=/_sso/auth/passkeys"), chromedp.Click("details summary", chromedp.ByQuery),
-		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Your passkeys"), hasText("last used just now"))
+		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Your passkeys"), hasText("Last used: just now"))
 }
