@@ -28,7 +28,7 @@ func TestThreeReadersAgree(t *testing.T) {
 	if err := os.WriteFile(password, []byte("seven green kettles hum quietly\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, _, err := runProgram(dir, environ, "users", "create-admin", "root@example.com", "--password-file", password); err != nil {
+	if out, _, err := runProgram(t, dir, environ, "users", "create-admin", "root@example.com", "--password-file", password); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	r := startServe(t, dir, environ...)
@@ -111,13 +111,10 @@ func browserOf() *http.Client {
 }
 
 // runProgram runs the real program.
-func runProgram(dir string, environ []string, args ...string) (stdout, stderr string, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", "", err
-	}
+func runProgram(t testing.TB, dir string, environ []string, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
 	var out, said strings.Builder
-	cmd := &exec.Cmd{Path: self, Args: append([]string{"ssobridge"}, args...), Dir: dir, Env: environ, Stdout: &out, Stderr: &said}
+	cmd := &exec.Cmd{Path: built.Path(t), Args: append([]string{"ssobridge"}, args...), Dir: dir, Env: environ, Stdout: &out, Stderr: &said}
 	err = cmd.Run()
 	return out.String(), said.String(), err
 }
@@ -125,7 +122,7 @@ func runProgram(dir string, environ []string, args ...string) (stdout, stderr st
 // saying is runProgram for one that says something, whatever its exit status.
 func saying(t *testing.T, dir string, environ []string, args ...string) string {
 	t.Helper()
-	out, errors, err := runProgram(dir, environ, args...)
+	out, errors, err := runProgram(t, dir, environ, args...)
 	if out == "" {
 		t.Fatalf("%v: %s", err, errors)
 	}

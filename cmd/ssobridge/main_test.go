@@ -13,32 +13,38 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/sso/token"
 )
 
-// The scripts of testdata/script run the real program: this very binary, as "ssobridge".
-func TestMain(m *testing.M) {
-	ssotest.TempInMemory()
-	testscript.Main(stopping{m}, map[string]func(){"ssobridge": main})
-}
+// built is the real program, which scripts run. It starts sooner than this very binary, which is "ssobridge", too: that one has
+// the race detector where tests have it.
+var built bridgetest.Program
+
+func TestMain(m *testing.M) { testscript.Main(stopping{m}, map[string]func(){"ssobridge": main}) }
 
 // stopping ends the PostgreSQL server when the tests have run.
 type stopping struct{ *testing.M }
 
 func (m stopping) Run() int {
 	defer postgres.Stop()
-	return m.M.Run()
+	return built.Main(m.M)
 }
 
 // secret is a shared secret as a product would have it; testdata/script knows it too, and its JWK.
 const secret = "kP2vXq8dJm4tYw7nRb3gHs6fLc9zQe5aTu1oViWxEyM"
 
 func TestScripts(t *testing.T) {
+	bin := t.TempDir()
+	if err := os.Symlink(built.Path(t), filepath.Join(bin, "ssobridge")); err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv("PORT", ssotest.FreePort(t))
 			e.Setenv("PORT2", ssotest.FreePort(t))
 			e.Setenv("SECRET", secret)
