@@ -139,6 +139,12 @@ func TestRefreshAfterLongPause(t *testing.T) {
 		var switched atomic.Value
 		switched.Store("")
 		a.idp.Switched = func() string { return switched.Load().(string) }
+		var away atomic.Bool
+		a.idp.Refreshing = func(url.Values) {
+			if away.Load() {
+				panic(http.ErrAbortHandler)
+			}
+		}
 		pause := func(d time.Duration) {
 			a.Pass(d)
 			b.Pass(d)
@@ -183,7 +189,7 @@ func TestRefreshAfterLongPause(t *testing.T) {
 		}
 
 		pause(70 * time.Minute)
-		a.idp.Refreshing = func(url.Values) { panic(http.ErrAbortHandler) } // it is away
+		away.Store(true)
 		for _, r := range []*bridge{a.bridge, b} {
 			if status := at(r, cookie); status != http.StatusUnauthorized {
 				t.Errorf("while the provider is away: got %d, want 401", status)
@@ -192,7 +198,7 @@ func TestRefreshAfterLongPause(t *testing.T) {
 		if n := a.sessions(); n != 1 {
 			t.Errorf("there are %d sessions, want 1: it is not over", n)
 		}
-		a.idp.Refreshing = nil
+		away.Store(false)
 		pause(time.Minute)
 		for _, r := range []*bridge{b, a.bridge} {
 			if status := at(r, cookie); status != http.StatusOK {

@@ -71,8 +71,9 @@ func checkFaults(t *testing.T, doc *html.Node, texts []string) {
 			t.Errorf("%q leads to %q, want it to lead to a field", text(a), attr(a, "href"))
 		}
 	}
-	if title := text(find(doc, "title")[0]); !strings.HasPrefix(title, "Error: ") {
-		t.Errorf("title: got %q, want it to begin with Error:", title)
+	says := map[string]string{"en": "Error: ", "ja": "エラー: "}[attr(find(doc, "html")[0], "lang")]
+	if title := text(find(doc, "title")[0]); says == "" || !strings.HasPrefix(title, says) {
+		t.Errorf("title: got %q, want it to begin with %q", title, says)
 	}
 }
 
