@@ -21,9 +21,8 @@ import (
 func serve(f *flags) runner {
 	p := f.p
 	return func(ctx context.Context, args []string) error {
-		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+		ctx, stop := drain.Until(ctx, syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
-		context.AfterFunc(ctx, stop) // what the system does with signals is in force again
 		again := make(chan os.Signal, 1)
 		signal.Notify(again, syscall.SIGHUP)
 		o, err := f.open(ctx, true)

@@ -90,6 +90,22 @@ func TestServeDrains(t *testing.T) {
 
 // After SIGTERM the bridge goes on answering, and /readyz says no. A second signal ends it at once.
 func TestServeEndsAtOnce(t *testing.T) {
+	t.Run("two signals, one right after the other", func(t *testing.T) {
+		r := startServe(t, t.TempDir(), "SSOBRIDGE_DRAIN_TIME=10m")
+		for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} { // two of a kind, the system may make one of
+			if err := r.cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		select {
+		case err := <-r.ended:
+			if err == nil {
+				t.Error("got exit status 0, want an end by the signal")
+			}
+		case <-time.After(time.Minute):
+			t.Error("did not end")
+		}
+	})
 	r := startServe(t, t.TempDir(), "SSOBRIDGE_DRAIN_TIME=10m", "SSOBRIDGE_LOG_LEVEL=info")
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

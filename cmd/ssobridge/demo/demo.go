@@ -17,13 +17,13 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ssobridge/ssobridge/server/drain"
 	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password"
@@ -42,7 +42,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "%v\nhint: ssobridge demo --help shows the flags\n", err)
 		return 2
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := drain.Until(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o, stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, err)
