@@ -2,23 +2,20 @@ package server_test
 
 import (
 	"encoding/json"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
 	"github.com/ssobridge/ssobridge/server"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
+	"github.com/ssobridge/ssobridge/sso/ssotest/wire"
 )
 
 // wantUnavailable wants the answer of something that is down for now: with its own code, and when to come back.
@@ -70,81 +67,9 @@ func TestDrippingTokenEndpoint(t *testing.T) {
 	}
 }
 
-// A faultyLink is a TCP proxy in front of a server that can be broken.
-type faultyLink struct {
-	net.Listener
-	to string
-	mu sync.RWMutex // held while nothing passes
-
-	delay atomic.Int64 // of what is sent in each direction
-	reset atomic.Bool  // connections are ended as soon as something passes
-	conns atomic.Int64 // that are open
-	asked atomic.Int64 // connections there were
-}
-
-func newFaultyLink(t *testing.T, to string) *faultyLink {
-	l, _ := bridgetest.Listen(t)
-	s := &faultyLink{Listener: l, to: to}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			near, err := l.Accept()
-			if err != nil {
-				return
-			}
-			s.asked.Add(1)
-			far, err := net.Dial("tcp", to)
-			if err != nil {
-				near.Close()
-				continue
-			}
-			s.conns.Add(1)
-			go s.pass(near, far)
-			go func() {
-				s.pass(far, near)
-				s.conns.Add(-1)
-			}()
-		}
-	}()
-	return s
-}
-
-func (s *faultyLink) pass(to, from net.Conn) {
-	defer to.Close()
-	b := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(b)
-		s.mu.RLock()
-		time.Sleep(time.Duration(s.delay.Load()))
-		if s.reset.Load() {
-			from.(*net.TCPConn).SetLinger(0)
-			from.Close()
-		}
-		_, failed := to.Write(b[:n])
-		s.mu.RUnlock()
-		if err != nil || failed != nil {
-			io.Copy(io.Discard, from)
-			return
-		}
-	}
-}
-
-// faults are what can happen to the link, and how it ends.
-func (s *faultyLink) faults() map[string]func() (mend func()) {
-	return map[string]func() func(){
-		"black hole": func() func() {
-			s.mu.Lock()
-			return sync.OnceFunc(s.mu.Unlock)
-		},
-		"two seconds late": func() func() {
-			s.delay.Store(int64(2 * time.Second))
-			return func() { s.delay.Store(0) }
-		},
-		"reset": func() func() {
-			s.reset.Store(true)
-			return func() { s.reset.Store(false) }
-		},
-	}
+// failures are what can happen to the network between a bridge and its database.
+func failures() map[string]wire.State {
+	return map[string]wire.State{"black hole": {Holds: true}, "two seconds late": {Delay: 2 * time.Second}, "reset": {Cut: true}}
 }
 
 // A PostgreSQL that takes what is sent and never answers is a database that is down: each way in says so within five seconds,
@@ -156,18 +81,21 @@ func TestStalledPostgres(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := newFaultyLink(t, u.Host)
-	u.Host = db.Addr().String()
+	db, err := wire.New(u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	u.Host = db.Addr()
 	b := start(t, "DATABASE_URL="+u.String(), "JWT_BINDING=off")
 	b.root()
 	ann := b.browser()
 	ann.signIn(nil).want(t, 302, "/")
-	for name, fail := range db.faults() {
-		mend := fail()
-		t.Cleanup(mend)
+	for name, failure := range failures() {
+		db.Set(failure)
 		t.Run(name, func(t *testing.T) { stalled(t, b, db) })
 		mended := time.Now()
-		mend()
+		db.Set(wire.State{})
 		recovers(t, b, mended)
 	}
 	if log := b.log.String(); strings.Contains(log, "code=internal") {
@@ -192,7 +120,7 @@ func recovers(t *testing.T, b *bridge, mended time.Time) {
 	}
 }
 
-func stalled(t *testing.T, b *bridge, db *faultyLink) {
+func stalled(t *testing.T, b *bridge, db *wire.Wire) {
 	ways := map[string]func(c *browser) response{
 		"GET with a token": func(c *browser) response {
 			return c.get("/auth/sso?jwt="+b.token(claims{"jti": "1"}), "Accept: application/json")
@@ -246,7 +174,7 @@ func stalled(t *testing.T, b *bridge, db *faultyLink) {
 	for strings.Count(b.log.String(), "database cannot be used") == strings.Count(b.log.String(), "database can be used again") {
 		time.Sleep(20 * time.Millisecond)
 	}
-	probes := db.asked.Load() // now it is known
+	probes := db.Asked() // now it is known
 	const clients, times = 20, 10
 	ssotest.AtOnce(clients, func(int) {
 		c := b.browser()
@@ -254,7 +182,7 @@ func stalled(t *testing.T, b *bridge, db *faultyLink) {
 			ways["start page"](c).wantUnavailable(t, "once it is known", sso.StoreUnavailable)
 		}
 	})
-	if got := db.asked.Load() - probes; got > clients*times/4 { // those of probes; on a slow machine they are many
+	if got := db.Asked() - probes; got > clients*times/4 { // those of probes; on a slow machine they are many
 		t.Errorf("%d requests opened %d connections to the database", clients*times, got)
 	}
 	http.DefaultClient.CloseIdleConnections()

@@ -36,8 +36,7 @@ func spawn(dir, name string, cmd *exec.Cmd) (*process, error) {
 		cmd.Stdout = out
 	}
 	cmd.Stderr = out
-	// If bridgebench dies, however, its servers go too.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	dieWithUs(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}

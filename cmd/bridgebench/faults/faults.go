@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres/cluster"
+	"github.com/ssobridge/ssobridge/sso/ssotest/tmpfs"
+	"github.com/ssobridge/ssobridge/sso/ssotest/wire"
 )
 
 // A Bridge is a running one.
@@ -76,7 +78,7 @@ func onSQLite(ctx context.Context, o Options, kills int) (results []Result, note
 	if err != nil {
 		return results, nil, err
 	}
-	unmount, err := mountSmall(dir)
+	unmount, err := tmpfs.Mount(dir, small)
 	if err != nil {
 		return results, []string{fmt.Sprintf("a full disk was not tried: mounting a small file system: %v", err)}, nil
 	}
@@ -94,13 +96,13 @@ func onPostgres(ctx context.Context, o Options, bin string, kills int) (results 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, pg.Remove()) }()
-	w, err := newWire(pg.Address())
+	w, err := wire.New(pg.Address())
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
+	defer w.Close()
 	err = o.series(ctx, &results, "postgres:", func(s *site, _ string) []fault {
-		s.database, s.behind = pg.At(w.addr()), pg.URL
+		s.database, s.behind = pg.At(w.Addr()), pg.URL
 		return []fault{s.kill(kills), restarted(pg, o.Others), readOnly(pg, o.Others), silent(w, o.Others), slow(w, o.Others), cut(w, o.Others)}
 	})
 	return results, err

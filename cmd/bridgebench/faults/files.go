@@ -5,8 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/ssobridge/ssobridge/sso/ssotest/tmpfs"
 )
 
 // away moves the files of a SQLite database into another folder, or back.
@@ -45,37 +46,14 @@ func replaced(file string, times int) fault {
 }
 
 // small is the size of the file system that gets full.
-const small = "size=48m"
-
-// mountSmall makes a small file system, which needs the right to mount.
-func mountSmall(dir string) (unmount func() error, err error) {
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, small); err != nil {
-		return nil, err
-	}
-	return func() error { return syscall.Unmount(dir, syscall.MNT_DETACH) }, nil
-}
+const small = "48m"
 
 // full leaves no room on the file system, and then some again.
 func full(dir string, times int) fault {
 	filler := filepath.Join(dir, "filler")
 	return fault{
 		name: "the disk is full", times: times, stays: time.Second,
-		begin: func(context.Context) error {
-			f, err := os.Create(filler)
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			for size := 1 << 20; size > 0; size /= 2 { // to the last byte
-				for err = nil; err == nil; {
-					_, err = f.Write(make([]byte, size))
-				}
-				if !errors.Is(err, syscall.ENOSPC) {
-					return err
-				}
-			}
-			return nil
-		},
+		begin: func(context.Context) error { return tmpfs.Fill(filler) },
 		end: func(context.Context) (time.Time, error) {
 			err := os.Remove(filler)
 			return time.Now(), err

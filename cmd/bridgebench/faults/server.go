@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres/cluster"
+	"github.com/ssobridge/ssobridge/sso/ssotest/wire"
 )
 
 // restarted crashes the database server, and starts it anew.
@@ -36,12 +37,12 @@ func readOnly(pg *cluster.Cluster, times int) fault {
 }
 
 // Faults of the network end when the wire is whole again.
-func onWire(name string, w *wire, times int, stays time.Duration, is state) fault {
+func onWire(name string, w *wire.Wire, times int, stays time.Duration, is wire.State) fault {
 	return fault{
 		name: name, times: times, stays: stays,
-		begin: func(context.Context) error { w.set(is); return nil },
+		begin: func(context.Context) error { w.Set(is); return nil },
 		end: func(context.Context) (time.Time, error) {
-			w.set(state{})
+			w.Set(wire.State{})
 			return time.Now(), nil
 		},
 	}
@@ -51,14 +52,14 @@ func onWire(name string, w *wire, times int, stays time.Duration, is state) faul
 const untilSeen = 4500 * time.Millisecond
 
 // silent is a network that takes everything and hands nothing on.
-func silent(w *wire, times int) fault {
-	return onWire("the network is a black hole", w, times, untilSeen, state{holds: true})
+func silent(w *wire.Wire, times int) fault {
+	return onWire("the network is a black hole", w, times, untilSeen, wire.State{Holds: true})
 }
 
-func slow(w *wire, times int) fault {
-	return onWire("the network takes 2 s more", w, times, untilSeen, state{delay: 2 * time.Second})
+func slow(w *wire.Wire, times int) fault {
+	return onWire("the network takes 2 s more", w, times, untilSeen, wire.State{Delay: 2 * time.Second})
 }
 
-func cut(w *wire, times int) fault {
-	return onWire("the network is cut", w, times, time.Second, state{cut: true})
+func cut(w *wire.Wire, times int) fault {
+	return onWire("the network is cut", w, times, time.Second, wire.State{Cut: true})
 }

@@ -3,7 +3,6 @@ package interop
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -11,11 +10,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ssobridge/ssobridge/sso/ssotest/tmpfs"
 )
 
 // A disk is a small file system of the test's own.
@@ -28,11 +28,12 @@ type disk struct {
 func smallDisk(t testing.TB) disk {
 	t.Helper()
 	d := disk{t, t.TempDir()}
-	if err := syscall.Mount("tmpfs", d.dir, "tmpfs", 0, "size=12m"); err != nil {
+	unmount, err := tmpfs.Mount(d.dir, "12m")
+	if err != nil {
 		t.Skipf("to run this test, run it with the right to mount a tmpfs, as root: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(d.dir, syscall.MNT_DETACH); err != nil {
+		if err := unmount(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -44,18 +45,8 @@ func (d disk) path(name string) string { return filepath.Join(d.dir, name) }
 // fill takes the disk's room, to the last byte.
 func (d disk) fill() {
 	d.t.Helper()
-	f, err := os.Create(d.path("filler"))
-	if err != nil {
+	if err := tmpfs.Fill(d.path("filler")); err != nil {
 		d.t.Fatal(err)
-	}
-	defer f.Close()
-	for size := 1 << 20; size > 0; size /= 2 {
-		for err = nil; err == nil; {
-			_, err = f.Write(make([]byte, size))
-		}
-		if !errors.Is(err, syscall.ENOSPC) {
-			d.t.Fatal(err)
-		}
 	}
 }
 

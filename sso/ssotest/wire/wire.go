@@ -1,55 +1,65 @@
-package faults
+// Package wire is a network that can be broken, for tests and for the benchmark.
+package wire
 
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// A wire is the network between a bridge and its database: a TCP proxy that can be broken.
-type wire struct {
-	to string
-	l  net.Listener
+// A Wire is the network between a program and a server, such as a bridge and its database: a TCP proxy. Make one with [New].
+type Wire struct {
+	to    string
+	l     net.Listener
+	asked atomic.Int64
 
 	mu      sync.Mutex
-	is      state
+	is      State
 	changed chan struct{} // closed when the state changes
 	conns   map[net.Conn]struct{}
 	running sync.WaitGroup
 }
 
-// A state of the wire. The zero state is whole.
-type state struct {
-	holds bool          // nothing is handed on
-	delay time.Duration // of each piece, in both directions
-	cut   bool          // connections are reset, and no new ones taken
+// A State of the wire. The zero state is whole.
+type State struct {
+	Holds bool          // everything is taken, and nothing handed on
+	Delay time.Duration // of each piece, in both directions
+	Cut   bool          // connections are reset, and so are new ones
 }
 
-func newWire(to string) (*wire, error) {
+// New makes a wire to host:port that is whole.
+func New(to string) (*Wire, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{to: to, l: l, changed: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	w := &Wire{to: to, l: l, changed: make(chan struct{}), conns: map[net.Conn]struct{}{}}
 	w.running.Go(w.accept)
 	return w, nil
 }
 
-func (w *wire) addr() string { return w.l.Addr().String() }
+// Addr is this end of the wire, host:port.
+func (w *Wire) Addr() string { return w.l.Addr().String() }
 
-func (w *wire) close() {
+// Asked is how many connections there were so far.
+func (w *Wire) Asked() int64 { return w.asked.Load() }
+
+// Close ends the wire and its connections.
+func (w *Wire) Close() {
 	w.l.Close()
-	w.set(state{cut: true})
+	w.Set(State{Cut: true})
 	w.running.Wait()
 }
 
-func (w *wire) set(is state) {
+// Set breaks the wire, or makes it whole again.
+func (w *Wire) Set(is State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.is = is
 	close(w.changed)
 	w.changed = make(chan struct{})
-	if is.cut {
+	if is.Cut {
 		for c := range w.conns {
 			reset(c)
 		}
@@ -64,18 +74,19 @@ func reset(c net.Conn) {
 	c.Close()
 }
 
-func (w *wire) accept() {
+func (w *Wire) accept() {
 	for {
 		c, err := w.l.Accept()
 		if err != nil {
 			return
 		}
+		w.asked.Add(1)
 		w.running.Go(func() { w.join(c) })
 	}
 }
 
 // join connects one who came with the database.
-func (w *wire) join(c net.Conn) {
+func (w *Wire) join(c net.Conn) {
 	defer w.drop(c)
 	if !w.keep(c) {
 		return
@@ -95,15 +106,18 @@ func (w *wire) join(c net.Conn) {
 	both.Wait()
 }
 
-// keep has a connection reset when the wire is cut; false: it is cut.
-func (w *wire) keep(c net.Conn) bool {
+// keep has a connection reset when the wire is cut; false: it is cut now.
+func (w *Wire) keep(c net.Conn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns[c] = struct{}{}
-	return !w.is.cut
+	if w.is.Cut {
+		reset(c)
+	}
+	return !w.is.Cut
 }
 
-func (w *wire) drop(c net.Conn) {
+func (w *Wire) drop(c net.Conn) {
 	w.mu.Lock()
 	delete(w.conns, c)
 	w.mu.Unlock()
@@ -111,7 +125,7 @@ func (w *wire) drop(c net.Conn) {
 }
 
 // pump hands on what comes, as the state of the wire allows, until one end closes.
-func (w *wire) pump(to, from net.Conn) {
+func (w *Wire) pump(to, from net.Conn) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
@@ -130,17 +144,17 @@ func (w *wire) pump(to, from net.Conn) {
 }
 
 // pass returns when something may be handed on.
-func (w *wire) pass() {
+func (w *Wire) pass() {
 	for {
 		w.mu.Lock()
 		is, changed := w.is, w.changed
 		w.mu.Unlock()
 		switch {
-		case is.holds:
+		case is.Holds:
 			<-changed
-		case is.delay > 0:
+		case is.Delay > 0:
 			select {
-			case <-time.After(is.delay):
+			case <-time.After(is.Delay):
 				return
 			case <-changed:
 			}
