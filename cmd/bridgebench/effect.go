@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // maxEffect is how long a change on one replica may take until the other one acts on it.
@@ -39,14 +40,11 @@ func benchEffect(ctx context.Context, o options) (table, []target, error) {
 	o.progress("signing them out on one replica, and asking the other")
 	times := make([]time.Duration, len(cookies))
 	var next atomic.Int64
-	err = together(4, func() error {
-		for i := next.Add(1) - 1; int(i) < len(cookies); i = next.Add(1) - 1 {
-			var err error
-			if times[i], err = effect(ctx, one, other, cookies[i]); err != nil {
-				return err
-			}
+	err = together(4, func() (err error) {
+		for i := next.Add(1) - 1; int(i) < len(cookies) && err == nil; i = next.Add(1) - 1 {
+			times[i], err = effect(ctx, one, other, cookies[i])
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return fail(err)
@@ -86,13 +84,11 @@ func signOut(addr, cookie string) []byte {
 	return fmt.Appendf(nil, "POST /auth/sso/logout HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\nSec-Fetch-Site: same-origin\r\nCookie: %s\r\nContent-Length: 0\r\n\r\n", addr, addr, cookie)
 }
 
-// together runs do so many times at once, and returns what went wrong.
+// together runs do so many times at once, and returns what went wrong first.
 func together(n int, do func() error) error {
-	errs := make([]error, n)
-	var running sync.WaitGroup
-	for i := range errs {
-		running.Go(func() { errs[i] = do() })
+	var running errgroup.Group
+	for range n {
+		running.Go(do)
 	}
-	running.Wait()
-	return errors.Join(errs...)
+	return running.Wait()
 }
