@@ -18,15 +18,6 @@ import (
 // "apt-get install nginx". Beside PATH it looks where Debian puts servers.
 func Need(t testing.TB, name, how string) string {
 	t.Helper()
-	path := Find(name)
-	if path == "" {
-		Missing(t, name, how)
-	}
-	return path
-}
-
-// Find returns the path of an executable, or "".
-func Find(name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path
 	}
@@ -38,6 +29,7 @@ func Find(name string) string {
 			return path
 		}
 	}
+	Missing(t, name, how)
 	return ""
 }
 

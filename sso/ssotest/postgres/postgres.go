@@ -41,7 +41,7 @@ func Tables(t testing.TB, make func(url string) error) string {
 // test (see [ssotest.Some]). Without a PostgreSQL server that one is sqlite.
 func Engines(t testing.TB) []string {
 	engines := ssotest.Some(t.Name(), "sqlite", "postgres")
-	if len(engines) == 1 && os.Getenv("SSOBRIDGE_TEST_POSTGRES") == "" && ssotest.Find("initdb") == "" {
+	if len(engines) == 1 && os.Getenv("SSOBRIDGE_TEST_POSTGRES") == "" && cluster.Programs() == "" {
 		return []string{"sqlite"}
 	}
 	return engines
