@@ -102,7 +102,7 @@ func fillAll(t testing.TB, db *sql.DB) {
 		}
 	}
 	for _, table := range sqliteTables(t, db) {
-		if table != "secret_key" { // it says which key that is
+		if table != "secret_key" && table != "group_sizes" { // the first says which key that is, the second what triggers count
 			fill(table)
 		}
 	}
@@ -167,7 +167,7 @@ func TestCopyIsWhole(t *testing.T) {
 			t.Fatal("was not stopped")
 		}
 		counts, changed, err := store.Copy(t.Context(), source, to, nil)
-		if err != nil || changed || len(counts) != len(want) {
+		if err != nil || changed || len(counts) != len(want)-1 { // but for group_sizes
 			t.Fatalf("to %s: %d tables, changed %v, %v", engine, len(counts), changed, err)
 		}
 		if _, _, err := store.Copy(t.Context(), source, to, nil); !errors.Is(err, transfer.ErrNotEmpty) {

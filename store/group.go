@@ -34,41 +34,6 @@ func (s *Store) Groups(ctx context.Context) ([]sso.Group, error) {
 
 const allGroups = "SELECT id, name FROM groups ORDER BY id"
 
-// GroupSizes returns the number of members of each group that has any, by its id.
-func (s *Store) GroupSizes(ctx context.Context) (map[int64]int, error) {
-	sizes := map[int64]int{}
-	err := s.reading().Each(ctx, func(rows *sql.Rows) error {
-		var id int64
-		var n int
-		err := rows.Scan(&id, &n)
-		sizes[id] = n
-		return err
-	}, `SELECT group_id, count(*) FROM memberships GROUP BY group_id UNION ALL SELECT $1, count(*) FROM accounts`, sso.AllUsers)
-	return sizes, err
-}
-
-// MemberCounts returns the number of members of these groups that have any, by id. It costs what those groups are large.
-func (s *Store) MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error) {
-	counts := map[int64]int{}
-	if len(ids) == 0 {
-		return counts, nil
-	}
-	err := s.reading().Each(ctx, func(rows *sql.Rows) error {
-		var id int64
-		var n int
-		err := rows.Scan(&id, &n)
-		counts[id] = n
-		return err
-	}, "SELECT group_id, count(*) FROM memberships WHERE group_id IN "+sqldb.List(len(ids), 0)+" GROUP BY group_id", sqldb.Padded(ids)...)
-	if err != nil || !slices.Contains(ids, sso.AllUsers) {
-		return counts, err
-	}
-	n := 0
-	_, err = s.reading().One(ctx, []any{&n}, "SELECT count(*) FROM accounts")
-	counts[sso.AllUsers] = n
-	return counts, err
-}
-
 // Group returns one group, or [sso.NotFound].
 func (s *Store) Group(ctx context.Context, id int64) (sso.Group, error) {
 	return foundGroup(oneGroup(ctx, s.reading(), "id = $1", id))

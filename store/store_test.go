@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -94,7 +95,23 @@ func open(t testing.TB, databaseURL string) *testDB {
 	if _, err := db.Migrate(t.Context()); err != nil {
 		t.Fatalf("Migrate: %v", err)
 	}
+	t.Cleanup(func() { db.sizesHold(t) })
 	return db
+}
+
+// sizesHold compares how many people are in each group by what triggers kept with what a count finds, whatever a test did.
+func (db *testDB) sizesHold(t testing.TB) {
+	t.Helper()
+	const differ = `SELECT count(*) FROM (
+		SELECT group_id, sum(n) AS n FROM (
+			SELECT group_id, members AS n FROM group_sizes
+			UNION ALL SELECT group_id, -count(*) FROM memberships GROUP BY group_id
+			UNION ALL SELECT 1, -count(*) FROM accounts
+		) AS sizes GROUP BY group_id) AS differences WHERE n <> 0`
+	n := 0
+	if err := db.counts().QueryRowContext(context.Background(), differ).Scan(&n); err == nil && n > 0 { // a test may have taken the database away
+		t.Errorf("the sizes of %d groups are not what is counted", n)
+	}
 }
 
 // another opens the same database once more, as another replica does.

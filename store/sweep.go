@@ -14,7 +14,7 @@ const clocksDiffer = 5 * time.Minute
 // Sweep deletes what is over: sessions past their absolute end, spent proofs that no replica would accept any more,
 // handoffs, failures, changes that every cache has seen, names of groups that were not sent for 90 days, what can be
 // taken back no more, notices of sign-outs, what was kept of tokens before the last 300 of a provider. It returns how many rows
-// it deleted. It also counts the events of days that are over, for [trail.Trail.EventCounts]. Events themselves go with
+// it deleted. It also adds up what was counted of groups, and counts the events of days that are over, for [trail.Trail.EventCounts]. Events themselves go with
 // [trail.Trail.ForgetEvents]. Call it every few minutes; any number of replicas may sweep at once.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
 	for _, t := range []struct {
@@ -39,6 +39,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (n int, err error) {
 	}
 	deleted, err := s.sweepTokenLog(ctx)
 	if n += deleted; err != nil {
+		return n, err
+	}
+	if err := s.addSizes(ctx); err != nil {
 		return n, err
 	}
 	return n, s.CountDays(ctx, now)

@@ -64,7 +64,7 @@ func (o options) compareSizes(ctx context.Context, database, cookie string, t *t
 	of := ratio(large, empty, perSecond)
 	t.Rows = append(t.Rows, rowOf(empty, 0), rowOf(large, of))
 	targets = append(targets, atLeast("sign-ins on a large database ÷ on an empty one", of, minLargeToEmpty))
-	for _, path := range []string{"/admin/groups", "/admin/groups/77", "/admin/people", "/admin/people/77", "/admin/mapping"} {
+	for _, path := range []string{"/admin", "/admin/groups", "/admin/groups/3", "/admin/groups/77", "/admin/people", "/admin/people/77", "/admin/mapping"} {
 		request := get(big.addr, path, "Accept: text/html", "Cookie: "+sessionCookie+"="+cookie)
 		size := 0
 		page := load{addr: big.addr, conns: 1, want: 200, next: func(n int64, buf []byte) []byte {

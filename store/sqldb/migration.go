@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -93,7 +94,7 @@ func (db *DB) migrate(ctx context.Context, c *Conn, steps []Migration, now time.
 		return nil, err
 	}
 	for _, m := range steps[len(known):] {
-		if err := m.run(ctx, c, db.engine.schemaWords); err != nil {
+		if err := m.run(ctx, c, db.engine); err != nil {
 			return nil, fmt.Errorf("migration %s: %w", m.Name, err)
 		}
 		if _, err := c.Exec(ctx, "INSERT INTO migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)",
@@ -108,15 +109,38 @@ func (db *DB) migrate(ctx context.Context, c *Conn, steps []Migration, now time.
 	return applied, nil
 }
 
-func (m Migration) run(ctx context.Context, c *Conn, words *strings.Replacer) error {
-	text := m.sql
-	if words != nil {
-		text = words.Replace(text)
+func (m Migration) run(ctx context.Context, c *Conn, e *engine) error {
+	text := textFor(e.name, m.sql)
+	if e.schemaWords != nil {
+		text = e.schemaWords.Replace(text)
 	}
 	if _, err := c.Exec(ctx, text); err != nil || m.Then == nil {
 		return err
 	}
 	return m.Then(ctx, c)
+}
+
+// onlyLine begins a part of a migration that one engine alone takes, such as triggers, for which the two have no common words;
+// "-- only: both" ends it.
+var onlyLine = regexp.MustCompile(`(?m)^-- only: (sqlite|postgres|both)\n`)
+
+// textFor leaves out the parts of a migration that are for the other engine.
+func textFor(engine, text string) string {
+	parts := onlyLine.FindAllStringSubmatchIndex(text, -1)
+	if len(parts) == 0 {
+		return text
+	}
+	kept := text[:parts[0][0]]
+	for i, at := range parts {
+		end := len(text)
+		if i+1 < len(parts) {
+			end = parts[i+1][0]
+		}
+		if who := text[at[2]:at[3]]; who == engine || who == "both" {
+			kept += text[at[1]:end]
+		}
+	}
+	return kept
 }
 
 func appliedMigrations(ctx context.Context, c *Conn) (done []Migration, err error) {
