@@ -31,6 +31,8 @@ type Exam struct {
 	Until    time.Time // when a token that comes with each request stops being good, at the latest; of a logout token, when each login of before is over
 	Claimed  string    // the e-mail that a refused token names, cleaned and short; proven only when Proof is set
 
+	GroupsUntil time.Time // when whoever knows the groups is to be asked again, at the latest; zero: that is not known
+
 	// What the token must prove about the flow that led to it. Empty: nothing is asked.
 	Nonce     string
 	Refreshes string // the sub of the session that the token refreshes (OpenID Connect Core §12.2); "": it opens one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // A GroupFinder knows the groups of a provider's people also where the token does not say them.
@@ -19,6 +20,8 @@ type GroupAnswer struct {
 	Source string        `json:"source"` // "token", "ldap" or "endpoint"; "": none that was asked knows the person
 	Groups []string      `json:"groups"` // nil for the token, whose groups the identity has already
 	Asked  []GroupsAsked `json:"asked"`
+
+	Until time.Time `json:"-"` // when who asks again may get another answer, since what is remembered ends; zero: it says nothing of that
 }
 
 // GroupsAsked is one source that was asked, for people who look why somebody is in a group.
@@ -105,6 +108,7 @@ func FindGroups(ctx context.Context, finder GroupFinder, x *Exam, rule FailureRu
 		return nil
 	}
 	x.Note("%s", described(answer, nil))
+	x.GroupsUntil = answer.Until
 	switch {
 	case answer.Source == TokenSource:
 	case answer.Source != "":

@@ -28,8 +28,9 @@ const (
 // Remembered is how long it may be remembered that a token is good, and how often one writes to its account at most.
 const Remembered = 5 * time.Minute
 
-// RememberedGroups is how long that may be remembered with groups that somebody else than the token has said: nothing tells when
-// those change.
+// RememberedGroups is how long that may be remembered, at most, with groups that somebody else than the token has said: nothing
+// tells when those change. It ends with what that one's answer is remembered for, so that the two do not add up, though one second is
+// always remembered.
 const RememberedGroups = time.Minute
 
 // Store is what is asked about accounts and groups.
@@ -71,7 +72,7 @@ func (j *Judge) Authenticate(ctx context.Context, token string, x *sso.Exam) *ss
 		return nil
 	}
 	p := &sso.Principal{How: sso.ByToken, Provider: j.Provider, Subject: x.Identity.Subject.Value, Username: x.Identity.Username,
-		Until: earlier(x.Until, x.Now.Add(j.remembered()))}
+		Until: earlier(x.Until, j.remembered(x))}
 	var err error
 	if j.Accounts == AccountsNone {
 		err = j.alone(ctx, x, p)
@@ -87,11 +88,19 @@ func (j *Judge) Authenticate(ctx context.Context, token string, x *sso.Exam) *ss
 	return p
 }
 
-func (j *Judge) remembered() time.Duration {
-	if j.Groups != nil {
-		return RememberedGroups
+// remembered is until when it may be remembered that the token of x is good.
+func (j *Judge) remembered(x *sso.Exam) time.Time {
+	if j.Groups == nil {
+		return x.Now.Add(Remembered)
 	}
-	return Remembered
+	until := x.Now.Add(RememberedGroups)
+	if again := x.GroupsUntil; !again.IsZero() {
+		if least := x.Now.Add(time.Second); again.Before(least) { // such as where the answer is not remembered at all
+			again = least
+		}
+		until = earlier(until, again)
+	}
+	return until
 }
 
 func earlier(a, b time.Time) time.Time {

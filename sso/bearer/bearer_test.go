@@ -57,10 +57,13 @@ func (a *accounts) MakeCaller(_ context.Context, _ *sso.Exam, in sso.Attempt) (*
 }
 
 // finding is a source of groups that knows nobody.
-type finding struct{ err error }
+type finding struct {
+	err   error
+	until time.Time
+}
 
 func (f finding) FindGroups(context.Context, sso.Identity) (sso.GroupAnswer, error) {
-	return sso.GroupAnswer{}, f.err
+	return sso.GroupAnswer{Until: f.until}, f.err
 }
 
 func judge(a *accounts, how bearer.Accounts, groups ...string) *bearer.Judge {
@@ -111,6 +114,10 @@ func TestUntil(t *testing.T) {
 		{10 * time.Second, nil, 10 * time.Second},
 		{time.Hour, finding{}, bearer.RememberedGroups},
 		{10 * time.Second, finding{}, 10 * time.Second},
+		{time.Hour, finding{until: now.Add(20 * time.Second)}, 20 * time.Second}, // the directory was asked some time ago
+		{time.Hour, finding{until: now.Add(time.Hour)}, bearer.RememberedGroups},
+		{time.Hour, finding{until: now}, time.Second}, // LDAP_CACHE is 0
+		{10 * time.Second, finding{until: now.Add(20 * time.Second)}, 10 * time.Second},
 	} {
 		j := judge(&accounts{}, bearer.AccountsNone)
 		v := j.Verifier.(saying)

@@ -88,37 +88,50 @@ func (o *Order) FindGroups(ctx context.Context, id sso.Identity) (answer sso.Gro
 			}
 			continue
 		}
-		asked, names, known, err := ask(ctx, s, person)
+		asked, found, err := ask(ctx, s, person)
 		answer.Asked = append(answer.Asked, asked)
+		answer.Until = sooner(answer.Until, found.until) // also of one who did not know the person, and may by then
 		if err != nil {
 			o.Log.WarnContext(ctx, "a source of groups did not answer as it should", "source", s.Name, "error", err)
 			return answer, err
 		}
-		if known {
-			answer.Source, answer.Groups = s.Name, o.prefixed(names)
+		if found.known {
+			answer.Source, answer.Groups = s.Name, o.prefixed(found.names)
 			return answer, nil
 		}
 	}
 	return answer, nil
 }
 
+// sooner is the earlier one of two times that may be zero, which is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // ask asks one source, and says in words what it said.
-func ask(ctx context.Context, s Named, p Person) (asked sso.GroupsAsked, names []string, known bool, err error) {
+func ask(ctx context.Context, s Named, p Person) (asked sso.GroupsAsked, found answer, err error) {
 	began := time.Now()
-	names, known, err = s.Source.GroupsOf(ctx, p)
-	if err == nil && known {
-		names, err = usable(names)
+	if m, remembers := s.Source.(*memory); remembers {
+		found, err = m.answerOf(ctx, p)
+	} else {
+		found.names, found.known, err = s.Source.GroupsOf(ctx, p)
+	}
+	if err == nil && found.known {
+		found.names, err = usable(found.names)
 	}
 	asked = sso.GroupsAsked{Source: s.Name, Milliseconds: time.Since(began).Milliseconds()}
 	switch {
 	case err != nil:
 		asked.Said = sso.Shorten(sso.Reason(err), maxSaid)
-	case !known:
+	case !found.known:
 		asked.Said = "does not know the person"
 	default:
-		asked.Said = listed(names)
+		asked.Said = listed(found.names)
 	}
-	return asked, names, known, err
+	return asked, found, err
 }
 
 const (

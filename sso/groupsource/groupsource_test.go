@@ -150,6 +150,40 @@ func TestRemember(t *testing.T) {
 	}
 }
 
+// SECURITY E5: an answer says until when it is remembered, so that whoever remembers what came of it does so no longer.
+func TestRememberedUntil(t *testing.T) {
+	var now time.Time
+	clock := func() time.Time { return now }
+	directory, endpoint := Remember(says("x"), time.Minute, time.Minute, clock), Remember(says("y"), time.Minute, 0, clock)
+	unknown := Remember(silent(), time.Minute, 30*time.Second, clock)
+	begin := time.Unix(1_700_000_000, 0)
+	for _, tt := range []struct {
+		after   time.Duration
+		sources []Source
+		want    time.Duration // after begin
+	}{
+		{0, []Source{directory}, time.Minute},
+		{50 * time.Second, []Source{directory}, time.Minute},
+		{0, []Source{unknown, directory}, 30 * time.Second},
+		{61 * time.Second, []Source{directory}, 121 * time.Second},
+		{61 * time.Second, []Source{endpoint}, 61 * time.Second},
+	} {
+		now = begin.Add(tt.after)
+		o := &Order{Log: slog.New(slog.DiscardHandler), Sources: []Named{{Name: Token}}}
+		for _, s := range tt.sources {
+			o.Sources = append(o.Sources, Named{Name: LDAP, Source: s})
+		}
+		got, err := o.FindGroups(t.Context(), sso.Identity{Email: "ada@example.org"})
+		if err != nil || !got.Until.Equal(begin.Add(tt.want)) {
+			t.Errorf("%+v: until %v after the beginning, %v", tt, got.Until.Sub(begin), err)
+		}
+	}
+	o := &Order{Sources: []Named{{Name: Token}, {Name: LDAP, Source: directory}}}
+	if got, err := o.FindGroups(t.Context(), sso.Identity{GroupsSent: true}); err != nil || !got.Until.IsZero() {
+		t.Errorf("the token knows: until %v, %v", got.Until, err)
+	}
+}
+
 func TestRememberEnds(t *testing.T) {
 	hang := &asked{do: func(ctx context.Context, _ Person) ([]string, bool, error) {
 		<-ctx.Done()
@@ -175,7 +209,7 @@ func TestRememberEnds(t *testing.T) {
 func TestRememberIsBounded(t *testing.T) {
 	m := Remember(says("x"), time.Minute, time.Hour, time.Now).(*memory)
 	for i := range maxRemembered + 100 {
-		m.put(Person{User: fmt.Sprint(i)}, answer{})
+		m.put(Person{User: fmt.Sprint(i)}, answer{until: time.Now().Add(time.Hour)})
 	}
 	if n := len(m.answers); n != maxRemembered {
 		t.Errorf("%d answers are remembered, want %d", n, maxRemembered)

@@ -43,10 +43,16 @@ type question struct {
 
 // GroupsOf implements [Source].
 func (m *memory) GroupsOf(ctx context.Context, p Person) ([]string, bool, error) {
+	a, err := m.answerOf(ctx, p)
+	return a.names, a.known, err
+}
+
+// answerOf is [memory.GroupsOf] with the time until which the answer is remembered.
+func (m *memory) answerOf(ctx context.Context, p Person) (answer, error) {
 	m.mu.Lock()
 	if a, ok := m.answers[p]; ok && m.now().Before(a.until) {
 		m.mu.Unlock()
-		return a.names, a.known, nil
+		return a, nil
 	}
 	q := m.asking[p]
 	if q == nil {
@@ -57,9 +63,9 @@ func (m *memory) GroupsOf(ctx context.Context, p Person) ([]string, bool, error)
 	m.mu.Unlock()
 	select {
 	case <-q.done:
-		return q.names, q.known, q.err
+		return q.answer, q.err
 	case <-ctx.Done():
-		return nil, false, context.Cause(ctx)
+		return answer{}, context.Cause(ctx)
 	}
 }
 
@@ -71,7 +77,7 @@ func (m *memory) ask(ctx context.Context, p Person, q *question) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		delete(m.asking, p)
-		if q.err == nil && m.keep > 0 {
+		if q.until = m.now().Add(m.keep); q.err == nil && m.keep > 0 {
 			m.put(p, q.answer)
 		}
 	}()
@@ -86,7 +92,6 @@ func (m *memory) ask(ctx context.Context, p Person, q *question) {
 // put keeps an answer. Where there are too many, those that are over go, else any.
 func (m *memory) put(p Person, a answer) {
 	now := m.now()
-	a.until = now.Add(m.keep)
 	if len(m.answers) >= maxRemembered {
 		for old, is := range m.answers {
 			if !now.Before(is.until) {
