@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/ssobridge/ssobridge/sso/token"
 )
 
 // attack is one request that cheats. Signed out it must not reach the app, unless public says that it is for a public
@@ -347,6 +349,65 @@ func TestCredentialsStayHere(t *testing.T) {
 			resp := s.send("GET", target, fill.Replace("Cookie: a=1; NAME=ID; OTHER=ID; THIRD=ID; NAME=ID; NAME=x"))
 			if strings.Contains(resp.body, id) || resp.StatusCode == 200 && target == "/page" {
 				t.Errorf("%s with many sessions: got %s %s", target, resp.Status, resp.body)
+			}
+		}
+	})
+}
+
+// SECURITY H6: a token of an API client is for the bridge, and a token that no provider takes is the app's.
+func TestTokensStayHere(t *testing.T) {
+	const apiSecret = "Vq8s0Zk3mX1tY7rB5nD2fG9hJ4wL6pC8"
+	everywhere(t, func(t *testing.T, p proxy) {
+		p.settings = []string{"PROVIDERS=acme", "PROVIDER_ACME_KIND=bearer", "PROVIDER_ACME_ISSUER=https://acme.example", "PROVIDER_ACME_AUDIENCE=bi",
+			"PROVIDER_ACME_SHARED_SECRET=" + apiSecret}
+		s := start(t, p)
+		ours, err := token.Mint(apiSecret, map[string]any{"iss": "https://acme.example", "aud": "bi", "sub": "etl", "exp": time.Now().Add(time.Hour).Unix()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		others, err := token.Mint(secret, map[string]any{"iss": "https://app.example", "sub": "etl"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		session := "Cookie: " + p.cookieName() + "=" + s.signIn(nil)
+		for _, tt := range []struct {
+			target  string
+			headers []string
+			user    string // "": nobody gets in
+			gets    string // as Authorization
+		}{
+			{"/page", []string{"Authorization: Bearer " + ours}, "etl", ""},
+			{"/page", []string{"Authorization: bearer   " + ours + " "}, "etl", ""},
+			{"/page", []string{"Authorization: Bearer " + ours, "Remote-Authorization: Bearer x"}, "etl", ""},
+			{"/page", []string{session, "Authorization: Bearer " + others}, "ann@example.com", "Bearer " + others},
+			{"/page", []string{session, "Authorization: Bearer " + others, "Remote-Authorization: Bearer x"}, "ann@example.com", "Bearer " + others},
+			{"/page", []string{session, "Authorization: Basic YTpi"}, "ann@example.com", "Basic YTpi"},
+			{"/page", []string{session, "Remote-Authorization: Bearer x"}, "ann@example.com", ""},
+			{"/page", []string{session, "Authorization: Bearer " + ours}, "", ""}, // of two callers
+			{"/page", []string{session, "Authorization: Bearer " + others, "Authorization: Bearer " + ours}, "", ""},
+			{"/public/x", []string{"Authorization: Bearer " + ours[:len(ours)-4]}, "-", ""}, // with another signature
+			{"/public/x", []string{"Authorization: Bearer " + others}, "-", "Bearer " + others},
+			{"/public/x", []string{"Authorization: Basic YTpi", "Authorization: Bearer " + ours}, "-", "Basic YTpi"},
+		} {
+			before := s.app.got.Load()
+			resp := s.send("GET", tt.target, tt.headers...)
+			two := resp.StatusCode == 400 && len(tt.headers) > 1 // some proxies take no second Authorization
+			if tt.user == "" || two {
+				if resp.StatusCode != 401 && !two || s.app.got.Load() != before {
+					t.Errorf("%.60q: got %s, want 401", tt.headers, resp.Status)
+				}
+				continue
+			}
+			var got report
+			if err := json.Unmarshal([]byte(resp.body), &got); err != nil {
+				t.Errorf("%.60q: %s %s", tt.headers, resp.Status, resp.body)
+				continue
+			}
+			if user := got.Header.Get("Remote-User"); user != tt.user || got.Header.Get("Authorization") != tt.gets || len(got.Header["Authorization"]) > 1 {
+				t.Errorf("%.60q: the app got %s and %q, want %s and %q", tt.headers, user, got.Header["Authorization"], tt.user, tt.gets)
+			}
+			if strings.Contains(resp.body, ours) || strings.Count(resp.body, others) > 1 {
+				t.Errorf("%.60q: the app got %s", tt.headers, resp.body)
 			}
 		}
 	})
