@@ -41,12 +41,15 @@ func (s *Store) sizes(ctx context.Context, query string, args ...any) (map[int64
 	return sizes, err
 }
 
+// partsBatch is how many parts one transaction adds up.
+const partsBatch = 500
+
 // addSizes adds up what each transaction of PostgreSQL counted in a part of its own. A reader sees the parts or their sum. With
 // SQLite there are none.
 func (s *Store) addSizes(ctx context.Context) error {
-	for parts := sqldb.SweepBatch; parts == sqldb.SweepBatch; {
+	for parts := partsBatch; parts == partsBatch; {
 		_, err := s.reading().One(ctx, []any{&parts}, "SELECT count(*) FROM (SELECT 1 FROM group_sizes WHERE part <> 0 LIMIT "+
-			strconv.Itoa(sqldb.SweepBatch)+") AS found")
+			strconv.Itoa(partsBatch)+") AS found")
 		if err == nil && parts > 0 {
 			err = s.writingLong(ctx, func(c *conn) error { return addSomeSizes(ctx, c) })
 		}
@@ -68,7 +71,7 @@ func addSomeSizes(ctx context.Context, c *conn) error {
 		sums[id] += n
 		return err
 	}, `DELETE FROM group_sizes WHERE (group_id, part) IN (SELECT group_id, part FROM group_sizes WHERE part <> 0 LIMIT `+
-		strconv.Itoa(sqldb.SweepBatch)+`) RETURNING group_id, members`)
+		strconv.Itoa(partsBatch)+`) RETURNING group_id, members`)
 	for _, id := range slices.Sorted(maps.Keys(sums)) {
 		if err == nil {
 			_, err = c.Exec(ctx, `INSERT INTO group_sizes (group_id, part, members) VALUES ($1, 0, $2)

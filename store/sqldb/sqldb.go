@@ -165,36 +165,6 @@ func (db *DB) noteWrite(err error) {
 // Failing reports whether the last write found the database unavailable.
 func (db *DB) Failing() bool { return db.failing.Load() }
 
-// SweepBatch is how many rows one transaction of [DB.DeleteBatches] should delete: few enough that a login does not wait for
-// it.
-const SweepBatch = 500
-
-// sweepShare is which part of the time [DB.DeleteBatches] takes the writer, one in so many, while there is much to delete: a
-// million rows are gone in minutes, and sign-ins go on among them as if nothing happened.
-const sweepShare = 5
-
-// DeleteBatches runs a query that deletes at most [SweepBatch] rows until there are fewer, each time in a transaction of its
-// own, and returns how many rows are gone. Between two of them it leaves the writer to others.
-func (db *DB) DeleteBatches(ctx context.Context, query string, args ...any) (n int, err error) {
-	took := time.Duration(0)
-	for deleted := int64(SweepBatch); deleted >= SweepBatch; n += int(deleted) {
-		select {
-		case <-time.After((sweepShare - 1) * took):
-		case <-ctx.Done():
-			return n, context.Cause(ctx)
-		}
-		began := time.Now()
-		if err := db.WriteLong(ctx, func(c *Conn) (err error) {
-			deleted, err = c.Exec(ctx, query, args...)
-			return err
-		}); err != nil {
-			return n, err
-		}
-		took = min(time.Since(began), time.Second)
-	}
-	return n, nil
-}
-
 // Read is for single queries: each sees one state of the database.
 func (db *DB) Read() *Conn {
 	return &Conn{on: db.engine.read, fail: db.engine.translate, begin: db.begin}
