@@ -14,6 +14,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/drain"
 	"github.com/ssobridge/ssobridge/server/ssobridge"
+	"github.com/ssobridge/ssobridge/sso/password/strength"
 )
 
 // serve runs until SIGTERM or SIGINT; then it finishes what runs and returns nil. A second signal ends the process at once. SIGHUP
@@ -21,6 +22,7 @@ import (
 func serve(f *flags) runner {
 	p := f.p
 	return func(ctx context.Context, args []string) error {
+		go strength.Prepare() // judging the secrets needs it soon
 		ctx, stop := drain.Until(ctx, syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
 		again := make(chan os.Signal, 1)

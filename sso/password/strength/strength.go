@@ -1,6 +1,8 @@
-// Package strength estimates how hard a text is to guess: by the library zxcvbn-go (Wheeler, "zxcvbn: Low-Budget Password
-// Strength Estimation", USENIX Security 2016), which finds words, names, common passwords, keyboard rows, sequences and
-// dates. What is here keeps its work within bounds, and finds what it does not: copies of what stood in the text before.
+// Package strength estimates how hard a text is to guess, as zxcvbn does (Wheeler, "zxcvbn: Low-Budget Password Strength
+// Estimation", USENIX Security 2016): by the words, names, common passwords, keyboard rows, sequences and dates in it. The
+// lists, the keyboards and the scores are those of the library zxcvbn-go. What looks for them in a text is ours: the library's
+// package for it reads all lists before any program begins, and takes seconds for some texts. Copies of what stood in the text
+// before are found besides.
 package strength
 
 import (
@@ -9,14 +11,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ccojocar/zxcvbn-go/frequency"
-	"github.com/ccojocar/zxcvbn-go/match"
-	"github.com/ccojocar/zxcvbn-go/matching"
 	"github.com/ccojocar/zxcvbn-go/scoring"
 )
 
-// How many characters of a text count, and how many of those that are left once copies are out of it: the library's work
-// grows with more than the square of these. What follows can only make a text harder to guess.
+// How many characters of a text count, and how many of those that are left once copies are out of it: the work grows
+// with more than the square of these. What follows can only make a text harder to guess.
 const (
 	looked = 512
 	judged = 64
@@ -25,27 +24,29 @@ const (
 // Bits estimates how many bits an attacker must guess who knows dictionaries, names, common passwords, keyboards, and the
 // given words.
 func Bits(text string, words ...string) float64 {
-	text, copies := withoutCopies(letters(text))
-	text = text[:min(len(text), judged)]
-	known := []string{}
-	for _, w := range append(words[:len(words):len(words)], rows()...) {
-		known = append(known, letters(w))
+	var known []string
+	for _, w := range slices.Concat(words, rows()) {
+		known = append(known, strings.ToLower(letters(w)))
 	}
-	plain := matching.Omnimatch(text, known, matching.FilterL33tMatcher)
-	signs := slices.DeleteFunc(slices.Clone(plain), func(m match.Match) bool { return m.Pattern == "spatial" })
-	for _, read := range readings(text) {
-		signs = append(signs, matching.Omnimatch(read, known, onlyWords)...)
+	text = letters(text)
+	rest, copies := withoutCopies(text)
+	least := copies + guessed(rest[:min(len(rest), judged)], known)
+	if rest != text && len(text) <= judged { // what looks like a copy may be a date
+		least = min(least, guessed(text, known))
 	}
-	return copies + min(scoring.MinimumEntropyMatchSequence(text, plain).Entropy, scoring.MinimumEntropyMatchSequence(text, signs).Entropy)
+	return least
 }
 
-// onlyWords has the library look for the words of its lists and for nothing else.
-func onlyWords(m match.Matcher) (skip bool) {
-	_, list := frequency.Lists[m.ID]
-	return !list
+// guessed is how many bits a text is worth that is short. The signs in it are read as letters or as keys, not both.
+func guessed(text string, known []string) float64 {
+	words := dictionary(append([]string{text}, readings(text)...), append([][]string{known}, lists()...))
+	both := slices.Concat(repeats(text), sequences(text), dates(text))
+	typed := scoring.MinimumEntropyMatchSequence(text, slices.Concat(words[0], spatial(text), both))
+	read := scoring.MinimumEntropyMatchSequence(text, append(slices.Concat(words...), both...))
+	return min(typed.Entropy, read.Entropy)
 }
 
-// letters are the first characters that count, one byte each, as the library takes bytes for characters. A character outside
+// letters are the first characters that count, one byte each, as the scores take bytes for characters. A character outside
 // ASCII becomes a letter: the same one the same, the next one the next.
 func letters(text string) string {
 	var b strings.Builder
@@ -94,13 +95,13 @@ func withoutCopies(text string) (rest string, bits float64) {
 	return b.String(), bits
 }
 
-// rows are those of German and French keyboards, of which the library does not know.
+// rows are those of German and French keyboards, of which the library has no graph.
 func rows() []string {
 	return []string{"qwertzuiopü", "asdfghjklöä", "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn"}
 }
 
 // readings are the text with letters in place of the digits and signs that stand for them. A 1 is read as i or as l, a 7 as
-// l or as t. The library's own search replaces them in every combination: that is slow, and for some texts it takes seconds.
+// l or as t. Every combination would be exact, and for some texts take seconds.
 func readings(text string) (all []string) {
 	for _, one := range []string{"i", "l"} {
 		for _, seven := range []string{"t", "l"} {
