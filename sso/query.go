@@ -41,7 +41,18 @@ type AccountQuery struct {
 // SessionQuery selects sessions that have not reached their absolute end, newest first.
 type SessionQuery struct {
 	Page
-	AccountID int64 // 0 for all
+	AccountID      int64     // 0 for all
+	Administrators bool      // only those of administrators
+	Provider       string    // that opened them, or [WayPassword] or [WayPasskey]; "" for all
+	Local          *bool     // opened without an identity provider, or by one
+	UnusedSince    time.Time // last used before this, up to a minute behind; zero: no limit
+	Agent          Marks
+}
+
+// Marks are what a User-Agent has and has not. The zero Marks hold of each.
+type Marks struct {
+	Any  []string // one of these; none: no matter
+	None []string // none of these
 }
 
 // EventQuery selects events, newest first. With both AccountID and Email they are one person's: events of either.

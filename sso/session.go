@@ -13,7 +13,7 @@ import (
 type Session struct {
 	Hash      SessionHash
 	AccountID int64
-	Provider  string // how it was opened: a provider's name, or "password"
+	Provider  string // how it was opened: a provider's name, or one of the ways below
 	Proof     string // [Proof.Key] of the token, or that of the passkey, that opened it; "" for a password
 	Flow      string // [Flow.Key] of the flow that opened it; "" when it was not bound
 	CreatedAt time.Time
@@ -28,6 +28,12 @@ type Session struct {
 	RefreshAfter time.Time // it is not asked again before that
 	Unconfirmed  time.Time // since when there has been no good answer of its provider; zero: there was one
 }
+
+// The ways in without an identity provider, as sessions and events have them in the place of its name.
+const (
+	WayPassword = "password"
+	WayPasskey  = "passkey"
+)
 
 // SessionHash is the SHA-256 of a session id. It is all that the database knows of it.
 type SessionHash [sha256.Size]byte

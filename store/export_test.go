@@ -42,9 +42,6 @@ func (s *Store) MigrateUntil(ctx context.Context, name string) error {
 	return err
 }
 
-// SessionCursor is for fuzzing.
-var SessionCursor = sessionCursor
-
 // Hold has the turns of all writers, until the end is asked for: who comes next has to wait.
 func (s *Store) Hold(ctx context.Context) (end func() error) {
 	over, ended, n := make(chan struct{}), make(chan error), 0

@@ -4,27 +4,23 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"encoding/hex"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/store/people"
+	"github.com/ssobridge/ssobridge/store/sessions"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 const (
-	sessionColumns = `s.hash, s.account_id, s.provider, s.proof, s.flow, s.created_at, s.last_used, s.expires_at, s.peer, s.user_agent, s.proved_at, s.refreshed_at, s.refresh_after, s.refresh_failing`
 	deleteSessions = "DELETE FROM sessions WHERE account_id = $1"
 
 	// One row for each group. The account's columns come with each: few accounts have many groups, and a second query
 	// would cost all of them more.
-	findPrincipal = `SELECT ` + sessionColumns + `, a.id, a.email, a.first_name, a.last_name, a.active, a.password_hash <> '',
+	findPrincipal = `SELECT ` + sessions.Columns + `, a.id, a.email, a.first_name, a.last_name, a.active, a.password_hash <> '',
 			a.source, a.synced, a.own, a.created_at, a.last_login, coalesce(g.id, 0), coalesce(g.name, '')
 		FROM sessions s JOIN accounts a ON a.id = s.account_id
 		LEFT JOIN memberships m ON m.account_id = a.id LEFT JOIN groups g ON g.id = m.group_id
@@ -32,14 +28,6 @@ const (
 )
 
 var hotReads = []string{findPrincipal, allGroups, lastChange}
-
-func sessionFields(n *sso.Session) []any {
-	return []any{
-		sqldb.Bytes(n.Hash[:]), &n.AccountID, &n.Provider, &n.Proof, &n.Flow, sqldb.Time(&n.CreatedAt), sqldb.Time(&n.LastUsed),
-		sqldb.Time(&n.ExpiresAt), &n.Peer, &n.UserAgent, sqldb.Time(&n.ProvedAt),
-		sqldb.Time(&n.RefreshedAt), sqldb.Time(&n.RefreshAfter), sqldb.Time(&n.Unconfirmed),
-	}
-}
 
 // Principal returns whom a session acts for, or [sso.NotSignedIn] when there is no such session or its account is
 // deactivated. It does not judge how old the session is: see [sso.SessionPolicy.Live].
@@ -56,7 +44,7 @@ func (s *Store) Principal(ctx context.Context, id sso.SessionHash) (*sso.Princip
 		var g sso.Group
 		if p == nil {
 			p = &sso.Principal{}
-			fields = slices.Concat(sessionFields(&p.Session), people.Fields(&p.Account), []any{nil, nil})
+			fields = slices.Concat(sessions.Fields(&p.Session), people.Fields(&p.Account), []any{nil, nil})
 		}
 		fields[len(fields)-2], fields[len(fields)-1] = &g.ID, &g.Name
 		err := rows.Scan(fields...)
@@ -152,62 +140,4 @@ func (s *Store) TouchSessions(ctx context.Context, used map[sso.SessionHash]time
 		}
 		return nil
 	})
-}
-
-// CountSessions returns how many sessions have not reached their absolute end.
-func (s *Store) CountSessions(ctx context.Context, now time.Time) (n int64, err error) {
-	_, err = s.reading().One(ctx, []any{&n}, "SELECT count(*) FROM sessions WHERE expires_at > $1", now)
-	return n, err
-}
-
-// CountSessionsOf returns how many sessions these accounts have together that have not reached their absolute end.
-func (s *Store) CountSessionsOf(ctx context.Context, accountIDs []int64) (n int64, err error) {
-	if len(accountIDs) == 0 {
-		return 0, nil
-	}
-	_, err = s.reading().One(ctx, []any{&n}, "SELECT count(*) FROM sessions WHERE +expires_at > $1 AND account_id IN "+sqldb.List(len(accountIDs), 1),
-		append([]any{s.now()}, sqldb.Padded(accountIDs)...)...)
-	return n, err
-}
-
-// Sessions returns one page of the sessions that have not reached their absolute end, newest first, and where the next
-// begins ("" for none).
-func (s *Store) Sessions(ctx context.Context, q sso.SessionQuery) (sessions []sso.Session, next string, err error) {
-	w := &sqldb.Where{}
-	w.And("+s.expires_at > ?", s.now()) // the + keeps the planners to the index of the order: most sessions are not over
-	if q.AccountID != 0 {
-		w.And("s.account_id = ?", q.AccountID)
-	}
-	if q.After != "" {
-		at, id, err := sessionCursor(q.After)
-		if err != nil {
-			return nil, "", err
-		}
-		w.And("(s.created_at, s.hash) < (?, ?)", at, id)
-	}
-	size := q.Size()
-	err = s.reading().Each(ctx, func(rows *sql.Rows) error {
-		var n sso.Session
-		err := rows.Scan(sessionFields(&n)...)
-		sessions = append(sessions, n)
-		return err
-	}, "SELECT "+sessionColumns+" FROM sessions s"+w.SQL()+" ORDER BY s.created_at DESC, s.hash DESC LIMIT "+strconv.Itoa(size+1),
-		w.Args()...)
-	if len(sessions) > size {
-		sessions = sessions[:size]
-		last := sessions[size-1]
-		next = fmt.Sprintf("%d.%x", sqldb.Micros(last.CreatedAt), last.Hash)
-	}
-	return sessions, next, err
-}
-
-// sessionCursor reads "microseconds.hash".
-func sessionCursor(after string) (at int64, id []byte, err error) {
-	a, b, _ := strings.Cut(after, ".")
-	at, err1 := strconv.ParseInt(a, 10, 64)
-	id, err2 := hex.DecodeString(b)
-	if err1 != nil || err2 != nil {
-		return 0, nil, fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(after), 50), sso.Invalid)
-	}
-	return at, id, nil
 }

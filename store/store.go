@@ -28,6 +28,7 @@ import (
 	"github.com/ssobridge/ssobridge/store/people"
 	"github.com/ssobridge/ssobridge/store/sealed"
 	"github.com/ssobridge/ssobridge/store/services"
+	"github.com/ssobridge/ssobridge/store/sessions"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 	"github.com/ssobridge/ssobridge/store/trail"
 )
@@ -50,9 +51,10 @@ type Store struct {
 	sealed *sealed.Keeper
 	most   time.Duration // Options.MostWait
 
-	*people.People // the methods that find accounts
-	*grants.Grants // the methods that keep what OpenID providers gave, and refresh their sessions
-	*trail.Trail   // the methods that record, list and count events
+	*people.People    // the methods that find accounts
+	*sessions.Running // the methods that list and count sessions
+	*grants.Grants    // the methods that keep what OpenID providers gave, and refresh their sessions
+	*trail.Trail      // the methods that record, list and count events
 }
 
 // Open opens the database that a DATABASE_URL names: "sqlite:path", "sqlite:///absolute/path" or "postgres://…". It
@@ -73,7 +75,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if s.sealed, err = sealed.New(db, o.Secret, s.now); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s.People, s.Trail = people.New(db), trail.New(db, s.now)
+	s.People, s.Running, s.Trail = people.New(db), sessions.New(db, s.now), trail.New(db, s.now)
 	s.Grants = &grants.Grants{DB: db, Sealed: s.sealed, Log: s.log, Now: s.now, Write: s.writing, Event: s.event, Announce: announce}
 	return s, nil
 }

@@ -293,7 +293,7 @@ func (s *passkeys) handlePasskeySignIn(c echo.Context) error {
 		return err
 	}
 	if err := s.provePasskey(c, site, in, func(a sso.Account, by credential.Credential) error {
-		return s.local.openLocal(c, a, by, "passkey")
+		return s.local.openLocal(c, a, by, sso.WayPasskey)
 	}); err != nil {
 		return err
 	}
@@ -315,7 +315,7 @@ func (s *passkeys) handlePasskeyConfirm(c echo.Context) error {
 		if a.ID != p.Account.ID {
 			return fmt.Errorf("the passkey is account %d's, not %d's: %w", a.ID, p.Account.ID, sso.PasskeyRefused)
 		}
-		return s.local.proved(c, site, p, by, "passkey")
+		return s.local.proved(c, site, p, by, sso.WayPasskey)
 	}); err != nil {
 		return err
 	}
@@ -334,7 +334,7 @@ func (s *passkeys) provePasskey(c echo.Context, site *web.Site, in passkeyInput,
 	}
 	if sso.CodeOf(err) == sso.PasskeyRefused {
 		s.local.web.RecordRefusal(r.Context(), sso.Event{At: s.local.web.Now(), Kind: sso.EventSignInRefused, Code: sso.PasskeyRefused, Reference: web.Reference(r),
-			Provider: "passkey", AccountID: account.ID, Email: account.Email, Peer: site.Peer(r), Detail: sso.Reason(err)})
+			Provider: sso.WayPasskey, AccountID: account.ID, Email: account.Email, Peer: site.Peer(r), Detail: sso.Reason(err)})
 	}
 	return err
 }

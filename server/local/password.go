@@ -151,7 +151,7 @@ func (s *Local) handlePassword(c echo.Context) error {
 		return sso.NotFound
 	}
 	err = s.provePassword(r, site, attempt{email: email, typed: values.Get("password")}, func(known knownPassword) error {
-		return s.openLocal(c, known.account, known.credential(), "password")
+		return s.openLocal(c, known.account, known.credential(), sso.WayPassword)
 	})
 	if err == nil {
 		return c.Redirect(http.StatusSeeOther, to)
@@ -230,7 +230,7 @@ func (s *Local) provePassword(r *http.Request, site *web.Site, try attempt, use 
 		}
 	}
 	s.web.RecordRefusal(ctx, sso.Event{
-		At: now, Kind: sso.EventSignInRefused, Code: sso.PasswordRefused, Reference: web.Reference(r), Provider: "password",
+		At: now, Kind: sso.EventSignInRefused, Code: sso.PasswordRefused, Reference: web.Reference(r), Provider: sso.WayPassword,
 		AccountID: account.ID, Email: account.Email, Peer: site.Peer(r), Detail: try.what,
 	})
 	return fmt.Errorf("password sign-in: %w", sso.PasswordRefused)
@@ -441,7 +441,7 @@ func (s *Local) changePassword(c echo.Context, site *web.Site, known knownPasswo
 	if err != nil {
 		return err
 	}
-	session, id := s.newSession(r, site, known.account.ID, "password")
+	session, id := s.newSession(r, site, known.account.ID, sso.WayPassword)
 	e := sso.Event{At: session.CreatedAt, Kind: sso.EventAccount, Reference: web.Reference(r), Actor: known.account.Email, Peer: session.Peer,
 		Detail: "password changed; all other sessions ended"}
 	if err := s.store.ChangePassword(r.Context(), known.account.ID, known.hash, hash, session, e); err != nil {

@@ -171,7 +171,7 @@ func (s *Local) handleConfirm(c echo.Context) error {
 		if known.account.ID != p.Account.ID { // the e-mail has become another account's meanwhile
 			return sso.PasswordRefused
 		}
-		return s.proved(c, site, p, known.credential(), "password")
+		return s.proved(c, site, p, known.credential(), sso.WayPassword)
 	})
 	if err == nil {
 		return c.Redirect(http.StatusSeeOther, to)

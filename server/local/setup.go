@@ -141,9 +141,9 @@ func (s *setup) setUp(c echo.Context, site *web.Site, secret string, a sso.Accou
 	if err != nil {
 		return err
 	}
-	how := "password"
+	how := sso.WayPassword
 	if key != nil {
-		how = "passkey"
+		how = sso.WayPasskey
 	}
 	session, id := s.local.newSession(r, site, 0, how)
 	e := sso.Event{At: session.CreatedAt, Kind: sso.EventAccount, Reference: web.Reference(r), Actor: "set-up link", Peer: session.Peer,

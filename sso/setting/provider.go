@@ -102,7 +102,7 @@ func CheckProviderName(name string) error {
 	case !providerName.MatchString(name) || len(name) > maxProviderName:
 		return fmt.Errorf("%q names no provider: a name has small letters, digits and hyphens, begins with a letter, and has at most %d bytes",
 			sso.Truncate(sso.CleanText(name), 2*maxProviderName), maxProviderName)
-	case slices.Contains([]string{"password", "service", "new"}, name):
+	case slices.Contains([]string{sso.WayPassword, sso.WayPasskey, "service", "new"}, name):
 		return fmt.Errorf("%q is reserved and names no provider", name)
 	case strings.HasSuffix(name, "-user-provisioning"), strings.HasSuffix(name, "-link"): // with ENABLED or ACCOUNTS, that would be a setting of another provider
 		return fmt.Errorf("%q names no provider: the names of its settings would be those of another one", name)
