@@ -1,23 +1,41 @@
 package templates
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// AdminSessions is /admin/sessions: who is signed in, newest first. The form posts session, and person to come back to.
+// AdminSessions is /admin/sessions: who is signed in, newest first. Its list posts session (of the row whose button was pressed)
+// and back, or ticked (several) and back to /admin/sessions/selected.
 type AdminSessions struct {
 	AdminLayout
-	Person      string // e-mail to look for
-	PersonError string
-	Alert       string
-	Sessions    []AdminSessionRow
-	Count       string // how many there are, in words; "": not known
-	Pager       AdminPager
-	Now         time.Time
+	Person                       string // e-mail to look for
+	PersonError                  string
+	Ways, Roles, Unused, Devices []AdminOption
+	Filtered                     bool
+	Back                         string // the filter, as the query of a URL
+	Alert                        string
+	Sessions                     []AdminSessionRow
+	Count                        string // how many there are, in words; "": not known
+	Pager                        AdminPager
+	Now                          time.Time
 }
 
 func (AdminSessions) template() string { return "admin-sessions" }
 
 // Faults are why something was refused.
 func (s AdminSessions) Faults() Faults { return faults(s.Alert, s.PersonField()) }
+
+// Narrowed reports whether more is asked than whose they are.
+func (s AdminSessions) Narrowed() bool { return narrowed(s.Selects()) }
+
+// Selects are what is chosen from.
+func (s AdminSessions) Selects() []AdminLabelled {
+	return []AdminLabelled{
+		{"Signed in through", AdminSelect{"way", s.Ways}}, {"Whose", AdminSelect{"role", s.Roles}}, {"Last used", AdminSelect{"unused", s.Unused}},
+		{"Device", AdminSelect{"device", s.Devices}},
+	}
+}
 
 // PersonField is the field to look for one person.
 func (s AdminSessions) PersonField() Field {
@@ -31,6 +49,39 @@ type AdminSessionRow struct {
 	Email     string
 	ExpiresAt time.Time
 	Idle      bool // not used for so long that it is over, though not at its end yet
+}
+
+// Key names the row within the page: shorter than Ref, of which a page has many.
+func (r AdminSessionRow) Key() string { return r.Ref[:min(12, len(r.Ref))] }
+
+// AdminEndSessions is the answer of /admin/sessions/selected: which sessions will end, or how many have ended. Its form posts ticked,
+// back and confirmed there again.
+type AdminEndSessions struct {
+	AdminLayout
+	Sessions        []AdminSessionRow
+	People          string // how many people's they are, in words
+	Ended           *int   // nil: nothing has happened yet
+	Back, BackQuery string // the list that they were ticked in: URL, and its query
+	Alert           string
+	Now             time.Time
+}
+
+func (AdminEndSessions) template() string { return "admin-sessions-selected" }
+
+// Faults are why nothing was done.
+func (s AdminEndSessions) Faults() Faults { return faults(s.Alert) }
+
+// Self reports whether one of them is the session of this very request.
+func (s AdminEndSessions) Self() bool {
+	return slices.ContainsFunc(s.Sessions, func(r AdminSessionRow) bool { return r.Current })
+}
+
+// Title says what will happen.
+func (s AdminEndSessions) Title() string {
+	if len(s.Sessions) == 1 {
+		return "End this session"
+	}
+	return "End " + counted(len(s.Sessions), "session")
 }
 
 // AdminActivity is /admin/activity: the audit trail, newest first.

@@ -2,11 +2,13 @@ package templates
 
 import "time"
 
-// AdminGroups is /admin/groups: all groups by name. The form posts name.
+// AdminGroups is /admin/groups: all groups, by name or by size. The form posts name.
 type AdminGroups struct {
 	AdminLayout
 	Search    string
-	Total     int // groups that match
+	Sorts     []AdminOption
+	Largest   bool // they are sorted by size
+	Total     int  // groups that match
 	Groups    []AdminGroupRow
 	Pager     AdminPager
 	Synced    bool // groups are set at each sign-in
@@ -18,6 +20,9 @@ type AdminGroups struct {
 }
 
 func (AdminGroups) template() string { return "admin-groups" }
+
+// Sort is the choice of their order.
+func (g AdminGroups) Sort() AdminSelect { return AdminSelect{"sort", g.Sorts} }
 
 // Faults are why a form was refused.
 func (g AdminGroups) Faults() Faults { return faults(g.Alert, g.NameField()) }

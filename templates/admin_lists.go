@@ -22,6 +22,16 @@ type AdminSelect struct {
 	Options []AdminOption
 }
 
+// Chosen is the value that is chosen.
+func (s AdminSelect) Chosen() string {
+	for _, o := range s.Options {
+		if o.Chosen {
+			return o.Value
+		}
+	}
+	return ""
+}
+
 // number writes a count with its thousands apart.
 func number(n int) string {
 	text := strconv.Itoa(n)

@@ -20,6 +20,10 @@ func listSamples() []sample {
 	session := Session{Ref: "aa11", Device: "Firefox on Linux", Peer: "192.0.2.7", Provider: "jwt", Current: true,
 		SignedInAt: sampleTime.Add(-2 * time.Hour), LastUsed: sampleTime}
 	other := Session{Ref: "bb22", Device: "Safari on iPhone", SignedInAt: sampleTime.Add(-76 * time.Hour), LastUsed: sampleTime.Add(-50 * time.Minute)}
+	ended := []AdminSessionRow{
+		{Session: session, AccountID: 3, Email: "ada@acme.example", ExpiresAt: sampleTime.Add(300 * time.Hour)},
+		{Session: other, AccountID: 4, Idle: true, ExpiresAt: sampleTime.Add(200 * time.Hour)},
+	}
 	events := sampleEvents()
 	layout := func(s AdminSection) AdminLayout {
 		l := adminSample(s)
@@ -64,7 +68,7 @@ func listSamples() []sample {
 		}},
 		{"admin person new", AdminPerson{AdminLayout: layout(AdminSectionPeople), ID: 4, Person: grace, CreatedAt: sampleTime, Now: sampleTime,
 			Groups: []AdminMembership{{ID: 1, Name: "All Users", Why: "Everyone is in it", Fixed: true}}, SentAny: true}},
-		{"admin groups", AdminGroups{AdminLayout: adminSample(AdminSectionGroups), Search: "s", Total: 1002, Pager: pager, Groups: []AdminGroupRow{
+		{"admin groups", AdminGroups{AdminLayout: adminSample(AdminSectionGroups), Search: "s", Total: 1002, Largest: true, Sorts: []AdminOption{{Label: "name"}, {Value: "members", Label: "number of people", Chosen: true}}, Pager: pager, Groups: []AdminGroupRow{
 			{ID: 1, Name: "All Users", Members: 100000, BuiltIn: true}, {ID: 7, Name: "Sales, Europe", Members: 12, From: []string{"extSales", "extEMEA"}},
 		}}},
 		{"admin groups deleted", AdminGroups{AdminLayout: layout(AdminSectionGroups), Total: 1, Groups: []AdminGroupRow{{ID: 7, Name: "Sales", From: []string{"ext"}}}, Now: sampleTime,
@@ -89,10 +93,13 @@ func listSamples() []sample {
 			Kept: "The mapping of extSales names this group by its name: change the mapping first."}},
 		{"admin group all users", AdminGroup{AdminLayout: layout(AdminSectionGroups), ID: 1, Name: "All Users", BuiltIn: true, Everyone: true, Members: 3, People: people, Now: sampleTime}},
 		{"admin sessions", AdminSessions{AdminLayout: adminSample(AdminSectionSessions), Person: "ada@acme.example", PersonError: "There is no such account.", Alert: "It is over already.",
-			Sessions: []AdminSessionRow{
-				{Session: session, AccountID: 3, Email: "ada@acme.example", ExpiresAt: sampleTime.Add(300 * time.Hour)},
-				{Session: other, AccountID: 4, Idle: true, ExpiresAt: sampleTime.Add(200 * time.Hour)},
-			}, Count: "2 sessions", Pager: pager, Now: sampleTime}},
+			Ways:  []AdminOption{{Label: "anything"}, {Value: "jwt", Label: "Your product", Chosen: true}},
+			Roles: []AdminOption{{Label: "everybody"}, {Value: "administrator", Label: "administrators"}}, Unused: []AdminOption{{Label: "at any time"}, {Value: "day", Label: "more than a day ago"}}, Devices: []AdminOption{{Label: "any"}, {Value: "Firefox", Label: "Firefox"}},
+			Filtered: true, Back: "way=jwt", Sessions: ended, Count: "2 sessions", Pager: pager, Now: sampleTime}},
+		{"admin sessions further", AdminSessions{AdminLayout: layout(AdminSectionSessions), Filtered: true, Pager: AdminPager{Next: "/admin/sessions?after=1.ab"}, Now: sampleTime}},
+		{"admin sessions to end", AdminEndSessions{AdminLayout: adminSample(AdminSectionSessions), Sessions: ended, People: "2 people", Back: "/admin/sessions?way=jwt", BackQuery: "way=jwt", Now: sampleTime}},
+		{"admin sessions ended", AdminEndSessions{AdminLayout: adminSample(AdminSectionSessions), Ended: new(int), Back: "/admin/sessions"}},
+		{"admin sessions to end refused", AdminEndSessions{AdminLayout: layout(AdminSectionSessions), Alert: "No session is ticked.", Back: "/admin/sessions"}},
 		{"admin sessions none", AdminSessions{AdminLayout: layout(AdminSectionSessions), Now: sampleTime}},
 		{"admin activity", AdminActivity{AdminLayout: adminSample(AdminSectionActivity), Reference: "7K3QM9TX", Person: "ada@acme.example", Actor: "root@acme.example", Presets: []AdminTab{{"Today", "/admin/activity?from=2026-11-22", true}, {"All", "/admin/activity", false}}, From: "2026-11-01", Until: "2026-11-22",
 			Kinds:  []AdminOption{{Value: "", Label: "everything", Chosen: true}, {Value: "sign_in", Label: "Signed in"}},

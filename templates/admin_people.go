@@ -26,9 +26,12 @@ func (p AdminPeople) Faults() Faults { return faults("", p.GroupField()) }
 
 // Narrowed reports whether more is asked than a search.
 func (p AdminPeople) Narrowed() bool {
-	return p.Group != "" || slices.ContainsFunc(p.Selects(), func(l AdminLabelled) bool {
-		return slices.ContainsFunc(l.Select.Options, func(o AdminOption) bool { return o.Chosen && o.Value != "" })
-	})
+	return p.Group != "" || narrowed(p.Selects())
+}
+
+// narrowed reports whether something is chosen.
+func narrowed(selects []AdminLabelled) bool {
+	return slices.ContainsFunc(selects, func(l AdminLabelled) bool { return l.Select.Chosen() != "" })
 }
 
 // GroupField is the field for a group.

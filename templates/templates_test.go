@@ -595,7 +595,13 @@ func checkControls(t *testing.T, doc *html.Node) {
 		labels[attr(l, "for")] = text(l)
 	}
 	for _, in := range find(doc, "input") {
-		if by := byID(doc, attr(in, "aria-labelledby")); attr(in, "type") != "hidden" && labels[attr(in, "id")] == "" && (by == nil || text(by) == "") {
+		label := labels[attr(in, "id")]
+		for id := range strings.FieldsSeq(attr(in, "aria-labelledby")) {
+			if by := byID(doc, id); by != nil {
+				label += text(by)
+			}
+		}
+		if attr(in, "type") != "hidden" && label == "" {
 			t.Errorf("input %q: got no label", attr(in, "name"))
 		}
 	}

@@ -146,7 +146,7 @@ func TestSessionPages(t *testing.T) {
 	c := b.admin()
 	ann, bob := b.as("ann@example.com"), b.as("bob@example.com")
 	page := c.get("/admin/sessions")
-	contains(t, page, 200, "ann@example.com", "bob@example.com", "root@example.com", "this browser", "through password")
+	contains(t, page, 200, "ann@example.com", "bob@example.com", "root@example.com", "this browser", "through <bdi>password</bdi>")
 	one := c.get("/admin/sessions?person=ann%40example.com")
 	if strings.Contains(one.body, "bob@") {
 		t.Error("the filter shows others")
@@ -170,7 +170,7 @@ func TestSessionPages(t *testing.T) {
 	at, _ := url.Parse(b.url)
 	stolen.Jar.SetCookies(at, []*http.Cookie{cookie})
 	stolen.get("/api/user/current", "Accept: application/json").want(t, 401, "") // what the list shows is no key
-	c.form("/sessions", "session", ref, "person", "ann@example.com").want(t, 303, "/admin/sessions?person=ann%40example.com&done=session-ended")
+	c.form("/sessions", "session", ref, "back", "person=ann%40example.com").want(t, 303, "/admin/sessions?person=ann%40example.com&done=session-ended")
 	ann.get("/api/user/current", "Accept: application/json").want(t, 401, "")
 	bob.get("/api/user/current").want(t, 200, "")
 	contains(t, c.form("/sessions", "session", ref), 404, "This session is over already")

@@ -129,7 +129,7 @@ func checkWords(ctx context.Context, t *testing.T) {
 // shotPages are the pages besides, of which pictures are taken; that they are accessible is looked at in package templates.
 func shotPages(b *bridge) map[string]string {
 	pages := map[string]string{
-		"overview": "/admin", "sessions": "/admin/sessions", "new person": "/admin/people/new", "services": "/admin/service-accounts", "why": "/admin/why?q=person", "refusals": "/admin/activity?kind=refused",
+		"overview": "/admin", "sessions": "/admin/sessions?way=jwt", "new person": "/admin/people/new", "services": "/admin/service-accounts", "why": "/admin/why?q=person", "refusals": "/admin/activity?kind=refused",
 	}
 	if all, _, err := b.store.Accounts(b.t.Context(), sso.AccountQuery{}); err == nil {
 		pages["person"] = fmt.Sprintf("/admin/people/%d", all[len(all)-1].ID)
@@ -149,7 +149,7 @@ func officePages(b *bridge) map[string]chromedp.Action {
 		})
 	}
 	pages := map[string]chromedp.Action{
-		"people": to("/admin/people"), "groups": to("/admin/groups"), "mapping": to("/admin/mapping"), "provider": to("/admin/providers/jwt"), "providers": to("/admin/providers"), "group sources": to("/admin/group-sources"), "settings": to("/admin/sign-in"), "try": to("/admin/try"), "group": to("/admin/groups/2"),
+		"people": to("/admin/people"), "groups": to("/admin/groups?sort=members"), "sessions to end": chromedp.Tasks{to("/admin/sessions"), chromedp.Click(".tick input", chromedp.ByQuery), press(".bar button")}, "mapping": to("/admin/mapping"), "provider": to("/admin/providers/jwt"), "providers": to("/admin/providers"), "group sources": to("/admin/group-sources"), "settings": to("/admin/sign-in"), "try": to("/admin/try"), "group": to("/admin/groups/2"),
 		"activity": to("/admin/activity"),
 	}
 	if chromium.Shots() != "" {

@@ -137,6 +137,7 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /api/v1/deleted-groups/:undo/restore", "", "asks"},
 		{"DELETE /api/v1/sessions/:ref", "", "204"},
 		{"DELETE /api/v1/people/:id/sessions", "", "200"},
+		{"POST /api/v1/sessions/selected", `{"sessions":[":ref"]}`, "200"},
 
 		{"POST /admin/sign-in", fmt.Sprintf("version=%d&CORS_ORIGINS=&was.CORS_ORIGINS=https://a.example", v), "asks"},
 		{"POST /admin/providers", fmt.Sprintf("version=%d&name=acme&kind=oidc", v), "asks"},
@@ -170,6 +171,7 @@ func TestActionsNeedProof(t *testing.T) {
 		{"POST /admin/groups/:id/members", "do=remove&person=bob@example.com", "303"},
 		{"POST /admin/groups/restore", "undo=x", "asks"},
 		{"POST /admin/sessions", "session=:ref", "303"},
+		{"POST /admin/sessions/selected", "ticked=:ref&confirmed=yes", "200"},
 
 		{"POST /api/v1/service-accounts", `{"name":"new"}`, "asks"},
 		{"PATCH /api/v1/service-accounts/:id", `{"label":"x"}`, "asks"},

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -50,4 +51,21 @@ func (s Sessions) EndAll(ctx context.Context, by Actor, accountID int64) (ended 
 		return 0, err
 	}
 	return s.Store.EndSessions(ctx, accountID, e)
+}
+
+// EndSeveral signs sessions out, each with an event of its own. Those that are over already are left out. It refuses more than
+// [MaxSeveral].
+func (s Sessions) EndSeveral(ctx context.Context, by Actor, ids []sso.SessionHash) (ended int, err error) {
+	if len(ids) == 0 || len(ids) > MaxSeveral {
+		return 0, Invalid("sessions", "names %d sessions; it needs one to %d", len(ids), MaxSeveral)
+	}
+	for _, id := range ids {
+		switch err := s.End(ctx, by, id); {
+		case err == nil:
+			ended++
+		case !errors.Is(err, sso.NotFound):
+			return ended, err
+		}
+	}
+	return ended, nil
 }

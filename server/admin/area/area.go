@@ -12,6 +12,7 @@
 package area
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"time"
@@ -91,4 +92,14 @@ func LabelOf(p *setting.Provider) string {
 		return "Your product"
 	}
 	return p.Label
+}
+
+// ShownProvider is what pages call the provider of that name, or another way in. One that is gone has its name.
+func ShownProvider(cfg *setting.Config, name string) string {
+	for _, p := range cfg.Providers {
+		if p.Name == name {
+			return cmp.Or(LabelOf(p), name)
+		}
+	}
+	return name
 }

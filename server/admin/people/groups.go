@@ -3,6 +3,7 @@ package people
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,6 +22,7 @@ type groupStore interface {
 	admin.GroupStore
 	Groups(ctx context.Context) ([]sso.Group, error)
 	GroupByName(ctx context.Context, name string) (sso.Group, error)
+	GroupSizes(ctx context.Context) (map[int64]int, error)
 }
 
 // groupArea shows and changes groups.
@@ -65,7 +67,8 @@ func (a groupArea) operations() []area.Operation {
 }
 
 type groupQuery struct {
-	Search string `query:"search" doc:"what the name contains, without case"`
+	Search  string `query:"search" doc:"what the name contains, without case"`
+	Largest bool   `query:"largest" doc:"those with the most people first, instead of by name"`
 	area.Part
 }
 
@@ -88,6 +91,12 @@ func (a groupArea) groupRow(g sso.Group, sizes map[int64]int) group {
 	return group{g.ID, g.Name, sizes[g.ID], g.ID < sso.FirstGroup, from}
 }
 
+// A sized is a group and how many people are in it.
+type sized struct {
+	sso.Group
+	members int
+}
+
 // groups are few enough (thousands) to be sorted here, without case, which the databases do differently.
 func (a groupArea) groups(c *area.Call, in groupQuery) (groupList, error) {
 	ctx := c.Request().Context()
@@ -97,24 +106,66 @@ func (a groupArea) groups(c *area.Call, in groupQuery) (groupList, error) {
 	}
 	search := strings.ToLower(sso.CleanText(in.Search))
 	all = slices.DeleteFunc(all, func(g sso.Group) bool { return !strings.Contains(strings.ToLower(g.Name), search) })
-	slices.SortFunc(all, func(g, h sso.Group) int { return compareNames(g.Name, h.Name) })
 	list := groupList{Groups: []group{}, Total: len(all)}
-	if in.After != "" {
-		all = slices.DeleteFunc(all, func(g sso.Group) bool { return compareNames(g.Name, in.After) <= 0 })
+	var sizes map[int64]int // of those that are shown; for an order by size, of all
+	if in.Largest {
+		if sizes, err = a.Store.GroupSizes(ctx); err != nil {
+			return groupList{}, err
+		}
 	}
-	if size := in.Page().Size(); len(all) > size {
-		all = all[:size]
-		list.Next = all[size-1].Name
+	sorted := make([]sized, len(all))
+	for i, g := range all {
+		sorted[i] = sized{g, sizes[g.ID]}
+	}
+	slices.SortFunc(sorted, compareSized)
+	if sorted, err = afterGroup(sorted, in); err != nil {
+		return groupList{}, err
+	}
+	if size := in.Page().Size(); len(sorted) > size {
+		sorted = sorted[:size]
+		list.Next = sorted[size-1].cursor(in.Largest)
 	}
 	var ids []int64
-	for _, g := range all {
+	for _, g := range sorted {
 		ids = append(ids, g.ID)
 	}
-	sizes, err := a.Store.MemberCounts(ctx, ids)
-	for _, g := range all {
-		list.Groups = append(list.Groups, a.groupRow(g, sizes))
+	if !in.Largest {
+		sizes, err = a.Store.MemberCounts(ctx, ids)
+	}
+	for _, g := range sorted {
+		list.Groups = append(list.Groups, a.groupRow(g.Group, sizes))
 	}
 	return list, err
+}
+
+func compareSized(a, b sized) int {
+	return cmp.Or(cmp.Compare(b.members, a.members), compareNames(a.Name, b.Name))
+}
+
+// cursor is where the part after a group begins: its name, or "members.name". People may come and go between two parts; none
+// of the other groups is lost.
+func (g sized) cursor(largest bool) string {
+	if largest {
+		return strconv.Itoa(g.members) + "." + g.Name
+	}
+	return g.Name
+}
+
+// afterGroup leaves those of sorted groups that come after the beginning that is asked for.
+func afterGroup(sorted []sized, in groupQuery) ([]sized, error) {
+	if in.After == "" {
+		return sorted, nil
+	}
+	last := sized{Group: sso.Group{Name: in.After}}
+	if in.Largest {
+		number, name, _ := strings.Cut(in.After, ".")
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(in.After), 50), sso.Invalid)
+		}
+		last = sized{sso.Group{Name: name}, n}
+	}
+	return slices.DeleteFunc(sorted, func(g sized) bool { return compareSized(g, last) <= 0 }), nil
 }
 
 func compareNames(a, b string) int {
@@ -202,11 +253,14 @@ func (a groupArea) groupsPage(c *area.Call) error {
 
 func (a groupArea) renderGroups(c *area.Call, status int, p templates.AdminGroups) error {
 	p.Search = c.QueryParam("search")
-	list, err := a.groups(c, groupQuery{Search: p.Search, Part: area.Part{After: c.QueryParam("after")}})
+	q := groupQuery{Search: p.Search, Largest: c.QueryParam("sort") == "members", Part: area.Part{After: c.QueryParam("after")}}
+	list, err := a.groups(c, q)
 	if err != nil {
 		return err
 	}
-	p.AdminLayout, p.Total, p.Pager = c.Layout(templates.AdminSectionGroups), list.Total, area.Pager(c.Link("/admin/groups"), area.Filter("search", p.Search), c.QueryParam("after"), list.Next)
+	p.AdminLayout, p.Total, p.Largest = c.Layout(templates.AdminSectionGroups), list.Total, q.Largest
+	p.Sorts = area.Choose(c.QueryParam("sort"), templates.AdminOption{Label: "name"}, templates.AdminOption{Value: "members", Label: "number of people"})
+	p.Pager = area.Pager(c.Link("/admin/groups"), area.Filter("search", p.Search, "sort", p.Sort().Chosen()), q.After, list.Next)
 	deleted, err := a.deletedGroups(c, openapi.Nothing{})
 	if err != nil {
 		return err

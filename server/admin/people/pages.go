@@ -188,7 +188,7 @@ func (a peopleArea) personShown(c *area.Call, id int64) (templates.AdminPerson, 
 		p.Groups = append(p.Groups, templates.AdminMembership{ID: m.ID, Name: m.Name, Why: whyMember(m.Source), Since: m.Since, Fixed: m.ID == sso.AllUsers})
 	}
 	for _, s := range sessions.Sessions {
-		p.Sessions = append(p.Sessions, s.shown())
+		p.Sessions = append(p.Sessions, sessionArea(a).shown(s))
 	}
 	return p, nil
 }
