@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -331,19 +330,30 @@ func groupsOf(ctx context.Context, c *conn, accountID int64, names []string) (gr
 		}
 		return groups, named, err
 	}
+	query, args := groupsAndNames("$1", []any{accountID}, names)
+	return groupsAnswered(ctx, c.Soon(query, args...))
+}
+
+// groupsAndNames is a query for the groups of the account that an expression finds by its arguments, and for groups by name.
+func groupsAndNames(whose string, of []any, names []string) (query string, args []any) {
+	return "SELECT g.id, g.name, 1 FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = " + whose +
+		" UNION ALL SELECT id, name, 0 FROM groups WHERE name IN " + sqldb.List(len(names), len(of)) + " ORDER BY 1", append(of, sqldb.Padded(names)...)
+}
+
+// groupsAnswered reads what [groupsAndNames] finds.
+func groupsAnswered(ctx context.Context, answer *sqldb.Answer) (groups []sso.Group, named map[string]int64, err error) {
 	named = map[string]int64{}
-	err = c.Each(ctx, func(rows *sql.Rows) error {
+	err = answer.Each(ctx, func(r sqldb.Row) error {
 		var g sso.Group
 		var member int
-		err := rows.Scan(&g.ID, &g.Name, &member)
+		err := r.Scan(&g.ID, &g.Name, &member)
 		if member == 1 {
 			groups = append(groups, g)
 		} else {
 			named[g.Name] = g.ID
 		}
 		return err
-	}, strings.Replace(findGroups, "g.name", "g.name, 1", 1)+" UNION ALL SELECT id, name, 0 FROM groups WHERE name IN "+
-		sqldb.List(len(names), 1)+" ORDER BY 1", append([]any{accountID}, sqldb.Padded(names)...)...)
+	})
 	return groups, named, err
 }
 

@@ -152,9 +152,11 @@ func (s *Store) tellEnded(ctx context.Context, c *conn, of map[int64]int, e sso.
 
 // judgeNotices bars a sign-in that was under way when the provider signed its person out (SECURITY D9). It comes after the
 // session was opened, whose row of counters a notice waits for.
-func (l *attempt) judgeNotices(ctx context.Context) error {
-	in := l.in.UnderWay
-	keys := in.Marks()
+func (l *attempt) judgeNotices(ctx context.Context) error { return l.judgeNoticed(ctx, l.askNotices()) }
+
+// askNotices asks for what may bar the sign-in; nil: nothing can.
+func (l *attempt) askNotices() *sqldb.Answer {
+	keys := l.in.UnderWay.Marks()
 	if len(keys) == 0 {
 		return nil
 	}
@@ -162,14 +164,22 @@ func (l *attempt) judgeNotices(ctx context.Context) error {
 	for i := range logout.MaxMarks { // one text, whatever is looked for, so that it is prepared once
 		args = append(args, keys[min(i, len(keys)-1)])
 	}
+	return l.c.Soon(findNotices, args...)
+}
+
+func (l *attempt) judgeNoticed(ctx context.Context, notices *sqldb.Answer) error {
+	if notices == nil {
+		return nil
+	}
+	in := l.in.UnderWay
 	var latest, m logout.Mark
-	err := l.c.Each(ctx, func(rows *sql.Rows) error {
-		err := rows.Scan(sqldb.Time(&m.Issued), sqldb.Time(&m.Received))
+	err := notices.Each(ctx, func(r sqldb.Row) error {
+		err := r.Scan(sqldb.Time(&m.Issued), sqldb.Time(&m.Received))
 		if m.Bars(in) && m.Received.After(latest.Received) {
 			latest = m
 		}
 		return err
-	}, findNotices, args...)
+	})
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,7 @@ func (s *Store) signIn(ctx context.Context, x *sso.Exam, in sso.Attempt, end ...
 	err := s.writing(ctx, func(c *conn) error {
 		x.Checks, x.Err = x.Checks[:checks], failed // a transaction that lost a race begins anew
 		l = &attempt{Store: s, c: c, x: x, in: in}
+		l.askAhead()
 		for _, step := range append([]func(*attempt, context.Context) error{(*attempt).spend, (*attempt).admit, (*attempt).syncGroups}, end...) {
 			if err := step(l, ctx); err != nil {
 				return err
@@ -91,6 +92,42 @@ type attempt struct {
 	noted []string // names of groups that were written down as seen
 	moved string   // in words: which memberships changed; "" for none
 	doubt string   // in words: what of the groups claim was not understood; "" for nothing
+
+	// What most sign-ins ask in any case, so that a database far away is asked once. nil: this one does not ask it.
+	ahead struct {
+		proof, flow, account, groups *sqldb.Answer
+	}
+}
+
+// askAhead asks what needs no answer before it. The account is locked before its groups are read.
+func (l *attempt) askAhead() {
+	if l.x.Refreshes != "" { // its proof is the refresh token, which the provider has spent
+		return
+	}
+	id, proof := l.x.Identity, l.x.Proof
+	if l.in.Policy.SingleUse && proof.Key != "" {
+		l.ahead.proof = l.spendOnce(proof.Key, proof.Until)
+	}
+	if l.in.FlowKey != "" {
+		// The flow itself ends earlier; the rest is for clocks of replicas that differ.
+		l.ahead.flow = l.spendOnce(l.in.FlowKey, l.x.Now.Add(2*sso.FlowLifetime))
+	}
+	find, key, whose := findByEmail, address.Key(id.Email), "(SELECT id FROM accounts WHERE email_key = $1)"
+	args := []any{key}
+	if id.Subject.Kind == sso.SubjectClaim {
+		find, key, whose = findLinked, id.Subject.Value, "("+findSubjectOf+"$1 AND subject = $2)"
+		args = []any{id.Provider, key}
+	}
+	l.ahead.account = l.c.Soon(find, key, l.x.Now, l.in.Digest, people.KeptGroups(id), id.Provider)
+	if names := l.in.Policy.NamesToResolve(id); len(names) > 0 && len(names) <= fewNames {
+		query, args := groupsAndNames(whose, args, names)
+		l.ahead.groups = l.c.Soon(query, args...)
+	}
+}
+
+// spendOnce spends a key. [attempt.spentBefore] says what came of it.
+func (l *attempt) spendOnce(key string, until time.Time) *sqldb.Answer {
+	return l.c.Soon(spendProof, key, until, l.x.Now, l.in.Session.Hash)
 }
 
 // check makes one decision. An exam that goes on after a refusal writes nothing from there on.
@@ -108,25 +145,20 @@ func (l *attempt) passed(context.Context) error { return l.x.Err }
 
 // spend uses up the proof and the flow (SECURITY C1, C3, C4). The database's unique key is what decides a race.
 func (l *attempt) spend(ctx context.Context) error {
-	if l.x.Refreshes != "" { // its proof is the refresh token, which the provider has spent
+	if l.x.Refreshes != "" { // see askAhead
 		return nil
 	}
 	proof, single := l.x.Proof, l.in.Policy.SingleUse
 	if single && proof.Key == "" && l.writes() {
 		return fmt.Errorf("a token of single use came without a proof: %w", sso.Internal)
 	}
-	var used, flowUsed time.Time
-	var err error
-	if single && proof.Key != "" {
-		if used, err = l.spendOnce(ctx, proof.Key, proof.Until); err != nil {
-			return err
-		}
+	used, err := l.spentBefore(ctx, l.ahead.proof, proof.Key)
+	if err != nil {
+		return err
 	}
-	if l.in.FlowKey != "" {
-		// The flow itself ends earlier; the rest is for clocks of replicas that differ.
-		if flowUsed, err = l.spendOnce(ctx, l.in.FlowKey, l.x.Now.Add(2*sso.FlowLifetime)); err != nil {
-			return err
-		}
+	flowUsed, err := l.spentBefore(ctx, l.ahead.flow, l.in.FlowKey)
+	if err != nil {
+		return err
 	}
 	return l.check("single_use", func(x *sso.Exam) error {
 		switch {
@@ -146,17 +178,20 @@ func (l *attempt) spend(ctx context.Context) error {
 	})
 }
 
-// spendOnce spends a key. used is when it was spent before, zero when it was not.
-func (l *attempt) spendOnce(ctx context.Context, key string, until time.Time) (used time.Time, err error) {
-	n, err := l.c.Exec(ctx, spendProof, key, until, l.x.Now, l.in.Session.Hash)
-	if err != nil || n == 1 {
-		return used, err
+// spentBefore is when the key was spent before: zero when it was not, or was not to be spent.
+func (l *attempt) spentBefore(ctx context.Context, answer *sqldb.Answer, key string) (at time.Time, err error) {
+	if answer == nil {
+		return at, nil
 	}
-	found, err := l.c.One(ctx, []any{sqldb.Time(&used)}, "SELECT spent_at FROM proofs WHERE key = $1", key)
+	n, err := answer.Changed(ctx)
+	if err != nil || n == 1 {
+		return at, err
+	}
+	found, err := l.c.One(ctx, []any{sqldb.Time(&at)}, "SELECT spent_at FROM proofs WHERE key = $1", key)
 	if err == nil && !found {
 		err = sqldb.ErrLost // swept between the two statements
 	}
-	return used, err
+	return at, err
 }
 
 // admit finds or provisions the account, and brings names, e-mail and attributes up to date.
@@ -206,15 +241,18 @@ func (l *attempt) find(ctx context.Context) (found *sso.Account, match sso.Match
 	if l.x.Refreshes != "" {
 		return l.findAgain(ctx)
 	}
-	id, now := l.x.Identity, l.x.Now
+	id := l.x.Identity
 	bySubject := id.Subject.Kind == sso.SubjectClaim
+	found, err = people.Answered(ctx, l.ahead.account)
 	if bySubject {
-		found, err = people.One(ctx, l.c, findLinked, id.Subject.Value, now, l.in.Digest, people.KeptGroups(id), id.Provider)
 		if found != nil || err != nil {
 			return found, sso.MatchSubject, err
 		}
+		found, err = people.One(ctx, l.c, findByEmail, address.Key(id.Email), l.x.Now, l.in.Digest, people.KeptGroups(id), id.Provider)
+		if found != nil {
+			l.ahead.groups = nil // nobody's
+		}
 	}
-	found, err = people.One(ctx, l.c, findByEmail, address.Key(id.Email), now, l.in.Digest, people.KeptGroups(id), id.Provider)
 	if found == nil || err != nil || !bySubject && (found.Source == "" || found.Source == id.Provider) {
 		return found, sso.MatchEmail, err
 	}
@@ -299,16 +337,19 @@ func (l *attempt) syncGroups(ctx context.Context) error {
 	var err error
 	var named map[string]int64
 	names := l.in.Policy.NamesToResolve(l.x.Identity)
-	if l.known {
+	switch {
+	case l.ahead.groups != nil:
+		current, named, err = groupsAnswered(ctx, l.ahead.groups)
+	case l.known:
 		current, named, err = groupsOf(ctx, l.c, l.out.Account.ID, names)
-	} else {
+	default:
 		named, err = groupIDs(ctx, l.c, names)
 	}
 	if err != nil {
 		return err
 	}
 	plan := l.in.Policy.PlanGroups(l.x.Identity, named, ids(current))
-	added, err := l.existing(ctx, plan.Add)
+	added, err := l.existing(ctx, plan.Add, named)
 	if err != nil {
 		return err
 	}
@@ -346,10 +387,19 @@ func (l *attempt) syncGroups(ctx context.Context) error {
 	return nil
 }
 
-// existing returns those of the groups that there are, sorted by id, and warns of the others.
-func (l *attempt) existing(ctx context.Context, wanted []int64) ([]sso.Group, error) {
+// existing returns those of the groups that there are, sorted by id, and warns of the others. It asks for those that were not found
+// by their names.
+func (l *attempt) existing(ctx context.Context, wanted []int64, named map[string]int64) ([]sso.Group, error) {
+	names := map[int64]string{}
+	for name, id := range named {
+		names[id] = name
+	}
 	var groups []sso.Group
 	for _, id := range wanted {
+		if name, found := names[id]; found {
+			groups = append(groups, sso.Group{ID: id, Name: name})
+			continue
+		}
 		g, err := oneGroup(ctx, l.c, "id = $1", id)
 		if err != nil {
 			return nil, err
@@ -446,10 +496,11 @@ func (l *attempt) open(ctx context.Context) error {
 	if l.in.Granted.RefreshToken != "" {
 		session.RefreshedAt = session.CreatedAt // from now on its provider is asked again
 	}
-	if err := l.openJudgedSession(ctx, l.c, session, l.in.Settings); err != nil {
+	opening, notices := l.openJudgedSession(l.c, session, l.in.Settings), l.askNotices()
+	if err := opened(ctx, opening); err != nil {
 		return err
 	}
-	if err := l.judgeNotices(ctx); err != nil {
+	if err := l.judgeNoticed(ctx, notices); err != nil {
 		return err
 	}
 	if err := l.AddGrant(ctx, l.c, l.in.Session.Hash, l.in.Granted); err != nil {
@@ -504,10 +555,14 @@ func sessionValues(n sso.Session) []any {
 	}
 }
 
-// openJudgedSession opens a session if the saved settings still have the version by which the sign-in was judged.
-func (s *Store) openJudgedSession(ctx context.Context, c *conn, n sso.Session, settings int64) error {
-	opened, err := c.Exec(ctx, insertJudgedSession+s.db.KeepRow(), append(sessionValues(n), settings)...)
-	if err == nil && opened == 0 {
+// openJudgedSession opens a session if the saved settings still have the version by which the sign-in was judged; see [opened].
+func (s *Store) openJudgedSession(c *conn, n sso.Session, settings int64) *sqldb.Answer {
+	return c.Soon(insertJudgedSession+s.db.KeepRow(), append(sessionValues(n), settings)...)
+}
+
+func opened(ctx context.Context, opening *sqldb.Answer) error {
+	sessions, err := opening.Changed(ctx)
+	if err == nil && sessions == 0 {
 		err = sso.SettingsChanged{}
 	}
 	return err

@@ -45,6 +45,16 @@ func One(ctx context.Context, c *sqldb.Conn, query string, args ...any) (*sso.Ac
 	return &a, nil
 }
 
+// Answered is One for a query that was made before.
+func Answered(ctx context.Context, answer *sqldb.Answer) (*sso.Account, error) {
+	var a sso.Account
+	found, err := answer.One(ctx, Fields(&a)...)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &a, nil
+}
+
 // Found makes an account that is not there [sso.NotFound].
 func Found(a *sso.Account, err error) (sso.Account, error) {
 	if err == nil && a == nil {

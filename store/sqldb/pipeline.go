@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,15 +20,16 @@ type pipeline struct {
 }
 
 type statement struct {
-	query string
-	args  []any
+	query  string
+	args   []any
+	answer *Answer // nil: nobody asks for what it says
 }
 
 // Locks are taken by UPDATE, and what is read after one must be as it is then.
 const beginTransaction = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 func (p *pipeline) add(query string, args []any) {
-	p.kept = append(p.kept, statement{query, args})
+	p.kept = append(p.kept, statement{query, args, nil})
 }
 
 // begin begins the transaction, if it has not begun: a query is sent by itself.
@@ -73,19 +75,25 @@ func (p *pipeline) commit(ctx context.Context) error {
 
 // flush sends what was kept, and returns what came of the last statement.
 func (p *pipeline) flush(ctx context.Context) (last pgconn.CommandTag, err error) {
-	batch := &pgx.Batch{}
+	sent, batch := p.kept, &pgx.Batch{}
+	p.kept = nil
 	if !p.begun {
 		p.begun = true
-		batch.Queue(beginTransaction)
+		sent = slices.Insert(sent, 0, statement{query: beginTransaction})
 	}
-	for _, s := range p.kept {
+	for _, s := range sent {
 		batch.Queue(s.query, s.args...)
 	}
-	p.kept = nil
-	err = p.conn.Raw(func(driverConn any) error {
-		results := driverConn.(*stdlib.Conn).Conn().SendBatch(ctx, batch)
-		for range batch.Len() {
-			if last, err = results.Exec(); err != nil {
+	err = p.conn.Raw(func(driverConn any) (err error) {
+		conn := driverConn.(*stdlib.Conn).Conn()
+		results := conn.SendBatch(ctx, batch)
+		for _, s := range sent {
+			if s.answer == nil {
+				last, err = results.Exec()
+			} else {
+				s.answer.came, err = receive(results, conn.TypeMap())
+			}
+			if err != nil {
 				break
 			}
 		}

@@ -13,6 +13,7 @@ type Wire struct {
 	to    string
 	l     net.Listener
 	asked atomic.Int64
+	sent  atomic.Int64
 
 	mu      sync.Mutex
 	is      State
@@ -44,6 +45,9 @@ func (w *Wire) Addr() string { return w.l.Addr().String() }
 
 // Asked is how many connections there were so far.
 func (w *Wire) Asked() int64 { return w.asked.Load() }
+
+// Sent is how many pieces went to the server so far. What a client writes at once, and waits for, is one.
+func (w *Wire) Sent() int64 { return w.sent.Load() }
 
 // Close ends the wire and its connections.
 func (w *Wire) Close() {
@@ -101,8 +105,8 @@ func (w *Wire) join(c net.Conn) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { w.pump(server, c) })
-	both.Go(func() { w.pump(c, server) })
+	both.Go(func() { w.pump(server, c, &w.sent) })
+	both.Go(func() { w.pump(c, server, new(atomic.Int64)) })
 	both.Wait()
 }
 
@@ -124,13 +128,14 @@ func (w *Wire) drop(c net.Conn) {
 	c.Close()
 }
 
-// pump hands on what comes, as the state of the wire allows, until one end closes.
-func (w *Wire) pump(to, from net.Conn) {
+// pump hands on what comes, as the state of the wire allows, until one end closes. It counts the pieces.
+func (w *Wire) pump(to, from net.Conn, pieces *atomic.Int64) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
 			w.pass()
+			pieces.Add(1)
 			if _, err := to.Write(buf[:n]); err != nil {
 				from.Close()
 				return
