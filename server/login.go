@@ -352,7 +352,7 @@ func (s *relyingParty) redeem(r *http.Request, site *web.Site, cb sso.Callback) 
 		login, err = s.runLogin(r, site, cb)
 		return login, false, err
 	}
-	return s.codes.once(r.Context(), cb.Flow, s.web.Now(), func(ctx context.Context) (*sso.Login, error) {
+	return s.codes.once(r.Context(), cb.Flow, s.web.Now, func(ctx context.Context) (*sso.Login, error) {
 		return s.runLogin(r.WithContext(ctx), site, cb)
 	})
 }

@@ -14,12 +14,16 @@ import (
 const (
 	redeemFor   = 30 * time.Second // a sign-in with a code goes on for so long when its browser has left: it may come again
 	maxRedeemed = 10_000           // sign-ins that are remembered, some hundred bytes each
+
+	// For so long after a session opened, who brings its flow again is given its cookie again: the answer that had it may still be on
+	// its way, and without it the browser would begin a second sign-in.
+	landsFor = 2 * time.Second
 )
 
 // redemptions are the sign-ins with codes that are under way at this replica, and those that were finished. The zero value has none.
 type redemptions struct {
 	mu           sync.Mutex
-	under        map[string]*redemption // by flow
+	under        map[string]*redemption // by flow; those that opened a session stay for landsFor
 	turned       time.Time              // when recent was begun
 	recent, past map[string]bool        // flows that have opened a session, until they are over
 }
@@ -28,18 +32,20 @@ type redemption struct {
 	done  chan struct{}
 	login *sso.Login
 	err   error
+
+	landed time.Time // when the session opened; zero before
 }
 
-// once runs the sign-in of a flow, unless it is under way: then what comes of that is what came of this one, too. Whoever brings the
+// once runs the sign-in of a flow, unless it is under way or has just landed: then what comes of that is what came of this one, too. Whoever brings the
 // flow is the browser that began it. finished says that it opened a session before, and nothing was done.
-func (s *redemptions) once(ctx context.Context, f *sso.Flow, now time.Time, run func(context.Context) (*sso.Login, error)) (login *sso.Login, finished bool, err error) {
+func (s *redemptions) once(ctx context.Context, f *sso.Flow, now func() time.Time, run func(context.Context) (*sso.Login, error)) (login *sso.Login, finished bool, err error) {
 	key := f.Key()
 	s.mu.Lock()
-	if s.recent[key] || s.past[key] {
+	r, under := s.under[key]
+	if late := !under || !r.landed.IsZero() && now().Sub(r.landed) >= landsFor; late && (s.recent[key] || s.past[key]) {
 		s.mu.Unlock()
 		return nil, true, nil
 	}
-	r, under := s.under[key]
 	if !under {
 		r = &redemption{done: make(chan struct{}), err: sso.Internal}
 		if s.under == nil {
@@ -59,19 +65,28 @@ func (s *redemptions) once(ctx context.Context, f *sso.Flow, now time.Time, run 
 	}
 }
 
-func (s *redemptions) run(ctx context.Context, key string, r *redemption, now time.Time, run func(context.Context) (*sso.Login, error)) {
+func (s *redemptions) run(ctx context.Context, key string, r *redemption, now func() time.Time, run func(context.Context) (*sso.Login, error)) {
 	ctx, cancel := context.WithTimeout(ctx, redeemFor)
 	defer cancel()
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.under, key)
 		if r.err == nil {
-			s.remember(key, now)
+			r.landed = now()
+			s.remember(key, r.landed)
+			time.AfterFunc(landsFor, func() { s.forget(key) })
+		} else {
+			delete(s.under, key)
 		}
 		close(r.done)
 	}()
 	r.login, r.err = run(ctx)
+}
+
+func (s *redemptions) forget(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.under, key)
 }
 
 // remember forgets a flow again after one to two of its lifetimes.

@@ -192,6 +192,7 @@ func TestOpenIDCallbackAnew(t *testing.T) {
 		}
 	}
 	w.idp.Asked()
+	w.Pass(3 * time.Second) // before that the answer with the cookie may be on its way
 	c.get(back, "Accept: text/html").want(t, http.StatusFound, "/twice")
 	if n := w.redeemed(); n != 0 || w.sessions() != opened || c.cookie() != "" {
 		t.Errorf("without the session: the code was used %d times more, and there are %d sessions after %d", n, w.sessions(), opened)
