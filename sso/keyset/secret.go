@@ -3,7 +3,9 @@ package keyset
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/password/strength"
@@ -72,6 +74,9 @@ func CheckSecret(secret string) error {
 	if placeholder(secret) {
 		return refuse("the shared secret is a text that stands for one: what should have put the secret in its place has not")
 	}
+	if reference().MatchString(secret) {
+		return refuse("the shared secret is the name of a file or an address, and not what is there: name the file in the setting that has _FILE behind its name")
+	}
 	if strength.Bits(secret, words()...) < needed(secret) {
 		return refuse("the shared secret is guessable: it repeats, or is made of words, names or keyboard rows")
 	}
@@ -132,6 +137,13 @@ func placeholder(secret string) bool {
 	}
 	return false
 }
+
+// reference matches where a secret is, as people write it in the place of the secret, or a program that should have fetched it leaves it
+// there: "file:///etc/okera/id_rsa.pub", "/opt/app/conf/public_key.der", "op://vault/item". Such a text is long enough, and the
+// same wherever the product is installed. Base64 begins with "/" too, but with no name of a folder.
+var reference = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?i)@?(?:[a-z][a-z0-9+.-]*://|arn:aws|[a-z]:\\|~?/(?:app|conf|config|data|etc|home|mnt|opt|private|root|run|secrets?|srv|tmp|users|usr|var|vault|workspace)/)`)
+})
 
 // words are what examples of secrets are made of.
 func words() []string {

@@ -30,6 +30,9 @@ func TestWeakSecretsAreRefused(t *testing.T) {
 		"E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", // SHA-256 of nothing
 		"${JWT_SHARED_SECRET:?set it in the environment}", "$(openssl rand -hex 32) $(openssl rand", "{{ .Values.ssobridge.jwtSharedSecret }}",
 		"<paste-the-32-byte-secret-from-admin-here>", "REPLACE_ME_WITH_OPENSSL_RAND_HEX_32!!", "Xk-Change.This.ssobridge.9fK2-q0ZzR7-wLm4",
+		"file:///etc/okera/keys/id_rsa.pub.pem", "https://sso.example.com/realms/main/protocol/openid-connect/certs", "op://Production/ssobridge/jwt-secret-credential",
+		"ref+vault://secret/bi/jwt#/shared_secret", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bi/jwt-AbCdEf", `C:\ProgramData\ssobridge\keys\public.pem`,
+		"/opt/openmetadata/conf/public_key.der", "/etc/opensearch/certs/jwt_signing_pub.pem", "@/run/secrets/jwt-2026-11-27-a8Zq3.txt", "~/etc/keys/jwt-2026-11-27-a8Zq3.pem",
 	} {
 		err := keyset.CheckSecret(weak)
 		if sso.CodeOf(err) != sso.Invalid || !strings.Contains(sso.Reason(err), "openssl rand -hex 32") {
@@ -50,7 +53,8 @@ func TestRandomSecretsPass(t *testing.T) {
 			h[:32], h[:64], strings.ToUpper(h[:64]), h, string(b),
 			base64.StdEncoding.EncodeToString(b[:24]), base64.StdEncoding.EncodeToString(b[:32]), base64.RawURLEncoding.EncodeToString(b),
 			fmt.Sprintf("%s-%s-4%s-a%s-%s", h[:8], h[8:12], h[13:16], h[17:20], h[20:32]), rand.Text() + rand.Text(),
-			h[:64] + h[:64], "prod-" + h[:40], "<" + h[:40], "${" + h[:40],
+			h[:64] + h[:64], "prod-" + h[:40], "<" + h[:40], "${" + h[:40], "/" + h[:40], "etc/" + h[:40], "/v/" + base64.StdEncoding.EncodeToString(b),
+			"\x04" + string(b) + string(b[:16]), "\x00\x00\x00\x07" + string(b), // as long as a point, as a key of OpenSSH begins
 		} {
 			if err := keyset.CheckSecret(s); err != nil {
 				t.Errorf("%q: got %v, want no error", s, err)

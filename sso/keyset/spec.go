@@ -3,6 +3,7 @@ package keyset
 import (
 	"bytes"
 	"cmp"
+	"crypto/ecdh"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -206,7 +207,7 @@ func carriesKey(data []byte) bool {
 		if len(data) == 0 {
 			return false
 		}
-		if hasKey(data) {
+		if hasKey(data) || bytes.Contains(bytes.ToUpper(data), []byte("-----BEGIN")) || isSSHBlob(data) || isPoint(data) {
 			return true
 		}
 		digits := bytes.ReplaceAll(bytes.Join(bytes.Fields(data), nil), []byte(":"), nil)
@@ -217,4 +218,19 @@ func carriesKey(data []byte) bool {
 		}
 	}
 	return false
+}
+
+// isSSHBlob reports whether data is what OpenSSH writes in base64 behind the kind of a key (RFC 4253 §6.6): the length of that kind, and
+// the kind again.
+func isSSHBlob(data []byte) bool {
+	return len(data) > 4 && bytes.HasPrefix(data, []byte{0, 0, 0}) && isOpenSSH(string(data[4:]))
+}
+
+// isPoint reports whether data is a public key on one of our curves, uncompressed (SEC 1 §2.3.3). Of texts of that length that are none
+// hardly one is on the curve. What is compressed, or an Ed25519 key, looks like any other secret.
+func isPoint(data []byte) bool {
+	return slices.ContainsFunc([]ecdh.Curve{ecdh.P256(), ecdh.P384(), ecdh.P521()}, func(c ecdh.Curve) bool {
+		_, err := c.NewPublicKey(data)
+		return err == nil
+	})
 }

@@ -2,6 +2,8 @@ package keyset_test
 
 import (
 	"bytes"
+	"crypto/ecdh"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"os"
@@ -242,7 +244,21 @@ func TestPublicKeysAreNoSecrets(t *testing.T) {
 			}
 		}
 	}
-	for _, form := range []string{jwk(rsaMembers()), set(jwk(rsaMembers())), base64.StdEncoding.EncodeToString([]byte(jwk(rsaMembers())))} {
+	p256, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	point := p256.PublicKey().Bytes()
+	blob := append([]byte("\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"), point[:32]...)
+	for _, bytes := range [][]byte{point, blob} {
+		for _, form := range []string{string(bytes), hex.EncodeToString(bytes), base64.StdEncoding.EncodeToString(bytes), base64.RawURLEncoding.EncodeToString(bytes)} {
+			if _, _, err := keyset.NewSecrets([]string{form}, sso.Metabase); sso.CodeOf(err) != sso.Invalid {
+				t.Errorf("%q: got %v, want %q", form, err, sso.Invalid)
+			}
+		}
+	}
+	lower := strings.ToLower("-----BEGIN PUBLIC KEY-----\n" + base64.StdEncoding.EncodeToString(point) + "\n-----END PUBLIC KEY-----\n")
+	for _, form := range []string{lower, base64.StdEncoding.EncodeToString([]byte(lower)), jwk(rsaMembers()), set(jwk(rsaMembers())), base64.StdEncoding.EncodeToString([]byte(jwk(rsaMembers())))} {
 		if _, _, err := keyset.NewSecrets([]string{form}, sso.Metabase); sso.CodeOf(err) != sso.Invalid {
 			t.Errorf("%.50s: got %v, want %q", form, err, sso.Invalid)
 		}
