@@ -162,6 +162,8 @@ func (h *Holder) maker(x *sso.Exam) error {
 	switch {
 	case h.Token.MakerID == 0:
 		x.Note("made in the shell")
+	case h.Token.Maker == "": // and its token is not one of the shell
+		return fmt.Errorf("the account of whoever made the token is deleted: %w", sso.TokenRevoked)
 	case !h.Token.MakerActive:
 		return fmt.Errorf("%s, who made the token, is deactivated: %w", h.Token.Maker, sso.TokenRevoked)
 	default:

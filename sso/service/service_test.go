@@ -103,6 +103,7 @@ func TestHolder(t *testing.T) {
 		{"over", func(h *service.Holder) { h.Token.ExpiresAt = now }, "revoked", sso.TokenExpired},
 		{"deactivated", func(h *service.Holder) { h.Account.Active = false }, "account", sso.TokenRevoked},
 		{"maker deactivated", func(h *service.Holder) { h.Token.MakerActive = false }, "maker", sso.TokenRevoked},
+		{"maker deleted", func(h *service.Holder) { h.Token.Maker, h.Token.MakerActive = "", false }, "maker", sso.TokenRevoked},
 	} {
 		for _, explaining := range []bool{false, true} {
 			h, x := holder(), &sso.Exam{Now: now, Explaining: explaining}
@@ -114,6 +115,9 @@ func TestHolder(t *testing.T) {
 			for _, c := range x.Checks {
 				if c.OK != (c.Name != tt.check) {
 					t.Errorf("%s: check %+v", tt.name, c)
+				}
+				if strings.HasPrefix(c.Detail, ",") { // a name that is not there
+					t.Errorf("%s: the check %s says %q", tt.name, c.Name, c.Detail)
 				}
 			}
 		}
