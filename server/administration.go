@@ -41,6 +41,8 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 			Bridge:     func() *sso.Bridge { return s.web.Site().Bridge },
 			SameOrigin: func(r *http.Request) error { return s.web.Site().CheckSource(r) },
 			Applied:    s.gate.SeeChanges,
+			While:      s.gate.WhileAdministrator,
+			Ending:     s.web.Drain.Begun,
 			Recent:     s.local.Recent,
 			KeepForm:   s.local.KeepForm,
 		}},

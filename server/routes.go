@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net/http"
 	"slices"
 
@@ -125,7 +124,7 @@ func (s *Server) Routes() []string {
 // serveOwn answers on one of the bridge's own routes, in time: what waits for a database or an identity provider fails with
 // its own error when the time is over (SECURITY L8). Nothing here looks at what the handler returns.
 func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request, id string) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.web.HandlerTimeout)
+	ctx, cancel := web.InTime(r.Context(), s.web.HandlerTimeout)
 	defer cancel()
 	ctx = web.WithInfo(ctx, id)
 	s.echo.ServeHTTP(w, r.WithContext(ctx))

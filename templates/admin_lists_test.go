@@ -30,7 +30,7 @@ func listSamples() []sample {
 		l.Notice = ""
 		return l
 	}
-	return []sample{
+	return append(liveSamples(), []sample{
 		{"admin people", AdminPeople{AdminLayout: adminSample(AdminSectionPeople), Search: "a", People: people, Pager: pager, Now: sampleTime,
 			States: []AdminOption{{Value: "", Label: "all"}, {Value: "active", Label: "active", Chosen: true}}, Providers: []AdminOption{{Value: "", Label: "any"}, {Value: "acme", Label: "Acme"}},
 			Seen: []AdminOption{{Value: "never", Label: "never"}}, Sorts: []AdminOption{{Value: "newest", Label: "newest account first"}}, Count: "1,234 people", Back: "search=a", Filtered: true,
@@ -111,7 +111,7 @@ func listSamples() []sample {
 			SignIns: Chart{ID: "sign-ins", Label: "Sign-ins", Days: make([]ChartDay, 30)}, Refusals: Chart{ID: "refusals", Label: "Refusals", Days: make([]ChartDay, 30)}}},
 		{"admin activity refused", AdminActivity{AdminLayout: layout(AdminSectionActivity), From: "tomorrow", Until: "x", Person: "x", PersonError: "This is no e-mail address.",
 			FromError: "Write a day as in 2026-01-31.", UntilError: "Write a day as in 2026-01-31.", Alert: "The filter cannot be used.", CSV: "/admin/activity.csv", JSONLines: "/admin/activity.jsonl", Now: sampleTime}},
-	}
+	}...)
 }
 
 func sampleEvents() []AdminEvent {

@@ -85,6 +85,7 @@ type AdminProvider struct {
 	Removable   bool   // by a post of version, and sign_ins as a confirmation, to /admin/providers/NAME/remove
 	SignIns     int    // of the last 24 hours, by its keys
 	BeginURL    string // where the form of the test sign-in posts to
+	LiveURL     string // where its sign-ins are watched; "": nobody signs in with it
 }
 
 func (AdminProvider) template() string { return "admin-provider" }

@@ -173,7 +173,7 @@ func providerSample() AdminProvider {
 					Reasons: []AdminOutcomeReason{{"The issuer is not the expected one", 270, `the token's iss is absent or null; PROVIDER_ACME_ISSUER is "acme"`, true}, {"The token is too old", 10, "the token's iat is 70 s old", false}}}, Changed: []AdminFact{{"How strictly tokens are judged", "strict"}}, Fields: settingSamples()[1].Settings},
 			{ID: "who", Title: "Who may come in", Help: "Everybody, unless you say so.", Fields: []AdminSetting{{Name: "PROVIDER_ACME_ALLOWED_DOMAINS", Label: "Domains of those who may come in", Help: "any"}}}},
 		Groups: AdminCard{ID: "group-settings", Title: "Where groups come from", URL: "/admin/providers/acme", Version: "7", Help: "From the token.", Changed: []AdminFact{{"Where groups come from", "token, ldap"}}, Fields: secretSamples()},
-		Syncs:  true, Mapping: "/admin/mapping?provider=acme", LooksUp: true, Testable: true, BeginURL: "/admin/try/begin", Removable: true, SignIns: 412,
+		Syncs:  true, Mapping: "/admin/mapping?provider=acme", LooksUp: true, Testable: true, BeginURL: "/admin/try/begin", LiveURL: "/admin/try/live?provider=acme", Removable: true, SignIns: 412,
 	}
 }
 

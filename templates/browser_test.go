@@ -52,6 +52,9 @@ func serveSamples(t *testing.T, all []sample) *httptest.Server {
 	mux.HandleFunc("/auth/", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent) // a browser stays where it is: the page that goes on can be looked at
 	})
+	mux.HandleFunc("GET /admin/try/live/events", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent) // nothing comes: a browser asks no more
+	})
 	mux.HandleFunc("/arrived", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s %s", r.Method, r.FormValue("email"))
 	})

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type bridge struct {
 	store *store.Store
 	srv   *server.Server
 	now   func() time.Time
+	ahead atomic.Int64 // by how much a test has set its clock on
 	log   *ssotest.Buffer
 }
 
@@ -46,8 +48,8 @@ func replica(t *testing.T, other *bridge, settings ...string) *bridge {
 	l, address := bridgetest.Listen(t)
 	began := time.Now()
 	base := began.Truncate(time.Second)
-	b := &bridge{t: t, url: "http://" + address, log: &ssotest.Buffer{}, db: "sqlite:" + filepath.Join(t.TempDir(), "bridge.db"),
-		now: func() time.Time { return base.Add(time.Since(began)) }}
+	b := &bridge{t: t, url: "http://" + address, log: &ssotest.Buffer{}, db: "sqlite:" + filepath.Join(t.TempDir(), "bridge.db")}
+	b.now = func() time.Time { return base.Add(time.Since(began) + time.Duration(b.ahead.Load())) }
 	if other != nil {
 		b.db = other.db
 	}

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ssobridge/ssobridge/server/admin/area"
 )
@@ -49,7 +50,7 @@ func FuzzGuarded(f *testing.F) {
 // A notice has one meaning: [area.Call.Done] knows no areas.
 func TestNoticesDiffer(t *testing.T) {
 	of := map[string]int{area.Saved: -1}
-	for i, part := range (&Admin{}).areas() {
+	for i, part := range New(Options{Options: area.Options{Now: time.Now}}).areas() {
 		for name, text := range part.Notices {
 			if other, known := of[name]; known || text == "" {
 				t.Errorf("notice %q of area %d: got area %d with the same name, or no text", name, i, other)

@@ -130,7 +130,7 @@ func (w *walk) visit(at string) {
 		w.t.Fatal(err)
 	}
 	for n := range doc.Descendants() {
-		for _, key := range []string{"href", "src", "action", "formaction"} {
+		for _, key := range []string{"href", "src", "action", "formaction", "data-live"} {
 			if value, ok := attribute(n, key); ok && n.Type == html.ElementNode {
 				w.follow(at, key, value)
 			}
@@ -152,6 +152,11 @@ func (w *walk) follow(from, key, value string) {
 		w.t.Errorf("%s: %s: %s leads to %q, which is not below %s", w.who, from, key, value, prefix)
 	case key == "action" || key == "formaction":
 		w.forms[u.Path] = true
+	case key == "data-live": // a stream, which has no end to read up to
+		w.seen[value] = true
+		if resp := w.c.send("HEAD", value, ""); resp.StatusCode != http.StatusOK {
+			w.t.Errorf("%s: %s: got %d", w.who, value, resp.StatusCode)
+		}
 	default:
 		w.visit(strings.Split(value, "#")[0])
 	}

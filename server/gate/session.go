@@ -109,6 +109,26 @@ func (g *Gate) principalOf(ctx context.Context, hash sso.SessionHash) (*sso.Prin
 	return p, err
 }
 
+// WhileAdministrator returns a context for an answer to an administrator that takes as long as they look at it: it ends within a
+// second of the session's end or of its loss of Administrators, see [Gate.watch]. That the answer goes on is no use of the
+// session. Call done when it is over.
+func (g *Gate) WhileAdministrator(r *http.Request) (ctx context.Context, done func(), err error) {
+	hash, ok := g.settings.Load().sessionOf(r)
+	if !ok {
+		return nil, nil, sso.NotSignedIn
+	}
+	groups := []string{sso.AdministratorsName}
+	e, err := g.principals.look(r.Context(), hash, g.principals.now())
+	if err != nil {
+		return nil, nil, err
+	}
+	if !e.inAny(groups) {
+		return nil, nil, notIn(e, groups)
+	}
+	ctx, done = g.watch(web.Patient(r), e, groups)
+	return ctx, done, nil
+}
+
 // AnyOf returns a person whose session a request names, also where several cookies came: of a sign-out this is the way out.
 func (g *Gate) AnyOf(r *http.Request) (p *sso.Principal, err error) {
 	named, err := g.settings.Load().sessionsOf(r)

@@ -22,6 +22,21 @@ type requestInfo struct {
 
 type requestInfoKey struct{}
 
+type patientKey struct{}
+
+// InTime is the context of a request that is to be answered in time. [Patient] takes the limit away again.
+func InTime(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithValue(ctx, patientKey{}, ctx), limit)
+}
+
+// Patient is r without the limit of the bridge's own handlers, for an answer that goes on: it ends when the client goes.
+func Patient(r *http.Request) *http.Request {
+	if whole, ok := r.Context().Value(patientKey{}).(context.Context); ok {
+		return r.WithContext(whole)
+	}
+	return r
+}
+
 // WithInfo is the context of a request with this id, and with a new reference.
 func WithInfo(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestInfoKey{}, &requestInfo{id: id, reference: sso.NewReference()})

@@ -10,12 +10,14 @@ const faults = document.getElementById("faults");
 if (faults) requestAnimationFrame(() => { if (document.activeElement !== faults) faults.focus(); });
 
 // Times in the reader's own zone.
-for (const time of document.querySelectorAll("time[datetime]")) {
-  const at = new Date(time.dateTime);
-  if (!Number.isNaN(at.valueOf())) {
-    time.textContent = at.toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
+function localTimes(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    const style = "seconds" in time.dataset ? { timeStyle: "medium" } : { dateStyle: "long", timeStyle: "short" };
+    if (!Number.isNaN(at.valueOf())) time.textContent = at.toLocaleString(document.documentElement.lang, style);
   }
 }
+localTimes(document);
 
 // A password or a key can be looked at. The button is made here, since it does nothing without a script.
 for (const input of document.querySelectorAll("input[type=password]")) {

@@ -13,6 +13,7 @@ package area
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -74,6 +75,12 @@ type Host struct {
 	SameOrigin func(*http.Request) error
 	// Applied makes this replica act on what was just changed in the store. Call it before answering.
 	Applied func(*http.Request)
+
+	// While returns a context that lasts for as long as a request is that of an administrator, for an answer that goes on; call done
+	// after it.
+	While func(*http.Request) (ctx context.Context, done func(), err error)
+	// Ending reports whether the server is about to end, so that an answer which goes on must not.
+	Ending func() bool
 
 	// Recent reports whether the person has proved who they are a short while ago (SECURITY G3); nil: always.
 	Recent func(*http.Request) bool

@@ -192,6 +192,9 @@ func (a providerArea) show(c *area.Call, name string, t attempt, keys templates.
 		Syncs: p.GroupSync || p.Kind == setting.KindBearer, Mapping: c.Link(area.PagesPrefix + "/mapping?provider=" + url.QueryEscape(p.Name)), LooksUp: p.Groups.Asks(),
 		Testable: v.live != nil && v.live.Beginner != nil, BeginURL: c.Link(TrialPath),
 	}
+	if p.Kind != setting.KindBearer {
+		page.LiveURL = c.Link(LivePath + "?" + url.Values{"provider": {p.Name}}.Encode())
+	}
 	for _, k := range v.keys {
 		page.SignIns += k.SignIns
 	}

@@ -15,6 +15,7 @@ import (
 type Store interface {
 	admin.SecretStore
 	tryStore
+	liveStore
 	rehearsal.Store
 }
 
@@ -24,7 +25,7 @@ func New(o area.Options, store Store) area.Area {
 	keys := keyArea{settings, store}
 	providers, try, sources := providerArea{settings, keys}, tryArea{o, store}, sourceArea{settings}
 	return area.Area{
-		Pages:      slices.Concat(settings.pages(), keys.pages(), providers.pages(), sources.pages(), try.pages()),
+		Pages:      slices.Concat(settings.pages(), keys.pages(), providers.pages(), sources.pages(), try.pages(), newLiveArea(o, store).pages()),
 		Operations: slices.Concat(settings.operations(), keys.operations(), providers.operations(), tokenArea{providers}.operations(), sources.operations(), try.operations()),
 		Notices: map[string]string{
 			"provider-made":    "The provider is there, and off. Set it up, then turn it on under Product.",
