@@ -31,11 +31,14 @@ type Undo struct {
 	Kind   UndoKind
 	At     time.Time
 	Actor  string
-	People int // how many would gain or lose a group at their next sign-in by it
+	People int // how many would gain or lose a group at their next sign-in by it, or [NotCounted]
 	Groups []ClearedGroup
 	Values map[string]*string // the settings as they were before; nil: not saved
 	Stale  bool               // the settings were changed again since, so that it can be taken back no more
 }
+
+// NotCounted stands for a number of people that would have taken too long to count.
+const NotCounted = -1
 
 // UndoKind says what an [Undo] takes back.
 type UndoKind string

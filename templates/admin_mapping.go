@@ -88,6 +88,9 @@ func (m AdminMapping) Affected() string {
 		return ""
 	}
 	text := peopleChange(m.Preview.Next.People)
+	if m.Preview.Pending != nil {
+		text = "Still looking: " + number(m.Preview.Pending.Looked) + " of at most " + number(m.Preview.Pending.AtMost) + " people"
+	}
 	if m.Confirm != nil {
 		text += "; " + m.Confirm.Lost
 	}
@@ -238,11 +241,12 @@ type AdminMode struct {
 
 // An AdminUndo is a change that can be taken back.
 type AdminUndo struct {
-	ID     string
-	At     time.Time
-	By     string
-	People int // who would change at their next sign-in by it
-	Groups []AdminCleared
+	ID        string
+	At        time.Time
+	By        string
+	People    int  // who would change at their next sign-in by it
+	Uncounted bool // they were too many to count
+	Groups    []AdminCleared
 }
 
 // An AdminCleared is a group whose members leave, or left.
@@ -284,7 +288,11 @@ type AdminPreview struct {
 	People  int            // of whom the product's groups are known
 	Next    AdminForecast  // because of the edit
 	Due     AdminForecast  // anyway
+	Pending *AdminPending  // People, Next and Due are of those who were looked at so far; nil: of all
 }
+
+// AdminPending is how far a preview is that is being made.
+type AdminPending struct{ Looked, AtMost int }
 
 // An AdminForecast says who would gain and lose what at their next sign-in.
 type AdminForecast struct {

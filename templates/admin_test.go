@@ -89,6 +89,8 @@ func adminSamples() []sample {
 			AdministratorsError: "Confirm that this is meant.", ConfirmError: "Confirm that this is meant.",
 			Preview: &AdminPreview{People: 1, Next: AdminForecast{People: 1}}})},
 		{"admin mapping of API clients", mappingSample(AdminMapping{Mode: "manual", Clients: true, Idle: true, Previewed: true, Preview: &AdminPreview{}})},
+		{"admin mapping preview of a million people", mappingSample(AdminMapping{Mode: "manual", Previewed: true, Preview: &AdminPreview{People: 340_000, Next: AdminForecast{People: 1}, Pending: &AdminPending{340_000, 1_000_000}}})},
+		{"admin mapping preview that begins", mappingSample(AdminMapping{Mode: "manual", Previewed: true, Undo: &AdminUndo{Uncounted: true}, Preview: &AdminPreview{Pending: &AdminPending{0, 1_000_000}}})},
 		{"admin mapping preview of nothing", mappingSample(AdminMapping{Mode: "manual", Previewed: true, Preview: &AdminPreview{}})},
 		{"admin mapping undo", mappingSample(AdminMapping{Mode: "manual", Now: sampleTime, Undo: &AdminUndo{ID: "ABCD", At: sampleTime.Add(-time.Hour), By: "grace@acme.example", People: 22,
 			Groups: []AdminCleared{{Name: "APAC", Members: 6, Deleted: true}, {Name: "Sales", Members: 12}}}})},

@@ -215,9 +215,14 @@ func (m Mapping) Edit(ctx context.Context, by Actor, edit MappingEdit) (Plan, in
 	case version != edit.Version:
 		return Plan{}, 0, conflict("someone has saved settings meanwhile")
 	}
-	plan, err := m.plan(ctx, saved, edit)
+	var plan Plan
+	w, err := m.begin(ctx, saved, edit)
 	if err == nil {
+		plan = w.soFar()
 		err = plan.confirmed(edit)
+	}
+	if err == nil {
+		plan, err = w.counted(ctx, countTime)
 	}
 	if err != nil {
 		// The mapping was read before people and groups were. If somebody has saved in between, the plan is of two moments, and
@@ -231,7 +236,7 @@ func (m Mapping) Edit(ctx context.Context, by Actor, edit MappingEdit) (Plan, in
 		return plan, version, nil
 	}
 	c := by.change(values, version)
-	c.Undo = &sso.Undo{ID: rand.Text(), Kind: m.undos(), People: plan.Next.People}
+	c.Undo = &sso.Undo{ID: rand.Text(), Kind: m.undos(), People: plan.changed()}
 	if err := by.may(saveMapping); err != nil {
 		return plan, 0, err
 	}

@@ -19,6 +19,13 @@ type Plan struct {
 	People            int        // active people of whose groups the identity provider has told; of others nothing is known
 	Next              Forecast   // what the edit changes, compared with what the next sign-ins do anyway
 	Due               Forecast   // what the next sign-ins do with the edit and without
+	Pending           *Progress  // not nil: People, Next and Due are of those who were looked at so far
+}
+
+// Progress is how far a plan is.
+type Progress struct {
+	Looked int // people
+	AtMost int // as many people there are
 }
 
 // A Clearing is a group whose members leave at once.
@@ -66,32 +73,40 @@ func (m Mapping) Plan(ctx context.Context, edit MappingEdit) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	return m.plan(ctx, saved, edit)
+	w, err := m.begin(ctx, saved, edit)
+	if err == nil {
+		err = w.run(ctx)
+	}
+	if err != nil {
+		return Plan{}, err
+	}
+	return w.soFar(), nil
 }
 
-func (m Mapping) plan(ctx context.Context, saved GroupMapping, edit MappingEdit) (Plan, error) {
+// begin says what an edit would do at once.
+func (m Mapping) begin(ctx context.Context, saved GroupMapping, edit MappingEdit) (*planning, error) {
 	edit.Clients = saved.Clients
 	if err := edit.check(); err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	for key, fate := range edit.Unmapped {
 		if fate != FateKeep && fate != FateRemove && fate != FateDelete && fate != "" {
-			return Plan{}, Invalid("unmapped", "%q: %q is none of keep, remove, delete", key, fate)
+			return nil, Invalid("unmapped", "%q: %q is none of keep, remove, delete", key, fate)
 		}
 	}
 	groups, err := m.Store.Groups(ctx)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	if saved.Others, err = m.Others(ctx, saved); err != nil {
-		return Plan{}, err
+		return nil, err
 	}
 	p := Plan{NewAdministrators: NewAdministrators(saved.Mappings, edit.Mappings)}
 	ids := index(groups)
 	p.Now, p.Kept = clearings(ids, saved, edit, groups)
 	for _, all := range [][]Clearing{p.Now, p.Kept} {
 		if err := m.count(ctx, all); err != nil {
-			return Plan{}, err
+			return nil, err
 		}
 	}
 	for _, name := range edit.Mappings.Names() {
@@ -99,12 +114,7 @@ func (m Mapping) plan(ctx context.Context, saved GroupMapping, edit MappingEdit)
 			p.Creates = append(p.Creates, name)
 		}
 	}
-	f := newForecaster(saved, edit.GroupMapping, groups, p)
-	if err := m.Store.SentGroups(ctx, m.Provider, f.person); err != nil {
-		return Plan{}, err
-	}
-	p.People, p.Next, p.Due = f.people, f.next.result(f.order), f.due.result(f.order)
-	return p, nil
+	return &planning{m: m, f: newForecaster(saved, edit.GroupMapping, groups, p), p: p}, nil
 }
 
 // Others are the mappings of other providers. Of one that matches groups by their names, they are the names that it has sent lately.
@@ -408,11 +418,14 @@ func (t *tally) add(s sso.SentGroups, names map[int64]string, gain, lose, keep, 
 	}
 }
 
+// result is what was added up so far.
 func (t *tally) result(order map[int64]int) Forecast {
+	out := t.out
+	out.Some = slices.Clone(t.out.Some)
 	for _, id := range slices.SortedFunc(maps.Keys(t.counts), func(g, h int64) int { return order[g] - order[h] }) {
-		t.out.Groups = append(t.out.Groups, *t.counts[id])
+		out.Groups = append(out.Groups, *t.counts[id])
 	}
-	return t.out
+	return out
 }
 
 // A Target is a group to which a mapping leads.

@@ -59,8 +59,27 @@ func (p *People) PeopleOf(ctx context.Context, provider string, each func(sso.Se
 	return p.sentGroups(ctx, provider, "", each)
 }
 
+// sentGroupsPart is how many people one query reads: while a query reads, SQLite cannot put what is written meanwhile into its file.
+const sentGroupsPart = 5000
+
 func (p *People) sentGroups(ctx context.Context, provider, where string, each func(sso.SentGroups)) error {
 	known := map[string]sso.SentGroups{} // most people of a company have one of few lists
+	last := int64(0)
+	for n := sentGroupsPart; n == sentGroupsPart; {
+		n = 0
+		if err := p.sentGroupsAfter(ctx, provider, where, last, known, func(one sso.SentGroups) {
+			n, last = n+1, one.AccountID
+			each(one)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sentGroupsAfter is one part of sentGroups. No planner finds an index for the provider as it is written here: each part would sort
+// all people of it.
+func (p *People) sentGroupsAfter(ctx context.Context, provider, where string, last int64, known map[string]sso.SentGroups, each func(sso.SentGroups)) error {
 	return p.db.Read().Each(ctx, func(rows *sql.Rows) error {
 		var id int64
 		var email, sent, groups string
@@ -84,7 +103,7 @@ func (p *People) sentGroups(ctx context.Context, provider, where string, each fu
 		}
 		return err
 	}, `SELECT a.id, a.email, a.idp_groups, coalesce((SELECT string_agg(CAST(m.group_id AS TEXT), ',') FROM memberships m WHERE m.account_id = a.id), '')
-		FROM accounts a WHERE a.active AND a.source = $1`+where+` ORDER BY a.id`, provider)
+		FROM accounts a WHERE a.active AND a.source || '' = $1`+where+` AND a.id > $2 ORDER BY a.id LIMIT `+strconv.Itoa(sentGroupsPart), provider, last)
 }
 
 // sortedIDs reads ids that are separated by commas.

@@ -230,7 +230,10 @@ func (e *mappingEditor) undo() error {
 	if err != nil || last == nil || e.page.ModeFixed != "" && e.page.MappingsFixed != "" {
 		return err
 	}
-	e.page.Undo = &templates.AdminUndo{ID: last.ID, At: last.At, By: last.By, People: last.People}
+	e.page.Undo = &templates.AdminUndo{ID: last.ID, At: last.At, By: last.By, Uncounted: last.People == nil}
+	if last.People != nil {
+		e.page.Undo.People = *last.People
+	}
 	for _, g := range last.Groups {
 		e.page.Undo.Groups = append(e.page.Undo.Groups, templates.AdminCleared{Name: g.Name, Members: g.Members, Deleted: g.Deleted})
 	}
@@ -427,9 +430,7 @@ func (e *mappingEditor) take(text string) error {
 
 // forecast puts what saving would do on the page.
 func (e *mappingEditor) forecast() error {
-	plan, err := e.m.domain(e.provider.Name).Plan(e.c.Request().Context(), admin.MappingEdit{
-		GroupMapping: admin.GroupMapping{Mode: e.change.Mode, Mappings: sso.Mappings(e.change.Mappings)}, Unmapped: e.change.Unmapped,
-	})
+	plan, err := e.m.plan(e.c, mappingDraft{ofProvider{e.provider.Name}, e.change.Mode, e.change.Mappings, e.change.Unmapped})
 	if err != nil {
 		return err
 	}
@@ -438,6 +439,9 @@ func (e *mappingEditor) forecast() error {
 	e.page.Preview = &templates.AdminPreview{
 		Now: shownClearings(plan.Now), Kept: shownClearings(plan.Kept), Creates: plan.Creates, People: plan.People,
 		Next: shownForecast(plan.Next), Due: shownForecast(plan.Due),
+	}
+	if plan.Pending != nil {
+		e.page.Preview.Pending = &templates.AdminPending{Looked: plan.Pending.Looked, AtMost: plan.Pending.AtMost}
 	}
 	if lost.Any() {
 		e.page.Confirm = &templates.AdminConfirm{Value: fmt.Sprintf("%d %d", lost.Members, lost.Groups), Lost: lost.String()}

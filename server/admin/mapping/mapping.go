@@ -16,7 +16,7 @@ import (
 
 // New makes the area.
 func New(o area.Options, store admin.MappingStore) area.Area {
-	m := mappingArea{o, store}
+	m := mappingArea{o, store, admin.NewPreviews()}
 	return area.Area{
 		Pages: m.pages(), Operations: m.operations(),
 		Notices: map[string]string{
@@ -28,7 +28,8 @@ func New(o area.Options, store admin.MappingStore) area.Area {
 // mappingArea shows and changes how sign-ins set groups.
 type mappingArea struct {
 	area.Options
-	Store admin.MappingStore
+	Store    admin.MappingStore
+	previews *admin.Previews
 }
 
 // domain is what may be done to the mapping of a provider; "" is the default one.
@@ -111,7 +112,7 @@ type mappingUndo struct {
 	ID     string         `json:"id" doc:"for /mapping/undo"`
 	At     time.Time      `json:"at"`
 	By     string         `json:"by"`
-	People int            `json:"people" doc:"who would gain or lose a group at their next sign-in by the edit, when it was saved"`
+	People *int           `json:"people" doc:"who would gain or lose a group at their next sign-in by the edit, when it was saved; null: there were too many people to count"`
 	Groups []clearedGroup `json:"groups" doc:"groups that the edit cleared"`
 }
 
@@ -159,7 +160,10 @@ func (m mappingArea) last(ctx context.Context, provider string) (*mappingUndo, e
 	if err != nil || u == nil {
 		return nil, err
 	}
-	out := &mappingUndo{ID: u.ID, At: u.At.UTC(), By: u.Actor, People: u.People, Groups: []clearedGroup{}}
+	out := &mappingUndo{ID: u.ID, At: u.At.UTC(), By: u.Actor, Groups: []clearedGroup{}}
+	if u.People != sso.NotCounted {
+		out.People = &u.People
+	}
 	for _, g := range u.Groups {
 		out.Groups = append(out.Groups, clearedGroup{g.ID, g.Name, g.Members, g.Deleted})
 	}
@@ -188,7 +192,7 @@ type mappingSaved struct {
 	Version int64    `json:"version"`
 	Removed int      `json:"removed" doc:"memberships that were ended"`
 	Deleted []string `json:"deleted" doc:"groups that were deleted"`
-	Changed int      `json:"changed" doc:"people who gain or lose a group at their next sign-in by this edit"`
+	Changed *int     `json:"changed" doc:"people who gain or lose a group at their next sign-in by this edit; null: there are too many people to count"`
 }
 
 func (m mappingArea) set(c *area.Call, in mappingChange) (mappingSaved, error) {
@@ -208,7 +212,10 @@ func (m mappingArea) set(c *area.Call, in mappingChange) (mappingSaved, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Version, out.Changed, out.Removed = version, plan.Next.People, plan.Losses().Members
+	out.Version, out.Removed = version, plan.Losses().Members
+	if plan.Pending == nil {
+		out.Changed = &plan.Next.People
+	}
 	for _, g := range plan.Now {
 		if g.Delete {
 			out.Deleted = append(out.Deleted, g.Name)

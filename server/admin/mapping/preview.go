@@ -23,6 +23,12 @@ type preview struct {
 	Groups  []groupPreview `json:"groups" doc:"what this edit changes at the next sign-ins, by group"`
 	Some    []personChange `json:"some" doc:"the first of the people whom it changes, at most 100"`
 	Due     duePreview     `json:"due" doc:"what the next sign-ins change anyway, with this edit and without"`
+	Pending *progress      `json:"pending" doc:"not null: people, changed, groups, some and due are of those who were looked at so far; ask again with the same body. It ends when nobody has asked for two minutes, or the same administrator asks for another preview"`
+}
+
+type progress struct {
+	Looked int `json:"looked" doc:"people who were looked at"`
+	AtMost int `json:"at_most" doc:"how many that will be at most"`
 }
 
 type groupLoss struct {
@@ -57,17 +63,26 @@ type personChange struct {
 }
 
 func (m mappingArea) preview(c *area.Call, in mappingDraft) (preview, error) {
-	plan, err := m.domain(in.Provider).Plan(c.Request().Context(), admin.MappingEdit{
-		GroupMapping: admin.GroupMapping{Mode: in.Mode, Mappings: sso.Mappings(in.Mappings)}, Unmapped: in.Unmapped,
-	})
+	plan, err := m.plan(c, in)
 	if err != nil {
 		return preview{}, err
 	}
 	next, due := forecast(plan.Next), forecast(plan.Due)
-	return preview{
+	out := preview{
 		Confirm: plan.Losses(), Now: losses(plan.Now), Kept: losses(plan.Kept), Creates: list(plan.Creates), People: plan.People,
 		Changed: next.Changed, Groups: next.Groups, Some: next.Some, Due: due,
-	}, nil
+	}
+	if plan.Pending != nil {
+		out.Pending = new(progress(*plan.Pending))
+	}
+	return out, nil
+}
+
+// plan says what an edit would do, or as much of it as was found so far.
+func (m mappingArea) plan(c *area.Call, in mappingDraft) (admin.Plan, error) {
+	return m.previews.Plan(c.Request().Context(), m.domain(in.Provider), c.Who.Account.ID, admin.MappingEdit{
+		GroupMapping: admin.GroupMapping{Mode: in.Mode, Mappings: sso.Mappings(in.Mappings)}, Unmapped: in.Unmapped,
+	})
 }
 
 // list is a list that is no null in JSON.
