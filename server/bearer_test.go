@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -9,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -143,6 +146,90 @@ func TestBearerAtEachDoor(t *testing.T) {
 	}
 	if log := b.log.String(); strings.Contains(log, api.token(nil)) || strings.Contains(log, strings.Split(api.token(nil), ".")[2]) {
 		t.Error("a token is in the log")
+	}
+}
+
+// raw signs a header and claims as they are written.
+func (i *apiIssuer) raw(header, payload string) string {
+	input := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
+	return input + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(i.key, []byte(input)))
+}
+
+// Each row of what a token must not be, at each door, with a signature that is good: no other check may stand in for the one that is
+// missing. SECURITY A1, A2, A3, A4, A5, A6, A7, A8, A9, A11, A12
+func TestHostileTokensAtEachDoor(t *testing.T) {
+	b, api := startAPI(t)
+	var asked atomic.Int64
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	t.Cleanup(elsewhere.Close)
+	now := b.Now().Unix()
+	payload := fmt.Sprintf(`{"iss":"https://api.example","aud":"bi","sub":"etl","iat":%d,"exp":%d}`, now-60, now+600)
+	plus := func(members string) string {
+		return api.raw(`{"alg":"EdDSA"}`, payload[:len(payload)-1]+","+members+"}")
+	}
+	with := func(members string) string { return api.raw(`{"alg":"EdDSA",`+members+`}`, payload) }
+	dated := func(name, value string) string {
+		return api.raw(`{"alg":"EdDSA"}`, regexp.MustCompile(`"`+name+`":\d+`).ReplaceAllString(payload, `"`+name+`":`+value))
+	}
+	der, err := base64.StdEncoding.DecodeString(api.public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	byHMAC := func(key []byte) string {
+		input := strings.Join(strings.Split(api.raw(`{"alg":"HS256"}`, payload), ".")[:2], ".")
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(input))
+		return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}
+	good := api.raw(`{"alg":"EdDSA"}`, payload)
+	parts := strings.Split(good, ".")
+	jwk := fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","x":%q}`, base64.RawURLEncoding.EncodeToString(newIssuer("o").key.Public().(ed25519.PublicKey)))
+	taken := map[string]string{
+		"good": good, "jku": with(fmt.Sprintf(`"jku":%q`, elsewhere.URL)), "x5u": with(fmt.Sprintf(`"x5u":%q`, elsewhere.URL)), "jwk": with(`"jwk":` + jwk),
+		"claims that differ in case": plus(`"Sub":"root","SUB":"root","Exp":1`), "a header that differs in case": with(`"Alg":"none","ALG":"HS256"`),
+		"exp with a fraction": dated("exp", fmt.Sprintf("%d.5", now+600)), "nbf long ago": plus(`"nbf":-5`),
+	}
+	refused := map[string]string{
+		"not signed": parts[0] + "." + parts[1] + ".", "none": api.raw(`{"alg":"none"}`, payload), "nOnE": api.raw(`{"alg":"nOnE"}`, payload),
+		"another name of the algorithm": api.raw(`{"alg":"eddsa"}`, payload), "no algorithm": api.raw(`{}`, payload), "a list of algorithms": api.raw(`{"alg":["EdDSA"]}`, payload),
+		"two algorithms": api.raw(`{"alg":"none","alg":"EdDSA"}`, payload), "HMAC by the public key, DER": byHMAC(der), "HMAC by the public key, base64": byHMAC([]byte(api.public())),
+		"signed by its jwk": func() string { o := newIssuer("o"); return o.raw(`{"alg":"EdDSA","jwk":`+jwk+`}`, payload) }(),
+		"crit":              with(`"crit":["exp"]`), "crit, empty": with(`"crit":[]`), "crit, null": with(`"crit":null`), "b64": with(`"b64":false`),
+		"typ of a logout token": with(`"typ":"logout+jwt"`), "typ of an assertion": with(`"typ":"assertion+jwt"`), "typ null": with(`"typ":null`), "typ with a space": with(`"typ":"JWT "`),
+		"at+jwt without jti": with(`"typ":"at+jwt"`), "kid a number": with(`"kid":1`),
+		"padded": good + "=", "nested": api.raw(`{"alg":"EdDSA","cty":"JWT"}`, good), "encrypted": "e30.e30.e30.e30.e30", "four parts": good + ".x", "JSON": `{"payload":"` + parts[1] + `"}`,
+		"a byte order mark": api.raw(`{"alg":"EdDSA"}`, "\ufeff"+payload), "not UTF-8": plus("\"x\":\"\xff\""), "half a surrogate": plus(`"x":"\ud800"`), "two objects": api.raw(`{"alg":"EdDSA"}`, payload+"{}"),
+		"a list": api.raw(`{"alg":"EdDSA"}`, "["+payload+"]"), "deep": plus(`"x":` + strings.Repeat("[", 9) + strings.Repeat("]", 9)), "large": plus(`"x":"` + strings.Repeat("x", 8<<10) + `"`),
+		"exp twice": plus(fmt.Sprintf(`"exp":%d`, now+900)), "sub twice, escaped": plus(`"\u0073ub":"root"`), "Exp for exp": api.raw(`{"alg":"EdDSA"}`, strings.Replace(payload, `"exp"`, `"Exp"`, 1)),
+		"nbf ahead": plus(fmt.Sprintf(`"nbf":%d`, now+600)), "cnf": plus(`"cnf":{"jkt":"x"}`), "cnf, null": plus(`"cnf":null`), "aud twice": plus(`"aud":"bi"`),
+	}
+	for _, name := range []string{"exp", "iat"} {
+		for _, value := range []string{"1e400", "-1e400", "1e300", "253402300800", "-5", `"` + fmt.Sprint(now+60) + `"`, "null", "true", "[1]", "{}", "0x7f", "NaN", fmt.Sprintf("+%d", now), fmt.Sprintf("0%d", now)} {
+			refused[name+" "+value] = dated(name, value)
+		}
+	}
+	for _, aud := range []string{`[]`, `["x"]`, `["bi",1]`, `[["bi"]]`, `{"bi":1}`, `null`, `"BI"`, `"bi "`, `"bi\u0000"`} {
+		refused["aud "+aud] = api.raw(`{"alg":"EdDSA"}`, strings.Replace(payload, `"bi"`, aud, 1))
+	}
+	for want, tokens := range map[int]map[string]string{http.StatusOK: taken, http.StatusUnauthorized: refused} {
+		for name, text := range tokens {
+			for _, d := range apiDoors(b) {
+				resp := b.browser().get(d.path, append(d.headers, "Authorization: Bearer "+text, "Accept: application/json")...)
+				if resp.StatusCode != want || want == http.StatusOK && d.name == "verify" && resp.Header.Get("Remote-User") != "etl" {
+					t.Errorf("%s at %s: got %d %s, want %d", name, d.name, resp.StatusCode, resp.body, want)
+				}
+			}
+		}
+	}
+	for _, name := range []string{"token", "access_token", "auth_token", "jwt"} { // no parameter is set
+		for path, want := range map[string]int{"/report": 401, "/api/user/current": 401, "/auth/verify": 403} {
+			if resp := b.browser().get(path+"?"+name+"="+good, "Accept: application/json"); resp.StatusCode != want {
+				t.Errorf("%s?%s: got %d, want %d", path, name, resp.StatusCode, want)
+			}
+		}
+	}
+	if n := asked.Load(); n != 0 {
+		t.Errorf("an address of the token's was asked %d times", n)
 	}
 }
 
