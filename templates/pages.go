@@ -247,12 +247,3 @@ func (Leave) template() string { return "leave" }
 func (l Leave) Auto() bool {
 	return (strings.HasPrefix(l.URL, "https://") || strings.HasPrefix(l.URL, "http://")) && !strings.ContainsAny(l.URL, "\\\t\r\n")
 }
-
-// UpstreamDown says that the app behind the bridge does not answer (502).
-type UpstreamDown struct {
-	Layout
-	TryAgain  string // the page that was asked for; "" leaves the button out
-	Reference string // "" leaves it out
-}
-
-func (UpstreamDown) template() string { return "upstreamdown" }

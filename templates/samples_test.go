@@ -78,7 +78,6 @@ func samples() []sample {
 		{"continue", Continue{Layout: acme, URL: "/auth/sso?resume=1&state=a%2Fb"}},
 		{"leave to sign in", Leave{Layout: acme, URL: "https://login.acme.example/authorize?client_id=a&state=b"}},
 		{"leave to sign out", Leave{Layout: acme, URL: "https://login.acme.example/logout", Out: true}},
-		{"upstream down", UpstreamDown{Layout: acme, TryAgain: "/question/1", Reference: reference}},
 	}...)
 }
 

@@ -252,7 +252,7 @@ func TestFormsPostWhatTheServerReads(t *testing.T) {
 		{"switch", Switch{JWT: "a.b.c", ReturnTo: "/q", From: Person{Email: "a@b"}, To: Person{Email: "c@d"}},
 			[]string{"/auth/sso jwt=a.b.c return_to=/q switch=yes"}},
 		{"logout", Logout{}, []string{"/auth/logout"}},
-		{"menu", UpstreamDown{Layout: Layout{User: &UserMenu{Name: "Ada"}}}, []string{"/auth/logout"}},
+		{"menu", Refusal{Layout: Layout{User: &UserMenu{Name: "Ada"}}}, []string{"/auth/logout"}},
 		{"sessions", Home{Person: &Person{}, Sessions: []Session{{Ref: "aa", Current: true}, {Ref: "bb"}}},
 			[]string{"/auth/logout", "/auth/logout scope=session session=bb", "/auth/logout scope=others"}},
 		{"one session", Home{Person: &Person{}, Sessions: []Session{{Ref: "aa", Current: true}}}, []string{"/auth/logout"}},
