@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,5 +214,50 @@ func TestEveryNameIsFound(t *testing.T) {
 				rt.Fatalf("%q: got %q", name, got)
 			}
 		})
+	})
+}
+
+// A search for a common word with a filter goes through some accounts for a page, and finds all that the filter leaves.
+func TestSearchWithFilter(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		const people = 21_000
+		raw := db.raw(t)
+		for _, query := range []string{
+			fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+				INSERT INTO accounts (email, email_key, first_name, last_name, first_key, last_key, active, password_hash, source, synced, own, created_at, last_login, words_of)
+				SELECT 'p' || (100000 + i) || '@x', 'p' || (100000 + i) || '@x', 'Ann', '', '', '', i <> 20500, '', CASE WHEN i %% 20 = 0 THEN 'acme' ELSE 'jwt' END, '{}', '{}', 1, i + 1, 'p' || (100000 + i) || '@x Ann ' FROM n`, people),
+			"INSERT INTO account_words (word, email_key) SELECT 'ann', email_key FROM accounts",
+		} {
+			if _, err := raw.ExecContext(t.Context(), query); err != nil {
+				t.Fatal(err)
+			}
+		}
+		old := time.UnixMicro(4) // the first two signed in before
+		for _, tt := range []struct {
+			name string
+			q    sso.AccountQuery
+			want string
+		}{
+			{"long ago", sso.AccountQuery{Before: old}, "p100001 p100002"},
+			{"long ago, of a large provider", sso.AccountQuery{Before: old, Provider: "jwt"}, "p100001 p100002"},
+			{"long ago, of a small provider", sso.AccountQuery{Before: time.UnixMicro(42), Provider: "acme"}, "p100020 p100040"},
+			{"deactivated", sso.AccountQuery{Active: ptr(false)}, "p120500"},
+			{"newest of a large provider", sso.AccountQuery{Active: ptr(false), Provider: "acme", Newest: true}, "p120500"},
+		} {
+			for _, search := range []string{"ann", ""} {
+				for _, limit := range []int{0, 1} {
+					q := tt.q
+					q.Search, q.Limit = search, limit
+					got := strings.Fields(db.find(t, q))
+					slices.Sort(got) // those of long ago come newest first without a search
+					if strings.Join(got, " ") != tt.want {
+						t.Errorf("%s, search %q, %d a page: got %q, want %q", tt.name, search, limit, got, tt.want)
+					}
+				}
+			}
+		}
+		if found, next, err := db.Accounts(t.Context(), sso.AccountQuery{Search: "ann", Provider: "jwt", Before: old, Page: sso.Page{Limit: 5}}); err != nil || len(found) != 2 || next == "" {
+			t.Errorf("the first page: got %d of %q, %v, want those who are found and a next page", len(found), next, err)
+		}
 	})
 }

@@ -36,6 +36,7 @@ func listSamples() []sample {
 			Seen: []AdminOption{{Value: "never", Label: "never"}}, Sorts: []AdminOption{{Value: "newest", Label: "newest account first"}}, Count: "1,234 people", Back: "search=a", Filtered: true,
 			Presets: []AdminTab{{"Everybody", "/admin/people", false}, {"Administrators", "/admin/people?group=Administrators", true}, {"Never signed in", "/admin/people?seen=never", false}}}},
 		{"admin people like nobody", AdminPeople{AdminLayout: layout(AdminSectionPeople), Filtered: true}},
+		{"admin people further", AdminPeople{AdminLayout: layout(AdminSectionPeople), Search: "ann", Filtered: true, Pager: AdminPager{Next: "/admin/people?after=7"}}},
 		{"admin people of no group", AdminPeople{AdminLayout: layout(AdminSectionPeople), Group: "Sale", GroupError: "There is no group of this name."}},
 		{"admin people new", AdminPeople{AdminLayout: layout(AdminSectionPeople)}},
 		{"admin selected", AdminSelected{AdminLayout: layout(AdminSectionPeople), Do: "deactivate", Title: "Deactivate 3 people", Consequence: "5 sessions end at once. Nobody of them can sign in until an administrator reactivates the account. Nothing is deleted.",

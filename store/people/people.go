@@ -104,7 +104,8 @@ func (p *People) PasswordHash(ctx context.Context, email string) (a sso.Account,
 }
 
 // Accounts returns one page of accounts in the order of their e-mails, or the newest first, and where the next begins ("" for
-// none).
+// none). Where a search for common words goes with a filter, a page can have fewer than were asked for, or none, though there is a
+// next one: see [manyLooked].
 func (p *People) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []sso.Account, next string, err error) {
 	searched := strings.TrimSpace(q.Search) != ""
 	newest := (q.Newest || !q.Before.IsZero()) && !searched // nothing but a look at each account finds Before, which is quickest in their own order
@@ -114,10 +115,16 @@ func (p *People) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []s
 	}
 	w, order, err := p.selected(ctx, q)
 	if err == nil && newest {
-		order, err = p.newestFirst(ctx, w)
+		w, order, err = p.newestFirst(ctx, q, w)
 	}
 	if err != nil {
 		return nil, "", err
+	}
+	left := everybody
+	if searched {
+		if left, err = p.leftBy(ctx, w, q); err != nil {
+			return nil, "", err
+		}
 	}
 	before(w, q)
 	switch {
@@ -127,21 +134,23 @@ func (p *People) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []s
 		w.And("email_key > ?", after)
 	}
 	if searched {
-		return p.search(ctx, search.Terms(q.Search), w, after, q.Size())
+		return p.search(ctx, search.Terms(q.Search), w, left, after, q.Size())
 	}
 	return p.accounts(ctx, w, order, q.Size())
 }
 
-// newestFirst is the order of what a query selects. Of few accounts no planner may take the index of the order, and go through
-// all of them.
-func (p *People) newestFirst(ctx context.Context, w *sqldb.Where) (order string, err error) {
-	if w.All() != "" {
-		n, err := p.countUpTo(ctx, manyMembers, "SELECT 1 FROM accounts"+w.SQL(), w.Args()...)
-		if err != nil || n < manyMembers {
-			return "id + 0 DESC", err
-		}
+// newestFirst is what a query selects, and its order. Of few accounts no planner may take the index of the order, and go through
+// all of them; of many none may take the one of the provider, and sort them.
+func (p *People) newestFirst(ctx context.Context, q sso.AccountQuery, w *sqldb.Where) (many *sqldb.Where, order string, err error) {
+	if w.All() == "" {
+		return w, "id DESC", nil
 	}
-	return "id DESC", nil
+	n, err := p.countUpTo(ctx, manyMembers, "SELECT 1 FROM accounts"+w.SQL(), w.Args()...)
+	if err != nil || n < manyMembers {
+		return w, "id + 0 DESC", err
+	}
+	many, _, err = p.selectedBy(ctx, q, "source || ''")
+	return many, "id DESC", err
 }
 
 // CountAccounts counts the accounts of a query without a search, whatever its page, and stops at most.
@@ -162,15 +171,20 @@ func before(w *sqldb.Where, q sso.AccountQuery) {
 
 // selected are the conditions of a query but for its search, its page and Before, and the order by e-mail that suits them.
 func (p *People) selected(ctx context.Context, q sso.AccountQuery) (w *sqldb.Where, order string, err error) {
+	return p.selectedBy(ctx, q, "source")
+}
+
+// selectedBy is selected with the provider in these words: an expression has no index.
+func (p *People) selectedBy(ctx context.Context, q sso.AccountQuery, source string) (w *sqldb.Where, order string, err error) {
 	w, order = &sqldb.Where{}, "email_key"
 	if q.Active != nil {
 		w.And(map[bool]string{true: "active", false: "NOT active"}[*q.Active]) // in the words of the index accounts_inactive
 	}
 	if q.Provider != "" {
-		w.And("source = ?", q.Provider)
+		w.And(source+" = ?", q.Provider)
 	}
 	if q.Never {
-		w.And("source = '' AND last_login = 0") // the first part follows from the second, and has an index
+		w.And(source + " = '' AND last_login = 0") // the first part follows from the second, and has an index
 	}
 	if q.GroupID != 0 && q.GroupID != sso.AllUsers {
 		many, err := p.hasManyMembers(ctx, q.GroupID)

@@ -96,7 +96,7 @@ func (q peopleQuery) accounts() sso.AccountQuery {
 
 type peopleList struct {
 	People []person `json:"people"`
-	Next   string   `json:"next" doc:"for after; empty at the end"`
+	Next   string   `json:"next" doc:"for after; empty at the end. With a search and a filter, a part may have few people or none, though there is a next one"`
 }
 
 type person struct {
