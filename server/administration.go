@@ -45,6 +45,8 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 			Ending:     s.web.Drain.Begun,
 			Recent:     s.local.Recent,
 			KeepForm:   s.local.KeepForm,
+
+			OfferPasskey: s.local.OfferPasskey,
 		}},
 	}).Mount(e)
 	e.POST(signin.TrialPath, s.relyingParty.handleTrial)

@@ -7,9 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,7 @@ type softKey struct {
 	id     []byte
 	handle []byte
 	count  uint32
+	aaguid string // hex; "": zeros
 }
 
 // A spoil changes what a softKey answers; the zero one changes nothing.
@@ -91,7 +94,11 @@ func (k *softKey) make(t *testing.T, options map[string]any, origin string, s sp
 		t.Fatal(err)
 	}
 	auth := s.authData(userPresent|userVerified|attested, k.count)
-	auth = append(auth, make([]byte, 16)...) // AAGUID
+	aaguid := make([]byte, 16)
+	if _, err := hex.Decode(aaguid, []byte(k.aaguid)); err != nil {
+		t.Fatal(err)
+	}
+	auth = append(auth, aaguid...)
 	auth = binary.BigEndian.AppendUint16(auth, uint16(len(k.id)))
 	auth = append(auth, k.id...)
 	auth = append(auth, 0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20) // COSE: EC2, ES256, P-256
@@ -447,7 +454,7 @@ func TestChangePasskeys(t *testing.T) {
 		t.Fatalf("add: got %d %s", resp.StatusCode, resp.body)
 	}
 	id := b64(k.id)
-	owner.send("POST", "/auth/passkeys", form("id", id, "name", " <b>Phone\n", "do", "rename"), page).want(t, 303, "/auth/passkeys")
+	owner.send("POST", "/auth/passkeys", form("id", id, "name", " <b>Phone\n", "do", "rename"), page).want(t, 303, "/auth/passkeys?done=renamed")
 	if body := owner.get("/auth/passkeys", page).body; !strings.Contains(body, "&lt;b&gt;Phone") {
 		t.Errorf("renamed: got %s", body)
 	}
@@ -467,7 +474,7 @@ func TestChangePasskeys(t *testing.T) {
 	if body := owner.get(resume, page).body; !dom.Has(body, `[name="do"][value="remove"]`) || !dom.Has(body, `[value="`+id+`"]`) {
 		t.Errorf("resumed: got %s", body)
 	}
-	owner.send("POST", "/auth/passkeys", form("id", id, "do", "remove"), page).want(t, 303, "/auth/passkeys")
+	owner.send("POST", "/auth/passkeys", form("id", id, "do", "remove"), page).want(t, 303, "/auth/passkeys?done=removed")
 	if resp := b.browser().usePasskey(k, signInPath, spoil{}); resp.StatusCode != 401 {
 		t.Errorf("removed: got %d, want 401", resp.StatusCode)
 	}
@@ -507,6 +514,117 @@ func TestPasskeysWithoutPasswords(t *testing.T) {
 		t.Errorf("add another: got %d %s", resp.StatusCode, resp.body)
 	}
 	off.browser().password("root@example.com", goodPassword).want(t, 404, "")
+}
+
+// A passkey to which nobody gave a name has one that says where it is, and the second one of that name another.
+func TestPasskeyNames(t *testing.T) {
+	b, owner := passkeyBridge(t)
+	add := func(k *softKey, agent, name string) {
+		t.Helper()
+		options := owner.options("/auth/passkeys/create")
+		resp, out := owner.json("/auth/passkeys/add", map[string]any{"name": name, "credential": k.make(t, options, b.url, spoil{})}, "User-Agent: "+agent)
+		if resp.StatusCode != 200 || out["location"] != "/auth/passkeys?done=added" {
+			t.Fatalf("add: got %d %s", resp.StatusCode, resp.body)
+		}
+	}
+	const firefox = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
+	add(&softKey{}, firefox, " ")
+	add(&softKey{}, firefox, "")
+	add(&softKey{aaguid: "fbfc3007154e4ecc8c0b6e020557d7bd"}, firefox, "")
+	add(&softKey{}, "x", "")
+	add(&softKey{}, firefox, "Mine")
+	body := owner.get("/auth/passkeys?done=added", page, "User-Agent: "+firefox).body
+	got := dom.Text(body, ".rows strong")
+	slices.Sort(got) // they were made at the same moment
+	if got := strings.Join(got, ", "); got != "Firefox on Linux, Firefox on Linux 2, Mine, Passkey, iCloud Keychain" {
+		t.Errorf("got %s", got)
+	}
+	if !strings.Contains(body, "The passkey is added.") || !strings.Contains(body, `placeholder="Firefox on Linux"`) || !strings.Contains(body, `class="who-name"`) {
+		t.Errorf("got %s, want a notice, the name that a passkey gets, and the header", body)
+	}
+}
+
+// Before somebody's last way in but the product is removed, the page says what that means, once; the last way in of all
+// administrators stays.
+func TestLastPasskeyIsAskedFor(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		settings []string
+		asked    string
+		confirm  int
+	}{
+		{"with a password", nil, "", 0},
+		{"without passwords", []string{"ENABLE_PASSWORD_LOGIN=false"}, "through your organization’s sign-in", 303},
+		{"without anything", []string{"ENABLE_PASSWORD_LOGIN=false", "JWT_ENABLED=false"}, "You have no other way in.", 409},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b, owner := passkeyBridge(t)
+			k := &softKey{}
+			if resp := owner.addPasskey(k, spoil{}); resp.StatusCode != 200 {
+				t.Fatalf("add: got %d %s", resp.StatusCode, resp.body)
+			}
+			off := startOn(t, b, append([]string{"SITE_URL=http://localhost:$PORT"}, tt.settings...)...)
+			c := off.browser()
+			if resp := c.usePasskey(k, signInPath, spoil{}); resp.StatusCode != 200 {
+				t.Fatalf("sign in: got %d %s", resp.StatusCode, resp.body)
+			}
+			resp := c.send("POST", "/auth/passkeys", form("id", b64(k.id), "do", "remove"), page)
+			if tt.asked == "" {
+				resp.want(t, 303, "/auth/passkeys?done=removed")
+				return
+			}
+			if resp.StatusCode != 200 || !strings.Contains(resp.body, tt.asked) || !dom.Has(resp.body, `[name="confirmed"]`) {
+				t.Errorf("got %d %s, want it asked", resp.StatusCode, resp.body)
+			}
+			if got := dom.Text(c.get("/auth/passkeys", page).body, ".rows strong"); len(got) != 1 {
+				t.Fatalf("before it is confirmed: got %q", got)
+			}
+			resp = c.send("POST", "/auth/passkeys", form("id", b64(k.id), "do", "remove", "confirmed", "yes"), page)
+			if resp.StatusCode != tt.confirm || tt.confirm == 409 && !strings.Contains(resp.body, "This passkey stays") {
+				t.Errorf("confirmed: got %d %s, want %d", resp.StatusCode, resp.body, tt.confirm)
+			}
+		})
+	}
+}
+
+// An administrator without a passkey is offered one, where they work, until it is declined in that browser.
+func TestPasskeyIsOffered(t *testing.T) {
+	const offer = "Add a passkey so that you get in"
+	offered := func(c *browser) bool { return strings.Contains(c.get("/auth/account", page).body, offer) }
+	b, owner := passkeyBridge(t)
+	if body := owner.get("/auth/account", page).body; !strings.Contains(body, offer) || !dom.Has(body, `.offer [name="return_to"][value="/auth/account"]`) {
+		t.Error("got no offer")
+	}
+	owner.send("POST", "/auth/passkeys", form("do", "later", "return_to", "/auth/account"), page).want(t, 303, "/auth/account")
+	if resp := owner.send("POST", "/auth/passkeys", form("do", "later", "return_to", "https://evil.example"), page); strings.Contains(resp.Header.Get("Location"), "evil") {
+		t.Errorf("got a way to %s", resp.Header.Get("Location"))
+	}
+	if offered(owner) {
+		t.Error("declined: got the offer again")
+	}
+	other := b.browser()
+	other.password("root@example.com", goodPassword).want(t, 303, "/")
+	if !offered(other) {
+		t.Error("another browser: got no offer")
+	}
+	if resp := other.addPasskey(&softKey{}, spoil{}); resp.StatusCode != 200 {
+		t.Fatalf("add: got %d %s", resp.StatusCode, resp.body)
+	}
+	if offered(other) {
+		t.Error("with a passkey: got the offer")
+	}
+	ann := b.browser()
+	ann.signIn(nil)
+	if offered(ann) {
+		t.Error("somebody who is no administrator: got the offer")
+	}
+	plain := start(t)
+	plain.root()
+	where := plain.browser()
+	where.password("root@example.com", goodPassword).want(t, 303, "/")
+	if offered(where) {
+		t.Error("where passkeys do not work: got the offer")
+	}
 }
 
 // Where browsers would not do it, there are none.

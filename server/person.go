@@ -128,6 +128,7 @@ func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principa
 			return err
 		}
 		page.Passkeys = local.PasskeyRows(keys)
+		page.Offer, page.ReturnTo = len(keys) == 0 && p.Administrator() && s.local.OfferPasskey(r), s.web.Site().Path("/auth/account")
 	}
 	list, next, err := s.options.Store.Sessions(r.Context(), sso.SessionQuery{AccountID: p.Account.ID})
 	if err != nil {

@@ -103,12 +103,16 @@ func (s *Store) RenamePasskey(ctx context.Context, accountID int64, id, name str
 }
 
 // RemovePasskey forgets a passkey of an account, and ends the sessions that it opened but for keep: whoever has the device
-// is out. It returns [sso.NotFound].
-func (s *Store) RemovePasskey(ctx context.Context, accountID int64, id string, keep sso.SessionHash, e sso.Event) error {
+// is out. It returns [sso.NotFound], and [sso.Conflict] when an administrator's passkey is the last way in of all of them, by the
+// ways that are on.
+func (s *Store) RemovePasskey(ctx context.Context, accountID int64, id string, keep sso.SessionHash, on credential.Ways, e sso.Event) error {
 	return s.changeAccount(ctx, accountID, e, func(c *conn, _ sso.Account) (bool, error) {
 		n, err := c.Exec(ctx, "DELETE FROM passkeys WHERE id = $1 AND account_id = $2", id, accountID)
 		if err == nil && n == 0 {
 			err = fmt.Errorf("no such passkey: %w", sso.NotFound)
+		}
+		if err == nil && !on.Providers {
+			err = administratorsGetIn(ctx, c, accountID, on.Passwords)
 		}
 		if err != nil {
 			return false, err
@@ -116,4 +120,28 @@ func (s *Store) RemovePasskey(ctx context.Context, accountID int64, id string, k
 		_, err = c.Exec(ctx, deleteSessions+" AND proof = $2 AND hash <> $3", accountID, credential.PasskeyProof(id), keep)
 		return true, err
 	})
+}
+
+// administratorsGetIn returns [sso.Conflict] when an account is an administrator, and none has a passkey or, if they are on, a
+// password. It holds a lock as lastAdministrator does: two may remove theirs at once.
+func administratorsGetIn(ctx context.Context, c *conn, accountID int64, passwords bool) error {
+	only, err := lastAdministrator(ctx, c, accountID)
+	if err != nil {
+		return err
+	}
+	var is, gets int
+	const administrators = "SELECT 1 FROM memberships m JOIN accounts a ON a.id = m.account_id WHERE m.group_id = $1 AND a.active"
+	one, err := c.One(ctx, []any{&is}, administrators+" AND a.id = $2", sso.Administrators, accountID)
+	if err != nil || !one {
+		return err
+	}
+	way := "EXISTS (SELECT 1 FROM passkeys k WHERE k.account_id = a.id)"
+	if passwords {
+		way = "(a.password_hash <> '' OR " + way + ")"
+	}
+	someone, err := c.One(ctx, []any{&gets}, administrators+" AND "+way+" LIMIT 1", sso.Administrators)
+	if err == nil && !someone {
+		err = fmt.Errorf("it is the last way in of the administrators (account %d the only one: %v): %w", accountID, only, sso.Conflict)
+	}
+	return err
 }

@@ -230,7 +230,7 @@ func TestPasskeys(t *testing.T) {
 		wantCode(t, "another handle", db.AddPasskey(t.Context(), odd, hers, e), sso.Conflict)
 
 		wantCode(t, "rename another's", db.RenamePasskey(t.Context(), eve.ID, "key", "x", e), sso.NotFound)
-		wantCode(t, "remove another's", db.RemovePasskey(t.Context(), eve.ID, "key", sso.SessionHash{}, e), sso.NotFound)
+		wantCode(t, "remove another's", db.RemovePasskey(t.Context(), eve.ID, "key", sso.SessionHash{}, credential.Ways{}, e), sso.NotFound)
 		if err := db.RenamePasskey(t.Context(), ada.ID, "key", "Phone", e); err != nil {
 			t.Error(err)
 		}
@@ -266,7 +266,7 @@ func TestPasskeys(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if err := db.RemovePasskey(t.Context(), ada.ID, "key", here, e); err != nil {
+		if err := db.RemovePasskey(t.Context(), ada.ID, "key", here, credential.Ways{}, e); err != nil {
 			t.Error(err)
 		}
 		_, err = db.Passkey(t.Context(), "key")
@@ -275,6 +275,58 @@ func TestPasskeys(t *testing.T) {
 		wantCode(t, "a session that it opened", second(db.Principal(t.Context(), first)), sso.NotSignedIn)
 		if _, err := db.Principal(t.Context(), here); err != nil {
 			t.Errorf("the session in which it was removed: %v", err)
+		}
+	})
+}
+
+// The last way in of the administrators stays, of those that are on; everybody else may remove theirs.
+func TestLastPasskey(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		e, key := sso.Event{Kind: sso.EventAccount}, 0
+		account := func(email, hash string, administrator bool) (int64, string) {
+			a, err := db.CreateAccount(t.Context(), sso.Account{Email: email, Active: true}, hash, map[bool][]int64{true: {sso.Administrators}}[administrator], e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hers := sso.SessionHash{}
+			if hash != "" {
+				hers = db.signedIn(t, a.ID, hash)
+			} else {
+				_, hers = db.signIn(t, person(email), standard)
+			}
+			key++
+			id := fmt.Sprint("key", key)
+			if err := db.AddPasskey(t.Context(), credential.Passkey{ID: id, AccountID: a.ID, Handle: []byte{byte(key)}, Name: "x", Credential: "{}", CreatedAt: start}, hers, e); err != nil {
+				t.Fatal(err)
+			}
+			return a.ID, id
+		}
+		root, only := account("root@example.com", "", true)
+		other, others := account("other@example.com", "hash", true)
+		user, theirs := account("user@example.com", "hash", false)
+		remove := func(account int64, id string, on credential.Ways) error {
+			return db.RemovePasskey(t.Context(), account, id, sso.SessionHash{}, on, e)
+		}
+		none, passwords := credential.Ways{}, credential.Ways{Passwords: true}
+		if err := remove(user, theirs, none); err != nil {
+			t.Errorf("of somebody else: %v", err)
+		}
+		if err := remove(other, others, none); err != nil {
+			t.Errorf("of an administrator beside another one: %v", err)
+		}
+		wantCode(t, "the last", remove(root, only, none), sso.Conflict)
+		if _, err := db.Passkey(t.Context(), only); err != nil {
+			t.Errorf("the last is gone: %v", err)
+		}
+		if err := db.SetActive(t.Context(), other, false, e); err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, "while the one with a password is deactivated", remove(root, only, passwords), sso.Conflict)
+		if err := db.SetActive(t.Context(), other, true, e); err != nil {
+			t.Fatal(err)
+		}
+		if err := remove(root, only, passwords); err != nil {
+			t.Errorf("beside an administrator's password: %v", err)
 		}
 	})
 }

@@ -234,7 +234,9 @@ func races(t *testing.T, db *testDB, round int) map[string]race {
 				return n.Hash, err
 			}
 			return n.Hash, s.OpenSession(ctx, n, credential.Credential{AccountID: holder.ID, Passkey: &key, Settings: version}, cli)
-		}, func() error { return db.RemovePasskey(ctx, holder.ID, key.ID, sso.SessionHash{}, cli) }, true},
+		}, func() error {
+			return db.RemovePasskey(ctx, holder.ID, key.ID, sso.SessionHash{}, credential.Ways{Providers: true}, cli)
+		}, true},
 		"settings are saved": {func(s *store.Store) (sso.SessionHash, error) {
 			x, in := conformance.Arrival(start, person(fmt.Sprintf("p%d@example.com", round)), standard)
 			in.Settings = version

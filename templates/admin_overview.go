@@ -13,6 +13,8 @@ type AdminOverview struct {
 	Look     string     // URL where its cause is seen; "" leaves it out
 	Warnings []string
 	Steps    []AdminStep // to connect a product; none: that is done
+	Offer    bool        // the administrator has no passkey, and is offered one; Here is this page
+	Here     string
 
 	Days    []OverviewDay
 	Refused []AdminRefused // reasons of the last day, the most frequent first

@@ -18,7 +18,7 @@ func adminSamples() []sample {
 		{"admin overview new", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1, Days: overviewDays()[:1], Version: "dev",
 			State: AdminState{Word: "Not set up.", Text: "Nobody can sign in through a product yet.", Attention: true},
 			Steps: stepSamples(0)}},
-		{"admin overview code", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1, Steps: stepSamples(2), State: AdminState{Word: "Ready.", Text: "Sign-in is set up, and nobody has signed in for two weeks."}}},
+		{"admin overview code", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Administrators: 1, Offer: true, Here: "/admin", Steps: stepSamples(2), State: AdminState{Word: "Ready.", Text: "Sign-in is set up, and nobody has signed in for two weeks."}}},
 		{"admin overview fixed", AdminOverview{AdminLayout: adminSample(AdminSectionOverview), Steps: []AdminStep{{Text: "Give the address", Open: true, URL: "/admin/providers/jwt", Link: "All settings", Form: &AdminStepForm{
 			Field: &AdminStepField{Name: "JWT_IDENTITY_PROVIDER_URI", Label: "Sign-in page", Value: "https://acme.example/login", Source: "SSOBRIDGE_JWT_IDENTITY_PROVIDER_URI"}}}}}},
 		{"admin why", AdminWhy{AdminLayout: adminSample(AdminSectionOverview), Q: "ada", Many: true, Now: sampleTime, All: "/admin/activity", Events: sampleEvents(), People: []AdminWhyPerson{

@@ -26,6 +26,9 @@ var (
 	}
 )
 
+// UnknownDevice is a device of which nothing is known.
+const UnknownDevice = "Unknown device"
+
 // Device puts a User-Agent into words that people recognise, such as "Firefox on Windows". It never repeats the header
 // itself, which anyone can make up.
 func Device(userAgent string) string {
@@ -44,7 +47,7 @@ func Device(userAgent string) string {
 	}
 	switch {
 	case browser == "" && system == "":
-		return "Unknown device"
+		return UnknownDevice
 	case browser == "":
 		return "Unknown browser on " + system
 	case system == "":

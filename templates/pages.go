@@ -23,6 +23,8 @@ type Home struct {
 	Sessions                 []Session // the person's live sessions, the current one first
 	More                     bool      // there are more of them
 	Passkeys                 []Passkey // the person's, with HasPasskeys
+	Offer                    bool      // an administrator who has none is offered one; ReturnTo is this page
+	ReturnTo                 string
 	AppURL                   string    // the app that the bridge protects; "" when it does not know one
 	HasPassword, HasPasskeys bool      // the person may change a password, may have passkeys
 	Now                      time.Time // what "5 minutes ago" is counted from

@@ -120,6 +120,16 @@ type Passkeys struct {
 	Possible   bool // passkeys can be made and used at this address
 	Recent     bool // the person has proved a short while ago who they are; else ConfirmURL leads there first
 	ConfirmURL string
+	Device     string       // that the reader is on, for the name of a new one; "" when it is not known
+	Done       string       // what was just done
+	Alert      string       // why it was not
+	Last       *LastPasskey // to be removed, once that is confirmed
+}
+
+// A LastPasskey is somebody's last way in without an identity provider. Its form posts do=remove, id and confirmed.
+type LastPasskey struct {
+	Passkey
+	Providers bool // they can still sign in through one
 }
 
 func (Passkeys) template() string { return "passkeys" }

@@ -25,11 +25,14 @@ func proofSamples() []sample {
 		{"confirm failed", Confirm{Layout: acme, Person: ada, ReturnTo: "/admin", Password: true, Error: "E-mail or password is wrong."}},
 		{"confirm impossible", Confirm{Layout: acme, Person: ada, ReturnTo: "/admin"}},
 		{"resume", Resume{Layout: acme, Action: "/admin/sign-in", Fields: []Hidden{{"JWT_MAX_AGE", "77s"}, {"JWT_PROFILE", "strict"}}}},
-		{"passkeys", Passkeys{Layout: acme, Person: ada, Passkeys: keys, Now: sampleTime, Password: true, Possible: true, Recent: true}},
+		{"passkeys", Passkeys{Layout: acme, Person: ada, Passkeys: keys, Now: sampleTime, Password: true, Possible: true, Recent: true, Device: "Firefox on Linux", Done: "The passkey is removed."}},
+		{"passkey that stays", Passkeys{Layout: acme, Person: ada, Passkeys: keys[:1], Now: sampleTime, Alert: "This passkey stays: without it no administrator could sign in any more. Connect your product first, or give an administrator another way in."}},
+		{"passkey that is the last", Passkeys{Layout: acme, Person: ada, Passkeys: keys[:1], Now: sampleTime, Last: &LastPasskey{keys[0], true}}},
+		{"passkey that is the only way", Passkeys{Layout: acme, Person: ada, Passkeys: keys[:1], Now: sampleTime, Last: &LastPasskey{keys[0], false}}},
 		{"passkeys before a proof", Passkeys{Layout: acme, Person: ada, Now: sampleTime, Possible: true, ConfirmURL: "/auth/confirm?return_to=%2Fauth%2Fpasskeys"}},
 		{"passkeys impossible", Passkeys{Layout: acme, Person: ada, Now: sampleTime}},
 		{"login with passkey", Login{Layout: acme, Password: true, Passkey: true, ReturnTo: "/admin"}},
 		{"login with provider and passkey", Login{Layout: acme, Providers: []Provider{{}}, Password: true, Passkey: true}},
-		{"home with ways", Home{Layout: acme, Person: &ada, Now: sampleTime, Groups: []string{"All Users"}, HasPassword: true, HasPasskeys: true}},
+		{"home with ways", Home{Layout: acme, Person: &ada, Now: sampleTime, Groups: []string{"All Users"}, HasPassword: true, HasPasskeys: true, Offer: true, ReturnTo: "/auth/account"}},
 	}
 }

@@ -71,7 +71,11 @@ func (a overviewArea) overviewPage(c *area.Call) error {
 	if err != nil {
 		return err
 	}
-	steps, err := a.steps(c)
+	keys, err := a.Store.Passkeys(c.Request().Context(), c.Who.Account.ID)
+	if err != nil {
+		return err
+	}
+	steps, err := a.steps(c, len(keys))
 	if err != nil {
 		return err
 	}
@@ -79,6 +83,7 @@ func (a overviewArea) overviewPage(c *area.Call) error {
 		AdminLayout: c.Layout(templates.AdminSectionOverview), Warnings: o.Warnings, Steps: steps, AtLeast: h.More, Changed: activity.Shown(a.Host.Config(), h.Changed), Now: a.Now(),
 		People: o.People, Administrators: o.Administrators, PasswordLogin: o.PasswordLogin, Callback: o.Callback, Version: a.Host.Version,
 	}
+	p.Offer, p.Here = len(keys) == 0 && a.Host.OfferPasskey != nil && a.Host.OfferPasskey(c.Request()), c.Link(area.PagesPrefix)
 	p.State, p.Look = a.state(c, o, h)
 	for _, d := range h.Days {
 		on := d.Day.Format(time.DateOnly)

@@ -163,3 +163,17 @@ func fieldsOf(page, selector string) url.Values {
 	}
 	return form
 }
+
+// An administrator without a passkey is offered one where they work. Who declines it still has the step.
+func TestOverviewOffersAPasskey(t *testing.T) {
+	const offer, step = "Add a passkey so that you get in", "Have a second way in for yourself: a passkey"
+	b := start(t)
+	if page := b.admin().get("/admin"); strings.Contains(page.body, offer) || !strings.Contains(page.body, step) {
+		t.Error("where passkeys do not work: got the offer, or no step")
+	}
+	c := start(t, "SITE_URL=http://localhost:1").admin()
+	contains(t, c.get("/admin"), 200, offer, step, `.offer [name="return_to"][value="/admin"]`)
+	if page := c.get("/admin", "Cookie: ssobridge-no-offer=1"); strings.Contains(page.body, offer) || !strings.Contains(page.body, step) {
+		t.Error("declined: got the offer again, or no step")
+	}
+}

@@ -24,17 +24,13 @@ type setUp struct {
 	passkeys int               // of the administrator who looks
 }
 
-// steps are those that connect a product. When all are done there are none.
-func (a overviewArea) steps(c *area.Call) ([]templates.AdminStep, error) {
+// steps are those that connect a product, for an administrator with so many passkeys. When all are done there are none.
+func (a overviewArea) steps(c *area.Call, passkeys int) ([]templates.AdminStep, error) {
 	cfg, version, err := a.Settings.Current(c.Request().Context())
 	if err != nil {
 		return nil, err
 	}
-	keys, err := a.Store.Passkeys(c.Request().Context(), c.Who.Account.ID)
-	if err != nil {
-		return nil, err
-	}
-	s := setUp{c: c, cfg: cfg, version: strconv.FormatInt(version, 10), provider: cfg.JWT, passkeys: len(keys)}
+	s := setUp{c: c, cfg: cfg, version: strconv.FormatInt(version, 10), provider: cfg.JWT, passkeys: passkeys}
 	if on := cfg.LoginProviders(); len(on) > 0 {
 		s.provider = on[0]
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/credential"
+	"github.com/ssobridge/ssobridge/templates"
 )
 
 // Local are the ways in without an identity provider, and the proofs of who someone is.
@@ -116,4 +117,14 @@ type Passwords interface {
 	// Verify takes as long for an empty hash as for a real one (SECURITY I3).
 	Verify(ctx context.Context, hash, password string) (ok, rehash bool, err error)
 	Hash(ctx context.Context, password string) (string, error)
+}
+
+// layoutOf is what surrounds a page of somebody who is signed in.
+func (s *Local) layoutOf(site *web.Site, r *http.Request, p *sso.Principal) templates.Layout {
+	layout := s.web.Layout(site, r)
+	layout.User = &templates.UserMenu{Name: web.Person(p.Account).Label()}
+	if s.administration && p.Administrator() {
+		layout.User.AdminURL = site.Path("/admin")
+	}
+	return layout
 }

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -33,8 +35,9 @@ type passkeyStore interface {
 	// AddPasskey returns [sso.NotSignedIn] when the session is over by now.
 	AddPasskey(ctx context.Context, p credential.Passkey, by sso.SessionHash, e sso.Event) error
 	RenamePasskey(ctx context.Context, accountID int64, id, name string, e sso.Event) error
-	// RemovePasskey also ends the sessions that the passkey opened, but for keep.
-	RemovePasskey(ctx context.Context, accountID int64, id string, keep sso.SessionHash, e sso.Event) error
+	// RemovePasskey also ends the sessions that the passkey opened, but for keep. It returns [sso.Conflict] when no administrator
+	// could sign in any more.
+	RemovePasskey(ctx context.Context, accountID int64, id string, keep sso.SessionHash, on credential.Ways, e sso.Event) error
 	Account(ctx context.Context, id int64) (sso.Account, error)
 }
 
@@ -124,12 +127,33 @@ func (s *passkeys) handlePasskeysPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.local.web.Page(c.Response(), http.StatusOK, s.page(c, site, p, keys))
+}
+
+// page is /auth/passkeys.
+func (s *passkeys) page(c echo.Context, site *web.Site, p *sso.Principal, keys []credential.Passkey) templates.Passkeys {
 	page := templates.Passkeys{
-		Layout: s.local.web.Layout(site, c.Request()), Person: web.Person(p.Account), Now: s.local.web.Now(), Password: p.Account.HasPassword, Possible: site.PasskeysPossible(), Recent: s.local.recent(p),
-		ConfirmURL: s.local.ConfirmURL(site.Path("/auth/passkeys")),
+		Layout: s.local.layoutOf(site, c.Request(), p), Person: web.Person(p.Account), Now: s.local.web.Now(), Password: p.Account.HasPassword, Possible: site.PasskeysPossible(), Recent: s.local.recent(p),
+		ConfirmURL: s.local.ConfirmURL(site.Path("/auth/passkeys")), Done: passkeysDone(c.QueryParam("done")),
+	}
+	if page.Device = templates.Device(c.Request().UserAgent()); page.Device == templates.UnknownDevice {
+		page.Device = ""
 	}
 	page.Passkeys = PasskeyRows(keys)
-	return s.local.web.Page(c.Response(), http.StatusOK, page)
+	return page
+}
+
+// passkeysDone says what was just done on the page.
+func passkeysDone(what string) string {
+	switch what {
+	case "added":
+		return "The passkey is added. You can sign in with it from now on."
+	case "renamed":
+		return "The passkey has its new name."
+	case "removed":
+		return "The passkey is removed."
+	}
+	return ""
 }
 
 // PasskeyRows are passkeys as pages list them.
@@ -151,7 +175,10 @@ func (s *passkeys) handlePasskeyChange(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id, name := values.Get("id"), passkeyName(values.Get("name"))
+	if values.Get("do") == "later" {
+		return s.declineOffer(c, site, values.Get("return_to"))
+	}
+	id, name, done := values.Get("id"), passkeyName(values.Get("name")), ""
 	key, err := s.local.store.Passkey(r.Context(), id)
 	if err == nil && key.AccountID != p.Account.ID {
 		err = sso.NotFound
@@ -161,6 +188,10 @@ func (s *passkeys) handlePasskeyChange(c echo.Context) error {
 	}
 	switch values.Get("do") {
 	case "rename":
+		done = "renamed"
+		if name == "" {
+			name = key.Name
+		}
 		err = s.local.store.RenamePasskey(r.Context(), p.Account.ID, id, name, s.passkeyEvent(r, site, p.Account, "passkey renamed: %q → %q", key.Name, name))
 	case "remove":
 		if !s.local.recent(p) {
@@ -170,14 +201,61 @@ func (s *passkeys) handlePasskeyChange(c echo.Context) error {
 			}
 			return c.Redirect(http.StatusSeeOther, location)
 		}
-		err = s.local.store.RemovePasskey(r.Context(), p.Account.ID, id, p.Session.Hash, s.passkeyEvent(r, site, p.Account, "passkey removed: %q", key.Name))
+		done = "removed"
+		asked, err := s.removePasskey(c, site, p, key, values.Get("confirmed") == "yes")
+		if err != nil || asked {
+			return err
+		}
 	default:
 		err = fmt.Errorf("what to do with the passkey is missing: %w", sso.RequestMalformed)
 	}
 	if err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, site.Path("/auth/passkeys"))
+	return c.Redirect(http.StatusSeeOther, site.Path("/auth/passkeys?done="+done))
+}
+
+// removePasskey removes a passkey. Of somebody's last way in it first says what that means, and asked is true. One without
+// which no administrator could sign in stays.
+func (s *passkeys) removePasskey(c echo.Context, site *web.Site, p *sso.Principal, key credential.Passkey, confirmed bool) (asked bool, err error) {
+	r := c.Request()
+	keys, err := s.local.store.Passkeys(r.Context(), p.Account.ID)
+	if err != nil {
+		return false, err
+	}
+	on := credential.Ways{Providers: len(site.Config.LoginProviders()) > 0, Passwords: site.Config.EnablePasswordLogin}
+	page := s.page(c, site, p, keys)
+	if last := len(keys) == 1 && !(p.Account.HasPassword && on.Passwords); last && !confirmed {
+		page.Last = &templates.LastPasskey{Passkey: PasskeyRows(keys)[0], Providers: on.Providers}
+		return true, s.local.web.Page(c.Response(), http.StatusOK, page)
+	}
+	err = s.local.store.RemovePasskey(r.Context(), p.Account.ID, key.ID, p.Session.Hash, on, s.passkeyEvent(r, site, p.Account, "passkey removed: %q", key.Name))
+	if sso.CodeOf(err) == sso.Conflict {
+		page.Alert = "This passkey stays: without it no administrator could sign in any more. Connect your product first, or give an administrator another way in."
+		return true, s.local.web.Page(c.Response(), http.StatusConflict, page)
+	}
+	return false, err
+}
+
+// OfferPasskey reports whether an administrator who has no passkey is offered one in this browser: they work here, and the offer
+// was not declined.
+func (s *Local) OfferPasskey(r *http.Request) bool {
+	site := s.web.Site()
+	_, declined := web.CookieValue(r.Header["Cookie"], site.CookieName("no-offer"))
+	return site.PasskeysPossible() && !declined
+}
+
+// offerLifetime is how long an offer that was declined does not come again in that browser, in seconds.
+const offerLifetime = 400 * 24 * 60 * 60
+
+// declineOffer has the browser remember that its person wants no passkey now. It proves nothing, and hides the offer alone.
+func (s *passkeys) declineOffer(c echo.Context, site *web.Site, returnTo string) error {
+	to, err := site.Bridge.Return.Parse(returnTo)
+	if err != nil {
+		return err
+	}
+	http.SetCookie(c.Response(), site.LaxCookie(site.CookieName("no-offer"), "1", offerLifetime))
+	return c.Redirect(http.StatusSeeOther, to)
 }
 
 func (s *passkeys) passkeyEvent(r *http.Request, site *web.Site, a sso.Account, format string, args ...any) sso.Event {
@@ -186,10 +264,7 @@ func (s *passkeys) passkeyEvent(r *http.Request, site *web.Site, a sso.Account, 
 }
 
 func passkeyName(typed string) string {
-	if name := sso.Truncate(sso.CleanText(typed), maxPasskeyName); name != "" {
-		return name
-	}
-	return "Passkey"
+	return strings.TrimSpace(sso.Truncate(sso.CleanText(typed), maxPasskeyName))
 }
 
 // handlePasskeyCreate is POST /auth/passkeys/create: what the browser needs to make a passkey. It needs a fresh proof of
@@ -241,18 +316,23 @@ func (s *passkeys) handlePasskeyAdd(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	key, err := s.madePasskey(w, cer, p.Account, in)
+	key, err := s.madePasskey(r, w, cer, p.Account, in)
 	if err != nil {
 		return err
 	}
+	known, err := s.local.store.Passkeys(r.Context(), p.Account.ID)
+	if err != nil {
+		return err
+	}
+	key.Name = apart(key.Name, known)
 	if err := s.local.store.AddPasskey(r.Context(), key, p.Session.Hash, s.passkeyEvent(r, site, p.Account, "passkey added: %q", key.Name)); err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, map[string]string{"location": site.Path("/auth/passkeys")})
+	return c.JSON(http.StatusOK, map[string]string{"location": site.Path("/auth/passkeys?done=added")})
 }
 
 // madePasskey verifies a passkey that a browser has made (WebAuthn §7.1).
-func (s *passkeys) madePasskey(w *webauthn.WebAuthn, cer ceremony, a sso.Account, in passkeyInput) (credential.Passkey, error) {
+func (s *passkeys) madePasskey(r *http.Request, w *webauthn.WebAuthn, cer ceremony, a sso.Account, in passkeyInput) (credential.Passkey, error) {
 	answer, err := protocol.ParseCredentialCreationResponseBytes(in.Credential)
 	if err != nil {
 		return credential.Passkey{}, passkeyError(err)
@@ -263,7 +343,7 @@ func (s *passkeys) madePasskey(w *webauthn.WebAuthn, cer ceremony, a sso.Account
 	}
 	text, err := json.Marshal(made)
 	return credential.Passkey{
-		ID: passkeyID(made.ID), AccountID: a.ID, Handle: cer.Session.UserID, Name: passkeyName(in.Name), Credential: string(text),
+		ID: passkeyID(made.ID), AccountID: a.ID, Handle: cer.Session.UserID, Name: cmp.Or(passkeyName(in.Name), nameOf(made, r)), Credential: string(text),
 		SignCount: int64(made.Authenticator.SignCount), CreatedAt: s.local.web.Now(),
 	}, err
 }

@@ -368,7 +368,7 @@ func (s *Local) handlePasswordPage(c echo.Context) error {
 		return err
 	}
 	return s.web.Page(c.Response(), http.StatusOK, templates.Password{
-		Layout: s.web.Layout(site, c.Request()), Person: web.Person(p.Account), Changed: c.QueryParam("done") == "changed", MinCharacters: password.MinCharacters,
+		Layout: s.layoutOf(site, c.Request(), p), Person: web.Person(p.Account), Changed: c.QueryParam("done") == "changed", MinCharacters: password.MinCharacters,
 	})
 }
 

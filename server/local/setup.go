@@ -187,7 +187,7 @@ func (s *setup) handleSetupPasskeyAdd(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	key, err := s.madePasskey(w, cer, a, in)
+	key, err := s.madePasskey(c.Request(), w, cer, a, in)
 	if err != nil {
 		return err
 	}

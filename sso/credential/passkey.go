@@ -24,3 +24,6 @@ func PasskeyProof(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return "passkey:" + hex.EncodeToString(sum[:])
 }
+
+// Ways are the ways in that are on.
+type Ways struct{ Providers, Passwords bool }

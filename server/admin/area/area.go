@@ -81,6 +81,8 @@ type Host struct {
 	While func(*http.Request) (ctx context.Context, done func(), err error)
 	// Ending reports whether the server is about to end, so that an answer which goes on must not.
 	Ending func() bool
+	// OfferPasskey reports whether this browser may offer its administrator a passkey; nil: never.
+	OfferPasskey func(*http.Request) bool
 
 	// Recent reports whether the person has proved who they are a short while ago (SECURITY G3); nil: always.
 	Recent func(*http.Request) bool
