@@ -39,8 +39,9 @@ func (ps Providers) Presented(token string) (*Provider, error) {
 	issuer := claimedIssuer(token)
 	var open *Provider
 	several := false
-	for _, p := range ps.Bearers() {
+	for _, p := range ps {
 		switch {
+		case p.Bearer == nil:
 		case p.Issuer == "" && open == nil:
 			open = p
 		case p.Issuer == "":

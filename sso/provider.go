@@ -11,9 +11,6 @@ import (
 	"github.com/ssobridge/ssobridge/sso/strictjson"
 )
 
-// maxClaimsDepth bounds how deep objects and lists may nest in the claims of a token; the outermost is 1.
-const maxClaimsDepth = 8
-
 // A Provider is one configured identity provider. Each way in is one of its parts, and a part that is nil is off. Kinds of
 // providers differ in their parts alone.
 type Provider struct {
@@ -308,7 +305,5 @@ func claimedIssuer(token string) string {
 	if err != nil {
 		return ""
 	}
-	claims, _ := strictjson.Object(raw, maxClaimsDepth) // what is refused names no one
-	issuer, _ := claims["iss"].(string)
-	return issuer
+	return strictjson.Member(raw, "iss")
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ssobridge/ssobridge/server/web"
@@ -110,10 +111,20 @@ func (b *bearers) tokenOf(r *http.Request) (*presented, error) {
 }
 
 func (b *bearers) present(i int, token string) *presented {
-	t := &presented{token: token, hash: sha256.Sum256([]byte(token)), of: b.places[i].of, by: b}
+	t := &presented{token: token, hash: hashOf(token), of: b.places[i].of, by: b}
 	t.hash[0] ^= byte(i)
 	return t
 }
+
+// hashOf copies the text into room that is used again: a token is long, and comes with each request.
+func hashOf(text string) sso.SessionHash {
+	room := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	*room = append((*room)[:0], text...)
+	return sha256.Sum256(*room)
+}
+
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
 // ours reports whether some provider takes such tokens here.
 func (t *presented) ours() bool {

@@ -284,15 +284,16 @@ func (g *Gate) check(r *http.Request, s *settings) (*entry, error) {
 
 // denyVerify answers what is no 2xx, and fails closed: without the database no one is signed in (SECURITY L4).
 func (g *Gate) denyVerify(w http.ResponseWriter, r *http.Request, err error) {
-	switch status := sso.CodeOf(err).Status(); {
-	case sso.CodeOf(err) == sso.NotSignedIn || status == http.StatusUnauthorized:
+	code := sso.CodeOf(err)
+	switch status := code.Status(); {
+	case code == sso.NotSignedIn || status == http.StatusUnauthorized:
 		w.Header()["Www-Authenticate"] = web.Challenge(r, err)
 		g.answerVerify(w, http.StatusUnauthorized)
 	case status == http.StatusForbidden:
 		g.answerVerify(w, status)
 	default:
 		if !web.IsTokenError(err) {
-			g.web.Log.Error("session not checked", "code", sso.CodeOf(err), "error", err)
+			g.web.Log.Error("session not checked", "code", code, "error", err)
 		}
 		w.Header().Set("Retry-After", web.RetryAfter)
 		g.answerVerify(w, http.StatusServiceUnavailable)

@@ -166,7 +166,10 @@ func Candidates(ctx context.Context, keys Set, kid, alg string, now time.Time) (
 	if len(all) == 0 && pending != nil {
 		return nil, pending
 	}
-	valid := slices.DeleteFunc(slices.Clone(all), func(k Key) bool { return k.expired(now) })
+	valid := all
+	if expired := func(k Key) bool { return k.expired(now) }; slices.ContainsFunc(all, expired) {
+		valid = slices.DeleteFunc(slices.Clone(all), expired)
+	}
 	fit, err := WithAlgorithm(valid, alg)
 	switch {
 	case err != nil && pending != nil:
@@ -183,6 +186,9 @@ func (k Key) expired(now time.Time) bool { return !k.notAfter.IsZero() && now.Af
 
 // WithAlgorithm returns the keys that are for an algorithm.
 func WithAlgorithm(keys []Key, alg string) ([]Key, error) {
+	if len(keys) > 0 && !slices.ContainsFunc(keys, func(k Key) bool { return k.alg != alg }) {
+		return keys, nil
+	}
 	var fit []Key
 	var others []string
 	for _, k := range keys {

@@ -268,3 +268,46 @@ func (r *reader) hex4() (rune, bool) {
 	r.at += 4
 	return rune(n), err == nil
 }
+
+// string reads a string; what is none is "".
+func (r *reader) string() string {
+	if !r.takes('"') {
+		return ""
+	}
+	text, err := r.text()
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// skipValue passes over what looks like a value, up to the comma or the bracket behind it.
+func (r *reader) skipValue() {
+	for depth := 0; r.at < len(r.data); r.at++ {
+		switch r.data[r.at] {
+		case '"':
+			r.skipString()
+		case '{', '[':
+			depth++
+		case ',':
+			if depth == 0 {
+				return
+			}
+		case '}', ']':
+			if depth == 0 {
+				return
+			}
+			depth--
+		}
+	}
+}
+
+// skipString passes over a string, from its quotation mark to before the last one.
+func (r *reader) skipString() {
+	for r.at++; r.at < len(r.data)-1 && r.data[r.at] != '"'; r.at++ {
+		if r.data[r.at] == '\\' {
+			r.at++
+		}
+	}
+	r.at = min(r.at, len(r.data)-1)
+}

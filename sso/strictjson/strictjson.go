@@ -39,3 +39,25 @@ func Object(data []byte, depth int) (map[string]any, error) {
 	}
 	return object, nil
 }
+
+// Member returns the text that an object has under a name, or "" where it has none or something else. It stops there, and looks
+// at nothing as strictly as [Object] does: it serves to find out who is to read the object, and before that it costs little.
+func Member(data []byte, name string) string {
+	r := reader{data: data}
+	if !r.takes('{') {
+		return ""
+	}
+	for r.takes('"') {
+		found, err := r.text()
+		if err != nil || !r.takes(':') {
+			return ""
+		}
+		if found == name {
+			return r.string()
+		}
+		if r.skipValue(); !r.takes(',') {
+			return ""
+		}
+	}
+	return ""
+}

@@ -46,6 +46,33 @@ func TestObject(t *testing.T) {
 	}
 }
 
+func TestMember(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"iss":"a"}`: "a", ` { "x" : 1 , "iss" : "a" , "y" : 2}`: "a", `{"x":{"iss":"b","l":[1,{"iss":"c"}]},"iss":"a"}`: "a",
+		`{"x":"}\\\",{","iss":"a"}`: "a", `{"\u0069ss":"\u0061"}`: "a", `{"x":[],"y":{},"z":"","iss":"a"`: "a",
+		`{}`: "", ``: "", `{`: "", `[]`: "", `"iss"`: "", `{"iss":1}`: "", `{"iss":null}`: "", `{"iss":["a"]}`: "", `{"iss":"a`: "", `{"iss"`: "",
+		`{"x":{"iss":"b"}}`: "", `{"x":"\`: "", `{"x":"`: "", `{"x":`: "", `{"x":1,`: "", `{"x":1,"`: "", `{"x":]}`: "", `{x:1,"iss":"a"}`: "", `{"iss":"\ud83d"}`: "",
+	} {
+		if got := strictjson.Member([]byte(text), "iss"); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Of what [strictjson.Object] accepts, both read the same.
+func FuzzMember(f *testing.F) {
+	for _, text := range []string{`{"iss":"a"}`, `{"x":{"iss":"b"},"y":["\"",1e3],"iss":"a"}`, `{"\u0069ss":"\n"}`, `{"x":"\`, `{"iss":{}}`, `{"a":"\\","iss":"\\"}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got := strictjson.Member(data, "iss")
+		object, err := strictjson.Object(data, 1000)
+		if want, _ := object["iss"].(string); err == nil && got != want {
+			t.Errorf("%q: got %q, want %q", data, got, want)
+		}
+	})
+}
+
 // What is accepted is what encoding/json reads, and nothing else is: but for what readers disagree about.
 func FuzzObject(f *testing.F) {
 	for _, text := range []string{`{}`, `{"a":[1,{"b":null}],"c":"\ud83d\ude00"}`, `{"a":1,"a":2}`, `{"a":1e400}`, "{\"\x00\":1}",

@@ -20,14 +20,18 @@ type compact struct {
 // split takes a token apart. Its three parts decode in one way only: base64.RawURLEncoding would skip line ends and
 // spare bits, and so let many strings be one token.
 func split(token string) (compact, error) {
-	parts := strings.SplitN(token, ".", 6)
-	if len(parts) != 3 {
-		return compact{}, fmt.Errorf("%s: %w", wrongParts(token, len(parts)), sso.TokenMalformed)
+	header, rest, _ := strings.Cut(token, ".")
+	payload, signature, _ := strings.Cut(rest, ".")
+	if strings.Count(token, ".") != 2 {
+		return compact{}, fmt.Errorf("%s: %w", wrongParts(token, len(strings.SplitN(token, ".", 6))), sso.TokenMalformed)
 	}
-	c := compact{signingInput: token[:len(parts[0])+1+len(parts[1])]}
-	for i, to := range []*[]byte{&c.header, &c.payload, &c.signature} {
+	c := compact{signingInput: token[:len(header)+1+len(payload)]}
+	for i, part := range [...]struct {
+		text string
+		to   *[]byte
+	}{{header, &c.header}, {payload, &c.payload}, {signature, &c.signature}} {
 		var err error
-		if *to, err = strictjson.Base64URL(parts[i]); err != nil {
+		if *part.to, err = strictjson.Base64URL(part.text); err != nil {
 			name := [...]string{"header", "payload", "signature"}[i]
 			return compact{}, fmt.Errorf("the token's %s (part %d of 3): %w: %w", name, i+1, err, sso.TokenMalformed)
 		}

@@ -89,7 +89,7 @@ func (e *exam) expiry(x *sso.Exam) error {
 		x.Note("no exp")
 	case !e.now.Before(exp.at.Add(e.leeway)):
 		return sso.TokenExpired.About(exp.text, "the token expired %s ago (leeway %v): %s", ago(exp.at, e.now), e.leeway, e.late())
-	default:
+	case x.Explaining:
 		x.Note("expires in %s", ago(e.now, exp.at))
 	}
 	return nil
@@ -105,7 +105,7 @@ func (e *exam) notBefore(x *sso.Exam) error {
 		x.Note("no nbf")
 	case nbf.at.After(e.now.Add(e.leeway)):
 		return sso.TokenNotYetValid.About(nbf.text, "the token becomes valid in %s (leeway %v): %s", ago(e.now, nbf.at), e.leeway, early)
-	default:
+	case x.Explaining:
 		x.Note("valid since %s", ago(nbf.at, e.now))
 	}
 	return nil

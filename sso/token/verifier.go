@@ -115,8 +115,8 @@ func steps() []step {
 	}
 }
 
-// Verify implements [sso.Verifier]. x.Proof and x.KeyID are set only for a token whose signature was verified. x.Claims
-// and x.Identity are as well, but for an explanation, which shows them although a check failed.
+// Verify implements [sso.Verifier]. x.Proof and x.KeyID are set only for a token whose signature was verified, x.Proof not
+// for one [ForBearer]. x.Claims and x.Identity are as well, but for an explanation, which shows them although a check failed.
 //
 // Errors, besides those of [claim.Mapping.Identify]: [sso.TokenMalformed], [sso.TokenSignature], [sso.KeyUnknown],
 // [sso.ProviderUnavailable], [sso.TokenType], [sso.TokenExpired], [sso.TokenNotYetValid], [sso.TokenTooOld],
@@ -151,7 +151,7 @@ func (v *Verifier) exam(ctx context.Context, token string, now time.Time) *exam 
 func (v *Verifier) steps() []step {
 	switch {
 	case v.Use == ForBearer:
-		return bearerSteps()
+		return bearerSteps
 	case v.Use == ForLogout:
 		return logoutSteps()
 	case v.OpenID != nil:
@@ -192,7 +192,9 @@ func (v *Verifier) configured() error {
 }
 
 func (e *exam) size(x *sso.Exam) error {
-	x.Note("%d bytes of at most %d", len(e.token), MaxSize)
+	if x.Explaining {
+		x.Note("%d bytes of at most %d", len(e.token), MaxSize)
+	}
 	return checkSize(e.token)
 }
 
@@ -213,12 +215,16 @@ func (e *exam) parseHeader(x *sso.Exam) (err error) {
 		return err
 	}
 	e.have |= hasHeader
-	x.Note("alg %s, kid %s", sso.Quote(e.header.alg), sso.Quote(e.header.kid))
+	if x.Explaining {
+		x.Note("alg %s, kid %s", sso.Quote(e.header.alg), sso.Quote(e.header.kid))
+	}
 	return nil
 }
 
 func (e *exam) algorithm(x *sso.Exam) error {
-	x.Note("%s", sso.Quote(e.header.alg))
+	if x.Explaining {
+		x.Note("%s", sso.Quote(e.header.alg))
+	}
 	return checkAlgorithm(e.header.alg)
 }
 
@@ -240,8 +246,9 @@ func (e *exam) signature(x *sso.Exam) error {
 	if i >= 0 {
 		e.verified, e.key = true, e.keys[i]
 		x.KeyID = e.keys[i].ID
-		x.Note("signed with %s", e.keys[i])
-		if !x.Explaining {
+		if x.Explaining {
+			x.Note("signed with %s", e.keys[i])
+		} else {
 			e.keys[i].Used(x.Now)
 		}
 		return nil
@@ -249,13 +256,19 @@ func (e *exam) signature(x *sso.Exam) error {
 	if e.pending != nil {
 		return e.pending
 	}
-	hint := ""
-	if e.Use != ForBearer || x.Explaining { // tokens of API clients come by the thousand, and no event keeps the hint
-		hint = keyset.Diagnose(e.keys, e.compact.signingInput, e.compact.signature)
+	if e.Use == ForBearer && !x.Explaining { // tokens of API clients come by the thousand, and no event keeps the hint
+		return errForged
 	}
+	hint := keyset.Diagnose(e.keys, e.compact.signingInput, e.compact.signature)
 	if hint == "" && x.Explaining { // the log stays short
 		hint = keyset.Compare(e.keys)
 	}
+	return forged(hint)
+}
+
+var errForged = forged("")
+
+func forged(hint string) error {
 	return fmt.Errorf("the signature does not fit: the token was changed, or the identity provider signs with another secret or key%s: %w",
 		hint, sso.TokenSignature)
 }
@@ -267,7 +280,7 @@ func (e *exam) parseClaims(x *sso.Exam) error {
 	}
 	e.claims, x.Claims = claims, claims
 	e.have |= hasClaims
-	if e.verified {
+	if e.verified && e.Use != ForBearer { // which is used again and again, so that it proves no sign-in
 		x.Proof = sso.Proof{Key: e.proofKey(), Until: e.until()}
 		x.Issued = e.issued()
 	}
@@ -303,7 +316,9 @@ func (e *exam) typ(x *sso.Exam) error {
 	if e.header.typ != nil && !ok {
 		return fmt.Errorf("the header's typ is not a string: %w", sso.TokenMalformed)
 	}
-	x.Note("typ %s", sso.Quote(typ))
+	if x.Explaining {
+		x.Note("typ %s", sso.Quote(typ))
+	}
 	if err := notLogout(e.claims); err != nil {
 		return err
 	}
@@ -367,7 +382,9 @@ func (e *exam) judges(x *sso.Exam, want, setting string) bool {
 		x.Note("not checked: %s is not set", setting)
 		return false
 	}
-	x.Note("%s", sso.Quote(want))
+	if x.Explaining {
+		x.Note("%s", sso.Quote(want))
+	}
 	return true
 }
 
