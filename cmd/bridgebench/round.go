@@ -9,7 +9,8 @@ import (
 // A contender is one thing that is measured beside others.
 type contender struct {
 	name   string
-	proc   *process // nil: its times cannot be read
+	proc   *process                    // nil: its times cannot be read
+	ready  func(d time.Duration) error // makes what run sends, outside of its times; nil: it needs nothing
 	run    func(ctx context.Context, d time.Duration) (sample, error)
 	rounds []round
 	memory memory // the most that was seen after a round; 0: unknown
@@ -31,7 +32,11 @@ func cpu(r round) float64       { return r.cpu }
 func measure(ctx context.Context, contenders []*contender, rounds int, d time.Duration, progress func(string)) error {
 	for _, c := range contenders {
 		progress("warming up: " + c.name)
-		if _, err := c.run(ctx, min(d, 500*time.Millisecond)); err != nil {
+		short := min(d, 500*time.Millisecond)
+		if err := c.prepare(short); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		if _, err := c.run(ctx, short); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
@@ -47,7 +52,17 @@ func measure(ctx context.Context, contenders []*contender, rounds int, d time.Du
 	return nil
 }
 
+func (c *contender) prepare(d time.Duration) error {
+	if c.ready == nil {
+		return nil
+	}
+	return c.ready(d)
+}
+
 func (c *contender) turn(ctx context.Context, d time.Duration) error {
+	if err := c.prepare(d); err != nil {
+		return err
+	}
 	before, err := c.cpu()
 	if err != nil {
 		return err
