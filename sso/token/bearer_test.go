@@ -212,3 +212,20 @@ func TestBearerUnverifiedEmail(t *testing.T) {
 		t.Errorf("got %+v, %v", x.Identity, x.Err)
 	}
 }
+
+// Tokens that are not good come by the thousand: what each costs besides its signature stays small.
+func TestRefusedBearerAllocatesLittle(t *testing.T) {
+	v, good := bearerVerifier(t), raw(`{"alg":"HS256","typ":"JWT","kid":"k"}`, bearerClaims(nil), secret)
+	for what, tok := range map[string]string{
+		"a bad signature": good[:strings.LastIndexByte(good, '.')+1] + strings.Repeat("A", 43),
+		"no algorithm":    raw(`{"alg":"none","typ":"JWT"}`, bearerClaims(nil), secret),
+	} {
+		if judge(t, v, tok).Err == nil {
+			t.Fatalf("%s: it is accepted", what)
+		}
+		x := exam()
+		if n := testing.AllocsPerRun(100, func() { *x = sso.Exam{Now: x.Now}; v.Verify(t.Context(), tok, x) }); n > 25 {
+			t.Errorf("%s: got %.0f allocations, want 25 at most", what, n)
+		}
+	}
+}
