@@ -17,6 +17,7 @@ import (
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/prompt"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/inputfile"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/store"
@@ -52,7 +53,7 @@ func (f *flags) inputs() (setting.Inputs, error) {
 	if err := setting.CheckQuotes(in.FileName); err != nil {
 		return in, fmt.Errorf("the name of the configuration file %w", err)
 	}
-	data, err := os.ReadFile(in.FileName)
+	data, err := inputfile.Read(in.FileName)
 	if err != nil {
 		return in, withHint("name another file with --config, or leave it out", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/keyfile"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/inputfile"
 	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -115,16 +116,10 @@ func (f *flags) newKey(file string) ([]byte, error) {
 const maxKeyFile = 8 << 10
 
 func (p *program) readAll(file string) ([]byte, error) {
-	from := p.stdin
 	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		from = f
+		return inputfile.Read(file)
 	}
-	return io.ReadAll(io.LimitReader(from, maxKeyFile))
+	return io.ReadAll(io.LimitReader(p.stdin, maxKeyFile))
 }
 
 // checkNewKey refuses a key that can be guessed: whoever has a copy of the database can try keys on it without asking us.

@@ -17,6 +17,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/inputfile"
 	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/service"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -114,7 +115,7 @@ func (d tokenFolder) writePublic(key *keyset.SigningKey) error {
 
 // key reads the private key, and holds it against the public one.
 func (d tokenFolder) key(alg string) (*keyset.SigningKey, error) {
-	data, err := os.ReadFile(d.private())
+	data, err := inputfile.Read(d.private())
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func (d tokenFolder) key(alg string) (*keyset.SigningKey, error) {
 	if err != nil || !d.has(d.public()) {
 		return key, withoutCode(err)
 	}
-	if data, err = os.ReadFile(d.public()); err != nil {
+	if data, err = inputfile.Read(d.public()); err != nil {
 		return nil, err
 	}
 	public, err := keyset.ParseKey(keyset.Spec{Name: d.public(), Data: data})
@@ -177,7 +178,7 @@ func (d tokenFolder) isKey(file ssobridge.KeyFile) error {
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(file.Private)
+	data, err := inputfile.Read(file.Private)
 	if err != nil {
 		return err
 	}
@@ -316,7 +317,7 @@ func (m tokenMaker) replaced(wanted bool) (id string, err error) {
 	case !wanted:
 		return "", withHint("--replace puts the new token in its place; or name another folder with --dir", fmt.Errorf("%s is there already", m.file))
 	}
-	text, err := os.ReadFile(m.file)
+	text, err := inputfile.Read(m.file)
 	if err != nil {
 		return "", err
 	}
@@ -371,7 +372,7 @@ func tokensShow(f *flags) runner {
 			return err
 		}
 		file := d.saved(args[0], cfg)
-		data, err := os.ReadFile(file)
+		data, err := inputfile.Read(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			return withHint("ssobridge tokens create "+args[0]+" makes one", fmt.Errorf("there is no %s", file))
 		}

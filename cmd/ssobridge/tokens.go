@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/prompt"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/address"
+	"github.com/ssobridge/ssobridge/sso/inputfile"
 	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/token"
@@ -147,7 +147,7 @@ func tokensVerify(f *flags) runner {
 		if *jwk == "" {
 			return usageError("ssobridge tokens verify --jwk FILE [TOKEN]", "--jwk is missing")
 		}
-		data, err := os.ReadFile(*jwk)
+		data, err := inputfile.Read(*jwk)
 		if err != nil {
 			return withHint("--jwk names a file with a JWK or a JWK Set", err)
 		}

@@ -5,13 +5,13 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/groupsource"
 	"github.com/ssobridge/ssobridge/sso/groupsource/ldap"
+	"github.com/ssobridge/ssobridge/sso/inputfile"
 	"github.com/ssobridge/ssobridge/sso/outbound"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
@@ -123,7 +123,7 @@ func authorities(name, file string) (pem []byte, pool *x509.CertPool, err error)
 	if file == "" {
 		return nil, nil, nil
 	}
-	if pem, err = os.ReadFile(file); err != nil {
+	if pem, err = inputfile.Read(file); err != nil {
 		return nil, nil, fmt.Errorf("%s: cannot be read: %w: %w", name, err, sso.Invalid)
 	}
 	pool, err = outbound.ParseCAs(name, pem)

@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/inputfile"
 	"github.com/ssobridge/ssobridge/sso/keyset"
 	"github.com/ssobridge/ssobridge/sso/outbound"
 	"github.com/ssobridge/ssobridge/sso/setting"
@@ -131,7 +131,7 @@ func authoritiesOf(p *setting.Provider) (pem []byte, pool *x509.CertPool, err er
 		return nil, nil, nil
 	}
 	name := p.Setting("CA_FILE")
-	if pem, err = os.ReadFile(p.CAFile); err != nil {
+	if pem, err = inputfile.Read(p.CAFile); err != nil {
 		return nil, nil, fmt.Errorf("%s: cannot be read: %w: %w", name, err, sso.Invalid)
 	}
 	pool, err = outbound.ParseCAs(name, pem)

@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"slices"
 	"sort"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/sso/inputfile"
 	"github.com/ssobridge/ssobridge/sso/nearest"
 )
 
@@ -33,22 +32,6 @@ type Inputs struct {
 
 	// ReadFile reads the files of secrets; nil: from the disk.
 	ReadFile func(name string) ([]byte, error)
-}
-
-// maxSecretFile is more than any secret has; what has no end, such as /dev/zero, is not read to it.
-const maxSecretFile = 1 << 20
-
-func readSecret(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
-	if err == nil && len(data) > maxSecretFile {
-		err = fmt.Errorf("it has more than %d bytes", maxSecretFile)
-	}
-	return data, err
 }
 
 // A Fault is one thing that must change before the bridge can start.
@@ -76,7 +59,7 @@ func (f Fault) String() string {
 // pipe in place of a secret's file allows; [Config.WithSaved] then adds what an administrator saved.
 func Resolve(in Inputs) (*Config, []Fault) {
 	if in.ReadFile == nil {
-		in.ReadFile = readSecret
+		in.ReadFile = inputfile.Read
 	}
 	r := &resolver{in: in, env: environ(in.Environ), given: given{values: map[string]value{}, faults: map[string][]Fault{}}}
 	r.declare()

@@ -57,6 +57,9 @@ func dsn(file string, options url.Values) string {
 }
 
 func checkLength(file string) error {
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() { // to open a pipe is to wait for whoever writes to it
+		return fmt.Errorf("%w: it is no file", ErrNotSQLite)
+	}
 	f, err := os.Open(file) //nolint:gosec // G304: the operator names the file
 	if err != nil {
 		return err

@@ -26,6 +26,11 @@ const NewSuffix = ".new"
 
 // Read reads a key file, which only its owner may read: its text without the line end is the key, as with SECRET_KEY_FILE.
 func Read(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() { // to open a pipe is to wait for whoever writes to it
+		return nil, hint.With("bring the key back from a backup", fmt.Errorf("%s is no file", path))
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
+	"github.com/ssobridge/ssobridge/sso/inputfile"
 )
 
 // IsTerminal reports whether a person looks at (or types into) a stream.
@@ -25,9 +26,9 @@ func Password(stdin io.Reader, stderr io.Writer, file string) (string, error) {
 	var err error
 	switch {
 	case file == "-" || file == "" && !IsTerminal(stdin):
-		data, err = io.ReadAll(io.LimitReader(stdin, 64<<10))
+		data, err = io.ReadAll(io.LimitReader(stdin, inputfile.Most))
 	case file != "":
-		data, err = os.ReadFile(file)
+		data, err = inputfile.Read(file)
 	default:
 		return ask(int(stdin.(*os.File).Fd()), stderr)
 	}

@@ -12,6 +12,9 @@ import (
 
 // Postgres says how a file is restored into PostgreSQL, which has tools of its own.
 func Postgres(file string) error {
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() { // to open a pipe is to wait for whoever writes to it
+		return hint.With("name a file that pg_dump has written", fmt.Errorf("%s is no file", file))
+	}
 	f, err := os.Open(file) //nolint:gosec // G304: the operator names the file
 	if err != nil {
 		return hint.With("name a file that pg_dump has written", err)
