@@ -151,6 +151,9 @@ func (l Login) PasswordFirst() bool { return l.Password && (l.Last == "password"
 // Sole reports whether there is one way to sign in only, and it is a provider.
 func (l Login) Sole() bool { return len(l.Providers) == 1 && !l.Password && !l.Passkey }
 
+// AnotherSecond reports whether something comes before another account: who is signed in mostly goes on.
+func (Login) AnotherSecond() bool { return true }
+
 // GoOn is where who is signed in goes on.
 func (l Login) GoOn() string {
 	if l.ReturnTo == "" {

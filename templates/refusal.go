@@ -26,6 +26,9 @@ type Refusal struct {
 
 func (Refusal) template() string { return "refusal" }
 
+// AnotherSecond reports whether something comes before another account: nothing does.
+func (Refusal) AnotherSecond() bool { return false }
+
 // Second reports whether another button than [Refusal.Button] comes first.
 func (r Refusal) Second() bool { return r.Another != "" || r.Ask }
 

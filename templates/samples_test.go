@@ -71,6 +71,7 @@ func samples() []sample {
 		{"switch", Switch{Layout: acme, From: ada, To: grace, JWT: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", ReturnTo: "/question/1", Stay: "/question/1"}},
 		{"switch back", Switch{Layout: acme, From: grace, To: ada, Provider: "acme", JWT: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}},
 		{"login while signed in", Login{Layout: acme, Account: "ada@acme.example", Another: "/auth/logout", Providers: providers, Password: true, ReturnTo: "/question/1"}},
+		{"login with a password while signed in", Login{Layout: acme, Account: "ada@acme.example", Another: "/auth/logout", Password: true}},
 		{"login as another", Login{Layout: acme, Stays: "Acme", SignOut: "https://acme.example/logout", Providers: []Provider{{Name: "acme", Label: "Acme"}, {Name: "partners", Another: true}}}},
 		{"logout for another", Logout{Layout: acme, Person: ada, ReturnTo: "/sales", Another: true}},
 		{"logout", Logout{Layout: acme, Person: ada, ReturnTo: "/sales"}},

@@ -650,3 +650,32 @@ func checkURLs(t testing.TB, doc *html.Node) {
 		}
 	}
 }
+
+// Of what people may do on a page one thing is likeliest, and looks so: at most one button is filled.
+func TestOneButtonComesFirst(t *testing.T) {
+	for _, s := range samples() {
+		if !ours(s.page) {
+			continue
+		}
+		var filled []string
+		for n := range parse(t, render(t, englishPages(t), s.page)).Descendants() {
+			class := strings.Fields(attr(n, "class"))
+			if slices.Contains(class, "button") && !slices.Contains(class, "second") && !folded(n) {
+				filled = append(filled, text(n))
+			}
+		}
+		if len(filled) > 1 {
+			t.Errorf("%s: got the filled buttons %q, want one", s.name, filled)
+		}
+	}
+}
+
+// folded reports whether something stands in details that are closed, or is hidden.
+func folded(n *html.Node) bool {
+	for a := range n.Ancestors() {
+		if a.Data == "details" && !has(a, "open") {
+			return true
+		}
+	}
+	return has(n, "hidden")
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -167,11 +166,7 @@ func (web *Web) explain(h http.Header, page *templates.Refusal, r *http.Request,
 		page.Button.URL = e.At + page.Button.URL
 	}
 	if page.Another != "" { // no form of another site is taken
-		q := url.Values{"another": {"yes"}}
-		if page.ReturnTo != "" {
-			q.Set("return_to", page.ReturnTo)
-		}
-		page.Asks, page.Another = true, e.At+page.Another+"?"+q.Encode()
+		page.Asks, page.Another = true, e.At+forAnother(page.Another, page.ReturnTo)
 	}
 }
 

@@ -141,12 +141,15 @@ func LoginPage(site *Site, to string) string {
 }
 
 // AnotherURL is the page where somebody else signs in than the one who has a session at the identity provider.
-func AnotherURL(site *Site, to string) string {
+func AnotherURL(site *Site, to string) string { return forAnother(site.Path("/login"), to) }
+
+// forAnother is a page's address for somebody else, who comes to to afterwards; "" is nowhere in particular.
+func forAnother(page, to string) string {
 	q := url.Values{"another": {"yes"}}
 	if to != "" {
 		q.Set("return_to", to)
 	}
-	return site.Path("/login?" + q.Encode())
+	return page + "?" + q.Encode()
 }
 
 // SignInURL is where a sign-in begins that names no page; "" while there is no way in.
