@@ -32,7 +32,7 @@ func samples() []sample {
 	}
 	const reference = "7K3Q-M9TX-2FHB"
 	report := Report{Site: "Acme Reports", What: "You may not see this", At: sampleTime, Status: 403, Code: "forbidden", Reference: reference, RequestID: "5b6c7d8e9f0a1b2c"}
-	return append(slices.Concat(adminSamples(), listSamples(), proofSamples()), []sample{
+	return append(slices.Concat(adminSamples(), listSamples(), proofSamples(), []sample{designSample()}), []sample{
 		{"home signed in", Home{
 			Layout: Layout{Site: "Acme Reports", User: menu}, Person: &ada, Now: sampleTime, AppURL: "https://reports.acme.example/",
 			Groups: []string{"All Users", "Administrators", "Sales, Europe"}, Sessions: sessions, More: true, Done: "That session has ended.", HasPasskeys: true,

@@ -27,6 +27,7 @@ func newPagesAt(t testing.TB, base string) *Pages {
 	if err != nil {
 		t.Fatal(err)
 	}
+	addDesign(t, p, base)
 	return p
 }
 

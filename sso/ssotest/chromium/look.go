@@ -20,13 +20,14 @@ type Look struct {
 	Name   string
 	Scheme string // prefers-color-scheme
 	Width  int64  // CSS pixels
+	Forced bool   // the colours are the reader's own
 }
 
 // Looks are those in which a page is looked at: one of them by its key, or all for screenshots and in CI (see [ssotest.Some]).
 func Looks(key string) []Look {
 	all := []Look{
-		{"light-wide", "light", 1280}, {"light-narrow", "light", 360},
-		{"dark-wide", "dark", 1280}, {"dark-narrow", "dark", 360},
+		{Name: "light-wide", Scheme: "light", Width: 1280}, {Name: "light-narrow", Scheme: "light", Width: 360},
+		{Name: "dark-wide", Scheme: "dark", Width: 1280}, {Name: "dark-narrow", Scheme: "dark", Width: 360},
 	}
 	if Shots() != "" {
 		return all
@@ -36,8 +37,13 @@ func Looks(key string) []Look {
 
 // Set shows the page that is open in this way.
 func (l Look) Set() chromedp.Action {
+	forced := "none"
+	if l.Forced {
+		forced = "active"
+	}
 	return chromedp.Tasks{
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+			{Name: "forced-colors", Value: forced},
 			{Name: "prefers-color-scheme", Value: l.Scheme},
 			{Name: "prefers-reduced-motion", Value: "reduce"}, // or axe reads a colour on its way to another
 		}),
@@ -79,7 +85,10 @@ func (l Look) Check(ctx context.Context, t *testing.T, axe bool) {
 		return
 	}
 	only := ""
-	if l.Scheme == "dark" { // it differs in colours alone, see TestDarkIsOtherColours
+	switch {
+	case l.Forced: // the contrast is the reader's
+		only = `, rules: {"color-contrast": {enabled: false}}`
+	case l.Scheme == "dark": // it differs in colours alone, see TestDarkIsOtherColours
 		only = `, runOnly: ["color-contrast", "link-in-text-block"]`
 	}
 	var violations []string
