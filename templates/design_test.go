@@ -32,8 +32,8 @@ type adminDesign struct {
 
 func (adminDesign) template() string { return "admin-design" }
 
-// Faults are none: nothing was sent.
-func (adminDesign) Faults() Faults { return Faults{} }
+// Faults are what is wrong with its fields.
+func (d adminDesign) Faults() Faults { return faults("", d.Fields...) }
 
 func designSample() sample {
 	d := adminDesign{AdminLayout: adminSample(AdminSectionOverview), Now: sampleTime,
