@@ -32,8 +32,11 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 	admin.New(admin.Options{
 		Store: s.options.Administration.Store, Services: s.options.Administration.Services, Minter: s.options.Administration.Minter,
 		Options: area.Options{Settings: s.options.Administration.Settings, Now: s.options.Now, Host: area.Host{
-			Principal:  func(r *http.Request) (*sso.Principal, error) { return s.gate.Principal(r) },
-			Render:     func(w http.ResponseWriter, status int, p templates.Page) error { return s.web.Page(w, status, p) },
+			Principal: func(r *http.Request) (*sso.Principal, error) { return s.gate.Principal(r) },
+			Render: func(w http.ResponseWriter, status int, p templates.Page) error {
+				s.web.Site().Secure(w.Header())
+				return s.web.Page(w, status, p)
+			},
 			Peer:       func(r *http.Request) string { return s.web.Site().Peer(r) },
 			Reference:  web.Reference,
 			Version:    s.options.Version,

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 func fingerprint(secret string) string { return strings.TrimPrefix(sso.SecretID(secret), "secret ") }
@@ -66,5 +67,17 @@ func TestKeysInUse(t *testing.T) {
 	contains(t, press(url.Values{"action": {"remove"}, "key": {fingerprint(secret)}, "sign_ins": {"3"}}), 400, "only shared secret")
 	if got := b.signIn(secret, nil); got != "" {
 		t.Errorf("sign-in with the one that is left: got %q, want in", got)
+	}
+}
+
+// The page that shows the first secret has the button of the test sign-in. Browsers hold the way to the product against the policy of
+// that page, which was that of before.
+func TestFirstSecretPageLeadsToTheTest(t *testing.T) {
+	b := start(t, bare...)
+	c := b.admin()
+	c.mustSave("JWT_IDENTITY_PROVIDER_URI=https://idp.example/login")
+	page := c.post("/admin/providers/jwt/keys", url.Values{"action": {"generate"}, "version": {fmt.Sprint(c.version())}})
+	if policy := page.Header.Get("Content-Security-Policy"); !dom.Has(page.body, `form[action="/admin/try/begin"]`) || !strings.Contains(policy, "https://idp.example") {
+		t.Errorf("got %d with the policy %q, want a test that may lead to https://idp.example", page.StatusCode, policy)
 	}
 }

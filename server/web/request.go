@@ -156,11 +156,17 @@ func (site *Site) Begin(h http.Header, r *http.Request) (id string) {
 		}
 		h[RequestIDHeader] = []string{id}
 	}
+	site.Secure(h)
+	SetPrivate(h)
+	return id
+}
+
+// Secure writes the headers that guard every answer, such as to which sites its forms may lead. A page that shows what was just saved
+// needs those of the settings that are in force now.
+func (site *Site) Secure(h http.Header) {
 	for _, f := range site.security {
 		h[f.name] = f.values
 	}
-	SetPrivate(h)
-	return id
 }
 
 // LeaveToApp takes away what begin wrote, from an answer that is an app's.
