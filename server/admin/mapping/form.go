@@ -32,7 +32,7 @@ func (m mappingArea) pages() []area.Page {
 }
 
 const (
-	emptyRows   = 2  // are offered for new mappings
+	emptyRows   = 3  // are offered for new mappings
 	rowsShown   = 50 // of a mapping, which may have ten thousand
 	seenShown   = 50 // groups that are not mapped
 	offersShown = 50 // groups of the bridge; the others are found by typing
