@@ -49,7 +49,7 @@ func roleOfItsOwn(t *testing.T, database string) (ofRole, role string, run func(
 //
 // SECURITY L4
 func TestFailover(t *testing.T) {
-	database, role, run := roleOfItsOwn(t, postgres.Database(t))
+	database, role, run := roleOfItsOwn(t, postgres.InCI(t))
 	b := start(t, "DATABASE_URL="+database, "JWT_BINDING=off")
 	b.browser().signIn(nil).want(t, 302, "/")
 	end := fmt.Sprintf("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '%s'", role)

@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 // onEach runs a test on the databases (see [postgres.Engines]). database is the setting for start: an empty one of the
 // test's own.
 func onEach(t *testing.T, test func(t *testing.T, database string)) {
-	for _, engine := range postgres.Engines(t) {
+	for _, engine := range postgres.Engines() {
 		t.Run(engine, func(t *testing.T) {
 			if engine == "postgres" {
 				test(t, "DATABASE_URL="+bridgetest.Postgres(t))

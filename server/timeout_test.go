@@ -77,7 +77,7 @@ func failures() map[string]wire.State {
 //
 // SECURITY L4, L8
 func TestStalledPostgres(t *testing.T) {
-	u, err := url.Parse(postgres.Database(t))
+	u, err := url.Parse(postgres.InCI(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"testing"
 
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/conformance"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 	"github.com/ssobridge/ssobridge/store"
@@ -22,6 +23,7 @@ func TestConformance(t *testing.T) {
 
 // TestPooler: the same is kept behind PgBouncer, where each transaction may be in another process of the server.
 func TestPooler(t *testing.T) {
+	ssotest.InCI(t, "PgBouncer")
 	conformance.Run(t, subjects(empties()["postgres"], postgres.Pooled(t)))
 }
 

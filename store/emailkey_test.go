@@ -107,7 +107,7 @@ func TestEmailKeysOfBefore(t *testing.T) {
 		}
 	}
 	t.Run("sqlite", func(t *testing.T) { try(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db")) })
-	t.Run("postgres", func(t *testing.T) { try(t, postgres.Database(t)) })
+	t.Run("postgres", func(t *testing.T) { try(t, postgres.InCI(t)) })
 }
 
 // bumpIDs makes PostgreSQL go on after ids that the test chose, as SQLite does by itself.

@@ -174,7 +174,7 @@ func TestNotReachable(t *testing.T) {
 
 // The connections that PostgreSQL ends (a restart, an administrator) are replaced.
 func TestConnectionsEnded(t *testing.T) {
-	db := open(t, postgres.Database(t))
+	db := open(t, postgres.InCI(t))
 	_, sid := db.signIn(t, person("ada@example.com"), standard)
 	if _, err := db.raw(t).ExecContext(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE application_name = 'ssobridge' AND query LIKE '%' || $1 || '%' AND pid <> pg_backend_pid()`, "zzz"); err != nil {

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 
 // each runs a test on the databases (see [postgres.Engines]), each in an empty one of its own.
 func each(t *testing.T, test func(t *testing.T, db *testDB)) {
-	for _, engine := range postgres.Engines(t) {
+	for _, engine := range postgres.Engines() {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			test(t, open(t, empties()[engine](t)))

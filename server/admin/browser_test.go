@@ -55,6 +55,7 @@ func (b *bridge) chromium(script bool) (ctx context.Context, said func() []strin
 // The way of an administrator in a real browser, by keyboard and without script: from nothing to a person in a mapped
 // group, by way of a trial at the identity provider. Nothing is blocked by our own policy on the way.
 func TestSetUpByKeyboard(t *testing.T) {
+	chromium.InCI(t)
 	b := start(t, bare...)
 	var key string
 	idp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -28,7 +28,7 @@ func hostileName(of string) string { return of + hostile }
 //
 // SECURITY E12, L1
 func TestListsInABrowser(t *testing.T) {
-	chromium.Need(t)
+	chromium.InCI(t)
 	mapping, err := json.Marshal(map[string][]string{hostileName("idp"): {hostileName("Synced")}})
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,6 @@ func TestListsInABrowser(t *testing.T) {
 			if !strings.Contains(text, page.shows) {
 				t.Errorf("got no %q in %q", page.shows, sso.Truncate(text, 2000))
 			}
-			axe := chromium.Judged(t.Name(), axe)
 			if axe != "" {
 				if err := chromedp.Run(ctx, chromedp.Evaluate(axe, nil)); err != nil {
 					t.Fatal(err)

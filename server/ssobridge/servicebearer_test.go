@@ -132,7 +132,7 @@ func groups(want string) func(*http.Response) bool {
 func TestServiceTokenAtTheDoor(t *testing.T) {
 	for name, databaseURL := range map[string]func(testing.TB) string{
 		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "a.db") },
-		"postgres": postgres.Database,
+		"postgres": postgres.InCI,
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDoor(t, databaseURL(t))
@@ -213,7 +213,7 @@ func TestServiceTokenAtTheDoor(t *testing.T) {
 func TestServiceKeyIsChanged(t *testing.T) {
 	for name, databaseURL := range map[string]func(testing.TB) string{
 		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "a.db") },
-		"postgres": postgres.Database,
+		"postgres": postgres.InCI,
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDoor(t, databaseURL(t))

@@ -48,6 +48,23 @@ func Required(what string) bool {
 	return slices.Contains(list, "all") || slices.Contains(list, what)
 }
 
+// InCI ends a test that proves once more what others prove in less time: on the second database, with another proxy, in another
+// language, page by page in a browser. It goes on where SSOBRIDGE_TEST_REQUIRE is "all" (as in CI) or names "combinations".
+func InCI(t testing.TB, what string) {
+	t.Helper()
+	if !Required("combinations") {
+		t.Skipf("%s: left to CI; to run this test: SSOBRIDGE_TEST_REQUIRE=combinations go test", what)
+	}
+}
+
+// First returns the first of all, which is enough to prove a rule. Where [InCI] goes on it returns all.
+func First[T any](all ...T) []T {
+	if Required("combinations") || len(all) == 0 {
+		return all
+	}
+	return all[:1]
+}
+
 // Some returns one of all, the same for the same key each time, so that many tests with keys of their own try all between
 // them. Where SSOBRIDGE_TEST_REQUIRE is "all" (as in CI) or names "combinations", it returns all.
 func Some[T any](key string, all ...T) []T {

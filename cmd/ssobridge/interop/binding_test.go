@@ -59,7 +59,7 @@ func heading(t *testing.T, ctx context.Context, address string) (text string) {
 // TestTabsAndBrowsers signs in with each binding: in two tabs that began before either ended, and in a second browser,
 // which must not be able to end what the first began.
 func TestTabsAndBrowsers(t *testing.T) {
-	chromium.Need(t)
+	chromium.InCI(t)
 	for _, file := range ssotest.Some("tabs", "off.go", "state.go", "pkce.go") {
 		t.Run(file, func(t *testing.T) {
 			b, _ := startBound(t, file, "SSOBRIDGE_UPSTREAM="+startApp(t))
@@ -106,7 +106,7 @@ func TestTabsAndBrowsers(t *testing.T) {
 // TestLoginCSRF: a page of another origin brings an attacker's own sign-in to someone who is signed in, by a link and by a
 // form. SECURITY C4, C5: nobody becomes somebody else without knowing.
 func TestLoginCSRF(t *testing.T) {
-	chromium.Need(t)
+	chromium.InCI(t)
 	strict := []string{"SSOBRIDGE_JWT_PROFILE=strict", "SSOBRIDGE_JWT_ISSUER=idp", "SSOBRIDGE_JWT_AUDIENCE=bridge"}
 	type try struct {
 		name, file string
@@ -203,7 +203,7 @@ func sign(t testing.TB, claims jwt.MapClaims) string {
 // TestFormPost: an IdP that answers with a form, so that no token or code is ever in a URL. Browsers keep SameSite=Lax
 // cookies back from such a POST, and the login must end all the same.
 func TestFormPost(t *testing.T) {
-	chromium.Need(t)
+	chromium.InCI(t)
 	type try struct {
 		name     string
 		settings []string
@@ -280,7 +280,7 @@ func formIDP(t *testing.T, callback string, codes bool) http.Handler {
 // TestNoTokenInTheBrowser searches all that a browser shows of a sign-in with pkce for a token: URLs, headers (Referer,
 // Location), its history, the bridge's log. That the search finds tokens, a sign-in with binding off shows.
 func TestNoTokenInTheBrowser(t *testing.T) {
-	chromium.Need(t)
+	chromium.InCI(t)
 	for file, want := range map[string]bool{"off.go": true, "pkce.go": false} {
 		t.Run(file, func(t *testing.T) {
 			b, _ := startBound(t, file, "SSOBRIDGE_UPSTREAM="+startApp(t), "SSOBRIDGE_LOG_LEVEL=debug")

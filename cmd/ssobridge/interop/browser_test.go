@@ -21,7 +21,7 @@ import (
 // TestExpressInBrowser is the promise to whoever has an IdP page for Metabase: an express page that knows nothing of
 // ssobridge, the variables of Metabase, an app behind the bridge, and a person with a browser who opens a deep link.
 func TestExpressInBrowser(t *testing.T) {
-	chromium.Need(t)
+	chromium.InCI(t)
 	ssotest.Need(t, "node", "apt-get install nodejs")
 	modules := nodeModules(t, "express", "jsonwebtoken")
 

@@ -63,7 +63,7 @@ func startDex(t *testing.T, sessions bool, storage func() string, more ...string
 	if path == "" {
 		return nil, nil
 	}
-	chromium.Need(t)
+	chromium.InCI(t)
 	people = slapd.Start(t)
 	port, dex := ssotest.FreePort(t), "127.0.0.1:"+ssotest.FreePort(t)
 	config := filepath.Join(t.TempDir(), "dex.yaml")
@@ -134,7 +134,7 @@ func TestDexInBrowser(t *testing.T) {
 // the directory again, and with its storage in memory it does not answer.
 func TestDexRefresh(t *testing.T) {
 	inPostgres := func() string {
-		u, err := url.Parse(postgres.Database(t))
+		u, err := url.Parse(postgres.InCI(t))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -157,7 +157,7 @@ func (v *visitor) who(b *bridge) string {
 
 // TestExamples holds the documents' identity providers to their word: each signs in with its binding, and only as it says.
 func TestExamples(t *testing.T) {
-	for _, file := range slices.Concat(ssotest.Some("off", "off.go", "off.mjs"), ssotest.Some("state", "state.go", "state.mjs"), ssotest.Some("pkce", "pkce.go", "pkce.mjs")) {
+	for _, file := range slices.Concat(ssotest.First("off.go", "off.mjs"), ssotest.First("state.go", "state.mjs"), ssotest.First("pkce.go", "pkce.mjs")) {
 		t.Run(file, func(t *testing.T) {
 			source, err := os.ReadFile(filepath.Join("testdata/idp", file))
 			if err != nil {

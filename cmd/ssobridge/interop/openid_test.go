@@ -20,7 +20,7 @@ import (
 // startOpenID runs providers that other people wrote (npm oidc-provider), and a bridge that has nothing but them.
 func startOpenID(t *testing.T, names ...string) *bridge {
 	t.Helper()
-	chromium.Need(t)
+	chromium.InCI(t)
 	node := ssotest.Need(t, "node", "apt-get install nodejs")
 	modules := nodeModules(t, "oidc-provider", "jose")
 	port := ssotest.FreePort(t)

@@ -27,6 +27,7 @@ import (
 // Behind nginx, which checks nobody's health, two replicas are restarted in turn while people sign in by POST. Each sign-in is
 // answered, once.
 func TestRollingRestart(t *testing.T) {
+	ssotest.InCI(t, "two replicas behind a proxy")
 	path := ssotest.Need(t, "nginx", "apt-get install nginx")
 	one := startBridge(t, "http://127.0.0.1:9/login", "SSOBRIDGE_DRAIN_TIME=1s")
 	other := startBridge(t, "http://127.0.0.1:9/login", "SSOBRIDGE_DRAIN_TIME=1s", "SSOBRIDGE_DATABASE_URL=sqlite:"+filepath.Join(one.dir, "ssobridge.db"))

@@ -86,12 +86,13 @@ func (s signer) sign(t *testing.T, g given) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestSigners signs people in with tokens of six languages (of one outside CI), in the form that Metabase's examples give them, at a bridge
+// TestSigners signs people in with tokens of six languages, in the form that Metabase's examples give them, at a bridge
 // that is configured with Metabase's variables only.
 func TestSigners(t *testing.T) {
+	ssotest.InCI(t, "other languages")
 	b := startBridge(t, "http://127.0.0.1:9/login",
 		"MB_JWT_GROUP_SYNC=true", `MB_JWT_GROUP_MAPPINGS={"extSales":["Sales"],"extHR":["People"],"Élysée/\"x\"":["Paris"]}`)
-	for i, s := range ssotest.Some("signers", signers()...) {
+	for i, s := range signers() {
 		t.Run(s.name, func(t *testing.T) {
 			email := string(rune('a'+i)) + ".person@example.com"
 			for _, step := range []struct {

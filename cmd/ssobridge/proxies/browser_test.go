@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { chrome.Main(m) }
 
 // A person opens a deep link, is sent to the identity provider, and arrives where they wanted to go.
 func TestBrowser(t *testing.T) {
-	chromium.Need(t)
+	chromium.InCI(t)
 	for _, p := range doors(t) {
 		t.Run(p.name, func(t *testing.T) {
 			s := start(t, p)

@@ -16,6 +16,7 @@ import (
 // ingressNginx is nginx with what ingress-nginx makes of the documented annotations.
 func ingressNginx(t *testing.T, settings ...string) proxy {
 	t.Helper()
+	ssotest.InCI(t, "ingress-nginx")
 	const escaper = "/usr/lib/nginx/modules/ngx_http_set_misc_module.so"
 	if _, err := os.Stat(escaper); err != nil {
 		ssotest.Missing(t, "nginx-set-misc", "apt-get install libnginx-mod-http-set-misc")

@@ -62,7 +62,7 @@ const (
 	apart               // at https://app.example.com and https://auth.example.com, by documented files of their own
 )
 
-// at returns those proxies that have documented files for a place: one of them, or all in CI (see [ssotest.Some]).
+// at returns those proxies that have documented files for a place: the first of them, or all in CI (see [ssotest.First]).
 func at(t *testing.T, where place) []proxy {
 	var all []proxy
 	for _, p := range proxies() {
@@ -70,12 +70,12 @@ func at(t *testing.T, where place) []proxy {
 			all = append(all, p)
 		}
 	}
-	return ssotest.Some(fmt.Sprint(t.Name(), where), all...)
+	return ssotest.First(all...)
 }
 
-// doors returns the ways to the app: through a proxy, or through each in CI (see [ssotest.Some]), and the bridge with UPSTREAM.
+// doors returns the ways to the app: through a proxy, or through each in CI (see [ssotest.First]), and the bridge with UPSTREAM.
 func doors(t *testing.T) []proxy {
-	return append(ssotest.Some(t.Name(), proxies()...), proxy{name: "UPSTREAM", place: plain})
+	return append(ssotest.First(proxies()...), proxy{name: "UPSTREAM", place: plain})
 }
 
 // cookieName is the name of the session's cookie.

@@ -23,6 +23,13 @@ func Need(t testing.TB) string {
 	return ssotest.Need(t, "chromium", "apt-get install chromium")
 }
 
+// InCI is Need for a walk that outside CI is left out (see [ssotest.InCI]): without a browser a test of the server has the same rule.
+func InCI(t testing.TB) {
+	t.Helper()
+	ssotest.InCI(t, "a walk in a browser")
+	Need(t)
+}
+
 // Open starts Chromium with an empty profile and returns the context of a tab, whose whole use may take as long as limit.
 // The browser ends with the test. Where there is no Chromium, the test is skipped (see ssotest.Missing).
 func Open(t testing.TB, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {

@@ -37,14 +37,15 @@ func Tables(t testing.TB, make func(url string) error) string {
 	return shared.copy(t, make)
 }
 
-// Engines returns the names of the databases that a test is run on: sqlite and postgres, or one of them by the name of the
-// test (see [ssotest.Some]). Without a PostgreSQL server that one is sqlite.
-func Engines(t testing.TB) []string {
-	engines := ssotest.Some(t.Name(), "sqlite", "postgres")
-	if len(engines) == 1 && os.Getenv("SSOBRIDGE_TEST_POSTGRES") == "" && cluster.Programs() == "" {
-		return []string{"sqlite"}
-	}
-	return engines
+// Engines returns the names of the databases that a test is run on: sqlite, and in CI postgres (see [ssotest.First]). What the two do
+// differently is tried on both outside CI, too, where it stands: in package sqldb, and by the conformance test of package store.
+func Engines() []string { return ssotest.First("sqlite", "postgres") }
+
+// InCI is [Database] for a test that outside CI is left out: another one has the rule on this database, or it is seldom broken.
+func InCI(t testing.TB) string {
+	t.Helper()
+	ssotest.InCI(t, "PostgreSQL")
+	return Database(t)
 }
 
 // Stop ends the server of this process, if one was started: call it when all tests have run.
