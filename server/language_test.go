@@ -33,6 +33,9 @@ func TestPagesSpeakTheReadersLanguage(t *testing.T) {
 	if own := c.get("/auth/account", page, german); !dom.Has(own.body, `html[lang="de"]`) || dom.Text(own.body, "h1")[0] != "Hallo, Ann Lee" {
 		t.Errorf("the own sessions: got %s", own.body)
 	}
+	if own := c.get("/auth/account", page, german); !strings.Contains(own.body, "über Acme") {
+		t.Errorf("the own sessions: got %s, want the name of the provider that people know", own.body)
+	}
 	for _, method := range []string{"GET", "POST"} { // at the app, where another part of the bridge answers
 		who := c
 		if method == "POST" {

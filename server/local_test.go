@@ -351,6 +351,11 @@ func TestChangePassword(t *testing.T) {
 			t.Errorf("%v: got %d, want %d and %q", row, resp.StatusCode, row.status, row.want)
 		}
 	}
+	for chosen, want := range map[string]string{"short": "Das Passwort hat 5 Zeichen.", "qwertyuiopasdfgh": "Das Passwort ist leicht zu erraten", strings.Repeat("x", 5000): "Das Passwort hat 5000 Bytes."} {
+		if resp := c.send("POST", "/auth/password", form("old", goodPassword, "new", chosen, "again", chosen), page, "Accept-Language: de"); resp.StatusCode != 400 || !strings.Contains(resp.body, want) || strings.Contains(resp.body, "The password") {
+			t.Errorf("%.20s: got %d %s, want it in German", chosen, resp.StatusCode, resp.body)
+		}
+	}
 	before := c.cookie()
 	c.send("POST", "/auth/password", form("old", goodPassword, "new", next, "again", next), page).want(t, 303, "/auth/password?done=changed")
 	if c.email() != "root@example.com" || c.cookie() == before {

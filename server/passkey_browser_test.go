@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -158,4 +159,23 @@ func TestSetupWithAPasskeyInABrowser(t *testing.T) {
 	step(t, ctx, "sign out and in", chromedp.Navigate(b.url+"/_sso/auth/logout"), chromedp.Click("main form button", chromedp.ByQuery), hasText("signed out"),
 		chromedp.Navigate(b.url+"/_sso/login?return_to=/_sso/auth/passkeys"), chromedp.Click("details summary", chromedp.ByQuery),
 		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Your passkeys"), hasText("Last used: just now"))
+}
+
+// What goes wrong with a passkey is said in the language of the page: what the bridge answers, and what the browser says.
+func TestPasskeyFailsInTheReadersLanguage(t *testing.T) {
+	b := start(t, "SITE_URL=http://localhost:$PORT")
+	b.root()
+	owner := b.browser()
+	owner.password("root@example.com", goodPassword).want(t, 303, "/")
+	ctx := chrome.Open(t, 60*time.Second)
+	var key webauthn.AuthenticatorID
+	try := []chromedp.Action{chromedp.Navigate(b.url + "/login"), chromedp.Click("details summary", chromedp.ByQuery), chromedp.WaitVisible("[data-passkey] button", chromedp.ByQuery)}
+	german := network.SetExtraHTTPHeaders(network.Headers{"Accept-Language": "de"})
+	step(t, ctx, "a passkey that the bridge does not know", append(append([]chromedp.Action{network.Enable(), german, device(&key)}, try...),
+		chromedp.Evaluate(`navigator.credentials.get = async () => ({id: "x", rawId: new ArrayBuffer(1), type: "public-key", getClientExtensionResults: () => ({}),
+			response: {clientDataJSON: new ArrayBuffer(1), authenticatorData: new ArrayBuffer(1), signature: new ArrayBuffer(1)}})`, nil),
+		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Dieser Passkey wurde nicht angenommen"))...)
+	step(t, ctx, "an error of the browser", append(try,
+		chromedp.Evaluate(`navigator.credentials.get = async () => { throw new DOMException("The operation is insecure.", "SecurityError") }`, nil),
+		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Es hat nicht geklappt."))...)
 }

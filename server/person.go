@@ -137,6 +137,9 @@ func (s *Server) fillHome(r *http.Request, page *templates.Home, p *sso.Principa
 	page.More = next != ""
 	for _, session := range list {
 		row := templates.NewSession(session, p.Session.Hash)
+		if of := s.web.Site().Config.Provider(session.Provider); of != nil {
+			row.Provider = of.Label // a name that only administrators know says nothing here
+		}
 		if row.Current {
 			page.Sessions = append([]templates.Session{row}, page.Sessions...)
 		} else {

@@ -1,6 +1,10 @@
 package templates
 
-import "time"
+import (
+	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
+)
 
 // Setup is /auth/setup: it makes the first administrator. The form posts secret, email, password and again. The script
 // takes the secret from the address; without it the person pastes it.
@@ -143,6 +147,18 @@ type Passkey struct {
 	Name      string
 	CreatedAt time.Time
 	LastUsed  time.Time // zero: never
+}
+
+// A PasskeyProblem is what a page says when something with a passkey failed.
+type PasskeyProblem struct{ Code, Text string }
+
+// Problems are those that the script shows in the language of the page, by the code that the bridge answers. "else" is any other.
+func (PasskeyButton) Problems() []PasskeyProblem {
+	return []PasskeyProblem{
+		{"else", "It did not work. Try again, or take another way."}, {string(sso.PasskeyRefused), "That passkey was not accepted."},
+		{string(sso.Throttled), "Too many attempts; try again later."}, {string(sso.NotSignedIn), ReasonOf(sso.NotSignedIn).Title},
+		{string(sso.ProofNeeded), ReasonOf(sso.ProofNeeded).Title}, {string(sso.StoreUnavailable), ReasonOf(sso.StoreUnavailable).Title},
+	}
 }
 
 // A PasskeyButton does something with a passkey. It needs the script, and says so where there is none.

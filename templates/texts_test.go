@@ -2,11 +2,16 @@ package templates
 
 import (
 	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -144,7 +149,7 @@ func shownTexts(doc *html.Node) (all []string) {
 func TestTablesOfTexts(t *testing.T) {
 	all := tables(t)
 	var code strings.Builder
-	for _, root := range []string{".", "../server"} {
+	for _, root := range []string{".", "../server", "../sso/password"} {
 		err := fs.WalkDir(os.DirFS(root), ".", func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || strings.HasSuffix(path, "_test.go") || !strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, ".html") {
 				return err
@@ -166,7 +171,8 @@ func TestTablesOfTexts(t *testing.T) {
 			if strings.TrimSpace(text) != text || text == "" || strings.Join(gap.FindAllString(english, -1), "") != strings.Join(gap.FindAllString(text, -1), "") || strings.Contains(text, "<") {
 				t.Errorf("%s: %q is %q: want a text with the same gaps", language, english, text)
 			}
-			if !composed[english] && !strings.Contains(code.String(), `"`+english+`"`) {
+			reason := strings.ToLower(english[:1]) + strings.TrimSuffix(english[1:], ".") // from which a page makes a sentence
+			if !composed[english] && !strings.Contains(code.String(), `"`+english+`"`) && !strings.Contains(code.String(), `Fault{"`+reason+`"`) {
 				t.Errorf("%s: nothing shows %q", language, english)
 			}
 			for other, its := range all {
@@ -193,5 +199,61 @@ func TestDirection(t *testing.T) {
 		if found := regexp.MustCompile(`(?:margin|padding|border)-(?:left|right)|\b(?:left|right):|text-align: (?:left|right)`).FindString(string(css)); found != "" {
 			t.Errorf("%s: %s has one side for all languages", file, found)
 		}
+	}
+}
+
+// english are sentences in the code of pages that only the person who runs the site meets, or that no page shows.
+var english = map[string]bool{
+	"The end of the link that the bridge wrote to its log, or the whole link.": true, // at the set-up
+}
+
+// Each sentence that stands in the code behind the pages that people meet has a translation. So has each reason why a password
+// may not be chosen, though it has gaps.
+func TestEverySentenceIsTranslated(t *testing.T) {
+	sentence := regexp.MustCompile(`^[A-Z“][^ ]*[ ,].*[.?!]$`)
+	all, found := tables(t), 0
+	for _, folder := range []string{".", "../server", "../server/local", "../server/web", "../server/gate", "../sso/password"} {
+		files, err := filepath.Glob(folder + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: got %v, %v", folder, files, err)
+		}
+		for _, file := range files {
+			if name := filepath.Base(file); strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "admin") || strings.HasPrefix(name, "setup") {
+				continue // for administrators, who read English
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				if made, ok := n.(*ast.CompositeLit); ok && fmt.Sprint(made.Type) == "Fault" && len(made.Elts) > 0 {
+					if literal, ok := made.Elts[0].(*ast.BasicLit); ok {
+						reason, err := strconv.Unquote(literal.Value)
+						if err != nil {
+							t.Fatal(err)
+						}
+						literal.Value = strconv.Quote(strings.ToUpper(reason[:1]) + reason[1:] + ".")
+					}
+				}
+				literal, ok := n.(*ast.BasicLit)
+				if !ok || literal.Kind != token.STRING {
+					return true
+				}
+				text, err := strconv.Unquote(literal.Value)
+				if err != nil || !sentence.MatchString(text) || english[text] {
+					return true
+				}
+				found++
+				for language, texts := range all {
+					if texts[text] == "" {
+						t.Errorf("%s: %s has no %q", file, language, text)
+					}
+				}
+				return true
+			})
+		}
+	}
+	if found < 45 {
+		t.Errorf("got %d sentences", found)
 	}
 }

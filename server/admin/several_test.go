@@ -37,6 +37,11 @@ func TestPeopleFilters(t *testing.T) {
 			t.Errorf("%s: got the count %q of %d", query, count, len(got))
 		}
 	}
+	for _, path := range []string{"/admin/people?provider=jwt", fmt.Sprint("/admin/people/", b.find("ann@example.com").ID), "/admin/activity?kind=sign_in"} {
+		if body := c.get(path).body; !strings.Contains(body, "<bdi>Your product</bdi>") || strings.Contains(body, "<bdi>jwt</bdi>") {
+			t.Errorf("%s: got the provider by another name than that of its page", path)
+		}
+	}
 	contains(t, c.get("/admin/people?group=Sale"), 400, "There is no group of this name", `[name="group"][value="Sale"]`)
 	contains(t, c.get("/admin/people?seen=90"), 200, "Nobody here is like this")
 	presets := dom.Attr(c.get("/admin/people").body, ".presets a", "href")

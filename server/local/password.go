@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -394,9 +395,9 @@ func (s *Local) handlePasswordChange(c echo.Context) error {
 	if err != nil || p == nil {
 		return err
 	}
-	page := templates.Password{Layout: s.web.Layout(site, r), Person: web.Person(p.Account), MinCharacters: password.MinCharacters}
+	page := templates.Password{Layout: s.layoutOf(site, r, p), Person: web.Person(p.Account), MinCharacters: password.MinCharacters}
 	chosen := values.Get("new")
-	page.NewError, page.AgainError = newPasswordErrors(chosen, values.Get("again"), p.Account)
+	page.NewError, page.AgainError = s.newPasswordErrors(page.Layout, chosen, values.Get("again"), p.Account)
 	if page.Faults().Any() {
 		return s.refusedForm(c, page, page.NewError+page.AgainError)
 	}
@@ -416,9 +417,12 @@ func (s *Local) handlePasswordChange(c echo.Context) error {
 	return s.web.Page(c.Response(), problem.status, page)
 }
 
-// newPasswordErrors says what is wrong with a new password that was typed twice.
-func newPasswordErrors(chosen, again string, account sso.Account) (first, second string) {
-	if err := password.Check(chosen, account.Email, account.FirstName, account.LastName); err != nil {
+// newPasswordErrors says what is wrong with a new password that was typed twice, in the language of the page.
+func (s *Local) newPasswordErrors(layout templates.Layout, chosen, again string, account sso.Account) (first, second string) {
+	err := password.Check(chosen, account.Email, account.FirstName, account.LastName)
+	if fault, ok := errors.AsType[*password.Fault](err); ok {
+		return s.web.Say(layout, sentence(fault.Format), fault.Args...), ""
+	} else if err != nil {
 		return sentence(sso.Reason(err)), ""
 	}
 	if chosen != again {

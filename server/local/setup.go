@@ -99,7 +99,7 @@ func (s *setup) handleSetup(c echo.Context) error {
 	if err := address.Check(a.Email); err != nil {
 		page.EmailError = sentence(err.Error())
 	}
-	page.PasswordError, page.AgainError = newPasswordErrors(values.Get("password"), values.Get("again"), a)
+	page.PasswordError, page.AgainError = s.local.newPasswordErrors(templates.Layout{}, values.Get("password"), values.Get("again"), a)
 	if page.Faults().Any() {
 		return s.local.refusedForm(c, page, strings.TrimSpace(page.EmailError+" "+page.PasswordError+page.AgainError))
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -55,6 +56,11 @@ func (p *pageWriter) Write(b []byte) (int, error) {
 // Layout is what surrounds a page that anybody may meet: in the language that the reader's browser asks for.
 func (web *Web) Layout(site *Site, r *http.Request) templates.Layout {
 	return templates.Layout{Site: site.Config.SiteName, Language: web.pages.Words.Match(strings.Join(r.Header["Accept-Language"], ","))}
+}
+
+// Say is an English text with its gaps filled, in the language of a page.
+func (web *Web) Say(layout templates.Layout, english string, args ...any) string {
+	return fmt.Sprintf(web.pages.Words.Text(layout.Language, english), args...)
 }
 
 // Person is an account as pages name it.

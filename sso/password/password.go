@@ -163,20 +163,31 @@ func parse(phc string) (h hash, err error) {
 // Words and keyboard rows of 15 characters stay under it; four of the 1,000 commonest words with spaces between them have 46 to 58.
 const needed = 40
 
+// A Fault is why a password may not be chosen, for the person who types it. It wraps [sso.Invalid].
+type Fault struct {
+	Format string // in English, as fmt takes it; pages have it in other languages
+	Args   []any
+}
+
+func (f *Fault) Error() string {
+	return fmt.Sprintf(f.Format+": %v", append(f.Args[:len(f.Args):len(f.Args)], sso.Invalid)...)
+}
+
+// Unwrap is [sso.Invalid].
+func (*Fault) Unwrap() error { return sso.Invalid }
+
 // Check reports whether a password may be chosen: at least [MinCharacters] characters, at most [MaxBytes] bytes of any
 // kind, and not one that others try first. context is what is known about the account, such as its e-mail and names; it
-// counts as known. The error wraps [sso.Invalid] and is for the person who types.
+// counts as known. The error is a [*Fault].
 func Check(password string, context ...string) error {
 	switch n := utf8.RuneCountInString(password); {
 	case n < MinCharacters:
-		return fmt.Errorf("the password has %d characters; choose at least %d, such as four or five words that do not belong together: %w",
-			n, MinCharacters, sso.Invalid)
+		return &Fault{"the password has %d characters; choose at least %d, such as four or five words that do not belong together", []any{n, MinCharacters}}
 	case len(password) > MaxBytes:
-		return fmt.Errorf("the password has %d bytes; %d are allowed: %w", len(password), MaxBytes, sso.Invalid)
+		return &Fault{"the password has %d bytes; %d are allowed", []any{len(password), MaxBytes}}
 	}
 	if strength.Bits(password, known(context)...) < needed {
-		return fmt.Errorf("the password is easy to guess: it is common, repeats, follows the keyboard, or is made of your name or "+
-			"address; choose four or five words that do not belong together: %w", sso.Invalid)
+		return &Fault{"the password is easy to guess: it is common, repeats, follows the keyboard, or is made of your name or address; choose four or five words that do not belong together", nil}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ async function post(path, body) {
     body: JSON.stringify(body),
   });
   const told = await answer.json();
-  if (!answer.ok) throw new Error(told.detail ?? told.message ?? answer.statusText);
+  if (!answer.ok) throw Object.assign(new Error(told.detail ?? told.message ?? answer.statusText), { code: told.code });
   return told;
 }
 
@@ -71,6 +71,12 @@ const acts = {
   },
 };
 
+// The bridge and browsers say in English what went wrong. The page has the usual ones in its own language.
+function inWords(box, error) {
+  const said = (code) => box.querySelector(`[data-code="${code}"]`)?.textContent;
+  return said(error.code) ?? (document.documentElement.lang === "en" ? error.message : said("else"));
+}
+
 for (const box of document.querySelectorAll("[data-passkey]")) {
   const off = box.querySelector(".passkey-off");
   if (!window.PublicKeyCredential) {
@@ -93,7 +99,7 @@ for (const box of document.querySelectorAll("[data-passkey]")) {
       problem.textContent =
         error.name === "NotAllowedError" ? box.dataset.unused
         : error.name === "InvalidStateError" ? box.dataset.known
-        : error.message;
+        : inWords(box, error);
       problem.hidden = false;
       button.disabled = false;
       button.removeAttribute("aria-busy");

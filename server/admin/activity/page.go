@@ -85,7 +85,7 @@ func (a activityArea) activityPage(c *area.Call) error {
 		}
 		return c.Show(status, p)
 	}
-	p.Events, p.Pager = fold(shownEvents(list.Events)), area.Pager(c.Link("/admin/activity"), kept, q.Get("after"), list.Next)
+	p.Events, p.Pager = fold(shownEvents(a.Host.Config(), list.Events)), area.Pager(c.Link("/admin/activity"), kept, q.Get("after"), list.Next)
 	if !p.Filtered && q.Get("after") == "" {
 		if err := a.charts(c, &p); err != nil {
 			return err
@@ -171,15 +171,15 @@ func Shown(cfg *setting.Config, found []sso.Event) []templates.AdminEvent {
 	for _, e := range found {
 		events = append(events, eventOf(cfg, e))
 	}
-	return shownEvents(events)
+	return shownEvents(cfg, events)
 }
 
-func shownEvents(events []event) []templates.AdminEvent {
+func shownEvents(cfg *setting.Config, events []event) []templates.AdminEvent {
 	var all []templates.AdminEvent
 	for _, e := range events {
 		all = append(all, templates.AdminEvent{
 			At: e.At, What: e.What, Refused: e.Code != "", Why: e.Why, Code: e.Code, Detail: e.Detail, Advice: e.Advice, Reference: e.Reference,
-			AccountID: e.Person, Email: e.Email, Actor: e.Actor, Provider: e.Provider, Peer: e.Peer, KeyID: e.KeyID,
+			AccountID: e.Person, Email: e.Email, Actor: e.Actor, Provider: area.ShownProvider(cfg, e.Provider), Peer: e.Peer, KeyID: e.KeyID,
 		})
 	}
 	return all

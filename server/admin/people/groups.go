@@ -343,7 +343,7 @@ func (a groupArea) groupShown(c *area.Call, id int64) (templates.AdminGroup, err
 		Kept:  area.Sentence(a.domain().Kept(sso.Group{ID: g.ID, Name: g.Name})),
 	}
 	for _, m := range members.People {
-		row := personRow(m)
+		row := personRow(a.Host.Config(), m)
 		row.Why = whyMember(string(why[m.ID]))
 		p.People = append(p.People, row)
 	}

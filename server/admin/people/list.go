@@ -8,6 +8,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -70,7 +71,7 @@ func (a peopleArea) peoplePage(c *area.Call) error {
 	}
 	p.Pager = area.Pager(c.Link("/admin/people"), f.query(), q.After, list.Next)
 	for _, one := range list.People {
-		p.People = append(p.People, personRow(one))
+		p.People = append(p.People, personRow(a.Host.Config(), one))
 	}
 	return c.Show(http.StatusOK, p)
 }
@@ -123,9 +124,9 @@ func (a peopleArea) fillFilter(c *area.Call, p *templates.AdminPeople, f peopleF
 	}
 }
 
-func personRow(p person) templates.AdminPersonRow {
+func personRow(cfg *setting.Config, p person) templates.AdminPersonRow {
 	row := templates.AdminPersonRow{
-		ID: p.ID, Person: p.shown(), Inactive: !p.Active, HasPassword: p.HasPassword, Source: p.Source,
+		ID: p.ID, Person: p.shown(), Inactive: !p.Active, HasPassword: p.HasPassword, Source: area.ShownProvider(cfg, p.Source),
 	}
 	if p.LastLogin != nil {
 		row.LastLogin = *p.LastLogin

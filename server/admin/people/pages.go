@@ -165,10 +165,10 @@ func (a peopleArea) personShown(c *area.Call, id int64) (templates.AdminPerson, 
 	if err != nil {
 		return templates.AdminPerson{}, err
 	}
-	row := personRow(d.person)
+	row := personRow(a.Host.Config(), d.person)
 	p := templates.AdminPerson{
 		AdminLayout: c.Layout(templates.AdminSectionPeople), ID: id, Person: row.Person, Active: d.Active, HasPassword: d.HasPassword,
-		Mapping: c.Link(mappingOf(d.Source)), Self: id == c.Who.Account.ID, Source: d.Source, CreatedAt: d.CreatedAt, LastLogin: row.LastLogin, Now: a.Now(),
+		Mapping: c.Link(mappingOf(d.Source)), Self: id == c.Who.Account.ID, Source: row.Source, CreatedAt: d.CreatedAt, LastLogin: row.LastLogin, Now: a.Now(),
 		Administrator: slices.ContainsFunc(d.Groups, func(m membership) bool { return m.ID == sso.Administrators }), Offers: offers(groups, d.Groups), Synced: admin.SyncedBy(a.Host.Config(), d.Source) != "", SessionsFurther: sessions.Next != "",
 		Events: events, Refused: refused,
 	}

@@ -152,7 +152,7 @@ func (a peopleArea) showSelection(c *area.Call, status int, s selection, p templ
 			continue
 		}
 		delete(accounts, id) // ticked once
-		row := personRow(personOf(account))
+		row := personRow(a.Host.Config(), personOf(account))
 		row.Why, p.Self = why[id], p.Self || id == c.Who.Account.ID
 		p.People = append(p.People, row)
 	}

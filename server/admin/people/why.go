@@ -54,7 +54,7 @@ func (a peopleArea) whyPage(c *area.Call) error {
 func (a peopleArea) whyPerson(c *area.Call, account sso.Account) (templates.AdminWhyPerson, error) {
 	refused, _, err := a.Store.Events(c.Request().Context(), sso.EventQuery{Page: sso.Page{Limit: whyEvents}, Kinds: []sso.EventKind{sso.EventSignInRefused, sso.EventNotRefreshed},
 		AccountID: account.ID, Email: account.Email, Since: a.Now().Add(-whySince)})
-	row := personRow(personOf(account))
+	row := personRow(a.Host.Config(), personOf(account))
 	return templates.AdminWhyPerson{
 		ID: row.ID, Person: row.Person, Inactive: row.Inactive, Source: row.Source, LastLogin: row.LastLogin, Events: activity.Shown(a.Host.Config(), refused), Now: a.Now(),
 		Activity: area.WithQuery(c.Link("/admin/activity"), area.Filter("person", strconv.FormatInt(account.ID, 10))),
