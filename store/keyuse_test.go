@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store/trail"
 )
 
 func TestKeyUses(t *testing.T) {
@@ -38,6 +39,33 @@ func TestKeyUses(t *testing.T) {
 	})
 }
 
+// Sign-ins are counted by key and day, at most so many of a day; other events are not.
+func TestKeyDays(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		midnight := start.Truncate(24 * time.Hour)
+		for _, e := range []sso.Event{
+			{At: midnight.Add(-time.Microsecond), Kind: sso.EventSignIn, KeyID: "a"}, {At: midnight, Kind: sso.EventSignIn, KeyID: "a"},
+			{At: midnight.Add(24*time.Hour - time.Microsecond), Kind: sso.EventSignIn, KeyID: "a"}, {At: midnight.Add(48 * time.Hour), Kind: sso.EventSignIn, KeyID: "a"},
+			{At: midnight.Add(time.Hour), Kind: sso.EventSignInRefused, KeyID: "a"}, {At: midnight.Add(30 * time.Hour), Kind: sso.EventSignIn, KeyID: "b"},
+			{At: midnight.Add(72 * time.Hour), Kind: sso.EventSignIn, KeyID: "b"},
+		} {
+			if err := db.Record(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := db.raw(t).ExecContext(t.Context(), fmt.Sprintf(`INSERT INTO events (at, kind, code, reference, provider, account_id, email, email_key, actor, peer, detail, key_id, proof)
+			WITH RECURSIVE n(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			SELECT %d + i, 'sign_in', '', '', 'jwt', 1, '', '', '', '', '', 'busy', '' FROM n`, trail.KeyDayMost+3, midnight.UnixMicro())); err != nil {
+			t.Fatal(err)
+		}
+		got, err := db.KeyDays(t.Context(), []string{"a", "b", "c", "busy"}, midnight, 3)
+		want := map[string][]int{"a": {2, 0, 1}, "b": {0, 1, 0}, "c": {0, 0, 0}, "busy": {trail.KeyDayMost, 0, 0}}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("(-want +got):\n%s%v", diff, err)
+		}
+	})
+}
+
 // BenchmarkKeyUses: what is known of keys in a million events, one of them never used.
 func BenchmarkKeyUses(b *testing.B) {
 	benches(b, func(b *testing.B, db *testDB) {
@@ -52,6 +80,13 @@ func BenchmarkKeyUses(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		b.Run("14 days", func(b *testing.B) {
+			for range b.N {
+				if _, err := db.KeyDays(b.Context(), []string{"used", "never"}, start.Add(1_000_000*5*time.Second-14*24*time.Hour), 14); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 		for _, indexed := range []string{"", "DROP INDEX events_key"} {
 			if _, err := raw.ExecContext(b.Context(), indexed); err != nil {
 				b.Fatal(err)

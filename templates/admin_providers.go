@@ -270,6 +270,7 @@ type AdminKeyRow struct {
 	With        int // how many keys go with it, of a set that was pasted
 	SignIns     int // in the last 24 hours
 	LastUsed    time.Time
+	Use         Chart // sign-ins by it, day by day
 	MadeAt      time.Time
 	MadeBy      string
 	NotAfter    time.Time

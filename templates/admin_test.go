@@ -160,7 +160,7 @@ func providerSample() AdminProvider {
 				Changed: []AdminFact{{"Addresses", "https://acme.example/.well-known/jwks.json"}}, Fields: []AdminSetting{{Name: "PROVIDER_ACME_JWKS_URL", Label: "Addresses", Value: "https://acme.example/.well-known/jwks.json", Seen: seenSample}}},
 			Rows: []AdminKeyRow{
 				{ID: "ab12cd34", Fingerprint: "ab12cd34", Secret: true, Current: true, MadeAt: sampleTime.Add(-72 * time.Hour), MadeBy: "ada@acme.example", Removable: true},
-				{ID: "9f0c1122", Fingerprint: "9f0c1122", Secret: true, SignIns: 412, LastUsed: sampleTime.Add(-time.Minute), Removable: true},
+				{ID: "9f0c1122", Fingerprint: "9f0c1122", Secret: true, SignIns: 412, LastUsed: sampleTime.Add(-time.Minute), Removable: true, Use: sampleChart("key", "Sign-ins", 400)},
 				{ID: "2026-a", Fingerprint: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", Algorithm: "RS256", Origin: "https://acme.example/.well-known/jwks.json", LastUsed: sampleTime.Add(-time.Hour)},
 				{ID: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", Fingerprint: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", Algorithm: "EdDSA", NotAfter: sampleTime.Add(-72 * time.Hour), Expired: true,
 					Removable: true, With: 3, MadeAt: sampleTime.Add(-time.Hour), MadeBy: "grace@acme.example"}},

@@ -33,6 +33,10 @@ func TestKeysInUse(t *testing.T) {
 	contains(t, press(url.Values{"action": {"generate"}}), 200, "Your new secret") // and lost
 	page := c.get("/admin/providers/jwt")
 	contains(t, page, 200, "<code>"+fingerprint(secret)+"</code>", "<bdi>root@example.com</bdi>, just now", "2 sign-ins in the last 24 hours", "never used")
+	contains(t, page, 200, `svg.spark[aria-label^="Sign-ins: 2 in 14 days, at most 2 on a day"]`)
+	if n := len(dom.Attr(page.body, "svg.spark", "role")); n != 1 {
+		t.Errorf("got %d charts, want one of the key that was used", n)
+	}
 	if strings.Contains(page.body, secret) {
 		t.Error("a secret is shown")
 	}
@@ -57,8 +61,16 @@ func TestKeysInUse(t *testing.T) {
 	if got := b.signIn(secret, nil); got != "" {
 		t.Errorf("sign-in afterwards: got %q, want in", got)
 	}
-	var k struct{ Secrets []struct{ ID string } }
+	var k struct {
+		Secrets []struct {
+			ID   string
+			Days []int
+		}
+	}
 	c.call("GET", "/api/v1/signing-key", nil, &k)
+	if len(k.Secrets) != 2 || len(k.Secrets[1].Days) != 14 || k.Secrets[1].Days[13] != 3 || k.Secrets[0].Days[13] != 0 {
+		t.Errorf("API: got %+v, want the use of each key on 14 days", k.Secrets)
+	}
 	if len(k.Secrets) != 2 {
 		t.Fatalf("got %+v, want two", k)
 	}

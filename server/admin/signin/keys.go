@@ -15,7 +15,6 @@ import (
 	"github.com/ssobridge/ssobridge/server/openapi"
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
-	"github.com/ssobridge/ssobridge/sso/rehearsal"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
@@ -23,7 +22,7 @@ import (
 // keyArea changes the keys of providers: their shared secrets, and the public keys that stand in the settings themselves.
 type keyArea struct {
 	settingArea
-	log rehearsal.Store
+	log Store
 }
 
 // secrets is what may be done with the shared secrets of a provider; "" is the default one.
@@ -107,6 +106,17 @@ type oneKey struct {
 	LastUsed *time.Time `json:"last_used" doc:"null: the trail has no sign-in by it"`
 	MadeAt   *time.Time `json:"made_at" doc:"null: not known"`
 	MadeBy   string     `json:"made_by"`
+	Days     []int      `json:"days" doc:"sign-ins by it on each of the last 14 days (UTC), today last; 5,000 is the most that is counted of a day"`
+}
+
+// daysShown is on how many days the use of a key is shown.
+const daysShown = 14
+
+// days is how keys were used on the last days, and the first of these.
+func (a keyArea) days(ctx context.Context, ids []string) (days map[string][]int, first time.Time, err error) {
+	first = a.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-daysShown)
+	days, err = a.log.KeyDays(ctx, ids, first, daysShown)
+	return days, first, err
 }
 
 func (a keyArea) signingKey(c *area.Call, in ofProvider) (signingKey, error) {
@@ -121,9 +131,14 @@ func (a keyArea) signingKey(c *area.Call, in ofProvider) (signingKey, error) {
 	if err != nil {
 		return signingKey{}, err
 	}
+	days, _, err := a.days(ctx, secretIDs(p))
+	if err != nil {
+		return signingKey{}, err
+	}
 	for _, secret := range p.SharedSecrets {
-		use := uses[sso.SecretID(secret)]
-		k.Secrets = append(k.Secrets, oneKey{admin.SecretName(secret), use.SignIns, area.TimeOrNull(use.LastUsed), area.TimeOrNull(use.MadeAt), use.MadeBy})
+		id := sso.SecretID(secret)
+		use := uses[id]
+		k.Secrets = append(k.Secrets, oneKey{admin.SecretName(secret), use.SignIns, area.TimeOrNull(use.LastUsed), area.TimeOrNull(use.MadeAt), use.MadeBy, days[id]})
 	}
 	return k, nil
 }
@@ -220,8 +235,16 @@ func (a keyArea) rows(ctx context.Context, cfg *setting.Config, p *setting.Provi
 	if err != nil {
 		return nil, err
 	}
+	days, first, err := a.days(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	for i := range rows {
 		row, use := &rows[i], uses[ids[i]]
+		row.Use.Label = "Sign-ins"
+		for n, count := range days[ids[i]] {
+			row.Use.Days = append(row.Use.Days, templates.ChartDay{Day: first.AddDate(0, 0, n), Count: count})
+		}
 		row.SignIns, row.MadeAt, row.MadeBy = use.SignIns, use.MadeAt, use.MadeBy
 		if use.LastUsed.After(row.LastUsed) {
 			row.LastUsed = use.LastUsed

@@ -3,7 +3,9 @@
 package signin
 
 import (
+	"context"
 	"slices"
+	"time"
 
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/sso/admin"
@@ -14,6 +16,7 @@ import (
 // Store is what the area needs of the store.
 type Store interface {
 	admin.SecretStore
+	KeyDays(ctx context.Context, ids []string, first time.Time, n int) (map[string][]int, error)
 	tryStore
 	liveStore
 	rehearsal.Store
