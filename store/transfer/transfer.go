@@ -142,8 +142,10 @@ func count(ctx context.Context, c *sqldb.Conn, table string) (n int64, err error
 	return n, err
 }
 
-// maxValues is how many values one statement takes: SQLite allows 32,766, PostgreSQL 65,535.
-const maxValues = 30000
+// rowsAtOnce is how many rows one statement writes.
+func (c Copy) rowsAtOnce(t sqldb.Table) int {
+	return max(1, min(500, c.To.ManyValues()/len(t.Columns)))
+}
 
 // table copies one, and compares what was read with what stands in the target then.
 func (c Copy) table(ctx context.Context, from, to *sqldb.Conn, t sqldb.Table) (wrote sum, err error) {
@@ -151,7 +153,7 @@ func (c Copy) table(ctx context.Context, from, to *sqldb.Conn, t sqldb.Table) (w
 	if err != nil {
 		return wrote, err
 	}
-	most := min(500, maxValues/len(t.Columns))
+	most := c.rowsAtOnce(t)
 	var values []any
 	flush := func() error {
 		if len(values) == 0 {
