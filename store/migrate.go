@@ -31,6 +31,9 @@ func migrations() ([]sqldb.Migration, error) {
 // ErrNewer is what [Store.Migrate] and [Store.Ready] wrap when this program is older than the tables.
 var ErrNewer = sqldb.ErrNewer
 
+// ErrOlder is what [Store.Ready] wraps when the tables are older than this program, or not there: [Store.Migrate] takes the steps.
+var ErrOlder = sqldb.ErrOlder
+
 // Migrated returns nil when the tables are those of this program, else an error that says what is missing.
 func (s *Store) Migrated(ctx context.Context) error {
 	steps, err := migrations()

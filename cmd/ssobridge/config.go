@@ -154,7 +154,7 @@ func (o *opened) prepare(ctx context.Context, p *program, faults []setting.Fault
 			return databaseError(err)
 		}
 	} else if err := o.store.Readable(ctx); err != nil {
-		return notReady(err)
+		return hint.Tables(err)
 	}
 	if early == nil {
 		return nil
@@ -183,17 +183,22 @@ func (f *flags) openExisting(ctx context.Context) (*opened, error) {
 }
 
 // look resolves the settings and changes nothing: no file is made, nothing is migrated. Saved settings are taken in when
-// there is a database to read them from; that they cannot be read is a fault.
-func (f *flags) look(ctx context.Context) (*setting.Config, []setting.Fault, error) {
+// there is a database to read them from; that they cannot be read is a fault. For who asks whether serve would start, tables that it
+// would bring up to date are none.
+func (f *flags) look(ctx context.Context, serve bool) (*setting.Config, []setting.Fault, error) {
 	cfg, faults, err := f.resolve()
 	if err != nil || isFresh(cfg) || concerns(faults, "DATABASE_URL", "SECRET_KEY") {
 		return cfg, faults, err
 	}
 	saved, err := f.readSaved(ctx, cfg)
-	if err != nil {
+	later := serve && hint.Outdated(err)
+	if err != nil && !later {
 		return cfg, append(faults, unreadable(cfg, err)), nil
 	}
 	cfg, faults = cfg.WithSaved(saved)
+	if later {
+		cfg.Warnings = append(cfg.Warnings, sso.Reason(err)+"; serve brings the tables up to date when it starts")
+	}
 	return cfg, faults, nil
 }
 
@@ -201,7 +206,7 @@ func (f *flags) look(ctx context.Context) (*setting.Config, []setting.Fault, err
 func unreadable(cfg *setting.Config, err error) setting.Fault {
 	f := setting.Fault{Name: "DATABASE_URL", Problem: "saved settings cannot be read: " + err.Error()}
 	if lost, ok := errors.AsType[*sealed.Lost](err); ok {
-		f.Name, f.Problem, f.Hint = "SECRET_KEY", strings.TrimPrefix(lost.Error(), "SECRET_KEY "), "set it as it was; "+wayOut
+		f.Name, f.Problem, f.Hint = "SECRET_KEY", strings.TrimPrefix(lost.Error(), "SECRET_KEY "), "set it as it was; "+hint.LostKey
 	}
 	if said, ok := errors.AsType[*hint.Error](err); ok {
 		f.Hint = said.Hint
@@ -218,22 +223,24 @@ func (f *flags) readSaved(ctx context.Context, cfg *setting.Config) (saved setti
 	return saved, err
 }
 
-// reading calls read with a database that is there, and changes nothing.
+// reading calls read with a database that is there, and changes nothing. Where the tables are outdated, it says so whatever read
+// has found.
 func (f *flags) reading(ctx context.Context, cfg *setting.Config, read func(*store.Store) error) error {
 	st, _, err := f.openStore(ctx, cfg, false)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	if err := st.Readable(ctx); err != nil {
-		return err
+	ready := st.Readable(ctx)
+	if ready != nil && !hint.Outdated(ready) {
+		return ready
 	}
-	return read(st)
+	return cmp.Or(ready, read(st))
 }
 
 // sound is look for commands that cannot go on with a fault.
 func (f *flags) sound(ctx context.Context) (*setting.Config, error) {
-	cfg, faults, err := f.look(ctx)
+	cfg, faults, err := f.look(ctx, false)
 	if err == nil && len(faults) > 0 {
 		err = f.p.faulty(faults)
 	}
@@ -257,41 +264,6 @@ func isEmpty(path string) bool {
 
 func concerns(faults []setting.Fault, names ...string) bool {
 	return slices.ContainsFunc(faults, func(f setting.Fault) bool { return slices.Contains(names, f.Name) })
-}
-
-// explained is the error of a database that says what to do.
-type explained interface {
-	error
-	Hint() string
-}
-
-func databaseError(err error) error {
-	if errors.Is(err, seal.ErrOtherKey) {
-		return withHint("set SECRET_KEY, or put back the file beside the database, as it was when this database was made; all replicas need the same; "+wayOut, err)
-	}
-	if said, ok := errors.AsType[explained](err); ok {
-		return withHint(said.Hint(), said)
-	}
-	if errors.Is(err, sso.StoreUnavailable) {
-		next := "check DATABASE_URL, and that the database can be reached and written"
-		if sso.CauseOf(err) == "full" {
-			next = "make room on the disk that the database is written to; nothing was kept by half"
-		}
-		return withHint(next, errors.New(cmp.Or(sso.Reason(err), err.Error())))
-	}
-	return err
-}
-
-// notReady is for the commands that leave the tables as they are.
-func notReady(err error) error {
-	if sso.CauseOf(err) != "tables" {
-		return databaseError(err)
-	}
-	said := errors.New(cmp.Or(sso.Reason(err), err.Error()))
-	if errors.Is(err, store.ErrNewer) {
-		return said
-	}
-	return withHint(`"ssobridge migrate" brings the tables up to date; "ssobridge serve" does so when it starts`, said)
 }
 
 // joinError tells a SECRET_KEY that is another from settings that are wrong.

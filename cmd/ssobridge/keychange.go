@@ -151,7 +151,7 @@ func (f *flags) openKeyed(ctx context.Context) (o *opened, path string, err erro
 		return nil, "", err
 	}
 	if err := o.store.Migrated(ctx); err != nil {
-		return nil, "", errors.Join(notReady(err), o.store.Close())
+		return nil, "", errors.Join(hint.Tables(err), o.store.Close())
 	}
 	if file, sqlite := cfg.SQLitePath(); sqlite && cfg.SecretKey == nil {
 		path = file + keyfile.Suffix

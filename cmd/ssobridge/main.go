@@ -212,6 +212,8 @@ func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)
 
 func withHint(next string, err error) error { return hint.With(next, err) }
 
+func databaseError(err error) error { return hint.Database(err) }
+
 func usageError(next, format string, args ...any) error { return hint.Usage(next, format, args...) }
 
 // oneLine keeps what quotes someone's input, or joins several errors, on one line, and away from the terminal's controls.

@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/keyfile"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
-
-const wayOut = `if it is lost, "ssobridge secret-key forget" begins anew without what it sealed`
 
 // secretKey returns SECRET_KEY's bytes, else those of the file beside the SQLite database, which is made together with a
 // new database. For a database that exists without its key no other is made: nothing sealed before could be read with it.
@@ -24,7 +23,7 @@ func secretKey(cfg *setting.Config, fresh bool) ([]byte, error) {
 		return key, err
 	}
 	if !fresh {
-		return nil, withHint("bring the key back that was beside the database, or set SECRET_KEY as it was; "+wayOut,
+		return nil, withHint("bring the key back that was beside the database, or set SECRET_KEY as it was; "+hint.LostKey,
 			fmt.Errorf("the database is there, but its secret key %s is not", path))
 	}
 	if err := keyfile.Write(path, keyfile.Random()); err != nil {

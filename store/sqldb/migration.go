@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -171,20 +172,30 @@ func checkApplied(done, steps []Migration) error {
 	return nil
 }
 
+// ErrOlder is what [DB.Migrated] wraps when there are steps that were not taken yet, such as all of them.
+var ErrOlder = errors.New("the database is not migrated")
+
 // Migrated reports whether all steps were taken, and no others: nil, or an error that says what is missing and wraps
 // [sso.StoreUnavailable].
 func (db *DB) Migrated(ctx context.Context, steps []Migration) error {
 	version, want := int64(0), int64(len(steps))
-	if _, err := db.Read().One(ctx, []any{&version}, "SELECT coalesce(max(version), 0) FROM migrations"); errors.Is(err, sso.StoreUnavailable) {
+	_, err := db.Read().One(ctx, []any{&version}, "SELECT coalesce(max(version), 0) FROM migrations")
+	if err != nil && !errors.Is(err, sso.StoreUnavailable) {
+		if names, failed := db.TableNames(ctx, db.Read()); failed == nil && !slices.Contains(names, "migrations") {
+			err = Unavailable(fmt.Errorf("%w: it has no tables of ssobridge", ErrOlder), causeSchema)
+		}
+	}
+	switch {
+	case errors.Is(err, sso.StoreUnavailable):
 		return err
-	} else if err != nil {
+	case err != nil:
 		return Unavailable(fmt.Errorf("the database is not migrated: %w", err), causeSchema)
 	}
 	if version > want {
 		return Unavailable(fmt.Errorf("%w (its tables have version %d, this one knows %d): use that one, or restore a backup", ErrNewer, version, want), causeSchema)
 	}
 	if version != want {
-		return Unavailable(fmt.Errorf("the database has version %d of the tables, this program needs %d", version, want), causeSchema)
+		return Unavailable(fmt.Errorf("%w: its tables have version %d, this program needs %d", ErrOlder, version, want), causeSchema)
 	}
 	return nil
 }

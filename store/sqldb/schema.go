@@ -105,7 +105,11 @@ func (s Schema) CanRun() bool { return s.Known >= s.Needs }
 
 // String says it in lines, for people.
 func (s Schema) String() string {
-	text := fmt.Sprintf("the tables have version %d (%s)\nprograms that know version %d or later can run\nthis program knows version %d\n", s.Version, s.Last, s.Needs, s.Known)
+	text := fmt.Sprintf("the tables have version %d (%s)\nprograms that know version %d or later can run\n", s.Version, s.Last, s.Needs)
+	if s.Version == 0 {
+		text = "there are no tables yet: ssobridge serve makes them when it starts, and ssobridge migrate does\n"
+	}
+	text += fmt.Sprintf("this program knows version %d\n", s.Known)
 	for _, name := range s.Pending {
 		text += "not applied yet: " + name + "\n"
 	}

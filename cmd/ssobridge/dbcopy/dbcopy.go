@@ -2,6 +2,7 @@
 package dbcopy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/keyfile"
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/seal"
 	"github.com/ssobridge/ssobridge/store"
 	"github.com/ssobridge/ssobridge/store/transfer"
@@ -44,6 +46,9 @@ func (c Copy) Run(ctx context.Context) error {
 		return fmt.Errorf("the source: %w", err)
 	}
 	defer from.Close()
+	if err := cmp.Or(from.Migrated(ctx), from.CheckSecretKey(ctx)); err != nil { // before the file of the target is made
+		return explained(ctx, err)
+	}
 	to, err := c.open(ctx, c.To)
 	if err != nil {
 		return fmt.Errorf("the target: %w", err)
@@ -122,8 +127,10 @@ func explained(ctx context.Context, err error) error {
 		return hint.With("nothing was copied. Both databases need the tables of this version: ssobridge migrate brings them up to date", err)
 	case errors.Is(err, seal.ErrOtherKey):
 		return hint.With("set SECRET_KEY as the bridge has it; nothing was copied", err)
+	case errors.Is(err, store.ErrOlder):
+		return hint.With("the source comes first. If it is the right one, ssobridge migrate brings its tables up to date", errors.New("the source: "+sso.Reason(err)))
 	case errors.Is(err, store.ErrNewer):
-		return hint.With("take the version of ssobridge that the bridge has", err)
+		return hint.With("take the version of ssobridge that the bridge has", errors.New(sso.Reason(err)))
 	}
 	return err
 }
