@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
 	"github.com/ssobridge/ssobridge/sso/ssotest/postgres"
 )
 
@@ -87,4 +88,39 @@ func TestFailover(t *testing.T) {
 	if log := b.log.String(); strings.Contains(log, "code=internal") {
 		t.Error("the log has an internal error")
 	}
+}
+
+// A program that has a table of PostgreSQL locked, such as one that changes it, is no reason to wait without end: sign-ins get 503
+// in time, and /readyz says that it is a lock.
+//
+// SECURITY L4
+func TestTableIsLocked(t *testing.T) {
+	database := postgres.Database(t)
+	b := start(t, "DATABASE_URL="+database, "JWT_BINDING=off")
+	b.browser().signIn(nil).want(t, 302, "/")
+	other, err := sql.Open("pgx", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	lock, err := other.Begin()
+	if err == nil {
+		_, err = lock.Exec("LOCK TABLE sessions, accounts IN ACCESS EXCLUSIVE MODE")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.wantReadiness(t, 503, "locked")
+	ssotest.AtOnce(20, func(int) { // more than there are connections
+		began := time.Now()
+		resp := b.browser().get("/auth/sso?jwt="+b.token(claims{"jti": sso.NewReference()}), "Accept: application/json")
+		if took := time.Since(began); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || took > 10*time.Second {
+			t.Errorf("a sign-in: got %d, Retry-After %q, after %v", resp.StatusCode, resp.Header.Get("Retry-After"), took)
+		}
+	})
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	recovers(t, b, time.Now())
+	b.wantReadiness(t, 200, "")
 }

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,4 +115,45 @@ func TestSecretKeyIsChanged(t *testing.T) {
 			t.Errorf("the log does not say what it is:\n%s", log)
 		}
 	})
+}
+
+// A database file of which a part is damaged keeps no sign-in, though other parts of it can be read and written. So the bridge is not
+// ready, and says why.
+//
+// SECURITY L4
+func TestFileIsDamaged(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "bridge.db")
+	b := start(t, "DATABASE_URL=sqlite:"+file, "JWT_BINDING=off")
+	b.browser().signIn(nil).want(t, 302, "/")
+	b.wantReadiness(t, 200, "")
+	db, err := sql.Open("sqlite", "file:"+file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var root, size int64
+	if err := db.QueryRow("SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_schema WHERE name = 'events'").Scan(&root, &size); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil { // else the page is still in the log of writes
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err == nil {
+		_, err = f.WriteAt([]byte(strings.Repeat("\xff", int(size))), (root-1)*size)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("UPDATE counters SET value = value + 1 WHERE name = 'probe'"); err != nil { // who remembers pages reads them anew
+		t.Fatal(err)
+	}
+	b.browser().get("/auth/sso?jwt="+b.token(claims{"jti": sso.NewReference()}), "Accept: application/json").
+		wantUnavailable(t, "a sign-in", sso.StoreUnavailable)
+	for range 3 { // the probe itself writes elsewhere
+		if status, cause := b.readiness(t); status != 503 || cause != "damaged" {
+			t.Errorf("/readyz: got %d %q, want 503 damaged", status, cause)
+		}
+	}
 }

@@ -103,4 +103,10 @@ func sqliteCause(err error) string {
 	return causeUnavailable
 }
 
+// damaged: a page of the file is not what SQLite wrote.
+func damaged(err error) bool {
+	_, ok := errors.AsType[*sqlite.Error](err)
+	return ok && sqliteCause(err) == causeDamaged
+}
+
 func isOneOf(code string, codes ...string) bool { return slices.Contains(codes, code) }

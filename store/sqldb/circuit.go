@@ -167,7 +167,7 @@ func (c *circuit) close() {
 	}
 	c.mu.Unlock()
 	if was != nil {
-		c.log.Info("the database can be used again", "after", time.Since(since).Round(time.Millisecond))
+		c.log.Info("the database can be used again", "after", time.Since(since).Round(time.Millisecond).String()) // a number of nanoseconds otherwise
 	}
 }
 

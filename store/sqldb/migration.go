@@ -76,8 +76,8 @@ func (db *DB) Migrate(ctx context.Context, steps []Migration, now time.Time) (ap
 }
 
 func (db *DB) migrate(ctx context.Context, c *Conn, steps []Migration, now time.Time) (applied []string, err error) {
-	if db.engine.lockSchema != "" {
-		if _, err := c.Exec(ctx, db.engine.lockSchema); err != nil {
+	for _, lock := range db.engine.lockSchema {
+		if _, err := c.Exec(ctx, lock); err != nil {
 			return nil, err
 		}
 	}

@@ -34,7 +34,8 @@ type DB struct {
 	engine    *engine
 	readStmts *statements
 	observe   atomic.Pointer[func(kind string, took time.Duration, err error)]
-	failing   atomic.Bool
+	failing   atomic.Pointer[error] // the last write has ended with this
+	damage    atomic.Pointer[error] // an operation has met it
 }
 
 // Open opens the database that a DATABASE_URL names: "sqlite:path", "sqlite:///absolute/path" or "postgres://…". It
@@ -88,10 +89,14 @@ func (db *DB) begin(kind string) (end func(error), err error) {
 	leave, err := db.engine.circuit.enter()
 	if err != nil {
 		db.observed(kind, began, err)
+		db.damage.Store(nil) // the file is another one, if it is a file
 		return nil, err
 	}
 	return func(err error) {
 		leave()
+		if damaged(err) {
+			db.damage.Store(&err)
+		}
 		db.observed(kind, began, err)
 		if err != nil && db.engine.note != nil {
 			db.engine.note(err)
@@ -151,19 +156,46 @@ func (db *DB) Load() Load {
 	}}
 }
 
-// noteWrite remembers whether the database took the last write.
+// noteWrite remembers whether the database took the last write, and why not.
 func (db *DB) noteWrite(err error) {
 	_, anew := errors.AsType[sso.SettingsChanged](err)
 	switch {
 	case err == nil:
-		db.failing.Store(false)
+		db.failing.Store(nil)
 	case errors.Is(err, sso.StoreUnavailable) && !anew && !errors.Is(err, context.Canceled):
-		db.failing.Store(true)
+		err = db.Why(err)
+		db.failing.Store(&err)
 	}
 }
 
 // Failing reports whether the last write found the database unavailable.
-func (db *DB) Failing() bool { return db.failing.Load() }
+func (db *DB) Failing() bool { return db.failing.Load() != nil }
+
+// Why is err, or that the last write found a lock: who waits behind such writers knows only that there was no answer in time.
+func (db *DB) Why(err error) error {
+	if last := db.failing.Load(); last != nil && sso.CauseOf(*last) == causeLocked && sso.CauseOf(err) == causeNoAnswer {
+		return *last
+	}
+	return err
+}
+
+// WaitBriefly has the statements of a transaction that follow fail after half a second where they meet a lock of another program.
+func (db *DB) WaitBriefly(ctx context.Context, c *Conn) error {
+	if db.engine.name != "postgres" {
+		return nil
+	}
+	_, err := c.Exec(ctx, "SELECT set_config('lock_timeout', '500', true)")
+	return err
+}
+
+// Damage is what an operation has met that found the file damaged, else nil. A part of a database that is damaged does not mend
+// itself, even if other parts can still be read and written.
+func (db *DB) Damage() error {
+	if met := db.damage.Load(); met != nil {
+		return db.engine.translate(*met)
+	}
+	return nil
+}
 
 // Read is for single queries: each sees one state of the database.
 func (db *DB) Read() *Conn {
