@@ -29,7 +29,7 @@ func TestLogNamesTheMistake(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.browser().get("/auth/sso?jwt="+signed).want(t, 401, "")
-		if line := lastLine(b); !strings.Contains(line, "token_signature") || !strings.Contains(line, what) || strings.Contains(line, hexSecret) { // SECURITY K1
+		if line := lastLine(b); !strings.Contains(line, "token_signature") || !strings.Contains(line, what) || !strings.Contains(line, "provider=jwt") || strings.Contains(line, hexSecret) { // SECURITY K1
 			t.Errorf("%s: got %s", what, line)
 		}
 		if e := b.lastEvent(); !strings.Contains(e.Detail, what) {

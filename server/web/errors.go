@@ -196,6 +196,9 @@ func (web *Web) LogRefusal(r *http.Request, status int, code sso.Code, ref, id s
 	if o, ok := errors.AsType[accountError](err); ok {
 		fields = append(fields, "account", o.Account())
 	}
+	if info := infoOf(r); info != nil && info.provider != "" {
+		fields = append(fields, "provider", info.provider)
+	}
 	level(r.Context(), "refused", fields...)
 }
 

@@ -248,7 +248,11 @@ func (r *Remote) note(err error) {
 		r.status.FaultSince = now
 	}
 	if r.status.Fault != before {
-		r.options.Log.Warn("a key set cannot be had: the keys of before stay for a day", "url", r.address, "fault", r.status.Fault)
+		kept := "the keys of before stay for a day"
+		if r.status.LastSuccess.IsZero() {
+			kept = "nobody whose token it would verify can sign in"
+		}
+		r.options.Log.Warn("a key set cannot be had: "+kept, "url", r.address, "fault", r.status.Fault)
 	}
 }
 

@@ -189,6 +189,9 @@ func TestRemoteDown(t *testing.T) {
 	r.wants(t, "never seen", "a", sso.ProviderUnavailable)
 	r.wants(t, "again", "a", sso.ProviderUnavailable)
 	p.wantFetches(t, "down from the beginning", 1)
+	if line := r.log.String(); !strings.Contains(line, "nobody whose token it would verify can sign in") || strings.Contains(line, "keys of before") {
+		t.Errorf("there are no keys of before, and the log says: %s", line)
+	}
 	p.publish(ed("a", '1'))
 	r.clock.add(10 * time.Second)
 	r.wants(t, "up", "a", "")
@@ -198,6 +201,9 @@ func TestRemoteDown(t *testing.T) {
 		r.clock.add(30 * time.Minute)
 		r.wants(t, "down for "+r.clock.now().Sub(since).String(), "a", "")
 		r.wants(t, "down, unknown", "b", sso.ProviderUnavailable)
+	}
+	if line := r.log.String(); strings.Count(line, "the keys of before stay for a day") != 1 {
+		t.Errorf("the log says: %s", line)
 	}
 	if s := r.Status(); s.Fault != "it answered with status 502" || !s.LastSuccess.Equal(since) || s.FaultSince.IsZero() {
 		t.Errorf("status: %+v", s)
