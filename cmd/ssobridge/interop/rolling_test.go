@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -33,7 +34,11 @@ func TestRollingRestart(t *testing.T) {
 	other := startBridge(t, "http://127.0.0.1:9/login", "SSOBRIDGE_DRAIN_TIME=1s", "SSOBRIDGE_DATABASE_URL=sqlite:"+filepath.Join(one.dir, "ssobridge.db"))
 	port := ssotest.FreePort(t)
 	site := "http://127.0.0.1:" + port
-	startNginx(t, path, port, fmt.Sprintf("server %s max_fails=0; server %s max_fails=0;", one.addr, other.addr))
+	upstream, err := os.ReadFile("../proxies/nginx/nginx-replicas.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	startNginx(t, path, port, strings.NewReplacer("127.0.0.1:3000", one.addr, "127.0.0.1:3001", other.addr, "\n}", "\n    keepalive 16;\n}").Replace(string(upstream)))
 
 	wanted := bridgetest.Repetitions(t, 400)
 	var answered, failed atomic.Int64
@@ -89,8 +94,8 @@ func (b *bridge) restart() {
 	b.start()
 }
 
-// startNginx runs it before servers, with connections that it keeps.
-func startNginx(t *testing.T, path, port, servers string) {
+// startNginx runs it before an upstream of bridges.
+func startNginx(t *testing.T, path, port, upstream string) {
 	t.Helper()
 	dir := t.TempDir()
 	var conf bytes.Buffer
@@ -98,11 +103,11 @@ func startNginx(t *testing.T, path, port, servers string) {
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&conf, "%s_temp_path %s/%s;\n", kind, dir, kind)
 	}
-	fmt.Fprintf(&conf, `upstream bridges { %s keepalive 16; }
+	fmt.Fprintf(&conf, `%s
 server {
 	listen 127.0.0.1:%s;
 	location / { proxy_pass http://bridges; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host localhost; }
-} }`, servers, port)
+} }`, upstream, port)
 	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), conf.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}

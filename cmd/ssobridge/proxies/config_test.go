@@ -110,6 +110,20 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// With two replicas, of which one takes no connection, everything is answered by the other.
+func TestReplicas(t *testing.T) {
+	s := start(t, proxy{name: "nginx", command: nginx, place: plain, edit: func(text string) string {
+		if !strings.Contains(text, "\nserver {") {
+			return text
+		}
+		replicas := strings.Replace(documented(t, "nginx-replicas.conf"), "server 127.0.0.1:3001", "server 127.0.0.1:1", 1)
+		return strings.ReplaceAll(text, "http://127.0.0.1:3000", "http://bridges") + replicas
+	}})
+	for range 10 {
+		s.group("/page", 200)
+	}
+}
+
 // group asks for a page as no one, as one of Sales, and as another, who gets a status of their own.
 func (s *stack) group(target string, other int) {
 	t := s.t
