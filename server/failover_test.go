@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,21 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// blockers is the query of the documents that finds who has locks for which the bridge waits.
+func blockers(t *testing.T) string {
+	t.Helper()
+	readme, err := os.ReadFile("../cmd/ssobridge/monitoring/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```sql\n")
+	query, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("README.md has no query")
+	}
+	return query
+}
+
 // A program that has a table of PostgreSQL locked, such as one that changes it, is no reason to wait without end: sign-ins get 503
 // in time, and /readyz says that it is a lock.
 //
@@ -111,7 +127,25 @@ func TestTableIsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.wantReadiness(t, 503, "locked")
-	ssotest.AtOnce(20, func(int) { // more than there are connections
+	waits := make(chan struct{})
+	go func() { // so that somebody waits for the lock
+		defer close(waits)
+		b.browser().get("/auth/sso?jwt=" + b.token(claims{"jti": sso.NewReference()}))
+	}()
+	holder, query := int64(0), blockers(t)
+	if err := lock.QueryRow("SELECT pg_backend_pid()").Scan(&holder); err != nil {
+		t.Fatal(err)
+	}
+	for found, end := int64(0), time.Now().Add(10*time.Second); found != holder; time.Sleep(10 * time.Millisecond) {
+		if err := other.QueryRow("SELECT coalesce(max(pid), 0) FROM (" + query + ") q WHERE application_name <> 'ssobridge'").Scan(&found); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the documented query finds %d, and %d has the lock", found, holder)
+		}
+	}
+	<-waits
+	ssotest.AtOnce(4, func(int) {
 		began := time.Now()
 		resp := b.browser().get("/auth/sso?jwt="+b.token(claims{"jti": sso.NewReference()}), "Accept: application/json")
 		if took := time.Since(began); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || took > 10*time.Second {
@@ -123,4 +157,28 @@ func TestTableIsLocked(t *testing.T) {
 	}
 	recovers(t, b, time.Now())
 	b.wantReadiness(t, 200, "")
+
+	// Who says another time in DATABASE_URL has it.
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("lock_timeout", "50")
+	u.RawQuery = q.Encode()
+	b = start(t, "DATABASE_URL="+u.String(), "JWT_BINDING=off")
+	if lock, err = other.Begin(); err == nil {
+		_, err = lock.Exec("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	b.browser().get("/auth/sso?jwt="+b.token(claims{"jti": sso.NewReference()}), "Accept: application/json").wantUnavailable(t, "a sign-in", sso.StoreUnavailable)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("answered after %v, with a lock_timeout of 50 ms", took)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
 }

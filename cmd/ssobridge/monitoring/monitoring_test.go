@@ -220,14 +220,37 @@ func TestAlerts(t *testing.T) {
 			if !strings.Contains(string(readme), "\n### "+rule.Alert+"\n") {
 				t.Errorf("README.md does not say what to do at %s", rule.Alert)
 			}
+			longest := rangeOf(t, rule.Expr)
+			if rule.Labels["severity"] == "page" && rule.For > 0 && time.Duration(rule.For) <= longest {
+				t.Errorf("%s looks back %v for %v: it would wake somebody for what is over", rule.Alert, longest, rule.For)
+			}
 			if severity := rule.Labels["severity"]; severity != "page" && severity != "ticket" {
 				t.Errorf("%s: severity %q, want page or ticket", rule.Alert, severity)
 			}
 		}
 	}
+	for _, query := range regexp.MustCompile("(?s)```promql\n(.*?)```").FindAllSubmatch(readme, -1) {
+		check(t, metrics, "README.md", string(query[1]))
+	}
 	if headings := regexp.MustCompile(`(?m)^### SSOBridge`).FindAll(readme, -1); alerts < 10 || len(headings) != alerts {
 		t.Errorf("README.md has %d alerts, and alerts.yml %d", len(headings), alerts)
 	}
+}
+
+// rangeOf is how far a query looks back at most.
+func rangeOf(t *testing.T, query string) (longest time.Duration) {
+	t.Helper()
+	tree, err := parser.NewParser(parser.Options{}).ParseExpr(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parser.Inspect(tree, func(node parser.Node, _ []parser.Node) error {
+		if m, ok := node.(*parser.MatrixSelector); ok {
+			longest = max(longest, m.Range)
+		}
+		return nil
+	})
+	return longest
 }
 
 // A dashboard is what this test reads of Grafana's format.
