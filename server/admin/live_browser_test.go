@@ -29,7 +29,7 @@ func TestLiveWindowInABrowser(t *testing.T) {
 		}
 		watching := chromedp.Poll(`document.getElementById("watching").textContent.includes("Watching.")`, nil)
 		run(chromedp.Navigate(b.url+"/admin/providers/jwt"), chromedp.Focus(`a[href*="/admin/try/live"]:is(.button)`, chromedp.ByQuery), chromedp.KeyEvent(kb.Enter), chromedp.WaitReady("#live", chromedp.ByQuery), watching)
-		if got := b.signIn(secret, claims{"exp": 12}); got != "token_expired" {
+		if got := b.signIn(secret, claims{"exp": b.now().Add(-5 * time.Minute).Unix()}); got != "token_expired" {
 			t.Fatal(got)
 		}
 		began := time.Now()
