@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,6 +30,8 @@ import (
 	"github.com/ssobridge/ssobridge/server/ssobridge"
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/idp"
 )
 
 const secret = "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM"
@@ -40,6 +44,7 @@ type row struct {
 	claims  jwt.MapClaims     // of the token; a nil value removes one
 	send    string            // the header with the token; "?name=" for a parameter; "" for Authorization
 	want    string            // Remote-User and Remote-Groups; "" for 401
+	without string            // the same without ours; "" where that is not asked
 }
 
 // world is what the settings of rows point to.
@@ -106,25 +111,33 @@ func (w *world) token(t *testing.T, with jwt.MapClaims) string {
 	return signed
 }
 
-// ask runs a server with these settings and asks who the token is.
-func (w *world) ask(t *testing.T, settings map[string]string, send, token string) string {
+// serve runs a server with these settings.
+func serve(t *testing.T, settings map[string]string, now func() time.Time) (address string, stop func()) {
 	t.Helper()
 	l, address := bridgetest.Listen(t)
 	env := map[string]string{"SITE_URL": "http://" + address, "DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "b.db"), "SECRET_KEY": strings.Repeat("k", 32),
-		"PROVIDERS": "acme", "PROVIDER_ACME_KIND": "bearer", "PROVIDER_ACME_AUDIENCE": "bi", "PROVIDER_ACME_KEYS": w.der}
+		"PROVIDERS": "acme"}
 	maps.Copy(env, settings)
 	cfg := bridgetest.Config(t, env, nil)
 	log := slog.New(slog.DiscardHandler)
-	ctx, st := bridgetest.Open(t, cfg, time.Now, log)
-	runtime, err := ssobridge.NewRuntime(ctx, cfg, st, cfg.SecretKey, time.Now, log)
+	ctx, st := bridgetest.Open(t, cfg, now, log)
+	runtime, err := ssobridge.NewRuntime(ctx, cfg, st, cfg.SecretKey, now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := server.New(server.Options{Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: time.Now, Log: log, Version: "test"}, runtime.Live())
+	srv, err := server.New(server.Options{Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: now, Log: log, Version: "test"}, runtime.Live())
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop := bridgetest.Serve(t, srv, l)
+	return address, bridgetest.Serve(t, srv, l)
+}
+
+// ask runs a server with these settings and asks who the token is.
+func (w *world) ask(t *testing.T, settings map[string]string, send, token string) string {
+	t.Helper()
+	env := map[string]string{"PROVIDER_ACME_KIND": "bearer", "PROVIDER_ACME_AUDIENCE": "bi", "PROVIDER_ACME_KEYS": w.der}
+	maps.Copy(env, settings)
+	address, stop := serve(t, env, time.Now)
 	defer stop()
 	path := "/auth/verify"
 	if name, ok := strings.CutPrefix(send, "?"); ok {
@@ -195,6 +208,8 @@ func (w *world) rows() []row {
 		{theirs: "expect_claims", ours: acme("REQUIRE", `[{"claim":"azp","values":["cli"]}]`), claims: jwt.MapClaims{"azp": "web"}, want: ""},
 		{theirs: "groups_attribute_path", ours: acme("CLAIM_GROUPS", "info.roles"), besides: mapped, claims: jwt.MapClaims{"info": map[string]any{"roles": []string{"reader"}}}, want: "ann@example.com All Users,Readers"},
 		{theirs: "role_attribute_path", ours: acme("GROUP_MAPPINGS", `{"editor":["Editors"]}`), claims: jwt.MapClaims{"groups": []string{"editor"}}, want: "ann@example.com All Users,Editors"},
+		{theirs: "skip_org_role_sync", ours: acme("GROUP_SYNC", "true"), besides: both(acme("ACCOUNTS", "provision"), mapped), claims: jwt.MapClaims{"groups": []string{"reader"}},
+			want: "ann@example.com All Users,Readers", without: "ann@example.com All Users"},
 		{theirs: "auto_sign_up", ours: acme("ACCOUNTS", "existing"), want: ""},
 
 		{theirs: "extra_jwt_issuers", ours: both(acme("ISSUER", "https://acme.example"), acme("AUDIENCE", "other")), want: ""},
@@ -241,6 +256,12 @@ func TestComingFrom(t *testing.T) {
 			}
 			if got := w.ask(t, settings, r.send, w.token(t, r.claims)); got != r.want {
 				t.Errorf("got %q, want %q", got, r.want)
+			}
+			if r.without == "" {
+				return
+			}
+			if got := w.ask(t, r.besides, r.send, w.token(t, r.claims)); got != r.without {
+				t.Errorf("without it: got %q, want %q", got, r.without)
 			}
 		})
 	}
@@ -328,30 +349,72 @@ func forPeople() map[string]string {
 	return map[string]string{"cookie_refresh": "10m", "whitelist_domains": "https://app.example.com", "backend_logout_url": "https://acme.example/logout"}
 }
 
-// They are settings of a provider with which people sign in, and have an effect there. What that is, is shown where they are.
+// visit is what somebody meets who signs in, comes back later, and signs out.
+type visit struct {
+	returned  string // where the sign-in ended that began at an app on another site; "" where it was refused
+	refreshed bool   // the provider was asked again about a session that had been open for eleven minutes
+	signedOut string // where the browser goes after the sign-out; "": nowhere
+}
+
+func visitWith(t *testing.T, settings map[string]string) (v visit) {
+	t.Helper()
+	p, clock := idp.New(t), ssotest.NewClock(time.Now().Truncate(time.Second))
+	p.Now = clock.Now
+	env := map[string]string{"PROVIDER_ACME_KIND": "oidc", "PROVIDER_ACME_ISSUER": p.URL, "PROVIDER_ACME_CLIENT_ID": "bi", "PROVIDER_ACME_CLIENT_SECRET": secret,
+		"PROVIDER_ACME_SCOPES": "openid profile email offline_access"}
+	maps.Copy(env, settings)
+	address, stop := serve(t, env, clock.Now)
+	defer stop()
+	client := bridgetest.NewClient()
+	signIn := func(returnTo string) string {
+		at := "http://" + address + "/auth/sso?return_to=" + url.QueryEscape(returnTo)
+		for range 3 { // to the provider, back, and on
+			resp, _ := bridgetest.Do(t, client, bridgetest.NewRequest(t, "GET", at, ""))
+			if at = resp.Header.Get("Location"); resp.StatusCode != http.StatusFound {
+				return ""
+			}
+		}
+		return at
+	}
+	v.returned = signIn("https://app.example.com/wanted")
+	if v.returned == "" && signIn("/wanted") != "/wanted" {
+		t.Fatal("nobody can sign in")
+	}
+	clock.Pass(11 * time.Minute)
+	for end := time.Now().Add(3 * time.Second); !v.refreshed && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if resp, _ := bridgetest.Do(t, client, bridgetest.NewRequest(t, "GET", "http://"+address+"/auth/verify", "")); resp.StatusCode != http.StatusOK {
+			t.Fatalf("after the sign-in: got %d", resp.StatusCode)
+		}
+		asked, _ := p.Refreshes()
+		v.refreshed = asked > 0
+		if settings == nil && time.Until(end) < 2*time.Second { // it never comes
+			break
+		}
+	}
+	out := bridgetest.NewRequest(t, "POST", "http://"+address+"/auth/logout", "")
+	out.Header.Set("Sec-Fetch-Site", "same-origin")
+	resp, body := bridgetest.Do(t, client, out)
+	var said struct {
+		URL string `json:"logout_url"`
+	}
+	if err := json.Unmarshal([]byte(body), &said); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("the sign-out: got %d %s", resp.StatusCode, body)
+	}
+	v.signedOut = said.URL
+	return v
+}
+
+// Each has the effect that the table says, and without it there is none.
 func TestComingFromForPeople(t *testing.T) {
-	table := readTable(t)
-	environ := []string{"SSOBRIDGE_PROVIDERS=acme", "SSOBRIDGE_PROVIDER_ACME_KIND=oidc", "SSOBRIDGE_PROVIDER_ACME_ISSUER=https://acme.example", "SSOBRIDGE_PROVIDER_ACME_CLIENT_ID=bi",
-		"SSOBRIDGE_PROVIDER_ACME_CLIENT_SECRET=" + secret, "SSOBRIDGE_PROVIDER_ACME_SCOPES=openid profile email offline_access"}
-	ours := map[string]string{}
+	table, settings := readTable(t), map[string]string{}
 	for theirs, value := range forPeople() {
-		name := strings.Split(table[theirs]+"``", "`")[1]
-		ours[name] = value
-		environ = append(environ, "SSOBRIDGE_"+name+"="+value)
+		settings[strings.Split(table[theirs]+"``", "`")[1]] = value
 	}
-	cfg, faults := setting.Resolve(setting.Inputs{Environ: environ})
-	if len(faults) > 0 {
-		t.Fatal(faults)
+	if got, want := visitWith(t, settings), (visit{"https://app.example.com/wanted", true, "https://acme.example/logout"}); got != want {
+		t.Errorf("with the options: got %+v, want %+v", got, want)
 	}
-	for name, value := range ours {
-		if cfg.Find(name) == nil || cfg.Text(name) != value {
-			t.Errorf("%s is %q, want %q", name, cfg.Text(name), value)
-		}
-	}
-	for _, w := range cfg.Warnings {
-		if strings.Contains(w, "has no effect") {
-			t.Error(w)
-		}
+	if got, want := visitWith(t, nil), (visit{}); got != want {
+		t.Errorf("without the options: got %+v, want %+v", got, want)
 	}
 }
 
