@@ -139,7 +139,7 @@ func changes() map[string]func(t *testing.T, s *stage) {
 			}
 		},
 		"the passkey is removed": func(t *testing.T, s *stage) {
-			s.owner.send("POST", "/auth/passkeys", form("do", "remove", "id", b64(s.key.id))).want(t, 303, "/auth/passkeys")
+			s.owner.send("POST", "/auth/passkeys", form("do", "remove", "id", b64(s.key.id))).want(t, 303, "/auth/passkeys?done=removed")
 		},
 		"passwords are switched off":   saves("ENABLE_PASSWORD_LOGIN=false"),
 		"the provider is switched off": saves("JWT_ENABLED=false"),
