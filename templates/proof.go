@@ -138,6 +138,9 @@ type LastPasskey struct {
 
 func (Passkeys) template() string { return "passkeys" }
 
+// Faults are why nothing was done.
+func (p Passkeys) Faults() Faults { return faults(p.Alert) }
+
 // AddButton makes a passkey.
 func (Passkeys) AddButton() PasskeyButton { return PasskeyButton{Do: "add", Label: "Add a passkey"} }
 
