@@ -139,8 +139,8 @@ func TestSizesGivesItsFigures(t *testing.T) {
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		t.Fatalf("--json: %v\n%s", err, stdout.String())
 	}
-	if len(r.Tables[0].Rows) != 3 || len(r.Targets) != 12 {
-		t.Fatalf("got %d rows and %d targets, want 3 and 12", len(r.Tables[0].Rows), len(r.Targets))
+	if len(r.Tables[0].Rows) != 3 || len(r.Targets) != 16 {
+		t.Fatalf("got %d rows and %d targets, want 3 and 16", len(r.Tables[0].Rows), len(r.Targets))
 	}
 	for _, target := range r.Targets {
 		if target.Got <= 0 {
