@@ -257,3 +257,14 @@ func TestEverySentenceIsTranslated(t *testing.T) {
 		t.Errorf("got %d sentences", found)
 	}
 }
+
+// Each code has a row of its own for the page that a person meets: without one the page says that something went wrong, and nothing
+// that the person can do.
+func TestEachCodeHasAReason(t *testing.T) {
+	none := ReasonOf(sso.Internal)
+	for _, code := range sso.Codes() {
+		if code != sso.Internal && ReasonOf(code) == none {
+			t.Errorf("%s has no row in reasons.go", code)
+		}
+	}
+}

@@ -1,7 +1,10 @@
 package docs
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +96,23 @@ func TestRooms(t *testing.T) {
 			if name == "sso" && !slices.Contains([]string{"sso/address", "sso/logout", "sso/nearest", "sso/origin", "sso/strictjson", "sso/urltext"}, other) && strings.Contains(strings.Split(imported, "/")[0], ".") {
 				t.Errorf("sso imports %s; of rooms it knows sso/address, sso/logout, sso/nearest, sso/origin, sso/strictjson and sso/urltext only", imported)
 			}
+		}
+	}
+}
+
+// What CONTRIBUTING says to be in a file is declared there: `name` in [file](path).
+func TestNamesInContributing(t *testing.T) {
+	text, err := os.ReadFile("../../../.github/CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`(\\w+)(?:\\(\\))?` (?:in|of) \\[[^]]*\\]\\(([^)]+\\.\\w+)\\)").FindAllStringSubmatch(string(text), -1)
+	if len(named) < 5 {
+		t.Errorf("found %d names", len(named))
+	}
+	for _, n := range named {
+		if file, err := os.ReadFile(filepath.Join("../../../.github", n[2])); err != nil || !regexp.MustCompile(`(func (\([^)]*\) )?|type |var |const |define ")`+n[1]+`\b`).Match(file) {
+			t.Errorf("%s is not in %s: %v", n[1], n[2], err)
 		}
 	}
 }
