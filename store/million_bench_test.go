@@ -1,0 +1,96 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/admin"
+)
+
+// BenchmarkMillion: the sizes of 50 groups, one of them with a million people, as a page asks for them, beside a count of the one group;
+// and the preview of a mapping of 900 groups, a hundred of which are deleted, until all people were looked at.
+func BenchmarkMillion(b *testing.B) {
+	benches(b, func(b *testing.B, db *testDB) {
+		saved := db.fillMillion(b)
+		var ids []int64
+		for i := range int64(50) {
+			ids = append(ids, i+1)
+		}
+		b.Run("sizes of 50 groups", func(b *testing.B) {
+			for b.Loop() {
+				if sizes, err := db.MemberCounts(b.Context(), ids); err != nil || sizes[sso.AllUsers] != 1_000_000 {
+					b.Fatal(sizes, err)
+				}
+			}
+		})
+		b.Run("counting one group", func(b *testing.B) {
+			for b.Loop() {
+				if n := db.count(b, "memberships WHERE group_id = 903"); n != 1_000_000 {
+					b.Fatal(n)
+				}
+			}
+		})
+		edit := admin.MappingEdit{GroupMapping: admin.GroupMapping{Mode: admin.ModeManual, Mappings: sso.Mappings{}}, Unmapped: map[string]admin.Fate{}}
+		for i := range 900 {
+			if key := fmt.Sprint("ext ", i); i < 100 {
+				edit.Unmapped[key] = admin.FateDelete
+			} else {
+				edit.Mappings[key] = saved[key]
+			}
+		}
+		m := admin.Mapping{Store: db, Provider: "jwt", Saved: func(context.Context) (admin.GroupMapping, int64, error) {
+			return admin.GroupMapping{Mode: admin.ModeManual, Mappings: saved}, 1, nil
+		}}
+		b.Run("preview", func(b *testing.B) {
+			most := mostMemory(b)
+			for b.Loop() {
+				previews := admin.NewPreviews()
+				for {
+					plan, err := previews.Plan(b.Context(), m, 1, edit)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if plan.Pending == nil {
+						break
+					}
+				}
+			}
+			b.ReportMetric(float64(most())/(1<<20), "MB")
+		})
+	})
+}
+
+// fillMillion makes 900 groups with a mapping each, a million people who are in three of them, and one group with all people.
+func (db *testDB) fillMillion(b *testing.B) sso.Mappings {
+	b.Helper()
+	raw := db.raw(b)
+	const places = "3 + %s, 'sync', 1 FROM accounts WHERE id > 0 ON CONFLICT (account_id, group_id) DO NOTHING"
+	const member = "INSERT INTO memberships (account_id, group_id, source, added_at) SELECT id, "
+	for _, query := range []string{
+		"INSERT INTO groups (id, name) WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i + 3, 'Group ' || i FROM n",
+		`INSERT INTO accounts (email, email_key, first_name, last_name, first_key, last_key, active, password_hash, source, synced, own, created_at, last_login, idp_groups)
+			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+			SELECT 'p' || i || '@corp.example', 'p' || i || '@corp.example', '', '', '', '', true, '', 'jwt', '{}', '{}', 1, 1,
+			'["ext ' || (i % 900) || '","ext ' || (i / 900 % 900) || '","ext ' || ((i * 7 + i / 77) % 900) || '"]' FROM n`,
+		member + fmt.Sprintf(places, "900"),
+		member + fmt.Sprintf(places, "id % 900"),
+		member + fmt.Sprintf(places, "id / 900 % 900"),
+		member + fmt.Sprintf(places, "(id * 7 + id / 77) % 900"),
+	} {
+		if _, err := raw.ExecContext(b.Context(), query); err != nil {
+			b.Fatalf("%.60s: %v", query, err)
+		}
+	}
+	if db.url[0] == 'p' {
+		if _, err := raw.ExecContext(b.Context(), "VACUUM ANALYZE"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	all := sso.Mappings{}
+	for i := range 900 {
+		all[fmt.Sprint("ext ", i)] = []sso.GroupRef{{ID: int64(3 + i)}}
+	}
+	return all
+}
