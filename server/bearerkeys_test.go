@@ -87,6 +87,44 @@ func TestPublishedKeysAtTheDoors(t *testing.T) {
 	everywhere("down, of a kid that nobody knows", made(first), http.StatusServiceUnavailable)
 }
 
+// A token is judged by the keys of the provider whose iss it has, and by no other key that the bridge knows: not by that of another
+// provider of whose kid it is, nor by that of the provider that takes the rest. SECURITY A3, A10
+func TestKeysOfAnotherProvider(t *testing.T) {
+	jwk := func(i *apiIssuer, kid string) string {
+		return fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":%q,"x":%q}`, kid, base64.RawURLEncoding.EncodeToString(i.key.Public().(ed25519.PublicKey)))
+	}
+	second, rest := newIssuer("s"), newIssuer("r")
+	b, first := startAPI(t, "PROVIDERS=api,second,rest", "PROVIDER_API_KEYS="+jwk(newIssuer("a"), "one"),
+		"PROVIDER_SECOND_KIND=bearer", "PROVIDER_SECOND_KEYS="+jwk(second, "two"), "PROVIDER_SECOND_AUDIENCE=bi", "PROVIDER_SECOND_ISSUER=https://second.example",
+		"PROVIDER_REST_KIND=bearer", "PROVIDER_REST_KEYS="+jwk(rest, "three"), "PROVIDER_REST_AUDIENCE=bi")
+	second.b, rest.b = b, b
+	const api, other, any = "https://api.example", "https://second.example", "https://any.example"
+	for _, tt := range []struct {
+		key      *apiIssuer
+		iss, kid string
+		want     int
+	}{
+		{first, api, "one", 200}, {second, other, "two", 200}, {rest, any, "three", 200},
+		{first, api, "", 200}, {second, other, "", 200}, {rest, any, "", 200},
+		{second, api, "two", 401}, {second, api, "one", 401}, {second, api, "", 401}, // signed by another provider
+		{first, other, "one", 401}, {first, other, "two", 401}, {first, other, "", 401},
+		{first, api, "two", 401}, {second, other, "one", 401}, // with the kid of another provider
+		{rest, api, "three", 401}, {rest, api, "one", 401}, {rest, api, "", 401},
+		{first, any, "one", 401}, {first, any, "three", 401}, {first, any, "", 401}, {first, api + "/", "one", 401}, {first, "", "one", 401},
+	} {
+		with := claims{"iss": tt.iss}
+		if tt.kid != "" {
+			with["header:kid"] = tt.kid
+		}
+		text := tt.key.token(with)
+		for _, d := range apiDoors(b) {
+			if resp := b.browser().get(d.path, append(d.headers, "Authorization: Bearer "+text, "Accept: application/json")...); resp.StatusCode != tt.want {
+				t.Errorf("iss %q, kid %q, %s: got %d %s, want %d", tt.iss, tt.kid, d.name, resp.StatusCode, resp.body, tt.want)
+			}
+		}
+	}
+}
+
 // The keys that an OpenID provider publishes have the same force for tokens of API clients.
 func TestOpenIDKeysAtTheDoors(t *testing.T) {
 	w := startOpenID(t, "PROVIDER_ACME_BEARER=true", "PROVIDER_ACME_BEARER_AUD=bi")
