@@ -9,6 +9,7 @@ import (
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/admin/services"
 	"github.com/ssobridge/ssobridge/server/admin/signin"
+	"github.com/ssobridge/ssobridge/server/gate"
 	"github.com/ssobridge/ssobridge/server/web"
 	"github.com/ssobridge/ssobridge/sso"
 	rules "github.com/ssobridge/ssobridge/sso/admin"
@@ -32,7 +33,7 @@ func (s *Server) mountAdmin(e *echo.Echo) {
 	admin.New(admin.Options{
 		Store: s.options.Administration.Store, Services: s.options.Administration.Services, Minter: s.options.Administration.Minter,
 		Options: area.Options{Settings: s.options.Administration.Settings, Now: s.options.Now, Host: area.Host{
-			Principal: func(r *http.Request) (*sso.Principal, error) { return s.gate.Principal(r) },
+			Principal: func(r *http.Request) (*sso.Principal, error) { return gate.Sole(s.gate, r) },
 			Render: func(w http.ResponseWriter, status int, p templates.Page) error {
 				s.web.Site().Secure(w.Header())
 				return s.web.Page(w, status, p)

@@ -12,6 +12,41 @@ import (
 	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
+// An administrator's session beside the token of somebody else is nobody's, as at every other door; beside a token that no provider
+// takes it is the administrator's. SECURITY J5
+func TestTwoCallersAreNoAdministrator(t *testing.T) {
+	const apiSecret = "Vq8s0Zk3mX1tY7rB5nD2fG9hJ4wL6pC8"
+	b := start(t, "PROVIDERS=acme", "PROVIDER_ACME_KIND=bearer", "PROVIDER_ACME_ISSUER=https://acme.example", "PROVIDER_ACME_AUDIENCE=bi",
+		"PROVIDER_ACME_SHARED_SECRET="+apiSecret, "PROVIDER_ACME_ACCOUNTS=existing", "LINK_PASSWORD_ACCOUNTS=true")
+	boss := b.admin()
+	token := func(iss, email string) string {
+		return "Authorization: Bearer " + b.token(apiSecret, claims{"iss": iss, "aud": "bi", "sub": email, "email": email, "iat": b.now().Unix(), "exp": b.now().Unix() + 600})
+	}
+	b.account("ann@example.com")
+	own, others := token("https://acme.example", "root@example.com"), token("https://acme.example", "ann@example.com")
+	for _, tt := range []struct {
+		name    string
+		headers []string
+		want    int
+	}{
+		{"nothing", nil, 200},
+		{"of the same account", []string{own}, 200},
+		{"of another account", []string{others}, 401},
+		{"not good", []string{others[:len(others)-4] + "AAAA"}, 401},
+		{"that no provider takes", []string{token("https://app.example", "ann@example.com")}, 200},
+		{"Basic", []string{"Authorization: Basic YTpi"}, 200},
+	} {
+		for _, path := range []string{"/admin", "/api/v1/people"} {
+			if resp := boss.get(path, append(tt.headers, "Accept: application/json")...); resp.StatusCode != tt.want {
+				t.Errorf("a token %s at %s: got %d %s, want %d", tt.name, path, resp.StatusCode, resp.body, tt.want)
+			}
+		}
+	}
+	for _, header := range []string{own, others} {
+		b.browser().get("/api/v1/people", header, "Accept: application/json").want(t, http.StatusUnauthorized, "")
+	}
+}
+
 // Whoever is no administrator sees nothing of any path, however it is written and asked for.
 //
 // SECURITY G2

@@ -380,6 +380,21 @@ func (g *Gate) Caller(r *http.Request) (*sso.Principal, error) {
 	return g.wholeOf(r, e)
 }
 
+// Sole is [Gate.Principal] for routes on which a token is nobody, but a second caller is one too many: what else a request presents
+// must be of the same account, as everywhere (SECURITY J5).
+func Sole(g *Gate, r *http.Request) (*sso.Principal, error) {
+	s := g.settings.Load()
+	hash, ok := s.sessionOf(r)
+	if ok && s.bearers != nil {
+		if t, err := s.bearers.tokenOf(r); t != nil || err != nil {
+			if _, err = g.checkToken(r, t, err, hash, ok); err != nil && sso.CodeOf(err) != sso.NotSignedIn {
+				return nil, err
+			}
+		}
+	}
+	return g.Principal(r)
+}
+
 // wholeOf returns all that is known of who is behind an entry of r.
 func (g *Gate) wholeOf(r *http.Request, e *entry) (*sso.Principal, error) {
 	if e.token == nil {
