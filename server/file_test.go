@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/store"
 )
 
 // readiness asks /readyz, which answers within a second whatever the database does, and returns status and cause.
@@ -96,6 +98,67 @@ func TestFileIsMoved(t *testing.T) {
 	b.wantReadiness(t, 503, "locked")
 	must(lock.Rollback())
 	b.wantReadiness(t, 200, "")
+}
+
+// A database file that is written over in place is the same file, and no database any more: nobody is let in by what is in it, nothing
+// more is kept, and what was to be written goes into nothing. The next start refuses it and says what to do.
+//
+// SECURITY L4
+func TestFileIsOverwritten(t *testing.T) {
+	other := filepath.Join(t.TempDir(), "other.db")
+	b := start(t, "DATABASE_URL=sqlite:"+other, "JWT_BINDING=off")
+	b.browser().signIn(nil).want(t, 302, "/")
+	foreign := other + ".backup"
+	if err := b.store.Backup(t.Context(), foreign); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, said string
+		with       string // "": a backup of its own
+	}{
+		{"with another database", "written over with another one", foreign},
+		{"with a backup of its own", "written over with another one", ""},
+		{"with a text", "written over with another one", "file_test.go"},
+		{"with nothing", "emptied", os.DevNull},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "bridge.db")
+			b := start(t, "DATABASE_URL=sqlite:"+file, "JWT_BINDING=off")
+			b.browser().signIn(nil).want(t, 302, "/")
+			from := tt.with
+			if from == "" {
+				from = file + ".backup"
+				if err := b.store.Backup(t.Context(), from); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.browser().signIn(claims{"jti": sso.NewReference()}).want(t, 302, "/")
+			b.wantReadiness(t, 200, "")
+			put, err := os.ReadFile(from)
+			if err == nil {
+				err = os.WriteFile(file, put, 0o600) // as cp does, into the same file
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.browser().get("/auth/sso?jwt="+b.token(claims{"jti": sso.NewReference()}), "Accept: application/json").
+				wantUnavailable(t, "at once", sso.StoreUnavailable)
+			b.wantReadiness(t, 503, "file_overwritten")
+			if log := b.log.String(); strings.Count(log, "the database cannot be used") != 1 || !strings.Contains(log, tt.said) {
+				t.Errorf("the log does not say once that it was %s:\n%s", tt.said, log)
+			}
+			if err := b.store.Close(); err != nil {
+				t.Error(err)
+			}
+			if now, err := os.ReadFile(file); err != nil || !bytes.Equal(now, put) {
+				t.Errorf("the file was changed afterwards: %d bytes of %d (%v)", len(now), len(put), err)
+			}
+			_, err = store.Open(t.Context(), "sqlite:"+file, store.Options{})
+			if err == nil || !strings.Contains(err.Error(), "ssobridge restore") {
+				t.Errorf("the next start: got %v, want to be told to restore", err)
+			}
+		})
+	}
 }
 
 // A bridge that runs with a SECRET_KEY which is not that of its database any more is not ready, and says so in a word; what is sealed

@@ -50,6 +50,7 @@ const (
 	causeLocked      = "locked"
 	causeDamaged     = "damaged"
 	causeMoved       = "file_moved"
+	causeOverwritten = "file_overwritten"
 	causeSchema      = "tables"
 	causeUnavailable = "unavailable"
 )

@@ -67,9 +67,22 @@ func openEngine(ctx context.Context, databaseURL string, lockWait time.Duration,
 	return nil, errors.New("DATABASE_URL begins with neither sqlite: nor postgres://")
 }
 
+// enter returns why the database cannot be asked; if it can, leave must be called when it has been.
+func (e *engine) enter() (leave func(), err error) {
+	if e.presence != nil {
+		if err := e.presence.header.check(); err != nil {
+			e.circuit.open(err)
+		}
+	}
+	return e.circuit.enter()
+}
+
 // close waits for the writer, and closes all connections.
 func (e *engine) close() error {
 	e.circuit.retire()
+	if e.presence != nil && e.presence.header.check() != nil {
+		return nil // the last connection that is closed would write what is in the -wal file into a file of which it is not
+	}
 	err := errors.Join(e.writer.close(), e.read.Close(), e.hot.Close())
 	if e.presence != nil {
 		err = errors.Join(err, e.presence.close())
@@ -86,7 +99,7 @@ func openSQLite(ctx context.Context, rest string, lockWait time.Duration, c *cir
 	if err != nil {
 		return nil, err
 	}
-	if err := claimFile(file); err != nil {
+	if err := errors.Join(checkOverwritten(file), claimFile(file)); err != nil {
 		return nil, err
 	}
 	lockWait = cmp.Or(lockWait, defaultLockWait)
@@ -115,8 +128,10 @@ func openSQLite(ctx context.Context, rest string, lockWait time.Duration, c *cir
 		return nil, errors.Join(e.translate(err), write.Close(), read.Close(), hot.Close())
 	}
 	present.watch(c)
+	writer := newGroupWriter(write, lockWait)
+	writer.check = present.header.check
 	return &engine{
-		name: "sqlite", file: file, writer: newGroupWriter(write, lockWait), write: write, read: read, hot: hot, prepares: true,
+		name: "sqlite", file: file, writer: writer, write: write, read: read, hot: hot, prepares: true,
 		circuit: c, presence: present, cause: sqliteCause,
 		unavailable: sqliteUnavailable,
 		again:       func(error) bool { return false }, // one writer: there are no races to lose
@@ -235,6 +250,9 @@ func backupSQLite(ctx context.Context, dsn, to string) error {
 	if err == nil {
 		_, err = db.ExecContext(ctx, "VACUUM INTO $1", to) // into an empty file is allowed
 		err = errors.Join(err, db.Close())
+	}
+	if err == nil {
+		err = markFile(f)
 	}
 	if err == nil {
 		err = f.Sync()

@@ -16,6 +16,7 @@ type groupWriter struct {
 	pool     *sql.DB
 	lockWait time.Duration // for how long to wait for another process
 	time     time.Duration // for how long a group takes others in
+	check    func() error  // before a commit; an error: nothing may be kept
 	anew     atomic.Int64
 
 	// What follows belongs to who has the turn.
@@ -43,7 +44,7 @@ const (
 )
 
 func newGroupWriter(pool *sql.DB, lockWait time.Duration) *groupWriter {
-	return &groupWriter{line: newLine(1), pool: pool, lockWait: lockWait, time: groupTime}
+	return &groupWriter{line: newLine(1), pool: pool, lockWait: lockWait, time: groupTime, check: func() error { return nil }}
 }
 
 func (w *groupWriter) write(ctx context.Context, alone bool, fn func(*Conn) error) error {
@@ -160,7 +161,9 @@ func (w *groupWriter) commit() {
 	g := w.open
 	w.open = nil
 	if g.err == nil && !g.undo {
-		g.err = w.newConn(g).control("COMMIT")
+		if g.err = w.check(); g.err == nil {
+			g.err = w.newConn(g).control("COMMIT")
+		}
 	}
 	if g.err != nil || g.undo {
 		w.rollback()

@@ -69,10 +69,26 @@ func (db *DB) Migrate(ctx context.Context, steps []Migration, now time.Time) (ap
 		}
 		return err
 	})
+	if err == nil && db.engine.presence != nil {
+		err = db.engine.translate(db.engine.presence.header.learn(ctx, db.engine.presence.held))
+	}
 	if err != nil {
 		applied = nil
 	}
 	return applied, err
+}
+
+// mark gives a SQLite database its mark (see [header]), unless it has one.
+func (db *DB) mark(ctx context.Context, c *Conn) error {
+	if db.engine.presence == nil {
+		return nil
+	}
+	mark := 0
+	if _, err := c.One(ctx, []any{&mark}, "PRAGMA user_version"); err != nil || mark != 0 {
+		return err
+	}
+	_, err := c.Exec(ctx, fmt.Sprintf("PRAGMA user_version = %d", newMark()))
+	return err
 }
 
 func (db *DB) migrate(ctx context.Context, c *Conn, steps []Migration, now time.Time) (applied []string, err error) {
@@ -107,7 +123,7 @@ func (db *DB) migrate(ctx context.Context, c *Conn, steps []Migration, now time.
 		}
 		applied = append(applied, m.Name)
 	}
-	return applied, nil
+	return applied, db.mark(ctx, c)
 }
 
 func (m Migration) run(ctx context.Context, c *Conn, e *engine) error {

@@ -86,7 +86,7 @@ func (db *DB) observed(kind string, began time.Time, err error) {
 // begin is called before each operation; what it returns, after it. It returns an error when the database cannot be asked.
 func (db *DB) begin(kind string) (end func(error), err error) {
 	began := time.Now()
-	leave, err := db.engine.circuit.enter()
+	leave, err := db.engine.enter()
 	if err != nil {
 		db.observed(kind, began, err)
 		db.damage.Store(nil) // the file is another one, if it is a file

@@ -15,6 +15,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
 // What [Check] and [Own] wrap.
@@ -28,8 +30,10 @@ var (
 // headerSize is that of the header of a database (file format, §1.3).
 const headerSize = 100
 
-// Beside lists the files that SQLite keeps beside a database while it is in use, and after a crash.
-func Beside(file string) []string { return []string{file + "-wal", file + "-shm", file + "-journal"} }
+// Beside lists the files that SQLite keeps beside a database while it is in use, and after a crash, and [sqldb.Overwritten].
+func Beside(file string) []string {
+	return []string{file + "-wal", file + "-shm", file + "-journal", sqldb.Overwritten(file)}
+}
 
 // Check tells a database that is whole from one that is cut off or damaged, and from another file. It changes nothing, and reads
 // all of it. Nobody may write to the file meanwhile.
