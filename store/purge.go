@@ -35,6 +35,11 @@ func (s *Store) PurgeAccount(ctx context.Context, id int64, e sso.Event) (events
 	return events, err
 }
 
+// KeptOf counts what is kept of a person.
+func (s *Store) KeptOf(ctx context.Context, a sso.Account) (sso.Kept, error) {
+	return purge.Kept(ctx, s.reading(), a)
+}
+
 // Identities are what providers call a person: the subject by the name of the provider.
 func (s *Store) Identities(ctx context.Context, accountID int64) (subjects map[string]string, err error) {
 	return purge.Identities(ctx, s.reading(), accountID)

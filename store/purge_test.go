@@ -43,9 +43,18 @@ func TestPurgeAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		proofs := db.count(t, "proofs")
+		kept, err := db.KeptOf(t.Context(), old.Account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for table, n := range map[string]int{"identities": kept.Identities, "memberships": kept.Groups, "passkeys": kept.Passkeys, "sessions": kept.Sessions} {
+			if want := db.count(t, fmt.Sprintf("%s WHERE account_id = %d", table, old.Account.ID)); n != want {
+				t.Errorf("%s: %d are said to be kept, want %d", table, n, want)
+			}
+		}
 		events, err := db.PurgeAccount(t.Context(), old.Account.ID, by("root@example.com", "purged"))
-		if err != nil || events < 3 {
-			t.Fatalf("got %d events, %v", events, err)
+		if err != nil || events < 3 || int(events) != kept.Events {
+			t.Fatalf("got %d events of %d that were said, %v", events, kept.Events, err)
 		}
 		for _, text := range []string{"ada@example.com", "subject-of-ada", "Kinglovelace", "desk-of-ada"} {
 			if found := db.textIn(t, text, "canada@example.com"); len(found) > 0 {

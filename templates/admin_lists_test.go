@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/net/html"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
 // listSamples show the pages of people, groups, sessions and activity.
@@ -67,6 +69,8 @@ func listSamples() []sample {
 			Synced: true, Mapping: "/admin/mapping?provider=jwt", Sent: []string{"extSales", "extStaff"}, SentAny: true,
 			Sessions: []Session{session, other}, SessionsFurther: true, Events: events, Refused: events,
 		}},
+		{"admin person to delete", AdminPerson{AdminLayout: layout(AdminSectionPeople), ID: 4, Person: grace, CreatedAt: sampleTime, Now: sampleTime, Active: true,
+			Kept: sso.Kept{Sessions: 3, Groups: 12, Passkeys: 1, Identities: 2, Events: 18_412}, Purging: true, PurgeError: "Confirm that this is meant."}},
 		{"admin person new", AdminPerson{AdminLayout: layout(AdminSectionPeople), ID: 4, Person: grace, CreatedAt: sampleTime, Now: sampleTime,
 			Groups: []AdminMembership{{ID: 1, Name: "All Users", Why: "Everyone is in it", Fixed: true}}, SentAny: true}},
 		{"admin groups", AdminGroups{AdminLayout: adminSample(AdminSectionGroups), Search: "s", Total: 1002, Largest: true, Sorts: []AdminOption{{Label: "name"}, {Value: "members", Label: "number of people", Chosen: true}}, Pager: pager, Groups: []AdminGroupRow{

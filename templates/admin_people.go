@@ -3,6 +3,8 @@ package templates
 import (
 	"slices"
 	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
 // AdminPeople is /admin/people: a part of all accounts. Its list posts person (ids), do and back to /admin/people/selected.
@@ -173,13 +175,16 @@ type AdminPerson struct {
 	SessionsFurther bool // there are more
 	Events          []AdminEvent
 	Refused         []AdminEvent // sign-ins
+	Kept            sso.Kept
+	Purging         bool // that part is open
+	PurgeError      string
 }
 
 func (AdminPerson) template() string { return "admin-person" }
 
 // Faults are why a form was refused.
 func (p AdminPerson) Faults() Faults {
-	return faults(p.Alert, p.Attribute.NameField(), p.Attribute.ValueField()).with("group", p.GroupField().Label, p.AddingError)
+	return faults(p.Alert, p.Attribute.NameField(), p.Attribute.ValueField()).with("group", p.GroupField().Label, p.AddingError).with("sure", "Delete for good", p.PurgeError)
 }
 
 // GroupField is the field for another group.

@@ -19,6 +19,7 @@ type PersonStore interface {
 	SetPassword(ctx context.Context, id int64, hash string, e sso.Event) error
 	ChangeOwnAttributes(ctx context.Context, id int64, changes map[string]*string, was map[string]string, e sso.Event) error
 	PurgeAccount(ctx context.Context, id int64, e sso.Event) (events int64, err error)
+	KeptOf(ctx context.Context, a sso.Account) (sso.Kept, error)
 }
 
 // People are the accounts of the bridge.
@@ -121,6 +122,22 @@ func (p People) Purge(ctx context.Context, by Actor, id int64) (events int64, er
 	}
 	events, err = p.Store.PurgeAccount(ctx, id, e)
 	return events, onlyAdministrator(err)
+}
+
+// PurgeKnown is Purge for who has been told of whom: it refuses another e-mail than that of the account, as the refusal of the field "email"
+// that wraps [ErrNotConfirmed].
+func (p People) PurgeKnown(ctx context.Context, by Actor, id int64, email string) (events int64, err error) {
+	if err := by.may(purge); err != nil {
+		return 0, err
+	}
+	a, err := p.Store.Account(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if email != a.Email {
+		return 0, notConfirmed(map[string]string{"email": "nothing brings a person back that is deleted: confirm it by the e-mail of the account, as it is written there"})
+	}
+	return p.Purge(ctx, by, id)
 }
 
 // onlyAdministrator puts the one reason for which the store refuses to take an administrator away into words.

@@ -56,6 +56,8 @@ func (k *kept) SetActive(_ context.Context, id int64, active bool, e sso.Event) 
 	return k.keep(e, "active %d %v", id, active)
 }
 
+func (k *kept) KeptOf(context.Context, sso.Account) (sso.Kept, error) { return sso.Kept{}, nil }
+
 func (k *kept) PurgeAccount(_ context.Context, id int64, e sso.Event) (int64, error) {
 	if err := k.last(id); err != nil {
 		return 0, err

@@ -71,6 +71,15 @@ func forgetMentions(ctx context.Context, c *sqldb.Conn, a sso.Account) error {
 	return err
 }
 
+// Kept counts what [Account] deletes, and the events about the person.
+func Kept(ctx context.Context, c *sqldb.Conn, a sso.Account) (k sso.Kept, err error) {
+	_, err = c.One(ctx, []any{&k.Sessions, &k.Groups, &k.Passkeys, &k.Identities, &k.Events}, `SELECT
+		(SELECT count(*) FROM sessions WHERE account_id = $1), (SELECT count(*) FROM memberships WHERE account_id = $1),
+		(SELECT count(*) FROM passkeys WHERE account_id = $1), (SELECT count(*) FROM identities WHERE account_id = $1),
+		(SELECT count(*) FROM events WHERE (account_id = $1 AND account_id <> 0) OR (email_key = $2 AND email_key <> ''))`, a.ID, address.Key(a.Email))
+	return k, err
+}
+
 // Identities are what providers call a person: the subject by the name of the provider.
 func Identities(ctx context.Context, c *sqldb.Conn, accountID int64) (subjects map[string]string, err error) {
 	subjects = map[string]string{}

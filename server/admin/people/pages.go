@@ -25,6 +25,8 @@ func (a peopleArea) pages() []area.Page {
 		area.Get("/people/new", a.newPersonPage),
 		area.Post("/people/new", a.newPersonForm),
 		area.Get("/people/:id", a.personPage),
+		area.Get("/people/:id/data", a.exportPage),
+		area.Post("/people/:id/purge", a.purgeForm),
 		area.Post("/people/:id/state", a.stateForm),
 		area.Post("/people/:id/attributes", a.attributeForm),
 		area.Post("/people/:id/groups", a.personGroupForm),
@@ -171,6 +173,9 @@ func (a peopleArea) personShown(c *area.Call, id int64) (templates.AdminPerson, 
 		Mapping: c.Link(mappingOf(d.Source)), Self: id == c.Who.Account.ID, Source: row.Source, CreatedAt: d.CreatedAt, LastLogin: row.LastLogin, Now: a.Now(),
 		Administrator: slices.ContainsFunc(d.Groups, func(m membership) bool { return m.ID == sso.Administrators }), Offers: offers(groups, d.Groups), Synced: admin.SyncedBy(a.Host.Config(), d.Source) != "", SessionsFurther: sessions.Next != "",
 		Events: events, Refused: refused,
+	}
+	if p.Kept, err = a.kept(c, area.ByID{ID: id}); err != nil {
+		return templates.AdminPerson{}, err
 	}
 	if d.IDPGroups != nil {
 		p.Sent, p.SentAny = few(*d.IDPGroups), true

@@ -30,6 +30,7 @@ type Store interface {
 	memberStore
 	sessionStore
 	admin.ActivityStore
+	admin.DataStore
 	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
 }
 
@@ -41,6 +42,7 @@ func New(o area.Options, store Store) area.Area {
 		Operations: slices.Concat(people.operations(), groups.operations(), sessions.operations()),
 		Notices: map[string]string{
 			"person-made":       "The account is made. The person can sign in.",
+			"purged":            "Deleted for good: the account, and what was kept of the person.",
 			"deactivated":       "The account is deactivated, and its sessions are over.",
 			"reactivated":       "The account is active again.",
 			"attribute-saved":   "The attribute is set. It is in force now.",
@@ -69,6 +71,9 @@ func (a peopleArea) operations() []area.Operation {
 		openapi.Op("POST", "/people", "createPerson", "Make an account without a password", a.createPerson),
 		openapi.Op("POST", "/people/selected", "changePeople", "Deactivate, reactivate or sign out several people, or put them into a group", a.changeSeveral),
 		openapi.Op("GET", "/people/{id}", "getPerson", "One account, its attributes and groups, and where each came from", a.person),
+		openapi.Op("DELETE", "/people/{id}", "purgePerson", "Delete a person for good, with all that is kept of them; the events stay, without what names them", a.purgePerson),
+		openapi.Op("GET", "/people/{id}/kept", "getKept", "How much is kept of a person, and would be deleted", a.kept),
+		openapi.Op("GET", "/people/{id}/data", "exportPerson", "What is kept of a person, without secrets, as a file", a.exportPerson),
 		openapi.Op("PATCH", "/people/{id}", "changePerson", "Deactivate an account, which ends its sessions, or reactivate it", a.changePerson),
 		openapi.Op("PATCH", "/people/{id}/attributes", "changeAttributes", "Set and remove attributes; they win over those of sign-ins", a.changeAttributes),
 		openapi.Op("PUT", "/people/{id}/groups/{group}", "addMember", "Put a person into a group", a.addMember),
