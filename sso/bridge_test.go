@@ -97,6 +97,9 @@ func TestRefusalNamesWhom(t *testing.T) {
 	if _, err := w.SignIn(t.Context(), sso.Callback{Token: "x", Reference: "LOST"}); sso.CodeOf(err) != sso.TokenMalformed || !strings.Contains(w.log.String(), "LOST") {
 		t.Errorf("got %v, and the log %q: without a store the log has the event", err, w.log.String())
 	}
+	if _, err := w.SignIn(t.Context(), sso.Callback{Token: w.token(secretA, nil), Reference: "ONCE"}); sso.CodeOf(err) != sso.StoreUnavailable || strings.Contains(w.log.String(), "ONCE") {
+		t.Errorf("got %v, and the log %q: what refused the sign-in is why it has no event, and whoever asked logs it", err, w.log.String())
+	}
 }
 
 // SECURITY C1: a token opens one session; the browser that it opened it for goes on with it.

@@ -73,7 +73,13 @@ func (r *run) refused(then string) {
 	if then != "" {
 		e.Detail += "; " + then
 	}
-	if err := r.Store.Record(context.WithoutCancel(r.ctx), e); err != nil {
+	err := r.Store.Record(context.WithoutCancel(r.ctx), e)
+	if err != nil && !sameCause(err, r.x.Err) { // the line of the refusal says why there is no event
 		r.Log.ErrorContext(r.ctx, "event not recorded", "reference", e.Reference, "reason", Reason(err))
 	}
+}
+
+// sameCause reports whether the store is unavailable twice for one cause, such as a full disk.
+func sameCause(err, other error) bool {
+	return CodeOf(err) == StoreUnavailable && CodeOf(other) == StoreUnavailable && CauseOf(err) == CauseOf(other)
 }
