@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -118,7 +119,11 @@ func serve(t *testing.T, settings map[string]string, now func() time.Time) (addr
 	env := map[string]string{"SITE_URL": "http://" + address, "DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "b.db"), "SECRET_KEY": strings.Repeat("k", 32),
 		"PROVIDERS": "acme"}
 	maps.Copy(env, settings)
-	cfg := bridgetest.Config(t, env, nil)
+	return address, serveBy(t, bridgetest.Config(t, env, nil), l, now)
+}
+
+func serveBy(t *testing.T, cfg *setting.Config, l net.Listener, now func() time.Time) (stop func()) {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	ctx, st := bridgetest.Open(t, cfg, now, log)
 	runtime, err := ssobridge.NewRuntime(ctx, cfg, st, cfg.SecretKey, now, log)
@@ -129,7 +134,7 @@ func serve(t *testing.T, settings map[string]string, now func() time.Time) (addr
 	if err != nil {
 		t.Fatal(err)
 	}
-	return address, bridgetest.Serve(t, srv, l)
+	return bridgetest.Serve(t, srv, l)
 }
 
 // ask runs a server with these settings and asks who the token is.
@@ -277,8 +282,8 @@ func ownKeys() []string {
 	return []string{"RSA_PRIVATE_KEY_FILE_PATH", "RSA_PUBLIC_KEY_FILE_PATH", "JWT_ISSUER", "JWT_KEY_ID", "SYSTEM_TOKEN"}
 }
 
-// OpenMetadata's private_key.der and public_key.der are taken under its names. That they sign, and what the commands do with the
-// file of the system token, is shown where these are.
+// OpenMetadata's private_key.der and public_key.der are taken under its names. That they sign is shown by TestServiceKeyFile of server/ssobridge, and what the commands do with
+// the file of the system token by the script "services" of cmd/ssobridge.
 func TestComingFromWithOwnKeys(t *testing.T) {
 	dir, table := t.TempDir(), readTable(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
