@@ -104,6 +104,7 @@ func TestProviderFaults(t *testing.T) {
 		{"nothing but a name", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=dex"}}, []string{"PROVIDER_DEX_IDENTITY_PROVIDER_URI is not set, and the provider dex needs it", "PROVIDER_DEX_SHARED_SECRET"}},
 		{"a bad name", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=Dex"}}, []string{"PROVIDERS \"Dex\" names no provider"}},
 		{"a reserved name", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=password"}}, []string{"reserved"}},
+		{"a name of another way in", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS=passkey"}}, []string{"reserved"}},
 		{"no JSON", Inputs{Environ: []string{"SSOBRIDGE_PROVIDERS={\"dex\""}}, []string{"is no JSON object of providers"}},
 		{"a JSON member twice", Inputs{Environ: []string{`SSOBRIDGE_PROVIDERS={"dex":{"enabled":false},"dex":{"enabled":false}}`}}, []string{"is no JSON object of providers"}},
 		{"a variable and the JSON object", Inputs{Environ: []string{`SSOBRIDGE_PROVIDERS={"dex":{"enabled":false,"issuer":"a"}}`, "SSOBRIDGE_PROVIDER_DEX_ISSUER=b"}},
