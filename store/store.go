@@ -16,6 +16,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -104,16 +105,25 @@ func (s *Store) Ready(ctx context.Context) error {
 				return err
 			}
 		}
-		if s.db.Failing() {
-			return nil // only a write that is kept shows that there is room again
+		if !s.db.Failing() {
+			return sqldb.ErrUndo
 		}
-		return sqldb.ErrUndo
+		// Only a write that is kept shows that there is room again. The -wal file may have some for a small one: this is larger than a sign-in.
+		// The sweep deletes it.
+		load := make([]byte, largeWrite)
+		rand.Read(load)
+		_, err := c.Exec(ctx, `INSERT INTO proofs (key, keep_until, spent_at, session) VALUES ('probe', 0, $1, $2)
+			ON CONFLICT (key) DO UPDATE SET session = excluded.session`, s.now(), load)
+		return err
 	})
 	if err != nil {
 		return s.db.Why(err)
 	}
 	return s.db.Damage()
 }
+
+// largeWrite is what a database keeps that had failed, in bytes.
+const largeWrite = 256 << 10
 
 // probes write one row, and nothing to the tables that a sign-in writes to: another program may have one of them locked.
 func probes() []string {
