@@ -42,7 +42,8 @@ type AdminSetting struct {
 	Secret  bool          // it is written and never shown: Value and Was are empty
 	Set     bool          // of a Secret: there is one
 	Error   string
-	Note    string // what somebody else saved meanwhile
+	Remedy  AdminLink // where what is wrong can be mended; the zero value for nowhere
+	Note    string    // what somebody else saved meanwhile
 	Seen    string // how many of the last tokens had the claim that it names
 }
 

@@ -237,7 +237,7 @@ func TestWayIn(t *testing.T) {
 	refused := func(what string, settings ...string) {
 		t.Helper()
 		resp, p := c.save(settings...)
-		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(p.Errors["ENABLE_PASSWORD_LOGIN"], "only way in") {
+		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(p.Errors["ENABLE_PASSWORD_LOGIN"], "must be on for this") {
 			t.Errorf("%s: got %d %+v, want it refused", what, resp.StatusCode, p)
 		}
 	}
@@ -259,6 +259,34 @@ func TestWayIn(t *testing.T) {
 	b.signIn(otherSecret, claims{"email": "root@example.com"})
 	c.mustSave("JWT_SHARED_SECRET=" + otherSecret)
 	c.mustSave("ENABLE_PASSWORD_LOGIN=true", "JWT_ISSUER=acme")
+}
+
+// Who may not turn password sign-in off yet is led to the sign-in that is missing, and back.
+func TestWayInFromThePage(t *testing.T) {
+	b := start(t, "JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret, "JWT_BINDING=off")
+	c := b.admin()
+	const page = "/admin/sign-in"
+	off := func(want int) response {
+		t.Helper()
+		form := formWith(t, c.get(page).body, "ENABLE_PASSWORD_LOGIN")
+		form.Set("ENABLE_PASSWORD_LOGIN", "false")
+		resp := c.post(page, form)
+		if resp.StatusCode != want {
+			t.Fatalf("got %d %s, want %d", resp.StatusCode, sso.Truncate(resp.body, 500), want)
+		}
+		return resp
+	}
+	way := dom.Attr(off(http.StatusBadRequest).body, `a[href^="/auth/sso?"]`, "href")
+	if len(way) != 1 {
+		t.Fatalf("got links %q, want one to the sign-in", way)
+	}
+	begun := c.get(way[0])
+	at, err := url.Parse(begun.Header.Get("Location"))
+	if err != nil || begun.StatusCode != http.StatusFound || at.Host != "idp.example" || at.Query().Get("return_to") != page {
+		t.Fatalf("%s: got %d %s, want the product, and back to %s", way, begun.StatusCode, at, page)
+	}
+	c.get("/auth/sso?"+url.Values{"jwt": {b.token(secret, claims{"email": "root@example.com"})}, "return_to": {page}}.Encode()).want(t, http.StatusFound, page)
+	off(http.StatusSeeOther)
 }
 
 // The second of two who save at once is told, keeps what was typed, and undoes nothing of the first.

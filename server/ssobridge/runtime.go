@@ -294,18 +294,17 @@ func (r *Runtime) checkWayIn(ctx context.Context, next *server.Live) error {
 	if cfg.EnablePasswordLogin || cfg.Source(passwordLogin).Fixed() {
 		return nil
 	}
-	const turnOff = "with password sign-in off, the identity provider is the only way in for who has no passkey"
 	problem := ""
 	if len(cfg.LoginProviders()) == 0 {
-		problem = turnOff + ", and it is off"
+		problem = "must be on for this: sign-in through a product is off, and who has no passkey has no other way in"
 	} else {
 		proved, err := r.store.AdministratorSignedInBy(ctx, r.digests(next))
 		switch {
 		case err != nil:
 			return err
 		case !proved:
-			problem = turnOff + ", and no administrator has signed in through it with these settings: turn password sign-in on, " +
-				"save the rest, sign in through the identity provider as an administrator, then turn it off"
+			problem = "must be on for this: no administrator has signed in through the product with these settings yet. Save with it on, " +
+				"sign in through the product, then turn it off"
 		}
 	}
 	if problem == "" {

@@ -1,7 +1,9 @@
 package signin
 
 import (
+	"cmp"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/ssobridge/ssobridge/server/admin/area"
@@ -113,9 +115,26 @@ func (a settingArea) showSettings(c *area.Call, t attempt) error {
 			p.Sections = append(p.Sections, templates.AdminSettingSection{Name: name})
 		}
 		section := &p.Sections[len(p.Sections)-1]
-		section.Settings = append(section.Settings, t.field(cfg, s))
+		f := t.field(cfg, s)
+		if s.Name == passwordLogin && f.Error != "" {
+			f.Remedy = signInThrough(c, cfg)
+		}
+		section.Settings = append(section.Settings, f)
 	}
 	return c.Show(t.status, p)
+}
+
+const passwordLogin = "ENABLE_PASSWORD_LOGIN"
+
+// signInThrough is what has to be done before password sign-in can be turned off: an administrator signs in through the product, and
+// comes back to this page.
+func signInThrough(c *area.Call, cfg *setting.Config) templates.AdminLink {
+	all := cfg.LoginProviders()
+	if len(all) == 0 {
+		return templates.AdminLink{}
+	}
+	query := url.Values{"provider": {all[0].Name}, "return_to": {c.Link(area.PagesPrefix + "/sign-in")}}
+	return templates.AdminLink{URL: c.Link("/auth/sso?" + query.Encode()), Label: "Sign in through " + cmp.Or(area.LabelOf(all[0]), "your product") + " now"}
 }
 
 func (a settingArea) saveSettingsForm(c *area.Call) error {
