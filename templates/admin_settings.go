@@ -44,7 +44,7 @@ type AdminSetting struct {
 	Error   string
 	Remedy  AdminLink // where what is wrong can be mended; the zero value for nowhere
 	Note    string    // what somebody else saved meanwhile
-	Seen    string // how many of the last tokens had the claim that it names
+	Seen    string    // how many of the last tokens had the claim that it names
 }
 
 // An AdminOption is one value of a setting with few.
