@@ -9,8 +9,11 @@ import (
 	"strings"
 )
 
-// maxCPUToEcho bounds the processor time of one /auth/verify, in that of a bare echo handler with the same header.
-const maxCPUToEcho = 1.2
+// These bound the processor time of one question, in that of a bare echo handler that is asked the same and answers with the same header.
+const (
+	maxCPUToEcho = 1.2  // of /auth/verify
+	maxForward   = 1.25 // of /auth/forward
+)
 
 // benchVerify measures /auth/verify beside bare handlers and named peers.
 func benchVerify(ctx context.Context, o options) (table, []target, error) {
@@ -61,7 +64,8 @@ func benchVerify(ctx context.Context, o options) (table, []target, error) {
 	withOne := o.verifier("/auth/verify, 1 session", one.process, one.addr, single)
 	withMany := o.verifier(fmt.Sprintf("/auth/verify, %d sessions", o.sessions), many.process, many.addr, cookies)
 	forwarding := o.asker(fmt.Sprintf("/auth/forward, %d sessions", o.sessions), many.process, many.addr, cookies, forward)
-	contenders := []*contender{bareNetHTTP, bareEcho, withOne, withMany, forwarding}
+	bareForward := o.asker("bare echo, asked as nginx asks", echo, echoAddr, single, forward)
+	contenders := []*contender{bareNetHTTP, bareEcho, withOne, withMany, bareForward, forwarding}
 	for _, p := range o.peers {
 		contenders = append(contenders, p.contender(o.conns))
 	}
@@ -84,6 +88,7 @@ func benchVerify(ctx context.Context, o options) (table, []target, error) {
 	return t, []target{
 		atMost("CPU of /auth/verify with 1 session ÷ bare echo", ratio(withOne, bareEcho, cpu), maxCPUToEcho, ""),
 		atMost(fmt.Sprintf("CPU of /auth/verify with %d sessions ÷ bare echo", o.sessions), ratio(withMany, bareEcho, cpu), maxCPUToEcho, ""),
+		atMost(fmt.Sprintf("CPU of /auth/forward with %d sessions ÷ bare echo, asked the same", o.sessions), ratio(forwarding, bareForward, cpu), maxForward, ""),
 	}, nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"maps"
 	"math/big"
@@ -46,6 +48,7 @@ type row struct {
 	send    string            // the header with the token; "?name=" for a parameter; "" for Authorization
 	want    string            // Remote-User and Remote-Groups; "" for 401
 	without string            // the same without ours; "" where that is not asked
+	needed  bool              // without ours the token is refused
 }
 
 // world is what the settings of rows point to.
@@ -54,6 +57,7 @@ type world struct {
 	der, pemFile, jwksFile string
 	jwks, validation       string // addresses
 	realm, groups          string
+	private, ca            string // the key set at an address with a certificate of one's own, and the file of who signed that
 }
 
 func newWorld(t *testing.T) *world {
@@ -93,6 +97,12 @@ func newWorld(t *testing.T) *world {
 		fmt.Fprint(rw, `{"sub":"ann","email":"ann@example.com"}`)
 	}))
 	t.Cleanup(s.Close)
+	private := httptest.NewUnstartedServer(s.Config.Handler)
+	private.Config.ErrorLog = log.New(io.Discard, "", 0) // whoever does not know the certificate hangs up
+	private.StartTLS()
+	t.Cleanup(private.Close)
+	w.private, w.ca = private.URL+"/jwks", filepath.Join(t.TempDir(), "ca.pem")
+	write(w.ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: private.Certificate().Raw}))
 	w.jwks, w.validation, w.realm, w.groups = s.URL+"/jwks", s.URL+"/validate", s.URL+"/realm", s.URL+"/groups"
 	return w
 }
@@ -124,13 +134,13 @@ func serve(t *testing.T, settings map[string]string, now func() time.Time) (addr
 
 func serveBy(t *testing.T, cfg *setting.Config, l net.Listener, now func() time.Time) (stop func()) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	ctx, st := bridgetest.Open(t, cfg, now, log)
-	runtime, err := ssobridge.NewRuntime(ctx, cfg, st, cfg.SecretKey, now, log)
+	quiet := slog.New(slog.DiscardHandler)
+	ctx, st := bridgetest.Open(t, cfg, now, quiet)
+	runtime, err := ssobridge.NewRuntime(ctx, cfg, st, cfg.SecretKey, now, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := server.New(server.Options{Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: now, Log: log, Version: "test"}, runtime.Live())
+	srv, err := server.New(server.Options{Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: now, Log: quiet, Version: "test"}, runtime.Live())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,6 +241,7 @@ func (w *world) rows() []row {
 		{theirs: "issuer.audiences", ours: acme("AUDIENCE", "other"), want: ""},
 		{theirs: "claimValidationRules", ours: acme("REQUIRE", `[{"claim":"hd","values":["example.com"]}]`), want: ""},
 		{theirs: "claimMappings.username", ours: acme("CLAIM_PRINCIPAL", "login"), claims: jwt.MapClaims{"login": "bob@example.com"}, want: "bob@example.com All Users"},
+		{theirs: "issuer.certificateAuthority", ours: acme("CA_FILE", w.ca), besides: both(acme("JWKS_URL", w.private), keyless), want: "ann@example.com All Users", needed: true},
 		{theirs: "claimMappings.groups.prefix", ours: acme("GROUP_PREFIX", "k8s:"), besides: acme("GROUP_MAPPINGS", `{"k8s:reader":["Readers"]}`), claims: jwt.MapClaims{"groups": []string{"reader"}}, want: "ann@example.com All Users,Readers"},
 	}
 }
@@ -262,7 +273,7 @@ func TestComingFrom(t *testing.T) {
 			if got := w.ask(t, settings, r.send, w.token(t, r.claims)); got != r.want {
 				t.Errorf("got %q, want %q", got, r.want)
 			}
-			if r.without == "" {
+			if r.without == "" && !r.needed {
 				return
 			}
 			if got := w.ask(t, r.besides, r.send, w.token(t, r.claims)); got != r.without {
@@ -351,7 +362,7 @@ func TestComingFromMetabase(t *testing.T) {
 
 // forPeople are options about people who sign in with OpenID Connect, and a value for ours.
 func forPeople() map[string]string {
-	return map[string]string{"cookie_refresh": "10m", "whitelist_domains": "https://app.example.com", "backend_logout_url": "https://acme.example/logout"}
+	return map[string]string{"cookie_refresh": "10m", "cookie_expire": "30m", "whitelist_domains": "https://app.example.com", "backend_logout_url": "https://acme.example/logout"}
 }
 
 // visit is what somebody meets who signs in, comes back later, and signs out.
@@ -359,6 +370,7 @@ type visit struct {
 	returned  string // where the sign-in ended that began at an app on another site; "" where it was refused
 	refreshed bool   // the provider was asked again about a session that had been open for eleven minutes
 	signedOut string // where the browser goes after the sign-out; "": nowhere
+	expired   bool   // a session ends after 31 minutes
 }
 
 func visitWith(t *testing.T, settings map[string]string) (v visit) {
@@ -406,6 +418,12 @@ func visitWith(t *testing.T, settings map[string]string) (v visit) {
 		t.Fatalf("the sign-out: got %d %s", resp.StatusCode, body)
 	}
 	v.signedOut = said.URL
+	if at := signIn("/wanted"); at != "/wanted" {
+		t.Fatalf("the second sign-in leads to %q", at)
+	}
+	clock.Pass(31 * time.Minute)
+	later, _ := bridgetest.Do(t, client, bridgetest.NewRequest(t, "GET", "http://"+address+"/auth/verify", ""))
+	v.expired = later.StatusCode == http.StatusUnauthorized
 	return v
 }
 
@@ -415,7 +433,7 @@ func TestComingFromForPeople(t *testing.T) {
 	for theirs, value := range forPeople() {
 		settings[strings.Split(table[theirs]+"``", "`")[1]] = value
 	}
-	if got, want := visitWith(t, settings), (visit{"https://app.example.com/wanted", true, "https://acme.example/logout"}); got != want {
+	if got, want := visitWith(t, settings), (visit{"https://app.example.com/wanted", true, "https://acme.example/logout", true}); got != want {
 		t.Errorf("with the options: got %+v, want %+v", got, want)
 	}
 	if got, want := visitWith(t, nil), (visit{}); got != want {
