@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,6 +84,9 @@ func TestFileIsMoved(t *testing.T) {
 		last := log[max(0, strings.LastIndex(log, line)):]
 		if n := strings.Count(log, line); n != i+1 || !strings.Contains(last[:strings.Index(last, "\n")], tt.said) {
 			t.Errorf("%s: said %d times: %.400s", tt.name, n, last)
+		}
+		if _, err := os.Stat(file); tt.name == "moved away" && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: another file was made there (%v)", tt.name, err)
 		}
 		tt.mend()
 		b.wantReadiness(t, 200, "")

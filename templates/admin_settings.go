@@ -26,6 +26,9 @@ func (a AdminSettings) Faults() Faults {
 type AdminSettingSection struct {
 	Name     string
 	Settings []AdminSetting
+
+	// Where what is wrong can be mended, and in words; "" for nowhere.
+	RemedyURL, RemedyLabel string
 }
 
 // An AdminSetting is one setting as a field.
@@ -42,9 +45,8 @@ type AdminSetting struct {
 	Secret  bool          // it is written and never shown: Value and Was are empty
 	Set     bool          // of a Secret: there is one
 	Error   string
-	Remedy  AdminLink // where what is wrong can be mended; the zero value for nowhere
-	Note    string    // what somebody else saved meanwhile
-	Seen    string    // how many of the last tokens had the claim that it names
+	Note    string // what somebody else saved meanwhile
+	Seen    string // how many of the last tokens had the claim that it names
 }
 
 // An AdminOption is one value of a setting with few.

@@ -123,7 +123,7 @@ func settingSamples() []AdminSettingSection {
 				Was: "https://acme.example/login", Error: "is not a URL", Note: "Saved meanwhile by somebody else: nothing", Seen: seenSample},
 			{Name: "JWT_ISSUER", Label: "Issuer (iss)", Help: "what iss must be; unset: not checked", Value: "acme", Source: "SSOBRIDGE_JWT_ISSUER"},
 		}},
-		{Name: "Tokens", Settings: []AdminSetting{profile,
+		{Name: "Tokens", RemedyURL: "/auth/sso?provider=jwt&return_to=%2Fadmin%2Fsign-in", RemedyLabel: "Sign in through Acme now", Settings: []AdminSetting{profile,
 			{Name: "ACCESS_RULES", Label: "Who may reach which paths", Help: "a JSON list", Value: "[]", Was: "[]", Long: true, Error: "is not a list"},
 		}},
 	}

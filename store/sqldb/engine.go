@@ -103,7 +103,8 @@ func openSQLite(ctx context.Context, rest string, lockWait time.Duration, c *cir
 		return nil, err
 	}
 	lockWait = cmp.Or(lockWait, defaultLockWait)
-	pragmas := url.Values{"_dqs": {"0"}, "_defensive": {"1"}, "_pragma": {
+	// rw: a connection that is opened while the file is moved away must not make an empty one there, for which SQLite deletes the -wal file.
+	pragmas := url.Values{"mode": {"rw"}, "_dqs": {"0"}, "_defensive": {"1"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", lockWait.Milliseconds()),
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}}

@@ -117,7 +117,7 @@ func (a settingArea) showSettings(c *area.Call, t attempt) error {
 		section := &p.Sections[len(p.Sections)-1]
 		f := t.field(cfg, s)
 		if s.Name == passwordLogin && f.Error != "" {
-			f.Remedy = signInThrough(c, cfg)
+			section.RemedyURL, section.RemedyLabel = signInThrough(c, cfg)
 		}
 		section.Settings = append(section.Settings, f)
 	}
@@ -128,13 +128,13 @@ const passwordLogin = "ENABLE_PASSWORD_LOGIN"
 
 // signInThrough is what has to be done before password sign-in can be turned off: an administrator signs in through the product, and
 // comes back to this page.
-func signInThrough(c *area.Call, cfg *setting.Config) templates.AdminLink {
+func signInThrough(c *area.Call, cfg *setting.Config) (href, label string) {
 	all := cfg.LoginProviders()
 	if len(all) == 0 {
-		return templates.AdminLink{}
+		return "", ""
 	}
 	query := url.Values{"provider": {all[0].Name}, "return_to": {c.Link(area.PagesPrefix + "/sign-in")}}
-	return templates.AdminLink{URL: c.Link("/auth/sso?" + query.Encode()), Label: "Sign in through " + cmp.Or(area.LabelOf(all[0]), "your product") + " now"}
+	return c.Link("/auth/sso?" + query.Encode()), "Sign in through " + cmp.Or(area.LabelOf(all[0]), "your product") + " now"
 }
 
 func (a settingArea) saveSettingsForm(c *area.Call) error {
