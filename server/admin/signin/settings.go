@@ -134,7 +134,7 @@ func signInThrough(c *area.Call, cfg *setting.Config) (href, label string) {
 		return "", ""
 	}
 	query := url.Values{"provider": {all[0].Name}, "return_to": {c.Link(area.PagesPrefix + "/sign-in")}}
-	return c.Link("/auth/sso?" + query.Encode()), "Sign in through " + cmp.Or(area.LabelOf(all[0]), "your product") + " now"
+	return c.Link("/auth/sso?" + query.Encode()), "Sign in through " + cmp.Or(all[0].Label, "your product") + " now"
 }
 
 func (a settingArea) saveSettingsForm(c *area.Call) error {
