@@ -13,21 +13,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/chromium"
 )
-
-// device plugs in an authenticator that knows its person.
-func device(into *webauthn.AuthenticatorID) chromedp.Action {
-	return chromedp.ActionFunc(func(ctx context.Context) (err error) {
-		if err := webauthn.Enable().Do(ctx); err != nil {
-			return err
-		}
-		*into, err = webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{
-			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
-			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
-		}).Do(ctx)
-		return err
-	})
-}
 
 // step runs one step of a story and fails the test with its name.
 func step(t *testing.T, ctx context.Context, name string, actions ...chromedp.Action) {
@@ -76,7 +63,7 @@ func TestPasskeyInABrowser(t *testing.T) {
 	ctx := chrome.Open(t, 90*time.Second)
 	var key webauthn.AuthenticatorID
 	var address, focus string
-	step(t, ctx, "set up", device(&key),
+	step(t, ctx, "set up", chromium.Authenticator(&key),
 		chromedp.Navigate(link),
 		until(`document.getElementById("secret").value.length === 43 && document.activeElement.id === "email"`),
 		chromedp.Location(&address),
@@ -128,7 +115,7 @@ func TestPasskeyInABrowser(t *testing.T) {
 		t.Fatal("the device does not count; a copy cannot be told")
 	}
 	copied.SignCount = 0
-	step(t, ctx, "a copy", webauthn.RemoveVirtualAuthenticator(key), device(&key),
+	step(t, ctx, "a copy", webauthn.RemoveVirtualAuthenticator(key), chromium.Authenticator(&key),
 		chromedp.ActionFunc(func(ctx context.Context) error { return webauthn.AddCredential(key, copied).Do(ctx) }),
 		chromedp.Navigate(b.url+"/login"), chromedp.Click("details summary", chromedp.ByQuery),
 		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("That passkey was not accepted"))
@@ -149,7 +136,7 @@ func TestSetupWithAPasskeyInABrowser(t *testing.T) {
 	}
 	ctx := chrome.Open(t, 90*time.Second)
 	var key webauthn.AuthenticatorID
-	step(t, ctx, "without an address", device(&key), chromedp.Navigate(link), until(`document.activeElement.id === "email"`),
+	step(t, ctx, "without an address", chromium.Authenticator(&key), chromedp.Navigate(link), until(`document.activeElement.id === "email"`),
 		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Not an e-mail address"))
 	step(t, ctx, "set up", chromedp.SendKeys("#email", "root@example.com", chromedp.ByQuery), chromedp.Click("[data-passkey] button", chromedp.ByQuery),
 		hasText("How you sign in"))
@@ -171,7 +158,7 @@ func TestPasskeyFailsInTheReadersLanguage(t *testing.T) {
 	var key webauthn.AuthenticatorID
 	try := []chromedp.Action{chromedp.Navigate(b.url + "/login"), chromedp.Click("details summary", chromedp.ByQuery), chromedp.WaitVisible("[data-passkey] button", chromedp.ByQuery)}
 	german := network.SetExtraHTTPHeaders(network.Headers{"Accept-Language": "de"})
-	step(t, ctx, "a passkey that the bridge does not know", append(append([]chromedp.Action{network.Enable(), german, device(&key)}, try...),
+	step(t, ctx, "a passkey that the bridge does not know", append(append([]chromedp.Action{network.Enable(), german, chromium.Authenticator(&key)}, try...),
 		chromedp.Evaluate(`navigator.credentials.get = async () => ({id: "x", rawId: new ArrayBuffer(1), type: "public-key", getClientExtensionResults: () => ({}),
 			response: {clientDataJSON: new ArrayBuffer(1), authenticatorData: new ArrayBuffer(1), signature: new ArrayBuffer(1)}})`, nil),
 		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Dieser Passkey wurde nicht angenommen"))...)

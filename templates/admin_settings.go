@@ -7,6 +7,7 @@ type AdminSettings struct {
 	Version  string
 	Alerts   []string // what went wrong with the form as a whole
 	Sections []AdminSettingSection
+	Through  string // the button that posts do=through: a sign-in comes first, and then the form again; "" for none
 }
 
 func (AdminSettings) template() string { return "admin-settings" }
@@ -26,9 +27,7 @@ func (a AdminSettings) Faults() Faults {
 type AdminSettingSection struct {
 	Name     string
 	Settings []AdminSetting
-
-	// Where what is wrong can be mended, and in words; "" for nowhere.
-	RemedyURL, RemedyLabel string
+	Hint     string // what has to come first; "" for nothing
 }
 
 // An AdminSetting is one setting as a field.

@@ -29,7 +29,7 @@ func adminSamples() []sample {
 		{"admin why asked", AdminWhy{AdminLayout: adminSample(AdminSectionOverview), Now: sampleTime}},
 		{"admin settings", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples()}},
 		{"admin settings wrong", AdminSettings{AdminLayout: adminSample(AdminSectionSignIn), Version: "7", Sections: settingSamples(),
-			Alerts: []string{"JWT_SHARED_SECRET is not set, but JWT_ENABLED is true"}}},
+			Through: "Sign in through Acme, then save", Alerts: []string{"JWT_SHARED_SECRET is not set, but JWT_ENABLED is true"}}},
 		{"admin providers", AdminProviders{AdminLayout: adminSample(AdminSectionSignIn), Now: sampleTime, OwnKeySet: "https://bridge.acme.example/.well-known/jwks.json",
 			Own: []sso.KeySource{{Origin: "made by the bridge", Keys: []sso.PublicKey{{ID: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", Algorithm: "EdDSA", Fingerprint: "x"}}},
 				{Origin: "/etc/ssobridge/private_key.der", Fault: "the file is empty", LeftOut: []string{"x"}}},
@@ -123,7 +123,7 @@ func settingSamples() []AdminSettingSection {
 				Was: "https://acme.example/login", Error: "is not a URL", Note: "Saved meanwhile by somebody else: nothing", Seen: seenSample},
 			{Name: "JWT_ISSUER", Label: "Issuer (iss)", Help: "what iss must be; unset: not checked", Value: "acme", Source: "SSOBRIDGE_JWT_ISSUER"},
 		}},
-		{Name: "Tokens", RemedyURL: "/auth/sso?provider=jwt&return_to=%2Fadmin%2Fsign-in", RemedyLabel: "Sign in through Acme now", Settings: []AdminSetting{profile,
+		{Name: "Tokens", Hint: "To turn off password sign-in, sign in through Acme first.", Settings: []AdminSetting{profile,
 			{Name: "ACCESS_RULES", Label: "Who may reach which paths", Help: "a JSON list", Value: "[]", Was: "[]", Long: true, Error: "is not a list"},
 		}},
 	}

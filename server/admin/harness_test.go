@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,19 +25,23 @@ import (
 )
 
 const (
+	// localhost among the settings has a bridge at a name: browsers make no passkeys for an IP address.
+	localhost = "at localhost="
+
 	secret = "0aLwKq3vVn8ZpXy5rT2uJc7dEb1mGhSf9QkWiRoN4xM"
 )
 
 // bridge is a running server with an administrator's place, on a real port and a real database file.
 type bridge struct {
-	t     *testing.T
-	url   string
-	db    string
-	store *store.Store
-	srv   *server.Server
-	now   func() time.Time
-	ahead atomic.Int64 // by how much a test has set its clock on
-	log   *ssotest.Buffer
+	t       *testing.T
+	url     string
+	db      string
+	store   *store.Store
+	srv     *server.Server
+	runtime *ssobridge.Runtime
+	now     func() time.Time
+	ahead   atomic.Int64 // by how much a test has set its clock on
+	log     *ssotest.Buffer
 }
 
 // start runs a bridge with these settings in its environment, "NAME=value", over a usable base; "NAME=" leaves one out.
@@ -52,6 +57,9 @@ func replica(t *testing.T, other *bridge, settings ...string) *bridge {
 	b.now = func() time.Time { return base.Add(time.Since(began) + time.Duration(b.ahead.Load())) }
 	if other != nil {
 		b.db = other.db
+	}
+	if _, port, _ := net.SplitHostPort(address); slices.Contains(settings, localhost) {
+		b.url = "http://localhost:" + port
 	}
 	cfg := bridgetest.Config(t, map[string]string{
 		"SITE_URL": b.url, "DATABASE_URL": b.db, "SECRET_KEY": strings.Repeat("k", 31) + "!",
@@ -75,7 +83,7 @@ func (b *bridge) run(l net.Listener, cfg *setting.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.store = st
+	b.store, b.runtime = st, runtime
 	b.srv, err = server.New(server.Options{
 		Store: st, Passwords: &password.Hasher{}, SecretKey: cfg.SecretKey, Now: b.now, Log: log, Version: "test",
 		Administration: &server.Administration{Store: st, Settings: runtime, Services: st.Services(), Minter: ssobridge.NewMinter(cfg, keys)}, SettingsChanged: runtime.Reload,

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -121,6 +123,9 @@ func jobs() []job {
 		{"change the secret without an outage", 3, false, with(bare...), changeSecret},
 		{"make a colleague an administrator", 3, false, with(), makeAdministrator},
 		{"who did what last week, as a file", 3, false, with(), whoDidWhat},
+		{"turn off password sign-in", 2, false, with(bare...), passwordsOff},
+		{"turn off password sign-in, and make the sign-in that it needs", 2, false, with(bare...), passwordsOffAtOnce},
+		{"add a passkey", 2, true, with(localhost), addPasskey},
 	}
 }
 
@@ -269,5 +274,57 @@ func whoDidWhat(b *bridge, w *worker) {
 	resp := c.get(strings.TrimPrefix(address, b.url))
 	if resp.StatusCode != http.StatusOK || !strings.Contains(resp.body, "SITE_NAME") || !strings.Contains(address, "actor=root") {
 		b.t.Errorf("%s: got %d %s", address, resp.StatusCode, sso.Truncate(resp.body, 300))
+	}
+}
+
+// productOf is a product that signs people in at once, as the administrator whose account is there already.
+func productOf(b *bridge) {
+	idp := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		back := url.Values{"jwt": {b.token(secret, claims{"email": "root@example.com"})}, "return_to": {r.URL.Query().Get("return_to")}}
+		http.Redirect(rw, r, b.url+"/auth/sso?"+back.Encode(), http.StatusFound)
+	}))
+	b.t.Cleanup(idp.Close)
+	b.admin().mustSave("JWT_IDENTITY_PROVIDER_URI="+idp.URL+"/login", "JWT_SHARED_SECRET="+secret)
+}
+
+// From the overview, once an administrator has come in through the product.
+func passwordsOff(b *bridge, w *worker) {
+	productOf(b)
+	if got := b.signIn(secret, claims{"email": "root@example.com"}); got != "" {
+		b.t.Fatal(got)
+	}
+	w.click(`.facts a[href$="/admin/sign-in"]`, kb.Enter, "Passwords and sessions")
+	w.fill("#ENABLE_PASSWORD_LOGIN", "off")
+	w.click(`form[action$="/admin/sign-in"] .actions .button`, kb.Enter, "It is in force now")
+	b.passwordsAreOff()
+}
+
+// On the page of passwords. The button makes the sign-in that has to come first, and what was chosen is still there afterwards.
+func passwordsOffAtOnce(b *bridge, w *worker) {
+	productOf(b)
+	w.open(b.url+"/admin/sign-in", "an administrator has to come in that way once")
+	w.fill("#ENABLE_PASSWORD_LOGIN", "off")
+	w.click(`button[value="through"]`, kb.Enter, "What you sent is still here")
+	w.click(`main form button`, kb.Enter, "It is in force now")
+	b.passwordsAreOff()
+}
+
+// From the offer of the overview. The page says that it is done, and still has the way back in its header.
+func addPasskey(b *bridge, w *worker) {
+	var key webauthn.AuthenticatorID
+	if err := chromedp.Run(w.ctx, chromium.Authenticator(&key)); err != nil {
+		b.t.Fatal(err)
+	}
+	w.click(`.offer a[href$="/auth/passkeys"]`, kb.Enter, "You have none yet")
+	w.click(`[data-passkey] button`, kb.Enter, "The passkey is added")
+	w.see("Last used: never")
+	w.reach(`header a[href$="/admin"]`)
+}
+
+func (b *bridge) passwordsAreOff() {
+	b.t.Helper()
+	cfg, _, err := b.runtime.Current(b.t.Context())
+	if err != nil || cfg.EnablePasswordLogin {
+		b.t.Errorf("password sign-in is on, or %v", err)
 	}
 }

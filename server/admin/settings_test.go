@@ -261,32 +261,62 @@ func TestWayIn(t *testing.T) {
 	c.mustSave("ENABLE_PASSWORD_LOGIN=true", "JWT_ISSUER=acme")
 }
 
-// Who may not turn password sign-in off yet is led to the sign-in that is missing, and back.
+// Who may not turn password sign-in off yet is led to the sign-in that is missing, and back to the form as it was typed.
 func TestWayInFromThePage(t *testing.T) {
 	b := start(t, "JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret, "JWT_BINDING=off")
 	c := b.admin()
 	const page = "/admin/sign-in"
-	off := func(want int) response {
+	form := func() url.Values {
 		t.Helper()
-		form := formWith(t, c.get(page).body, "ENABLE_PASSWORD_LOGIN")
-		form.Set("ENABLE_PASSWORD_LOGIN", "false")
-		resp := c.post(page, form)
-		if resp.StatusCode != want {
-			t.Fatalf("got %d %s, want %d", resp.StatusCode, sso.Truncate(resp.body, 500), want)
+		shown := c.get(page).body
+		form := formWith(t, shown, "ENABLE_PASSWORD_LOGIN")
+		if got := len(dom.Attr(shown, `[name="do"][value="through"]`, "name")); got != 1 {
+			t.Fatalf("got %d buttons for the sign-in in %s, want one", got, sso.Truncate(shown, 3000))
 		}
-		return resp
+		return form
 	}
-	way := dom.Attr(off(http.StatusBadRequest).body, `a[href^="/auth/sso?"]`, "href")
-	if len(way) != 1 {
-		t.Fatalf("got links %q, want one to the sign-in", way)
+	through := func(form url.Values) (returnTo string) {
+		t.Helper()
+		form.Set("do", "through")
+		resp := c.post(page, form)
+		if resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(resp.Header.Get("Location"), "/auth/sso?") {
+			t.Fatalf("got %d to %s, want the way to the sign-in", resp.StatusCode, resp.Header.Get("Location"))
+		}
+		begun := c.get(resp.Header.Get("Location"))
+		at, err := url.Parse(begun.Header.Get("Location"))
+		if err != nil || begun.StatusCode != http.StatusFound || at.Host != "idp.example" {
+			t.Fatalf("got %d %s, want the product", begun.StatusCode, at)
+		}
+		return at.Query().Get("return_to")
 	}
-	begun := c.get(way[0])
-	at, err := url.Parse(begun.Header.Get("Location"))
-	if err != nil || begun.StatusCode != http.StatusFound || at.Host != "idp.example" || at.Query().Get("return_to") != page {
-		t.Fatalf("%s: got %d %s, want the product, and back to %s", way, begun.StatusCode, at, page)
+	if got := through(form()); got != page {
+		t.Errorf("with nothing typed: got back to %s, want %s", got, page)
 	}
-	c.get("/auth/sso?"+url.Values{"jwt": {b.token(secret, claims{"email": "root@example.com"})}, "return_to": {page}}.Encode()).want(t, http.StatusFound, page)
-	off(http.StatusSeeOther)
+	off := form()
+	off.Set("ENABLE_PASSWORD_LOGIN", "false")
+	off.Set("SITE_NAME", "Typed Before")
+	if resp := c.post(page, off); resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.body, "cannot be turned off yet") ||
+		formWith(t, resp.body, "ENABLE_PASSWORD_LOGIN").Get("SITE_NAME") != "Typed Before" {
+		t.Errorf("saved too early: got %d %s, want a refusal with what was typed", resp.StatusCode, sso.Truncate(resp.body, 500))
+	}
+	back := through(off)
+	signIn := func(email, key, to string) response {
+		return c.get("/auth/sso?" + url.Values{"jwt": {b.token(key, claims{"email": email})}, "return_to": {to}}.Encode())
+	}
+	signIn("root@example.com", secret, back).want(t, http.StatusFound, back)
+	resume := c.get(back).Header.Get("Location") // the sign-in was a proof, so the form comes at once
+	kept := formWith(t, c.get(resume).body, "ENABLE_PASSWORD_LOGIN")
+	if kept.Get("SITE_NAME") != "Typed Before" || kept.Has("do") {
+		t.Errorf("the form that came back: got %v, want what was typed", kept)
+	}
+	c.post(page, kept).want(t, http.StatusSeeOther, page+"?done=saved")
+	b.passwordsAreOff()
+	if cfg, _, err := b.runtime.Current(t.Context()); err != nil || cfg.SiteName != "Typed Before" {
+		t.Errorf("got the name %v, %v, want the one that was typed", cfg, err)
+	}
+	if shown := c.get(page).body; strings.Contains(shown, "then save") {
+		t.Error("the way to the sign-in is shown, though passwords are off")
+	}
 }
 
 // The second of two who save at once is told, keeps what was typed, and undoes nothing of the first.

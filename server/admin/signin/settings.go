@@ -110,14 +110,19 @@ func (a settingArea) showSettings(c *area.Call, t attempt) error {
 	settings := settingsOn(cfg, "")
 	t.elsewhere(cfg, settings)
 	p := templates.AdminSettings{AdminLayout: c.Layout(templates.AdminSectionSignIn), Version: strconv.FormatInt(version, 10), Alerts: t.alerts}
+	first := a.signInFirst(c, cfg, t)
 	for _, s := range settings {
 		if n, name := len(p.Sections), sectionLabel(s); n == 0 || p.Sections[n-1].Name != name {
 			p.Sections = append(p.Sections, templates.AdminSettingSection{Name: name})
 		}
 		section := &p.Sections[len(p.Sections)-1]
 		f := t.field(cfg, s)
-		if s.Name == passwordLogin && f.Error != "" {
-			section.RemedyURL, section.RemedyLabel = signInThrough(c, cfg)
+		if s.Name == passwordLogin && first != nil {
+			p.Through = "Sign in through " + inSentence(first) + ", then save"
+			section.Hint = "To turn off password sign-in, choose off and press “" + p.Through + "” below: an administrator has to come in that way once, before passwords go. Nothing that you typed is lost."
+			if f.Error != "" {
+				f.Error = "cannot be turned off yet: no administrator has signed in through " + inSentence(first) + " with these settings"
+			}
 		}
 		section.Settings = append(section.Settings, f)
 	}
@@ -126,21 +131,51 @@ func (a settingArea) showSettings(c *area.Call, t attempt) error {
 
 const passwordLogin = "ENABLE_PASSWORD_LOGIN"
 
-// signInThrough is what has to be done before password sign-in can be turned off: an administrator signs in through the product, and
-// comes back to this page.
-func signInThrough(c *area.Call, cfg *setting.Config) (href, label string) {
+// inSentence is what pages call a provider in the midst of a sentence.
+func inSentence(p *setting.Provider) string { return cmp.Or(p.Label, "your product") }
+
+// signInFirst is the provider through which an administrator has to sign in before password sign-in can be turned off; nil when
+// that is not what is in the way.
+func (a settingArea) signInFirst(c *area.Call, cfg *setting.Config, t attempt) *setting.Provider {
+	all := cfg.LoginProviders()
+	if len(all) == 0 || !cfg.EnablePasswordLogin || cfg.Source(passwordLogin).Fixed() {
+		return nil
+	}
+	if t.wrong[passwordLogin] == "" {
+		off := "false"
+		_, err := a.Settings.Try(c.Request().Context(), map[string]*string{passwordLogin: &off})
+		if fields, _ := area.FieldsOf(err); fields[passwordLogin] == "" {
+			return nil
+		}
+	}
+	return all[0]
+}
+
+// signInThrough begins a sign-in through the product that comes back to the form, as it was typed.
+func (a settingArea) signInThrough(c *area.Call, form url.Values) error {
+	cfg := a.Host.Config()
 	all := cfg.LoginProviders()
 	if len(all) == 0 {
-		return "", ""
+		return c.Redirect(http.StatusSeeOther, c.Link(area.PagesPrefix+"/sign-in"))
 	}
-	query := url.Values{"provider": {all[0].Name}, "return_to": {c.Link(area.PagesPrefix + "/sign-in")}}
-	return c.Link("/auth/sso?" + query.Encode()), "Sign in through " + cmp.Or(all[0].Label, "your product") + " now"
+	form.Del("do")
+	back := c.Link(area.PagesPrefix + "/sign-in")
+	if len(changed(cfg, form, settingsOn(cfg, ""))) > 0 {
+		var err error
+		if back, err = a.Host.KeepForm(c.Request(), form); err != nil {
+			return err
+		}
+	}
+	return c.Redirect(http.StatusSeeOther, c.Link("/auth/sso?"+url.Values{"provider": {all[0].Name}, "return_to": {back}}.Encode()))
 }
 
 func (a settingArea) saveSettingsForm(c *area.Call) error {
 	form, err := c.Form()
 	if err != nil {
 		return err
+	}
+	if form.Get("do") == "through" {
+		return a.signInThrough(c, form)
 	}
 	t, done, err := a.saveForm(c, form, settingsOn(a.Host.Config(), ""), "/sign-in")
 	if done || err != nil {
