@@ -73,7 +73,8 @@ func ReadSince(ctx context.Context, db *sql.DB) (n Since, err error) {
 
 // Restored makes a database ready that was restored from a backup, in one transaction. All sessions end unless keepSessions says
 // otherwise: one that was ended after the backup would live again (SECURITY D4). Tokens that were used after it stay used
-// (SECURITY C1, C3), and no number of an account or a group is given to another one, since apps know people by it.
+// (SECURITY C1, C3), and no number of an account or a group is given to another one, since apps know people by it. The link that
+// makes the first administrator is a new one: that of the time of the backup may stand in a log (SECURITY F7).
 func (s *Store) Restored(ctx context.Context, since Since, keepSessions bool, e sso.Event) (ended int64, err error) {
 	err = s.writing(ctx, func(c *conn) error {
 		for _, p := range since.spent {
@@ -83,6 +84,9 @@ func (s *Store) Restored(ctx context.Context, since Since, keepSessions bool, e 
 			}
 		}
 		if err := s.goOnAfter(ctx, c, since); err != nil {
+			return err
+		}
+		if _, err := c.Exec(ctx, "DELETE FROM setup"); err != nil {
 			return err
 		}
 		if !keepSessions {

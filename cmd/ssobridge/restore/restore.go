@@ -42,6 +42,9 @@ type Done struct {
 
 // Run does it. An error says what to do, and nothing is changed then.
 func (r Restore) Run(ctx context.Context) (done Done, err error) {
+	if name, err := filepath.EvalSymlinks(r.Database); err == nil { // a link may lead to another disk, and stays a link
+		r.Database = name
+	}
 	if err := r.checkFiles(ctx); err != nil {
 		return done, err
 	}
@@ -131,6 +134,9 @@ func (r Restore) own(ctx context.Context) (*sqlitefile.Owner, error) {
 	return old, nil
 }
 
+// suffix follows the name of the database in those of the files that a restore makes and takes away.
+const suffix = ".restoring-*"
+
 // copy copies the backup beside the database, readable by its owner alone.
 func (r Restore) copy() (tmp string, err error) {
 	from, err := os.Open(r.From)
@@ -138,7 +144,6 @@ func (r Restore) copy() (tmp string, err error) {
 		return "", err
 	}
 	defer from.Close()
-	const suffix = ".restoring-*"
 	if left, err := filepath.Glob(r.Database + suffix); err == nil { // by one that was killed
 		for _, name := range left {
 			os.Remove(name)
@@ -163,6 +168,9 @@ func (r Restore) prepare(ctx context.Context, tmp string, since store.Since, don
 	}
 	err = r.prepareStore(ctx, st, since, done)
 	if err = errors.Join(err, st.Close()); err != nil {
+		return err
+	}
+	if err := r.refuseActing(ctx, tmp); err != nil {
 		return err
 	}
 	if wal, err := os.Stat(tmp + "-wal"); err == nil && wal.Size() > 0 {

@@ -204,6 +204,47 @@ func TestWhatHappenedSince(t *testing.T) {
 	}
 }
 
+// Who has seen the set-up link of the time of a backup gets in with it no more: an old log may have it.
+//
+// SECURITY F7
+func TestTheSetUpLinkOfBeforeIsSpent(t *testing.T) {
+	database, backup := databases(t)
+	setUpSecret := func(file string) string {
+		t.Helper()
+		s := open(t, file)
+		defer s.Close()
+		kept, err := s.SetupSecret(t.Context(), sso.NewSessionID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kept
+	}
+	before := setUpSecret(backup)
+	if _, err := (Restore{From: backup, Database: database, Secret: secret, Now: time.Now}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if setUpSecret(database) == before {
+		t.Error("the link of the time of the backup works")
+	}
+}
+
+// A database that is a symbolic link is replaced where it leads, and tables that other programs have added stay.
+func TestLinkedDatabase(t *testing.T) {
+	database, backup := databases(t)
+	run(t, backup, "CREATE TABLE replicated (at BIGINT)")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(database, link); err != nil {
+		t.Fatal(err)
+	}
+	done, err := Restore{From: backup, Database: link, Secret: secret, Now: time.Now}.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.Readlink(link); got != database || groupOf(t, database) != "Backup" || groupOf(t, done.Kept) != "Old" || filepath.Dir(done.Kept) != filepath.Dir(database) {
+		t.Errorf("the link leads to %q (%v), where group %s is, and %s has %s", got, err, groupOf(t, database), done.Kept, groupOf(t, done.Kept))
+	}
+}
+
 // What cannot be restored is refused with what to do, and nothing is changed.
 func TestRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -233,7 +274,17 @@ func TestRefused(t *testing.T) {
 		"newer": {func(t *testing.T, r *Restore) {
 			run(t, r.From, "INSERT INTO migrations SELECT max(version)+1, 'later', 'x', 1 FROM migrations")
 		}, "by a newer program"},
-		"another key": {func(t *testing.T, r *Restore) { r.Secret = append(slices.Clone(secret), 'x') }, "SECRET_KEY is not the one"},
+		"with a trigger": {func(t *testing.T, r *Restore) {
+			run(t, r.From, "CREATE TRIGGER evil AFTER INSERT ON sessions BEGIN INSERT OR IGNORE INTO memberships VALUES (NEW.account_id, 2, 'admin', 0); END")
+		}, `it has the trigger "evil", which ssobridge has not made`},
+		"with a trigger of the bridge's that does something else": {func(t *testing.T, r *Restore) {
+			run(t, r.From, "DROP TRIGGER accounts_added; CREATE TRIGGER accounts_added AFTER INSERT ON accounts BEGIN DELETE FROM events; END")
+		}, `it has the trigger "accounts_added", which`},
+		"with a view": {func(t *testing.T, r *Restore) {
+			run(t, r.From, "ALTER TABLE undo_members RENAME TO kept; CREATE VIEW undo_members AS SELECT * FROM kept")
+		}, `it has the view "undo_members", which`},
+		"with a virtual table": {func(t *testing.T, r *Restore) { run(t, r.From, "CREATE VIRTUAL TABLE evil USING fts5(x)") }, `it has the virtual table "evil", which`},
+		"another key":          {func(t *testing.T, r *Restore) { r.Secret = append(slices.Clone(secret), 'x') }, "SECRET_KEY is not the one"},
 		"in use": {func(t *testing.T, r *Restore) {
 			s := open(t, r.Database)
 			t.Cleanup(func() { s.Close() })
