@@ -222,6 +222,25 @@ func TestLiveWindowEndsWithTheRight(t *testing.T) {
 	}
 }
 
+// A page of another site opens none: it would take the places of those that the administrator watches.
+//
+// SECURITY G1
+func TestLiveWindowOfAnotherSite(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	at := strings.Replace(c.window(""), "/live?", "/live/events?", 1)
+	for _, header := range []string{"Sec-Fetch-Site: same-site", "Sec-Fetch-Site: cross-site", "Origin: https://app.bridge.example", "Origin: null"} {
+		if resp := c.get(at, "Accept: text/event-stream", header); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: got %d, want 403", header, resp.StatusCode)
+		}
+	}
+	for _, header := range []string{"Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: none", "Accept-Language: en"} {
+		if resp := c.send("HEAD", at, "", header); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: got %d, want 200", header, resp.StatusCode)
+		}
+	}
+}
+
 // Twenty tabs keep three streams, the newest. The others say so.
 func TestLiveWindowInManyTabs(t *testing.T) {
 	b := start(t)

@@ -97,6 +97,9 @@ func (a liveArea) events(c *area.Call) error {
 	if !opened {
 		return fmt.Errorf("the address is not that of a window: open %s: %w", LivePath, sso.RequestMalformed)
 	}
+	if err := a.ownPage(c.Request()); err != nil {
+		return err
+	}
 	s := &stream{to: http.NewResponseController(c.Response()), response: c.Response()}
 	h := c.Response().Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -129,6 +132,14 @@ func (a liveArea) events(c *area.Call) error {
 		s.send("end", string(long))
 	}
 	return nil
+}
+
+// ownPage refuses a stream to a page of another site. It could read nothing, but a sibling host gets the session's cookie sent, and
+// each stream takes the place of one that its administrator watches.
+func (a liveArea) ownPage(r *http.Request) error {
+	asked := r.WithContext(r.Context())
+	asked.Method = http.MethodPost // a GET may come from anywhere
+	return a.Host.SameOrigin(asked)
 }
 
 // follow sends what comes until the window ends. At the end of the server the stream does, and the browser comes back to another
