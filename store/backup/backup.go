@@ -25,8 +25,8 @@ var name = regexp.MustCompile(`^ssobridge-(\d{8}T\d{6}Z)\.db$`)
 
 const layout = "20060102T150405Z"
 
-// leftover is a file of the series that was not finished, since the process was killed.
-var leftover = regexp.MustCompile(`^ssobridge-\d{8}T\d{6}Z\.db\.[A-Z2-7]+\.partial$`)
+// leftover is a file of the series that was not finished, since the process was killed, and what SQLite had beside it.
+var leftover = regexp.MustCompile(`^ssobridge-\d{8}T\d{6}Z\.db\.[A-Z2-7]+\.partial(-journal)?$`)
 
 // stale is the age from which on nobody writes a leftover any more.
 const stale = 24 * time.Hour

@@ -53,13 +53,16 @@ func TestSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	old, young := filepath.Join(dir, "ssobridge-20201127T140000Z.db.ABC234.partial"), filepath.Join(dir, "ssobridge-20261127T175959Z.db.DEF567.partial")
-	for _, name := range []string{old, young} {
+	oldJournal := old + "-journal"
+	for _, name := range []string{old, oldJournal, young} {
 		if err := write(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chtimes(old, now.Add(-25*time.Hour), now.Add(-25*time.Hour)); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{old, oldJournal} {
+		if err := os.Chtimes(name, now.Add(-25*time.Hour), now.Add(-25*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.Chtimes(young, now, now); err != nil {
 		t.Fatal(err)
