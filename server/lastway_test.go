@@ -35,3 +35,19 @@ func TestTheWayUsedLastComesFirst(t *testing.T) {
 		t.Errorf("after a sign-in: got the cookies %v", in.Cookies())
 	}
 }
+
+// Nobody chose the name jwt, and it says nothing to people: a product without a label needs no name where it is the only one, and has
+// the host of its page beside others.
+func TestTheProductWithoutALabel(t *testing.T) {
+	buttons := func(settings ...string) string {
+		t.Helper()
+		return strings.Join(dom.Text(start(t, settings...).browser().get("/login", page).body, "main a.button"), ", ")
+	}
+	if got := buttons("ENABLE_PASSWORD_LOGIN=true"); got != "Sign in" {
+		t.Errorf("alone: got %q", got)
+	}
+	if got := buttons("JWT_IDENTITY_PROVIDER_URI=https://product.example/login", "JWT_ISSUER=product", "PROVIDERS=partners", "PROVIDER_PARTNERS_SHARED_SECRET=3JqYyvT8sWk2nLr5Xa7mZd1cFhB9gPeUoQ4iKxMzN60",
+		"PROVIDER_PARTNERS_IDENTITY_PROVIDER_URI=https://partners.example/login", "PROVIDER_PARTNERS_ISSUER=partners"); got != "Continue with product.example, Continue with partners" {
+		t.Errorf("beside another: got %q", got)
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/address"
 	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/password"
+	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -96,7 +97,7 @@ func forAnother(site *web.Site, page *templates.Login) {
 		if page.Stays != "" {
 			continue
 		}
-		page.Stays = cmp.Or(of.Label, of.Name)
+		page.Stays = shownName(site, of)
 		if known := site.Config.Provider(of.Name); known != nil && known.LogoutURI != nil {
 			page.SignOut = known.LogoutURI.String()
 		}
@@ -126,7 +127,7 @@ func Providers(site *web.Site, last string) []templates.Provider {
 	}
 	var all []templates.Provider
 	for _, p := range beginners {
-		one := templates.Provider{Name: p.Name, Label: p.Label, Last: p.Name == last}
+		one := templates.Provider{Name: p.Name, Label: shownName(site, p), Last: p.Name == last}
 		if one.Last {
 			all = append([]templates.Provider{one}, all...)
 			continue
@@ -134,6 +135,16 @@ func Providers(site *web.Site, last string) []templates.Provider {
 		all = append(all, one)
 	}
 	return all
+}
+
+// shownName is what people read of a provider, where one has to be told from others. The name jwt says nothing to them, and nobody
+// chose it: without a label they read the host of the product's own page.
+func shownName(site *web.Site, p *sso.Provider) string {
+	of := site.Config.Provider(p.Name)
+	if p.Label == "" && p.Name == setting.DefaultProvider && of != nil && of.IdentityProviderURI != nil {
+		return of.IdentityProviderURI.Hostname()
+	}
+	return cmp.Or(p.Label, p.Name)
 }
 
 // handlePassword is POST /login. Unknown, SSO-only, deactivated and wrong are one answer, in the same time (SECURITY I3).

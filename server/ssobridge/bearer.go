@@ -1,7 +1,6 @@
 package ssobridge
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -19,7 +18,7 @@ func (m *maker) bearerProvider(cfg *setting.Config, p *setting.Provider, keys ke
 	}
 	made := &sso.Provider{
 		Name:       p.Name,
-		Label:      cmp.Or(p.Label, p.Name),
+		Label:      p.Label,
 		Settings:   p.Settings(),
 		Issuer:     p.Issuer,
 		Binding:    sso.BindingOff,

@@ -5,7 +5,6 @@
 package ssobridge
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -148,7 +147,7 @@ func (m *maker) provider(cfg *setting.Config, p *setting.Provider, st Store) (*s
 	}
 	return &sso.Provider{
 		Name:       p.Name,
-		Label:      cmp.Or(p.Label, p.Name),
+		Label:      p.Label,
 		Settings:   p.Settings(),
 		Issuer:     p.Issuer,
 		Binding:    p.Binding,

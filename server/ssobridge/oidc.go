@@ -1,7 +1,6 @@
 package ssobridge
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -44,7 +43,7 @@ func (m *maker) openIDProvider(cfg *setting.Config, p *setting.Provider) (*sso.P
 	}
 	made := &sso.Provider{
 		Name:       p.Name,
-		Label:      cmp.Or(p.Label, p.Name),
+		Label:      p.Label,
 		Settings:   p.Settings(),
 		Issuer:     p.Issuer,
 		Binding:    p.Binding,

@@ -90,7 +90,7 @@ func (a sourceArea) template(c *area.Call, t attempt) (templates.AdminGroupSourc
 		Directory: cardOf(cfg, settings, "", "How the directory is asked", directoryHelp(cfg), t)}
 	p.Directory.URL, p.Directory.Version = c.Link(area.PagesPrefix+"/group-sources/directory"), p.Version
 	for _, of := range a.Host.Bridge().Providers.WithGroupSources() {
-		p.Providers = append(p.Providers, templates.Provider{Name: of.Name, Label: of.Label})
+		p.Providers = append(p.Providers, templates.Provider{Name: of.Name, Label: inSentence(a.Host.Config().Provider(of.Name))})
 	}
 	for _, of := range cfg.Providers {
 		order := templates.AdminSourceOrder{Name: of.Name, Label: area.LabelOf(of), Asks: of.Groups.Asks(), Keeps: of.Groups.OnFailure == sso.KeepOnFailure, Endpoint: of.Groups.EndpointURL}

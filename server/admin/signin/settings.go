@@ -131,8 +131,16 @@ func (a settingArea) showSettings(c *area.Call, t attempt) error {
 
 const passwordLogin = "ENABLE_PASSWORD_LOGIN"
 
-// inSentence is what pages call a provider in the midst of a sentence.
-func inSentence(p *setting.Provider) string { return cmp.Or(p.Label, "your product") }
+// inSentence is what pages call a provider in the midst of a sentence; "" for none.
+func inSentence(p *setting.Provider) string {
+	if p == nil {
+		return ""
+	}
+	if p.Label == "" && p.Name == setting.DefaultProvider {
+		return "your product"
+	}
+	return cmp.Or(p.Label, p.Name)
+}
 
 // signInFirst is the provider through which an administrator has to sign in before password sign-in can be turned off; nil when
 // that is not what is in the way.

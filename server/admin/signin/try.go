@@ -134,7 +134,7 @@ func (a tryArea) tryTemplate(c *area.Call) templates.AdminTry {
 	p := templates.AdminTry{AdminLayout: c.Layout(templates.AdminSectionSignIn), Testable: len(beginners) > 0, BeginURL: c.Link(TrialPath)}
 	if len(beginners) > 1 {
 		for _, of := range beginners {
-			p.Providers = append(p.Providers, templates.Provider{Name: of.Name, Label: of.Label})
+			p.Providers = append(p.Providers, templates.Provider{Name: of.Name, Label: inSentence(a.Host.Config().Provider(of.Name))})
 		}
 	}
 	return p
