@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/keyfile"
@@ -18,6 +19,7 @@ func secretKey(cfg *setting.Config, fresh bool) ([]byte, error) {
 		return cfg.SecretKey, nil
 	}
 	path += keyfile.Suffix
+	keyfile.Clean(path, time.Now())
 	key, err := keyfile.Read(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err

@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/hint"
 	"github.com/ssobridge/ssobridge/sso/seal"
@@ -88,6 +90,30 @@ func Adopt(path string) error {
 		return nil
 	}
 	return errors.Join(err, atomicfile.SyncDir(filepath.Dir(path)))
+}
+
+// left is what follows the name of a key file in that of a file which a process left that was killed while it wrote one.
+var left = regexp.MustCompile(`^(?:\.new)?\.tmp-[0-9]+$`)
+
+// stale is the age from which on nobody writes such a file any more.
+const stale = time.Minute
+
+// Clean takes away what processes left beside the key file that were killed while they wrote one: each may hold a key. Nothing else
+// is touched, and what cannot be taken away stays.
+func Clean(path string, now time.Time) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		rest, ok := strings.CutPrefix(e.Name(), filepath.Base(path))
+		if !ok || !left.MatchString(rest) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.Mode().Perm() == 0o600 && now.Sub(info.ModTime()) > stale {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }
 
 // Write writes a key. It appears under its name whole, or not at all, and never replaces another.
