@@ -130,6 +130,35 @@ func TestRefreshWithoutProvider(t *testing.T) {
 	}
 }
 
+// Without a grace, one answer that could not be had ends a session, and nobody passes once it is due and not confirmed. As long as
+// the provider answers, the session goes on. SECURITY D10
+func TestRefreshWithoutGrace(t *testing.T) {
+	w := startOpenID(t, append(refreshing(), "PROVIDER_ACME_REFRESH_GRACE=0")...)
+	c := w.browser()
+	w.signIn(c).want(t, http.StatusFound, "/wanted")
+	for range 3 {
+		asked, _ := w.idp.Refreshes()
+		w.Pass(10 * time.Minute)
+		if got := c.email(); got != "ada@example.com" {
+			t.Fatalf("while the provider answers: got %q", got)
+		}
+		happens(t, "the session is refreshed", func() bool { now, _ := w.idp.Refreshes(); return now > asked })
+	}
+	w.idp.Before["/token"] = func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadGateway) }
+	w.Pass(10 * time.Minute)
+	if got := c.email(); got != "" {
+		t.Errorf("while it does not answer: got %q", got)
+	}
+	happens(t, "the session ends", func() bool { c.email(); return w.sessions() == 0 })
+	delete(w.idp.Before, "/token")
+	if c.email() != "" {
+		t.Error("the session lives again with the provider")
+	}
+	if e := w.notRefreshed(); len(e) != 1 || e[0].Code != sso.ProviderUnavailable {
+		t.Errorf("got the events %+v", e)
+	}
+}
+
 // Who comes back after a long pause sees nothing before the provider has said that they may: not who was switched off meanwhile, and
 // nobody while it does not answer. SECURITY D10
 func TestRefreshAfterLongPause(t *testing.T) {
