@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/bridgetest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 	"github.com/ssobridge/ssobridge/sso/ssotest/idp"
 )
 
@@ -86,6 +88,71 @@ func TestOpenIDProvider(t *testing.T) {
 	c.call("GET", "/api/v1/providers", nil, &got)
 	if last := got.Providers[len(got.Providers)-1]; last.RedirectURI != b.url+"/auth/oidc/acme/callback" || last.Discovery.Endpoints["jwks_uri"] != p.URL+"/jwks" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// A provider whose token endpoint refuses the bridge is not shown as ready, until a sign-in goes well or its settings are changed.
+func TestProviderThatRefusesTheBridge(t *testing.T) {
+	p := idp.New(t)
+	settings := []string{"PROVIDERS=acme,other"}
+	for name, issuer := range map[string]string{"ACME": p.URL, "OTHER": idp.New(t).URL} {
+		settings = append(settings, "PROVIDER_"+name+"_KIND=oidc", "PROVIDER_"+name+"_ISSUER="+issuer, "PROVIDER_"+name+"_CLIENT_ID=the bridge", "PROVIDER_"+name+"_CLIENT_SECRET=s%c+r et")
+	}
+	b := start(t, settings...)
+	p.Now = b.now
+	c := b.admin()
+	signIn := func() int {
+		t.Helper()
+		someone := b.browser()
+		resp, err := bridgetest.NewClient().Get(someone.get("/auth/sso?provider=acme").Header.Get("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return someone.get(strings.TrimPrefix(resp.Header.Get("Location"), b.url)).StatusCode
+	}
+	state := func(page string) string { t.Helper(); return strings.Join(dom.Text(c.get(page).body, ".state"), " ") }
+	const page = "/admin/providers/acme"
+	answer := func(status int, body string) {
+		p.Before["/token"] = func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	for _, tt := range []struct {
+		status       int
+		answer, want string
+	}{
+		{401, `{"error":"invalid_client","error_description":"Invalid client credentials <b>"}`, "Needs a look Its token endpoint does not accept the client id or the client secret of the bridge"},
+		{400, `{"error":"unauthorized_client"}`, "does not accept the client id or the client secret"},
+		{400, `{"error":"unsupported_grant_type"}`, "Its token endpoint refused a sign-in"},
+	} {
+		answer(tt.status, tt.answer)
+		if got := signIn(); got != http.StatusUnauthorized {
+			t.Fatalf("%s: got %d", tt.answer, got)
+		}
+		b.ahead.Add(int64(time.Second))
+		if got := state(page); !strings.Contains(got, tt.want) || strings.Contains(got, "Ready") {
+			t.Errorf("%s: the page says %q, want %q", tt.answer, got, tt.want)
+		}
+	}
+	if got := state("/admin/providers/other"); strings.Contains(got, "Needs a look") {
+		t.Errorf("another provider: %q", got)
+	}
+	delete(p.Before, "/token")
+	if got := signIn(); got != http.StatusFound {
+		t.Fatalf("a good sign-in: got %d", got)
+	}
+	b.ahead.Add(int64(time.Second))
+	if got := state(page); strings.Contains(got, "Needs a look") {
+		t.Errorf("after a good sign-in: %q", got)
+	}
+	answer(401, `{"error":"invalid_client"}`)
+	signIn()
+	c.mustSave("SITE_NAME=Bridge")
+	if got := state(page); strings.Contains(got, "Needs a look") {
+		t.Errorf("after a change of settings: %q", got)
 	}
 }
 

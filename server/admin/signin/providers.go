@@ -149,6 +149,15 @@ func (a providerArea) view(c *area.Call, cfg *setting.Config, p *setting.Provide
 		}
 	}
 	v.state = stateOf(p, v.live, v.keys, v.lastUsed, a.Now())
+	if v.live != nil && v.live.Redeemer != nil && !v.state.Attention {
+		failed, err := a.notRedeemed(c.Request().Context(), p.Name, v.lastUsed)
+		if err != nil {
+			return v, err
+		}
+		if failed != nil {
+			v.state = notRedeemedState(failed)
+		}
+	}
 	if cfg.Declared(p.Name) {
 		v.outside = cfg.Source("PROVIDERS").String()
 	}
