@@ -1,8 +1,8 @@
 // What the administrator's pages do better with a script. All of them work without it.
 "use strict";
 
-// On a narrow screen the sections are one line, which shows the one that is open.
-for (const here of document.querySelectorAll(".sections [aria-current]")) {
+// On a narrow screen tabs are one line, which shows the one that is open.
+for (const here of document.querySelectorAll(".tabs [aria-current]")) {
   const line = here.closest("ul");
   line.scrollLeft = here.offsetLeft - line.offsetLeft - (line.clientWidth - here.offsetWidth) / 2;
 }

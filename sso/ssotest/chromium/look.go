@@ -60,8 +60,15 @@ func (l Look) Shoot(ctx context.Context, t *testing.T, name string) {
 	if Shots() == "" {
 		return
 	}
-	var png []byte
-	if err := chromedp.Run(ctx, l.Set(), chromedp.FullScreenshot(&png, 100)); err != nil {
+	var (
+		png    []byte
+		height int64
+	)
+	if err := chromedp.Run(ctx, l.Set(), chromedp.Evaluate(`document.documentElement.scrollHeight`, &height)); err != nil {
+		t.Fatal(err)
+	}
+	// A window as high as the page: what sticks to its edge stands at the end, and not over the middle.
+	if err := chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(l.Width, max(height, 800), 1, false), chromedp.CaptureScreenshot(&png)); err != nil {
 		t.Fatal(err)
 	}
 	file := strings.ReplaceAll(name, " ", "-") + "-" + l.Name + ".png"
