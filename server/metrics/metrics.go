@@ -127,6 +127,7 @@ func New(version string) *Metrics {
 	for _, status := range verifyStatuses {
 		m.verify[status] = verifies.WithLabelValues(strconv.Itoa(status))
 	}
+	m.beginAtZero()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "ssobridge_build_info", Help: "1, with the version of the program.", ConstLabels: prometheus.Labels{"version": version},
 	})
@@ -136,6 +137,18 @@ func New(version string) *Metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
+}
+
+// beginAtZero has counters there before the first time: Prometheus does not see a counter grow that begins with 1.
+func (m *Metrics) beginAtZero() {
+	for _, code := range sso.Codes() {
+		m.refusals.WithLabelValues(string(code), strconv.Itoa(code.Status()))
+	}
+	for _, kind := range []string{"query", "transaction"} {
+		for _, result := range []string{"ok", "refused", "unavailable"} {
+			m.storeTime.WithLabelValues(kind, result)
+		}
+	}
 }
 
 // ServeHTTP answers with all of them, in Prometheus's text format.

@@ -347,7 +347,7 @@ func TestNames(t *testing.T) {
 	codeName := regexp.MustCompile(`^(token|flow|account|link|provisioning|return_to|key|sso|code_exchange)_(malformed|signature|[a-z]*missing|mismatch|expired|` +
 		`not_yet_valid|too_old|from_future|unbounded|issuer|audience|type|replayed|email_invalid|disabled|refused|off|unknown|failed)$`)
 	known := map[string]bool{
-		setting.ConfigEnv: true, "SSOBRIDGE_TEST_REQUIRE": true, "SSOBRIDGE_TEST_NODE_MODULES": true, "SSOBRIDGE_TEST_SHOTS": true, "SSOBRIDGE_TEST_TRAEFIK": true, "SSOBRIDGE_TEST_DEX": true, "SSO_SECRET": true, "SSOBRIDGE_NEW_SECRET_KEY": true, "BRIDGE_URL": true,
+		setting.ConfigEnv: true, "SSOBRIDGE_TEST_REQUIRE": true, "SSOBRIDGE_TEST_NODE_MODULES": true, "SSOBRIDGE_TEST_SHOTS": true, "SSOBRIDGE_TEST_TRAEFIK": true, "SSOBRIDGE_TEST_PROMTOOL": true, "SSOBRIDGE_TEST_DEX": true, "SSO_SECRET": true, "SSOBRIDGE_NEW_SECRET_KEY": true, "BRIDGE_URL": true,
 		"RSA_PRIVATE_KEY_FILE_PATH": true, "RSA_PUBLIC_KEY_FILE_PATH": true, "JWT_KEY_ID": true, // OpenMetadata's
 		// Of other systems.
 		"JWT_AUTHENTICATION_SERVER_URL": true, "AUTHENTICATION_PUBLIC_KEYS": true, "AUTHENTICATION_AUTHORITY": true, "AUTHENTICATION_CLIENT_ID": true,
