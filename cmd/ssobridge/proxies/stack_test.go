@@ -384,7 +384,8 @@ type app struct {
 type report struct {
 	Method, URI, Host string
 	Header            http.Header
-	Size              int64 // of the body
+	Size              int64       // of the body
+	Trailer           http.Header // what came after it
 }
 
 func startApp(t *testing.T) *app {
@@ -406,7 +407,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	size, _ := io.Copy(io.Discard, r.Body)
-	json.NewEncoder(w).Encode(report{r.Method, r.RequestURI, r.Host, r.Header, size})
+	json.NewEncoder(w).Encode(report{r.Method, r.RequestURI, r.Host, r.Header, size, r.Trailer})
 }
 
 // echo is a WebSocket, or whatever was asked for, as far as proxies look.
@@ -456,7 +457,11 @@ func (s *stack) sendLines(site, line string, headers ...string) answer {
 	}
 	go io.WriteString(conn, head+"\r\n") // a proxy may answer, and stop reading, in the middle
 	method, _, _ := strings.Cut(line, " ")
-	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, &http.Request{Method: method})
+	for err == nil && resp.StatusCode == http.StatusContinue { // the answer comes after it
+		resp, err = http.ReadResponse(in, &http.Request{Method: method})
+	}
 	if err != nil {
 		return answer{&http.Response{StatusCode: 0, Status: err.Error(), Header: http.Header{}}, ""} // cut off
 	}
