@@ -28,6 +28,7 @@ type adminDesign struct {
 	Pager  AdminPager
 	Chart  Chart
 	Now    time.Time
+	Long   time.Time // ago
 }
 
 func (adminDesign) template() string { return "admin-design" }
@@ -36,7 +37,7 @@ func (adminDesign) template() string { return "admin-design" }
 func (d adminDesign) Faults() Faults { return faults("", d.Fields...) }
 
 func designSample() sample {
-	d := adminDesign{AdminLayout: adminSample(AdminSectionOverview), Now: sampleTime,
+	d := adminDesign{AdminLayout: adminSample(AdminSectionOverview), Now: sampleTime, Long: sampleTime.Add(-100 * time.Hour),
 		Fields: []Field{{Name: "plain", Label: "A field", Type: "text", Value: "What was typed", Help: "One line that helps", Autocomplete: "off"},
 			{Name: "wrong", Label: "A field with a mistake", Type: "text", Value: "ada", Error: "An e-mail address has an @.", Help: "It stays as it was typed", Autocomplete: "off"}},
 		Select: AdminSelect{Name: "choice", Options: []AdminOption{{Value: "a", Label: "The usual", Chosen: true}, {Value: "b", Label: "Another"}}},

@@ -1,9 +1,6 @@
 package templates
 
-import (
-	"strings"
-	"time"
-)
+import "strings"
 
 // A Field is one labelled input of a form, with help and error beside it. The template "field" draws it.
 type Field struct {
@@ -30,33 +27,3 @@ func (f Field) DescribedBy() string {
 	}
 	return strings.Join(ids, " ")
 }
-
-// since says how long before now t was, in the largest unit that fits: how many, with the text for so many; 0 for a text without
-// a number. The zero time is "never".
-func since(t, now time.Time) (n int, text string) {
-	if t.IsZero() {
-		return 0, "never"
-	}
-	d := now.Sub(t)
-	switch {
-	case d < time.Minute: // and the future, since clocks of replicas differ
-		return 0, "just now"
-	case d < 2*time.Minute:
-		return 0, "1 minute ago"
-	case d < time.Hour:
-		return int(d.Minutes()), "%d minutes ago"
-	case d < 2*time.Hour:
-		return 0, "1 hour ago"
-	case d < 24*time.Hour:
-		return int(d.Hours()), "%d hours ago"
-	case d < 48*time.Hour:
-		return 0, "1 day ago"
-	}
-	return int(d.Hours() / 24), "%d days ago"
-}
-
-// moment writes a time for people. The script rewrites it in their own time zone.
-func moment(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
-
-// iso writes a time for the attribute datetime.
-func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/ssobridge/ssobridge/sso"
@@ -366,32 +365,6 @@ func FuzzDevice(f *testing.F) {
 			t.Errorf("Device(%q): got %q, want one of our own words", agent, got)
 		}
 	})
-}
-
-func agoInEnglish(at, now time.Time) string {
-	return functionsIn("en", func(s string) string { return s })["ago"].(func(at, now time.Time) string)(at, now)
-}
-
-func TestAgo(t *testing.T) {
-	for _, c := range []struct {
-		before time.Duration
-		want   string
-	}{
-		{-time.Hour, "just now"},
-		{59 * time.Second, "just now"},
-		{time.Minute, "1 minute ago"},
-		{59 * time.Minute, "59 minutes ago"},
-		{time.Hour, "1 hour ago"},
-		{47 * time.Hour, "1 day ago"},
-		{400 * 24 * time.Hour, "400 days ago"},
-	} {
-		if got := agoInEnglish(sampleTime.Add(-c.before), sampleTime); got != c.want {
-			t.Errorf("ago(%v): got %q, want %q", c.before, got, c.want)
-		}
-	}
-	if got := agoInEnglish(time.Time{}, sampleTime); got != "never" {
-		t.Errorf("ago(zero): got %q, want never", got)
-	}
 }
 
 type unknownPage struct{}

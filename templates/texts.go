@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
-	"time"
 
 	"github.com/ssobridge/ssobridge/templates/words"
 )
@@ -13,6 +12,8 @@ import (
 //
 //	{{t "Continue with %s" .Name}}        plain text
 //	{{say "Hello, %s" .Name}}             HTML, in which a name of any script and direction stands for itself
+//	{{at .MadeAt}}                        when something is or was
+//	{{ago .LastUsed .Now}}                how long ago it was, with the exact time for whoever asks (see [clock])
 func functionsIn(language string, text func(english string) string) template.FuncMap {
 	t := func(english string, args ...any) string {
 		if len(args) == 0 {
@@ -20,23 +21,21 @@ func functionsIn(language string, text func(english string) string) template.Fun
 		}
 		return fmt.Sprintf(text(english), args...)
 	}
+	clock := clock{language, t}
 	return template.FuncMap{
 		"lang": func() string { return language },
 		"dir":  func() string { return words.Direction(language) },
 		"t":    t,
 		"say": func(english string, args ...any) template.HTML {
 			for i, arg := range args {
-				args[i] = "<bdi>" + template.HTMLEscapeString(fmt.Sprint(arg)) + "</bdi>"
+				if _, ready := arg.(template.HTML); !ready {
+					args[i] = "<bdi>" + template.HTMLEscapeString(fmt.Sprint(arg)) + "</bdi>"
+				}
 			}
 			return template.HTML(fmt.Sprintf(template.HTMLEscapeString(text(english)), args...)) //nolint:gosec // G203: escaped
 		},
-		"ago": func(at, now time.Time) string {
-			n, english := since(at, now)
-			if n == 0 {
-				return t(english)
-			}
-			return t(english, n)
-		},
+		"at": clock.at, "atSecond": clock.atSecond,
+		"ago": clock.ago, "agoAt": clock.agoAt,
 		"device": func(english string) string {
 			browser, system, both := strings.Cut(english, " on ")
 			if !both {
@@ -44,13 +43,6 @@ func functionsIn(language string, text func(english string) string) template.Fun
 			}
 			return t("%s on %s", t(browser), system)
 		},
-		"moment": func(at time.Time) string {
-			if language == "en" {
-				return moment(at)
-			}
-			return at.UTC().Format("2006-01-02 15:04 UTC") // the script writes it as the reader does
-		},
-		"iso":    iso,
 		"number": number,
 	}
 }

@@ -125,7 +125,7 @@ func shownTexts(doc *html.Node) (all []string) {
 		}
 		if n.Type == html.ElementNode {
 			for _, a := range n.Attr {
-				if slices.Contains([]string{"aria-label", "placeholder", "title", "alt"}, a.Key) || n.Data == "script" && strings.HasPrefix(a.Key, "data-") {
+				if slices.Contains([]string{"aria-label", "placeholder", "title", "alt"}, a.Key) && n.Data != "time" || n.Data == "script" && strings.HasPrefix(a.Key, "data-") {
 					all = append(all, a.Val)
 				}
 			}

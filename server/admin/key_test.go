@@ -32,7 +32,7 @@ func TestKeysInUse(t *testing.T) {
 	}
 	contains(t, press(url.Values{"action": {"generate"}}), 200, "Your new secret") // and lost
 	page := c.get("/admin/providers/jwt")
-	contains(t, page, 200, "<code>"+fingerprint(secret)+"</code>", "<bdi>root@example.com</bdi>, just now", "2 sign-ins in the last 24 hours", "never used")
+	contains(t, page, 200, "<code>"+fingerprint(secret)+"</code>", "<bdi>root@example.com</bdi>, <time ", ">just now<", "2 sign-ins in the last 24 hours", "never used")
 	contains(t, page, 200, `svg.spark[aria-label^="Sign-ins: 2 in 14 days, at most 2 on a day"]`)
 	if n := len(dom.Attr(page.body, "svg.spark", "role")); n != 1 {
 		t.Errorf("got %d charts, want one of the key that was used", n)

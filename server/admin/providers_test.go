@@ -45,7 +45,7 @@ func TestProviders(t *testing.T) {
 	}
 	list, page, old := c.get("/admin/providers"), c.get("/admin/providers/acme"), c.get("/admin/providers/old")
 	contains(t, list, 200, "Acme &amp; Co", `href="/admin/providers/acme"`, "Your product", "Nobody has signed in with its keys yet", "Off")
-	contains(t, page, 200, "Acme &amp; Co", "2026-a", "EdDSA", "https://acme.example", "named in <code>SSOBRIDGE_PROVIDERS</code>", file, "Read just now",
+	contains(t, page, 200, "Acme &amp; Co", "2026-a", "EdDSA", "https://acme.example", "named in <code>SSOBRIDGE_PROVIDERS</code>", file, "Read <time ", ">just now<",
 		"Using <code>SSOBRIDGE_PROVIDER_ACME_ISSUER</code>")
 	contains(t, old, 200, "<code>"+fingerprint(otherSecret)+"</code>", "The shared secret comes from <code>SSOBRIDGE_PROVIDER_OLD_SHARED_SECRET</code>", "Nobody can sign in with it.")
 	if shown := list.body + page.body + old.body; strings.Contains(shown, secret) || strings.Contains(shown, otherSecret) {

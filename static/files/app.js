@@ -9,12 +9,26 @@ const words = document.currentScript.dataset;
 const faults = document.getElementById("faults");
 if (faults) requestAnimationFrame(() => { if (document.activeElement !== faults) faults.focus(); });
 
-// Times in the reader's own zone.
+// As browsers name them; a few name what is no language.
+function languages() {
+  try {
+    return Intl.getCanonicalLocales(navigator.languages);
+  } catch {
+    return [document.documentElement.lang];
+  }
+}
+
+// Times in the reader's own zone, written as the browser writes them.
 function localTimes(root) {
+  const known = languages();
   for (const time of root.querySelectorAll("time[datetime]")) {
-    const at = new Date(time.dateTime);
     const style = "seconds" in time.dataset ? { timeStyle: "medium" } : { dateStyle: "long", timeStyle: "short" };
-    if (!Number.isNaN(at.valueOf())) time.textContent = at.toLocaleString(document.documentElement.lang, style);
+    const writer = new Intl.DateTimeFormat(known, style);
+    const text = writer.format(new Date(time.dateTime));
+    const exact = time.querySelector(".exact");
+    if (exact) [time.title, exact.textContent] = [text, ` (${text})`];
+    else time.textContent = text;
+    (exact ?? time).lang = writer.resolvedOptions().locale;
   }
 }
 localTimes(document);
