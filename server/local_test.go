@@ -193,6 +193,27 @@ func TestSetUpWithoutPasswords(t *testing.T) {
 	}
 }
 
+// Whoever opens an empty bridge without its link is led to where it is asked for, and later to the sign-in. People of a site that a
+// product lets in read nothing of it.
+func TestAnEmptyBridgeLeadsToTheSetUp(t *testing.T) {
+	b := start(t, "ENABLE_PASSWORD_LOGIN=true", "JWT_IDENTITY_PROVIDER_URI=", "JWT_SHARED_SECRET=")
+	leads := func(b *bridge, path string) string {
+		return strings.Join(dom.Attr(b.browser().get(path, page).body, "main a.button", "href"), ", ")
+	}
+	for _, path := range []string{"/", "/login", "/login?return_to=%2Fadmin"} {
+		if got := leads(b, path); got != "/auth/setup" {
+			t.Errorf("%s without an administrator: got the buttons %q", path, got)
+		}
+	}
+	b.root()
+	if home, login := leads(b, "/"), leads(b, "/login"); home != "/login?return_to=%2Fadmin" || login != "" {
+		t.Errorf("with one: got the buttons %q at / and %q at /login", home, login)
+	}
+	if got := leads(start(t, "ENABLE_PASSWORD_LOGIN=true"), "/login"); strings.Contains(got, "setup") {
+		t.Errorf("with a product and no administrator: got the buttons %q", got)
+	}
+}
+
 // SECURITY G3, D3: a proof is fresh for ten minutes; a new one gives the session another id.
 func TestConfirm(t *testing.T) {
 	b := start(t)

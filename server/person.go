@@ -76,7 +76,10 @@ func (s *Server) handleHome(c echo.Context) error {
 		err = s.fillHome(r, &page, p)
 	} else {
 		s.web.WarnStrayToken(r, r.URL.Path, r.URL.RawQuery)
-		page.Passkey, err = s.local.PasskeyAlone(r.Context(), site)
+		page.SetUp, err = s.local.Empty(r.Context(), site)
+		if err == nil {
+			page.Passkey, err = s.local.PasskeyAlone(r.Context(), site)
+		}
 	}
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ type Home struct {
 	Password  bool       // the password form at /login is on
 	Passkey   bool       // it is off, and /login takes a passkey
 	Callback  string     // the URL that the IdP must redirect to, for the operator; "" leaves it out
+	SetUp     bool       // there is no administrator, and /auth/setup makes the first
 }
 
 func (Home) template() string { return "home" }
@@ -130,6 +131,7 @@ type Login struct {
 	Password  bool   // show the password form
 	Passkey   bool   // beside or instead of it, offer to use a passkey
 	ReturnTo  string // where to go afterwards, checked by the caller
+	SetUp     bool   // there is no administrator, and /auth/setup makes the first
 	Last      string // how this browser signed in last: "password", "passkey", or the name of a provider; "" for never
 	Account   string // the e-mail of who is signed in here; "" for no one
 	Another   string // with Account: URL to become somebody else

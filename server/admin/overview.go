@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -16,6 +18,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/advice"
 	"github.com/ssobridge/ssobridge/sso/credential"
+	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
 )
 
@@ -83,8 +86,11 @@ func (a overviewArea) overviewPage(c *area.Call) error {
 		AdminLayout: c.Layout(templates.AdminSectionOverview), Warnings: o.Warnings, Steps: steps, AtLeast: h.More, Changed: activity.Shown(a.Host.Config(), h.Changed), Now: a.Now(),
 		People: o.People, Administrators: o.Administrators, PasswordLogin: o.PasswordLogin, Callback: o.Callback, Version: a.Host.Version,
 	}
-	p.Offer, p.Here = len(keys) == 0 && a.Host.OfferPasskey != nil && a.Host.OfferPasskey(c.Request()), c.Link(area.PagesPrefix)
-	p.State, p.Look = a.state(c, o, h)
+	if p.Needed() { // the steps say what is missing, and come before a second way in
+		p.Warnings = slices.DeleteFunc(p.Warnings, func(w string) bool { return strings.Contains(w, setting.SignInOff) })
+	}
+	p.Offer, p.Here = len(keys) == 0 && !p.Needed() && a.Host.OfferPasskey != nil && a.Host.OfferPasskey(c.Request()), c.Link(area.PagesPrefix)
+	p.State, p.Look = a.state(c, o, h, p.Needed())
 	for _, d := range h.Days {
 		on := d.Day.Format(time.DateOnly)
 		p.Days = append(p.Days, templates.OverviewDay{Day: d.Day, SignIns: d.SignIns, Refusals: d.Refusals,
@@ -103,7 +109,7 @@ func (a overviewArea) refusals(c *area.Call, code sso.Code) string {
 }
 
 // state says in one sentence whether sign-in works, and where to look if that is in doubt.
-func (a overviewArea) state(c *area.Call, o overview, h admin.Health) (s templates.AdminState, look string) {
+func (a overviewArea) state(c *area.Call, o overview, h admin.Health, needed bool) (s templates.AdminState, look string) {
 	today := h.Today()
 	switch {
 	case !o.SignIn:
@@ -113,6 +119,8 @@ func (a overviewArea) state(c *area.Call, o overview, h admin.Health) (s templat
 			h.Recent.Refusals, h.Recent.SignIns, lower(h.Trouble.Code.Label()), cmp.Or(advice.For(a.Host.Config(), sso.UseLogin, h.Trouble.Code, h.Trouble.Last.Provider), "Look at Activity"))}, a.refusals(c, h.Trouble.Code)
 	case len(o.Warnings) > 0:
 		return templates.AdminState{Word: "Something needs a look.", Text: "Sign-in is on. " + counted(today), Attention: true}, ""
+	case needed:
+		return templates.AdminState{Word: "Ready.", Text: "Nobody has signed in through your product yet. The steps below lead there."}, ""
 	case fortnight(h).SignIns == 0:
 		return templates.AdminState{Word: "Ready.", Text: "Sign-in is set up, and nobody has signed in for two weeks."}, ""
 	}

@@ -96,6 +96,9 @@ func TestWhyCantSomeoneSignIn(t *testing.T) {
 func TestStepsToConnectAProduct(t *testing.T) {
 	b := start(t, "JWT_GROUP_SYNC=true", "JWT_IDENTITY_PROVIDER_URI=", "JWT_SHARED_SECRET=", "JWT_ISSUER=acme-7")
 	c := b.admin()
+	if page := c.get("/admin").body; dom.Has(page, ".warn") || !strings.Contains(page, "Not set up.") {
+		t.Errorf("of an empty bridge: got the warnings %q beside the steps, which say the same", dom.Text(page, ".warn"))
+	}
 	left := func() []string { return dom.Text(c.get("/admin").body, ".steps li:not(.done) summary") }
 	const first, second, code, try = "Give the address of your product’s sign-in page needed", "Make the shared secret, and give it to your product needed", "Add one page to your product needed", "Sign in once through your product needed"
 	if got := left(); len(got) != 6 || !slices.Equal(got[:4], []string{first, second, code, try}) {
@@ -146,6 +149,22 @@ func TestStepsToConnectAProduct(t *testing.T) {
 	}
 }
 
+// Where the mapping is off, it is no step that is done before anybody has signed in. Then who left it off has decided so.
+func TestTheMappingIsAStep(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	mapping := func() bool {
+		return slices.Contains(dom.Text(c.get("/admin").body, ".steps li:not(.done) summary"), "Say which groups people get when you like")
+	}
+	if !mapping() {
+		t.Error("before the first sign-in: the mapping counts as done")
+	}
+	b.signIn(secret, claims{"email": "first@example.com"})
+	if mapping() {
+		t.Error("after it: got the step again")
+	}
+}
+
 // fields are those of a form on a page, as a browser would send them.
 func (c *browser) fields(path, selector string) url.Values {
 	c.b.t.Helper()
@@ -171,7 +190,12 @@ func TestOverviewOffersAPasskey(t *testing.T) {
 	if page := b.admin().get("/admin"); strings.Contains(page.body, offer) || !strings.Contains(page.body, step) {
 		t.Error("where passkeys do not work: got the offer, or no step")
 	}
-	c := start(t, "SITE_URL=http://localhost:1").admin()
+	b = start(t, "SITE_URL=http://localhost:1")
+	c := b.admin()
+	if page := c.get("/admin"); strings.Contains(page.body, offer) || !strings.Contains(page.body, "The steps below lead there.") {
+		t.Error("before the first sign-in through the product: got the offer, or no word of the steps")
+	}
+	b.signIn(secret, claims{"email": "first@example.com"})
 	contains(t, c.get("/admin"), 200, offer, step, `.offer [name="return_to"][value="/admin"]`)
 	if page := c.get("/admin", "Cookie: ssobridge-no-offer=1"); strings.Contains(page.body, offer) || !strings.Contains(page.body, step) {
 		t.Error("declined: got the offer again, or no step")

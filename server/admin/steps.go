@@ -83,7 +83,7 @@ func (s setUp) addressStep() templates.AdminStep {
 	}
 	if of := s.cfg.Find(s.provider.Setting("IDENTITY_PROVIDER_URI")); of != nil {
 		f := signin.Field(of, s.cfg)
-		field := templates.AdminStepField{Name: f.Name, Label: f.Label, Help: f.Help, Value: f.Value, Source: f.Source}
+		field := templates.AdminStepField{Name: f.Name, Label: f.Label, Help: "Such as https://product.example.com/login. With the code of the third step on this machine: http://127.0.0.1:3535/login", Value: f.Value, Source: f.Source}
 		step.Form = &templates.AdminStepForm{Action: s.page(""), Hidden: s.hidden(), Field: &field, Button: "Save the address"}
 		if field.Source != "" {
 			step.Form.Button = ""
@@ -112,9 +112,10 @@ func (s setUp) secretStep() templates.AdminStep {
 // codeStep shows the page that the product needs. What the bridge expects of a token is in it.
 func (s setUp) codeStep() (templates.AdminStep, error) {
 	step := templates.AdminStep{
-		Text: "Add one page to your product", Necessary: true, Done: s.through, URL: s.page("#rules"), Link: "What the bridge expects of a token",
+		Text: "Add one page to your product", Necessary: true, Done: s.through, URL: s.page("#rules"), Link: "The rules for tokens",
 		Help: []string{"It signs the person in as your product always does, and sends the browser back with a signed token. These files are complete: put your own accounts in the place of “people”, and your own form in the place of “form”.",
-			"They read the shared secret from SSO_SECRET, in the environment. The address of this bridge stands in them."},
+			"They read the shared secret from SSO_SECRET, in the environment. The address of this bridge stands in them.",
+			"The token is a signed text, a JSON Web Token (JWT). What it says are its claims: email, who the person is; exp, until when it holds, a minute ahead; jti, a random text, so that it counts once. first_name, last_name and groups may be added. A library makes it, as in these files."},
 		Addresses: signin.Addresses(s.cfg, s.provider),
 	}
 	if p := s.provider; len(p.SharedSecrets) == 0 && p.HasKeys() {
@@ -142,7 +143,8 @@ func (s setUp) tryStep() templates.AdminStep {
 }
 
 func (s setUp) mappingStep() templates.AdminStep {
-	mapped := slices.ContainsFunc(s.cfg.Providers, func(p *setting.Provider) bool { return len(p.GroupMappings) > 0 || !p.GroupSync })
+	// Who lets people in and leaves the mapping off has decided so.
+	mapped := slices.ContainsFunc(s.cfg.Providers, func(p *setting.Provider) bool { return len(p.GroupMappings) > 0 || !p.GroupSync && s.through })
 	return templates.AdminStep{
 		Text: "Say which groups people get", Done: mapped, URL: s.c.Link("/admin/mapping"), Link: "Group mapping",
 		Help: []string{"Your product may send the groups of a person. The mapping says which groups they are in here. Before you save it you see who gains and loses what."},

@@ -58,6 +58,9 @@ func (s *Local) handleLogin(c echo.Context) error {
 		return err
 	}
 	page := s.loginPage(c.Request(), site, to)
+	if page.SetUp, err = s.Empty(c.Request().Context(), site); err != nil {
+		return err
+	}
 	if !page.Password {
 		if page.Passkey, err = s.PasskeyAlone(c.Request().Context(), site); err != nil {
 			return err
@@ -110,6 +113,21 @@ func (s *Local) PasskeyAlone(ctx context.Context, site *web.Site) (bool, error) 
 		return false, nil
 	}
 	return s.store.AnyPasskey(ctx)
+}
+
+// Empty reports whether nobody can sign in yet: no provider is on, and there is no administrator. Who runs the site is led on then.
+func (s *Local) Empty(ctx context.Context, site *web.Site) (bool, error) {
+	if len(site.Bridge.Providers.Beginners()) > 0 {
+		return false, nil
+	}
+	switch err := s.store.CheckSetup(ctx, ""); {
+	case errors.Is(err, sso.NotFound):
+		return false, nil
+	case errors.Is(err, sso.Forbidden), err == nil:
+		return true, nil
+	default:
+		return false, err
+	}
 }
 
 func (s *Local) loginPage(r *http.Request, site *web.Site, to string) templates.Login {

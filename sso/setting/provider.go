@@ -219,6 +219,9 @@ func (c *Config) EnabledProviders() (on []*Provider) {
 	return on
 }
 
+// SignInOff begins or ends each warning that a product is not connected yet. To who follows the steps they say nothing new.
+const SignInOff = "sign-in through the identity provider is off"
+
 // defaultProvider says what is missing for the default provider to be on, while nobody has said whether it should be.
 func (j *judge) defaultProvider() {
 	c, p := j.c, j.c.JWT
@@ -226,7 +229,7 @@ func (j *judge) defaultProvider() {
 	if p.Enabled || c.Text("JWT_ENABLED") != "" || j.broken["JWT_SHARED_SECRET"] || j.broken["JWT_IDENTITY_PROVIDER_URI"] {
 		return
 	}
-	const off, page, key = "sign-in through the identity provider is off", "JWT_IDENTITY_PROVIDER_URI, or as administrator at /admin/providers/jwt", "JWT_SHARED_SECRET, or as administrator at /admin/providers/jwt"
+	const off, page, key = SignInOff, "JWT_IDENTITY_PROVIDER_URI, or as administrator at /admin/providers/jwt", "JWT_SHARED_SECRET, or as administrator at /admin/providers/jwt"
 	switch {
 	case !uri && !secret && len(c.LoginProviders()) > 0: // another one is meant
 	case !uri && !secret:
