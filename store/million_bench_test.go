@@ -3,6 +3,8 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/ssobridge/ssobridge/sso"
@@ -13,7 +15,7 @@ import (
 // and the preview of a mapping of 900 groups, a hundred of which are deleted, until all people were looked at.
 func BenchmarkMillion(b *testing.B) {
 	benches(b, func(b *testing.B, db *testDB) {
-		saved := db.fillMillion(b)
+		saved := db.fillMany(b, 1_000_000, 900)
 		var ids []int64
 		for i := range int64(50) {
 			ids = append(ids, i+1)
@@ -32,17 +34,7 @@ func BenchmarkMillion(b *testing.B) {
 				}
 			}
 		})
-		edit := admin.MappingEdit{GroupMapping: admin.GroupMapping{Mode: admin.ModeManual, Mappings: sso.Mappings{}}, Unmapped: map[string]admin.Fate{}}
-		for i := range 900 {
-			if key := fmt.Sprint("ext ", i); i < 100 {
-				edit.Unmapped[key] = admin.FateDelete
-			} else {
-				edit.Mappings[key] = saved[key]
-			}
-		}
-		m := admin.Mapping{Store: db, Provider: "jwt", Saved: func(context.Context) (admin.GroupMapping, int64, error) {
-			return admin.GroupMapping{Mode: admin.ModeManual, Mappings: saved}, 1, nil
-		}}
+		m, edit := deletesGroups(db, saved, 100)
 		b.Run("preview", func(b *testing.B) {
 			most := mostMemory(b)
 			for b.Loop() {
@@ -62,34 +54,50 @@ func BenchmarkMillion(b *testing.B) {
 	})
 }
 
-// fillMillion makes 900 groups with a mapping each, a million people who are in three of them, and one group with all people.
-func (db *testDB) fillMillion(b *testing.B) sso.Mappings {
-	b.Helper()
-	raw := db.raw(b)
+// deletesGroups is an edit of a mapping that deletes the first of its groups.
+func deletesGroups(db *testDB, saved sso.Mappings, deleted int) (admin.Mapping, admin.MappingEdit) {
+	edit := admin.MappingEdit{GroupMapping: admin.GroupMapping{Mode: admin.ModeManual, Mappings: sso.Mappings{}}, Unmapped: map[string]admin.Fate{}}
+	for i := range len(saved) {
+		if key := fmt.Sprint("ext ", i); i < deleted {
+			edit.Unmapped[key] = admin.FateDelete
+		} else {
+			edit.Mappings[key] = saved[key]
+		}
+	}
+	return admin.Mapping{Store: db, Provider: "jwt", Saved: func(context.Context) (admin.GroupMapping, int64, error) {
+		return admin.GroupMapping{Mode: admin.ModeManual, Mappings: saved}, 1, nil
+	}}, edit
+}
+
+// fillMany makes groups with a mapping each, people who are in three of them, and one group with all people.
+func (db *testDB) fillMany(t testing.TB, people, groups int) sso.Mappings {
+	t.Helper()
+	raw := db.raw(t)
 	const places = "3 + %s, 'sync', 1 FROM accounts WHERE id > 0 ON CONFLICT (account_id, group_id) DO NOTHING"
 	const member = "INSERT INTO memberships (account_id, group_id, source, added_at) SELECT id, "
+	numbered := strings.NewReplacer("PEOPLE", strconv.Itoa(people), "GROUPS", strconv.Itoa(groups))
 	for _, query := range []string{
-		"INSERT INTO groups (id, name) WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i + 3, 'Group ' || i FROM n",
+		"INSERT INTO groups (id, name) WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < GROUPS) SELECT i + 3, 'Group ' || i FROM n",
 		`INSERT INTO accounts (email, email_key, first_name, last_name, first_key, last_key, active, password_hash, source, synced, own, created_at, last_login, idp_groups)
-			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < PEOPLE)
 			SELECT 'p' || i || '@corp.example', 'p' || i || '@corp.example', '', '', '', '', true, '', 'jwt', '{}', '{}', 1, 1,
-			'["ext ' || (i % 900) || '","ext ' || (i / 900 % 900) || '","ext ' || ((i * 7 + i / 77) % 900) || '"]' FROM n`,
-		member + fmt.Sprintf(places, "900"),
-		member + fmt.Sprintf(places, "id % 900"),
-		member + fmt.Sprintf(places, "id / 900 % 900"),
-		member + fmt.Sprintf(places, "(id * 7 + id / 77) % 900"),
+			'["ext ' || (i % GROUPS) || '","ext ' || (i / GROUPS % GROUPS) || '","ext ' || ((i * 7 + i / 77) % GROUPS) || '"]' FROM n`,
+		member + fmt.Sprintf(places, "GROUPS"),
+		member + fmt.Sprintf(places, "id % GROUPS"),
+		member + fmt.Sprintf(places, "id / GROUPS % GROUPS"),
+		member + fmt.Sprintf(places, "(id * 7 + id / 77) % GROUPS"),
 	} {
-		if _, err := raw.ExecContext(b.Context(), query); err != nil {
-			b.Fatalf("%.60s: %v", query, err)
+		if _, err := raw.ExecContext(t.Context(), numbered.Replace(query)); err != nil {
+			t.Fatalf("%.60s: %v", query, err)
 		}
 	}
 	if db.url[0] == 'p' {
-		if _, err := raw.ExecContext(b.Context(), "VACUUM ANALYZE"); err != nil {
-			b.Fatal(err)
+		if _, err := raw.ExecContext(t.Context(), "VACUUM ANALYZE"); err != nil {
+			t.Fatal(err)
 		}
 	}
 	all := sso.Mappings{}
-	for i := range 900 {
+	for i := range groups {
 		all[fmt.Sprint("ext ", i)] = []sso.GroupRef{{ID: int64(3 + i)}}
 	}
 	return all

@@ -169,7 +169,7 @@ func Count(n int, one, many string) string {
 type MappingStore interface {
 	Groups(ctx context.Context) ([]sso.Group, error)
 	MemberCounts(ctx context.Context, ids []int64) (map[int64]int, error)
-	Accounts(ctx context.Context, q sso.AccountQuery) ([]sso.Account, string, error)
+	SomeMembers(ctx context.Context, groupIDs []int64, few int) (map[int64][]string, error)
 	SentGroups(ctx context.Context, provider string, each func(sso.SentGroups)) error
 	GroupNamesSeen(ctx context.Context) ([]sso.SeenGroup, error)
 	Undos(ctx context.Context, kind sso.UndoKind) ([]sso.Undo, error)

@@ -33,7 +33,7 @@ type Clearing struct {
 	sso.Group
 	Delete  bool
 	Members int
-	Some    []string // e-mails of the first of them
+	Some    []string // e-mails of a few of them
 	why     string   // which mapping is gone
 }
 
@@ -200,20 +200,11 @@ func (m Mapping) count(ctx context.Context, all []Clearing) error {
 	if err != nil {
 		return err
 	}
+	some, err := m.Store.SomeMembers(ctx, ids[:min(len(ids), clearingGroups)], clearingPeople)
 	for i := range all {
-		all[i].Members = counts[all[i].ID]
-		if i >= clearingGroups {
-			continue
-		}
-		some, _, err := m.Store.Accounts(ctx, sso.AccountQuery{Page: sso.Page{Limit: clearingPeople}, GroupID: all[i].ID})
-		if err != nil {
-			return err
-		}
-		for _, a := range some {
-			all[i].Some = append(all[i].Some, a.Email)
-		}
+		all[i].Members, all[i].Some = counts[all[i].ID], some[all[i].ID]
 	}
-	return nil
+	return err
 }
 
 // Losses are what must be confirmed.

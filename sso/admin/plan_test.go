@@ -35,13 +35,16 @@ func (p people) MemberCounts(_ context.Context, ids []int64) (map[int64]int, err
 	return counts, nil
 }
 
-func (p people) Accounts(_ context.Context, q sso.AccountQuery) (all []sso.Account, next string, err error) {
-	for _, s := range p.sent {
-		if slices.Contains(s.Groups, q.GroupID) && len(all) < q.Limit {
-			all = append(all, sso.Account{Email: s.Email})
+func (p people) SomeMembers(_ context.Context, groupIDs []int64, few int) (map[int64][]string, error) {
+	some := map[int64][]string{}
+	for _, id := range groupIDs {
+		for _, s := range p.sent {
+			if slices.Contains(s.Groups, id) && len(some[id]) < few {
+				some[id] = append(some[id], s.Email)
+			}
 		}
 	}
-	return all, "", nil
+	return some, nil
 }
 
 func (p people) SentGroups(_ context.Context, _ string, each func(sso.SentGroups)) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,27 +60,30 @@ func (p *People) PeopleOf(ctx context.Context, provider string, each func(sso.Se
 	return p.sentGroups(ctx, provider, "", each)
 }
 
-// sentGroupsPart is how many people one query reads: while a query reads, SQLite cannot put what is written meanwhile into its file.
+// sentGroupsPart is how many accounts one query looks at: while a query reads, SQLite cannot put what is written meanwhile into its file.
 const sentGroupsPart = 5000
 
 func (p *People) sentGroups(ctx context.Context, provider, where string, each func(sso.SentGroups)) error {
 	known := map[string]sso.SentGroups{} // most people of a company have one of few lists
-	last := int64(0)
-	for n := sentGroupsPart; n == sentGroupsPart; {
-		n = 0
-		if err := p.sentGroupsAfter(ctx, provider, where, last, known, func(one sso.SentGroups) {
-			n, last = n+1, one.AccountID
-			each(one)
-		}); err != nil {
+	for after, last := int64(math.MinInt64), int64(0); last < math.MaxInt64; after = last {
+		found, err := p.db.Read().One(ctx, []any{&last}, "SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT 1 OFFSET "+strconv.Itoa(sentGroupsPart-1), after)
+		if err == nil && !found { // this part is the last
+			last = math.MaxInt64
+		}
+		if err == nil {
+			err = p.sentGroupsBetween(ctx, provider, where, after, last, known, each)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sentGroupsAfter is one part of sentGroups. No planner finds an index for the provider as it is written here: each part would sort
-// all people of it.
-func (p *People) sentGroupsAfter(ctx context.Context, provider, where string, last int64, known map[string]sso.SentGroups, each func(sso.SentGroups)) error {
+// sentGroupsBetween is one part of sentGroups: of the accounts after one id, up to another. Both ends are given, and no planner finds
+// an index for the provider as it is written here: with a LIMIT in place of an end PostgreSQL sorted all people for each part, and with
+// the index of providers SQLite would.
+func (p *People) sentGroupsBetween(ctx context.Context, provider, where string, after, last int64, known map[string]sso.SentGroups, each func(sso.SentGroups)) error {
 	return p.db.Read().Each(ctx, func(rows *sql.Rows) error {
 		var id int64
 		var email, sent, groups string
@@ -103,7 +107,7 @@ func (p *People) sentGroupsAfter(ctx context.Context, provider, where string, la
 		}
 		return err
 	}, `SELECT a.id, a.email, a.idp_groups, coalesce((SELECT string_agg(CAST(m.group_id AS TEXT), ',') FROM memberships m WHERE m.account_id = a.id), '')
-		FROM accounts a WHERE a.active AND a.source || '' = $1`+where+` AND a.id > $2 ORDER BY a.id LIMIT `+strconv.Itoa(sentGroupsPart), provider, last)
+		FROM accounts a WHERE a.active AND a.source || '' = $1`+where+` AND a.id > $2 AND a.id <= $3 ORDER BY a.id`, provider, after, last)
 }
 
 // sortedIDs reads ids that are separated by commas.
