@@ -38,17 +38,21 @@ func ReadBody(r *http.Request, most int64) ([]byte, error) {
 // BoundBody gives a request little time to send its body: a client that dribbles holds nothing for long (SECURITY L2). That
 // holds for a body that nobody reads, too: net/http waits for it after the answer.
 func BoundBody(w http.ResponseWriter, r *http.Request) {
-	setReadDeadline(w, r, time.Now().Add(bodyTimeout))
+	if r.ContentLength != 0 {
+		setReadDeadline(w, time.Now().Add(bodyTimeout))
+	}
 }
 
 // FreeBody gives a request all the time that it needs, for an upload of any length that goes to an app.
-func FreeBody(w http.ResponseWriter, r *http.Request) { setReadDeadline(w, r, time.Time{}) }
-
-func setReadDeadline(w http.ResponseWriter, r *http.Request, at time.Time) {
+func FreeBody(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
-		// It fails where a server without deadlines mounts us; then its own time-outs must do.
-		_ = http.NewResponseController(w).SetReadDeadline(at)
+		setReadDeadline(w, time.Time{})
 	}
+}
+
+// setReadDeadline fails where a server without deadlines mounts us; then its own time-outs must do.
+func setReadDeadline(w http.ResponseWriter, at time.Time) {
+	_ = http.NewResponseController(w).SetReadDeadline(at)
 }
 
 const bodyTimeout = 15 * time.Second

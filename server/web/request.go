@@ -151,7 +151,9 @@ func (site *Site) Begin(h http.Header, r *http.Request) (id string) {
 	if known := h[RequestIDHeader]; len(known) == 1 { // begun before
 		id = known[0]
 	} else {
-		if id = r.Header.Get(RequestIDHeader); !harmlessID(id) {
+		if sent := r.Header[RequestIDHeader]; len(sent) > 0 && harmlessID(sent[0]) {
+			id = sent[0]
+		} else {
 			id = newRequestID()
 		}
 		h[RequestIDHeader] = []string{id}
