@@ -82,7 +82,7 @@ func (s *settings) keepPrivate(h http.Header) {
 			delete(h, name)
 		}
 	}
-	by := append([]string{"Cookie", "Authorization"}, s.headersOf()...)
+	by := append([]string{"Cookie", "Authorization"}, s.headers...)
 	h["Vary"] = []string{varying(h["Vary"], by)}
 }
 

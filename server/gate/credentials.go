@@ -3,30 +3,40 @@ package gate
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 )
 
 // stripCredentials removes what is for the bridge and no one behind it (SECURITY H6).
 func (s *settings) stripCredentials(h http.Header) {
-	h.Del("X-Metabase-Session")
-	if lines := h["Cookie"]; len(lines) > 0 {
-		if rest := withoutCookies(lines); rest != "" {
-			h["Cookie"] = []string{rest}
-		} else {
-			delete(h, "Cookie")
-		}
-	}
-	h["Authorization"] = slices.DeleteFunc(slices.Clone(h["Authorization"]), func(v string) bool { // two are none, and both go
-		_, ours := bearerSession(http.Header{"Authorization": {v}}, "Authorization")
-		return ours || s.bearers.takes(v, "Authorization")
-	})
-	if len(h["Authorization"]) == 0 {
-		delete(h, "Authorization")
-	}
-	for _, name := range s.headersOf() {
+	delete(h, "X-Metabase-Session")
+	s.handCredentials(h, h)
+	for _, name := range s.headers {
 		delete(h, name)
 	}
+}
+
+// handCredentials writes the Cookie and Authorization of a request as the app may see them.
+func (s *settings) handCredentials(to, from http.Header) {
+	if rest := withoutCookies(from["Cookie"]); rest != "" {
+		to["Cookie"] = []string{rest}
+	} else {
+		delete(to, "Cookie")
+	}
+	if rest := s.withoutTokens(from["Authorization"]); len(rest) > 0 {
+		to["Authorization"] = rest
+	} else {
+		delete(to, "Authorization")
+	}
+}
+
+// withoutTokens are the values of Authorization that are neither a session nor a token for us. Two are none, and both go.
+func (s *settings) withoutTokens(values []string) (rest []string) {
+	for _, v := range values {
+		if _, ours := bearerSession(http.Header{"Authorization": {v}}, "Authorization"); !ours && !s.bearers.takes(v, "Authorization") {
+			rest = append(rest, v)
+		}
+	}
+	return rest
 }
 
 // withoutBearer is a query without the parameters of credentials, and otherwise as it was sent.
@@ -48,9 +58,12 @@ func (s *settings) withoutBearer(rawQuery string) string {
 // and all whose names begin with "ssobridge-". Unlike [web.EachCookie] it is generous about names: what any app may take for
 // one of ours goes (SECURITY H6).
 func withoutCookies(lines []string) string {
-	var kept []string
+	var room [8]string // most requests have no more, and then nothing is allocated
+	kept := room[:0]
 	for _, line := range lines {
-		for part := range strings.SplitSeq(line, ";") {
+		for line != "" {
+			var part string
+			part, line, _ = strings.Cut(line, ";")
 			name, _, _ := strings.Cut(part, "=")
 			if part = strings.Trim(part, " \t"); part != "" && !oursToSomeone(name) {
 				kept = append(kept, part)

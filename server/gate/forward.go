@@ -80,7 +80,7 @@ func (g *Gate) Forward(w http.ResponseWriter, r *http.Request) {
 	}
 	g.setIdentity(w.Header(), e)
 	if asked.with == "cookies" {
-		s.returnCredentials(w.Header(), r.Header)
+		s.handCredentials(w.Header(), r.Header)
 	}
 	g.answerVerify(w, http.StatusOK)
 }
@@ -274,12 +274,4 @@ func (g *Gate) refuseForward(w http.ResponseWriter, r *http.Request, s *settings
 	}
 	g.refuseApp(w, r, s, want, err)
 	g.web.Metrics.Verified(sso.CodeOf(err).Status())
-}
-
-// returnCredentials writes the client's Cookie and Authorization as the app may see them.
-func (s *settings) returnCredentials(answer, asked http.Header) {
-	for _, name := range []string{"Cookie", "Authorization"} {
-		answer[name] = asked[name]
-	}
-	s.stripCredentials(answer)
 }

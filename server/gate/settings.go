@@ -13,7 +13,8 @@ import (
 type settings struct {
 	*web.Site
 	bearers *bearers               // nil: no provider takes tokens
-	secret  []string               // the headers of headersOf, plain
+	headers []string               // in which credentials come, beside Authorization and the cookie
+	secret  []string               // the same, plain
 	proxy   *httputil.ReverseProxy // nil: no UPSTREAM
 	hosts   []string               // those under which ACCESS_RULES know the app; nil: any
 	// warnedOfRules: the log says that /auth/verify is asked, which does not follow the rules.
@@ -25,7 +26,8 @@ func newSettings(site *web.Site, transport http.RoundTripper, errorLog *log.Logg
 	if site.Bridge != nil {
 		n.bearers = newBearers(site.Bridge.Providers, site.Config.BearerHeader, site.Config.BearerParameter)
 	}
-	for _, name := range n.headersOf() {
+	n.headers = n.headersOf()
+	for _, name := range n.headers {
 		n.secret = append(n.secret, string(appendPlain(nil, name)))
 	}
 	if site.Config.Upstream != nil {
