@@ -211,11 +211,41 @@ func (s *settings) forwarded(r *http.Request) (want wanted, err error) {
 		return refuse("%s from %s is %q: it must be http or https alone. Where two proxies write it, have the inner one set it anew, or leave "+
 			"it as the outer one wrote it", forwardedProto, r.RemoteAddr, sso.Truncate(values[1], 50))
 	}
-	if want.origin, err = origin.Parse(scheme + "://" + values[2]); err != nil {
+	if want.origin, want.host, err = s.sites.read(scheme, values[2]); err != nil {
 		return refuse("%s from %s is %q, which is no host: %v", forwardedHost, r.RemoteAddr, sso.Truncate(values[2], 100), err)
 	}
-	want.host = web.HostName(string(want.origin))
 	return want, nil
+}
+
+// sites are origins that are read already: most questions are about one of them.
+type sites []readSite
+
+type readSite struct {
+	scheme, authority string // as the origin has them
+	origin            origin.Origin
+	host              string
+}
+
+// newSites leaves those out that would be read as another text than they are.
+func newSites(known []origin.Origin) (all sites) {
+	for _, o := range known {
+		scheme, authority, _ := strings.Cut(string(o), "://")
+		if read, host, err := sites(nil).read(scheme, authority); err == nil && read == o {
+			all = append(all, readSite{scheme, authority, o, host})
+		}
+	}
+	return all
+}
+
+// read is [origin.Parse] and the host of what it returns.
+func (known sites) read(scheme, authority string) (o origin.Origin, host string, err error) {
+	for i := range known {
+		if k := &known[i]; k.authority == authority && k.scheme == scheme {
+			return k.origin, k.host, nil
+		}
+	}
+	o, err = origin.Parse(scheme + "://" + authority)
+	return o, web.HostName(string(o)), err
 }
 
 func (s *settings) fromTrustedProxy(r *http.Request) bool {
@@ -231,10 +261,10 @@ func (s *settings) fromTrustedProxy(r *http.Request) bool {
 // of one of them.
 func (s *settings) posesAsForwarded(name string) bool {
 	switch name {
-	case forwardedMethod, forwardedProto, forwardedHost, forwardedURI:
+	case "", forwardedMethod, forwardedProto, forwardedHost, forwardedURI:
 		return false
 	}
-	return s.kindOf(name) == target
+	return name[0]|0x20 == 'x' && s.kindOf(name) == target // all such names begin with that
 }
 
 // sendToSignIn redirects a browser to sign in and back. Where its session would not reach, it would come back signed out

@@ -63,3 +63,21 @@ func forwardedFrom(cfg *setting.Config, r *http.Request) (origin, host, path str
 	w, err := (&settings{Site: &web.Site{Config: cfg}}).forwarded(r)
 	return string(w.origin), w.host, w.path(), err
 }
+
+// A site that is read already is read as [origin.Parse] does, whatever comes close to it.
+func TestSitesAreReadAsOrigins(t *testing.T) {
+	known := newSites([]origin.Origin{"http://localhost:3000", "https://app.example", "http://[::1]:8080", "https://[2001:db8::1]", "https://App.example", "http://a.example:80", "ftp://a.example"})
+	if len(known) != 4 {
+		t.Errorf("knows %v", known)
+	}
+	for _, scheme := range []string{"http", "https"} {
+		for _, authority := range []string{"localhost:3000", "LOCALHOST:3000", "localhost", "app.example", "app.example:443", "app.example:80", "App.example", "app.example.", "app.example/", "u@app.example",
+			"[::1]:8080", "[::1]", "[::01]:8080", "[2001:db8::1]", "2001:db8::1", "a.example", "a.example:80", "", " app.example"} {
+			want, wantErr := origin.Parse(scheme + "://" + authority)
+			got, host, err := known.read(scheme, authority)
+			if got != want || (err != nil) != (wantErr != nil) || host != web.HostName(string(want)) {
+				t.Errorf("%s, %q: got %q, host %q, %v, want %q, %v", scheme, authority, got, host, err, want, wantErr)
+			}
+		}
+	}
+}

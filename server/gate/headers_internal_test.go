@@ -70,3 +70,26 @@ func TestKindOfAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// SECURITY H4: the headers of a proxy's question are told from those of clients by what kindOf says, whatever they begin with.
+func TestPosesAsForwardedAsItsKindSays(t *testing.T) {
+	s := newSettings(&web.Site{Config: &setting.Config{}}, nil, nil)
+	own := []string{forwardedMethod, forwardedProto, forwardedHost, forwardedURI}
+	posing := 0
+	for _, names := range known {
+		for _, name := range names {
+			for _, spelled := range []string{name, strings.ToLower(name), strings.ReplaceAll(name, "-", "_"), strings.ToLower(strings.ReplaceAll(name, "-", ".")), strings.ReplaceAll(name, "-", "~")} {
+				want := s.kindOf(spelled) == target && !slices.Contains(own, spelled)
+				if got := s.posesAsForwarded(spelled); got != want {
+					t.Errorf("%q: got %v, want %v", spelled, got, want)
+				}
+				if want {
+					posing++
+				}
+			}
+		}
+	}
+	if posing == 0 {
+		t.Error("none poses")
+	}
+}

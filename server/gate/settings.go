@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ssobridge/ssobridge/server/web"
+	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
 // settings are the settings in force, and what the gate makes of them once, not at each request.
@@ -17,12 +18,13 @@ type settings struct {
 	secret  []string               // the same, plain
 	proxy   *httputil.ReverseProxy // nil: no UPSTREAM
 	hosts   []string               // those under which ACCESS_RULES know the app; nil: any
+	sites   sites                  // SITE_URL and ALLOWED_ORIGINS
 	// warnedOfRules: the log says that /auth/verify is asked, which does not follow the rules.
 	warnedOfRules atomic.Bool
 }
 
 func newSettings(site *web.Site, transport http.RoundTripper, errorLog *log.Logger) *settings {
-	n := &settings{Site: site, hosts: site.Config.RuleHosts()}
+	n := &settings{Site: site, hosts: site.Config.RuleHosts(), sites: newSites(append([]origin.Origin{site.Config.SiteURL}, site.Config.AllowedOrigins...))}
 	if site.Bridge != nil {
 		n.bearers = newBearers(site.Bridge.Providers, site.Config.BearerHeader, site.Config.BearerParameter)
 	}
