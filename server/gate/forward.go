@@ -56,7 +56,7 @@ func (g *Gate) Forward(w http.ResponseWriter, r *http.Request) {
 		g.refuseForward(w, r, s, want, err)
 		return
 	}
-	asked, err := s.readAsks(r, "cookies", "sign_in", "forbidden")
+	asked, err := s.readAsks(r, &s.forward)
 	if err != nil {
 		if _, query, _ := strings.Cut(want.uri, "?"); query == r.URL.RawQuery {
 			err = fmt.Errorf("the proxy hands on the query of the page (in a Caddyfile: write uri /auth/forward? with the question mark): %w", err)

@@ -19,6 +19,8 @@ type settings struct {
 	proxy   *httputil.ReverseProxy // nil: no UPSTREAM
 	hosts   []string               // those under which ACCESS_RULES know the app; nil: any
 	sites   sites                  // SITE_URL and ALLOWED_ORIGINS
+	verify  route
+	forward route
 	// warnedOfRules: the log says that /auth/verify is asked, which does not follow the rules.
 	warnedOfRules atomic.Bool
 }
@@ -28,6 +30,7 @@ func newSettings(site *web.Site, transport http.RoundTripper, errorLog *log.Logg
 	if site.Bridge != nil {
 		n.bearers = newBearers(site.Bridge.Providers, site.Config.BearerHeader, site.Config.BearerParameter)
 	}
+	n.forward.with = []string{"cookies", "sign_in", "forbidden"}
 	n.headers = n.headersOf()
 	for _, name := range n.headers {
 		n.secret = append(n.secret, string(appendPlain(nil, name)))

@@ -227,14 +227,11 @@ func (g *Gate) Verify(w http.ResponseWriter, r *http.Request) {
 	if len(s.Config.AccessRules) > 0 && !s.warnedOfRules.Load() {
 		s.warnOfRules(g.web.Log, r)
 	}
-	var asked asks
-	if r.URL.RawQuery != "" {
-		var err error
-		if asked, err = s.readAsks(r); err != nil {
-			g.logAsks(r, s, err)
-			g.answerVerify(w, http.StatusForbidden)
-			return
-		}
+	asked, err := s.readAsks(r, &s.verify)
+	if err != nil {
+		g.logAsks(r, s, err)
+		g.answerVerify(w, http.StatusForbidden)
+		return
 	}
 	e, err := g.check(r, s)
 	switch {
