@@ -140,3 +140,42 @@ func (b *bridge) cost(make func(int) *http.Request, n int) time.Duration {
 	}
 	return best
 }
+
+// answerTo keeps the header of an answer only, so that what is counted is the server's.
+type answerTo http.Header
+
+func (a answerTo) Header() http.Header         { return http.Header(a) }
+func (a answerTo) Write(p []byte) (int, error) { return len(p), nil }
+func (a answerTo) WriteHeader(int)             {}
+
+// What a proxy waits for at each request of each page makes next to nothing: garbage is what such an answer costs most.
+func TestChecksAllocateLittle(t *testing.T) {
+	if raceDetector {
+		t.Log("the race detector allocates, too; .ci/run has this test once more without it")
+		return
+	}
+	b := start(t, "TRUSTED_PROXIES=127.0.0.1")
+	c := b.browser()
+	c.signIn(nil)
+	for target, most := range map[string]float64{
+		"/auth/verify":                  2, // the id of the request, and the slice that it stands in
+		"/auth/verify?group=All+Users":  2,
+		"/auth/forward":                 2,
+		"/auth/forward?group=All+Users": 2,
+		"/auth/forward?with=cookies":    3, // and the slice of the cookies for the app
+	} {
+		r := request("GET", target, "", asked(b, "GET", "/reports/7?tab=2", "Cookie: ssobridge="+c.cookie()+"; theme=dark", "X-Forwarded-For: 192.0.2.1", "Accept: */*")...)
+		r.RemoteAddr = "127.0.0.1:40000"
+		answer := answerTo{}
+		got := most + 1
+		for range 5 { // the server does other things beside it
+			got = min(got, testing.AllocsPerRun(200, func() {
+				clear(answer)
+				b.srv.ServeHTTP(answer, r)
+			}))
+		}
+		if user := http.Header(answer).Get("Remote-User"); got > most || user != "ann@example.com" {
+			t.Errorf("%s: %v allocations, want %v at most; the answer has %v", target, got, most, answer)
+		}
+	}
+}

@@ -51,12 +51,14 @@ func HashSessionID(id string) (hash SessionHash, ok bool) {
 	if len(id) != 43 {
 		return hash, false
 	}
+	var text [43]byte // each request comes by here, and a slice made of id would be allocated
+	copy(text[:], id)
 	var raw [33]byte
-	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], []byte(id))
+	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], text[:])
 	if err != nil || n != 32 {
 		return hash, false
 	}
-	return sha256.Sum256([]byte(id)), true
+	return sha256.Sum256(text[:]), true
 }
 
 // SessionPolicy is how long sessions live. Both limits are enforced on the server, and hold for the sessions that there are:
