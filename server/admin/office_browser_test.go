@@ -118,12 +118,14 @@ func TestOfficeInABrowser(t *testing.T) {
 
 func checkWords(ctx context.Context, t *testing.T) {
 	t.Helper()
-	var broken []string
-	if err := chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(360, 800, 1, false), chromedp.Evaluate(brokenWords, &broken)); err != nil {
-		t.Fatal(err)
-	}
-	if len(broken) > 0 {
-		t.Errorf("words broken inside a table at 360 px: %q", broken)
+	for _, width := range []int64{360, 1280} {
+		var broken []string
+		if err := chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(width, 800, 1, false), chromedp.Evaluate(brokenWords, &broken)); err != nil {
+			t.Fatal(err)
+		}
+		if len(broken) > 0 {
+			t.Errorf("words broken inside a table at %d px: %q", width, broken)
+		}
 	}
 }
 

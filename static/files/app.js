@@ -56,6 +56,11 @@ for (const text of navigator.clipboard ? document.querySelectorAll("[data-copy]"
   button.type = "button";
   button.className = "link";
   button.textContent = words.copyText;
+  const of = text.closest("div")?.querySelector("dt"); // which of several it copies
+  if (of) {
+    of.id ||= `copied-${document.querySelectorAll("[id^=copied-]").length}`;
+    button.setAttribute("aria-describedby", of.id);
+  }
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(text.textContent);
     button.textContent = words.copied;
