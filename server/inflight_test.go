@@ -138,6 +138,11 @@ func changes() map[string]func(t *testing.T, s *stage) {
 				t.Error(err)
 			}
 		},
+		"the account is purged": func(t *testing.T, s *stage) {
+			if _, err := s.store.PurgeAccount(t.Context(), s.root.ID, cli); err != nil {
+				t.Error(err)
+			}
+		},
 		"the passkey is removed": func(t *testing.T, s *stage) {
 			s.owner.send("POST", "/auth/passkeys", form("do", "remove", "id", b64(s.key.id))).want(t, 303, "/auth/passkeys?done=removed")
 		},
@@ -174,10 +179,12 @@ func TestSignInInFlight(t *testing.T) {
 			{"a password", "the owner changes the password", 401, false},
 			{"a password", "the shell sets a password", 401, false},
 			{"a password", "the account is deactivated", 401, false},
+			{"a password", "the account is purged", 401, false},
 			{"a password", "passwords are switched off", 404, false},
 			{"a password", "the site gets another name", 303, true},
 			{"a passkey", "the passkey is removed", 401, false},
 			{"a passkey", "the account is deactivated", 401, false},
+			{"a passkey", "the account is purged", 401, false},
 			{"a passkey", "passwords are switched off", 200, true}, // passkeys go on without passwords
 			{"a passkey", "the site gets another name", 200, true},
 			{"a token", "the provider is switched off", 400, false},
@@ -209,9 +216,26 @@ func TestSignInInFlight(t *testing.T) {
 				if who := c.who(); !row.opens && who != nil {
 					t.Errorf("signed in as %v", who)
 				}
+				if row.change == "the account is purged" {
+					s.namesNobody("root@example.com")
+				}
 			})
 		}
 	})
+}
+
+// namesNobody wants the trail to have nothing of somebody who was purged.
+func (b *bridge) namesNobody(email string) {
+	b.t.Helper()
+	list, _, err := b.store.Events(b.t.Context(), sso.EventQuery{Page: sso.Page{Limit: sso.MaxLimit}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, e := range list {
+		if e.Email == email || e.Actor == email || strings.Contains(e.Detail, email) {
+			b.t.Errorf("the trail has %+v", e)
+		}
+	}
 }
 
 // opened counts the sign-ins of which the trail knows that they succeeded.
@@ -238,8 +262,10 @@ func TestProofInFlight(t *testing.T) {
 			{"a password", "the owner changes the password"},
 			{"a password", "the shell sets a password"},
 			{"a password", "the account is deactivated"},
+			{"a password", "the account is purged"},
 			{"a passkey", "the passkey is removed"},
 			{"a passkey", "the account is deactivated"},
+			{"a passkey", "the account is purged"},
 		} {
 			t.Run(row.way+" while "+row.change, func(t *testing.T) {
 				s := newStage(t, another(t, database))

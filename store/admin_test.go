@@ -414,7 +414,7 @@ func TestSessions(t *testing.T) {
 		by := credential.Credential{AccountID: gone.ID, PasswordHash: "h"}
 		wantCode(t, "password session of a deactivated account", db.OpenSession(t.Context(), in.Session, by, cli), sso.AccountDisabled)
 		by.AccountID = 99
-		wantCode(t, "password session of no account", db.OpenSession(t.Context(), in.Session, by, cli), sso.NotFound)
+		wantCode(t, "password session of no account", db.OpenSession(t.Context(), in.Session, by, cli), sso.Conflict)
 		// SECURITY D2: nothing that signs anyone in is kept.
 		var zero sso.SessionHash
 		wantCode(t, "unknown", second(db.Principal(t.Context(), zero)), sso.NotSignedIn)

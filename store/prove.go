@@ -11,8 +11,8 @@ import (
 )
 
 // useCredential locks an account until the transaction ends, and acts on a credential of it if that still is one (SECURITY
-// D8): it notes the use of a passkey, and keeps a password's hash at new costs. It returns [sso.NotFound] or the errors of
-// [credential.Credential.Holds].
+// D8): it notes the use of a passkey, and keeps a password's hash at new costs. It returns [sso.Conflict] without an account, or the
+// errors of [credential.Credential.Holds].
 func (s *Store) useCredential(ctx context.Context, c *conn, by credential.Credential, at time.Time) error {
 	var a sso.Account
 	var hash string
@@ -22,7 +22,7 @@ func (s *Store) useCredential(ctx context.Context, c *conn, by credential.Creden
 	case err != nil:
 		return err
 	case !found:
-		return fmt.Errorf("no such account: %w", sso.NotFound)
+		return fmt.Errorf("account %d was deleted meanwhile: %w", by.AccountID, sso.Conflict)
 	}
 	administrator, known := false, false
 	if p := by.Passkey; p != nil {
@@ -47,7 +47,7 @@ func (s *Store) useCredential(ctx context.Context, c *conn, by credential.Creden
 
 // RenewSession gives a session another id and says that its person has just proved who they are, by a credential
 // (SECURITY D3, G3). The old id is worth nothing from then on. It returns [sso.NotSignedIn] when the session is over or
-// somebody else's, [sso.NotFound], or the errors of [credential.Credential.Holds].
+// somebody else's, or the errors of [credential.Credential.Holds].
 func (s *Store) RenewSession(ctx context.Context, old, renewed sso.SessionHash, by credential.Credential, at time.Time, e sso.Event) error {
 	e.AccountID = by.AccountID
 	return s.writing(ctx, func(c *conn) error {

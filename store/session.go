@@ -67,7 +67,7 @@ func (s *Store) Principal(ctx context.Context, id sso.SessionHash) (*sso.Princip
 }
 
 // OpenSession opens a session that no identity provider vouches for: a sign-in by password or passkey. It notes the use of
-// the passkey, and keeps the hash at new costs. It returns [sso.NotFound], the errors of [credential.Credential.Holds], [sso.SettingsChanged],
+// the passkey, and keeps the hash at new costs. It returns the errors of [credential.Credential.Holds], [sso.SettingsChanged],
 // or [sso.Busy].
 func (s *Store) OpenSession(ctx context.Context, n sso.Session, by credential.Credential, e sso.Event) error {
 	if by.Passkey != nil { // a password passed AddFailureWithin: to turn it away here would leave a guess that was none

@@ -410,6 +410,7 @@ func (s *passkeys) provePasskey(c echo.Context, site *web.Site, in passkeyInput,
 		err = use(account, by)
 		if code := sso.CodeOf(err); code == sso.Conflict || code == sso.AccountDisabled {
 			err = fmt.Errorf("%w: %w", sso.PasskeyRefused, err)
+			account, _ = s.local.store.Account(r.Context(), account.ID) // the trail names nobody who was purged meanwhile
 		}
 	}
 	if sso.CodeOf(err) == sso.PasskeyRefused {
