@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,6 +69,11 @@ func (m AdminMapping) Unused() bool {
 		}
 	}
 	return m.MappingsFixed != "" && m.Mode == "off" && len(m.Rows) > 0
+}
+
+// Unheeded reports whether the form has rows that its mode does not look at.
+func (m AdminMapping) Unheeded() bool {
+	return m.Mode != "manual" && slices.ContainsFunc(m.Rows, func(row AdminMappingRow) bool { return row.IDP != "" && !row.Remove })
 }
 
 // An AdminSeenGroup is a group that the product has sent.

@@ -95,7 +95,7 @@ func TestSetUpByKeyboard(t *testing.T) {
 		t.Fatalf("a first sign-in: %q", got)
 	}
 	run("mapping", chromedp.Navigate(b.url+"/admin/mapping"), chromedp.Focus("#mode-off", chromedp.ByQuery), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowDown),
-		typed("idp.0", "extSales"), typed("groups.0", "Sales"), enter, arrived("1 of the 1 people"))
+		typed("idp.0", "extSales"), typed("groups.0", "Sales"), enter, arrived("The one person whose groups your product has named ends in other groups"))
 	run("save", chromedp.Focus(`button[value="save"]`, chromedp.ByQuery), enter, arrived("It is in force now"))
 	if got := b.signIn(key, claims{"groups": []string{"extSales"}}); got != "" {
 		t.Fatalf("a sign-in: %q", got)

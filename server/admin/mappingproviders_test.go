@@ -49,7 +49,7 @@ func TestMappingOfEachProvider(t *testing.T) {
 		f.Set("groups.1", "HR, Acme people")
 	}
 	preview := c.press(page.body, "preview", fill)
-	contains(t, preview, 200, "1 of the 1 people", "bob@example.com</bdi></a> <bdi>gets Sales, HR and Acme people")
+	contains(t, preview, 200, "The one person whose groups your product has named ends in other groups", "bob@example.com</bdi></a> <bdi>gets Sales, HR and Acme people")
 	c.press(preview.body, "save", nil).want(t, 303, "/admin/mapping?provider=acme&done=saved")
 	acme(claims{"email": "bob@example.com", "groups": []string{"verkauf", "personal"}})
 	if got := b.groupsOf("bob@example.com"); !slices.Equal(got, []string{"Sales", "HR", "Acme people"}) {

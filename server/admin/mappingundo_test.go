@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
 
 // apac is a bridge with a mapping of three rows: two people are in APAC, and one of them in Staff too.
@@ -317,4 +318,28 @@ func TestManyRows(t *testing.T) {
 	if groups, err := b.store.Groups(t.Context()); err != nil || len(groups) != 452 || len(b.groupsOf("ann@example.com")) != 2 {
 		t.Errorf("taken back: got %d groups, %v, ann in %q", len(groups), err, b.groupsOf("ann@example.com"))
 	}
+}
+
+// Who fills the table while the mapping is off is told that its rows do not count, and a group taken over from a sign-in chooses the
+// table. After an undo to a mapping that is off, no next sign-in takes a group away, and the page does not say so.
+func TestRowsOfAMappingThatIsOff(t *testing.T) {
+	b := start(t)
+	c := b.admin()
+	b.group("Sales")
+	b.signIn(secret, claims{"groups": []string{"extSales", "extNew"}})
+	const unheeded = "The rows of the table have no effect"
+	typed := c.press(c.get("/admin/mapping").body, "preview", func(f url.Values) { f.Set("idp.0", "extSales"); f.Set("groups.0", "Sales") })
+	contains(t, typed, 200, unheeded, "The one person whose groups your product has named ends in the same groups as without this edit.")
+	taken := c.press(c.get("/admin/mapping").body, "", func(f url.Values) { f.Set("map", "extSales") })
+	if !dom.Has(taken.body, `[name="mode"][value="manual"][checked]`) || dom.Has(taken.body, `button[name="map"][value="extSales"]`) || !dom.Has(taken.body, `button[name="map"][value="extNew"]`) {
+		t.Errorf("taken over: got %s, want the table chosen, and the group no more among those that are not mapped", taken.body)
+	}
+	fill := func(f url.Values) { f.Set("groups.0", "Sales"); f.Set("idp.0", "extSales"); f.Set("mode", "manual") }
+	if preview := c.press(taken.body, "preview", fill); strings.Contains(preview.body, unheeded) || !strings.Contains(preview.body, "ends in other groups than without this edit") {
+		t.Errorf("with the table: got %s", preview.body)
+	}
+	c.press(taken.body, "save", fill).want(t, 303, "/admin/mapping?done=saved")
+	undone := c.post("/admin/mapping/undo", formTo(t, c.get("/admin/mapping").body, "/admin/mapping/undo"))
+	undone.want(t, 303, "/admin/mapping?done=mapping-undone-off")
+	contains(t, c.get("/admin/mapping?done=mapping-undone-off"), 200, "stays in it until you take it away")
 }

@@ -91,7 +91,11 @@ func (m mappingArea) undoForm(c *area.Call) error {
 	of := ofProvider{form.Get("provider")}
 	_, err = m.undo(c, undoneEdit{of, form.Get("undo")})
 	if err == nil {
-		return c.Done(pathOf(m.Host.Config(), of.Provider), "mapping-undone")
+		notice := "mapping-undone"
+		if is, err := m.saved(c.Request().Context(), of.Provider); err == nil && is.mapping.Mode == admin.ModeOff {
+			notice = "mapping-undone-off"
+		}
+		return c.Done(pathOf(m.Host.Config(), of.Provider), notice)
 	}
 	return c.Again(form, err, func(_ map[string]string, alert string, status int) error {
 		e, err := m.editor(c, of.Provider)
@@ -120,6 +124,7 @@ func (m mappingArea) form(c *area.Call) error {
 	switch action := form.Get("action"); {
 	case form.Get("map") != "":
 		e.page.Rows = append(e.page.Rows, templates.AdminMappingRow{IDP: form.Get("map"), Focus: true})
+		e.countRows()
 		return e.answer(http.StatusOK)
 	case action == "more":
 		e.page.Rows = append(e.page.Rows, make([]templates.AdminMappingRow, emptyRows)...)
@@ -275,6 +280,11 @@ func (e *mappingEditor) answer(status int) error {
 	if err := e.targets(); err != nil {
 		return err
 	}
+	seen := len(e.page.Seen)
+	e.page.Seen = slices.DeleteFunc(e.page.Seen, func(g templates.AdminSeenGroup) bool {
+		return slices.ContainsFunc(e.page.Rows, func(row templates.AdminMappingRow) bool { return row.IDP == g.Name })
+	})
+	e.page.Unmapped -= seen - len(e.page.Seen)
 	return e.c.Show(status, e.page.WithRows(emptyRows))
 }
 
@@ -421,11 +431,18 @@ func (e *mappingEditor) take(text string) error {
 		removed[i].Remove = true
 	}
 	e.page.Rows = append(e.rows(m), removed...)
-	if e.page.Mode != string(admin.ModeManual) && len(m) > 0 && e.page.ModeFixed == "" {
-		e.page.Mode = string(admin.ModeManual)
+	if len(m) > 0 {
+		e.countRows()
 	}
 	e.page.Info = "The rows below are those of the JSON. Nothing is saved yet."
 	return e.answer(http.StatusOK)
+}
+
+// countRows chooses the table, where the form may choose: who takes rows into it wants them to count. It is saved with them.
+func (e *mappingEditor) countRows() {
+	if e.page.ModeFixed == "" {
+		e.page.Mode = string(admin.ModeManual)
+	}
 }
 
 // forecast puts what saving would do on the page.

@@ -21,6 +21,8 @@ func New(o area.Options, store admin.MappingStore) area.Area {
 		Pages: m.pages(), Operations: m.operations(),
 		Notices: map[string]string{
 			"mapping-undone": "Taken back: the mapping is as it was before, and so are the groups that were cleared. People who have signed in since get their groups at their next sign-in.",
+			"mapping-undone-off": "Taken back: the mapping is off as it was before, and the groups that were cleared are as they were. Sign-ins change nobody's groups now: " +
+				"who got a group by the mapping in between stays in it until you take it away.",
 		},
 	}
 }

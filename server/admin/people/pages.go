@@ -299,11 +299,17 @@ func (a peopleArea) personGroupForm(c *area.Call) error {
 				return "", fmt.Errorf("there is no such group: %w", sso.NotFound)
 			}
 			_, err = a.removeMember(c, member{id, group})
+			if group == sso.Administrators {
+				return "admin-taken", err
+			}
 			return "member-removed", err
 		}
 		group, err := a.groupOf(c, "group", form.Get("group"))
 		if err == nil {
 			_, err = a.addMember(c, member{id, group})
+		}
+		if group == sso.Administrators {
+			return "admin-made", err
 		}
 		return "member-added", err
 	}, func(p *templates.AdminPerson, form url.Values, fields map[string]string) {

@@ -47,6 +47,8 @@ func New(o area.Options, store Store) area.Area {
 			"reactivated":       "The account is active again.",
 			"attribute-saved":   "The attribute is set. It is in force now.",
 			"attribute-removed": "The attribute is removed.",
+			"admin-made":        "This person is an administrator now. It is in force at once.",
+			"admin-taken":       "This person is no administrator any more. It is in force at once.",
 			"member-added":      "Added to the group. It is in force now.",
 			"member-removed":    "Removed from the group. It is in force now.",
 			"session-ended":     "Signed out there.",
