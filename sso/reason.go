@@ -211,7 +211,7 @@ func reasons(yield func(reason) bool) {
 			"more people sign in than the database can write in five seconds: wait for the time that Retry-After gives; if it lasts, look what keeps the disk busy",
 			"Too many people are signing in at the moment; try again"),
 		unavailableReason(ProviderUnavailable, "The identity provider does not answer",
-			"the identity provider did not answer the bridge: check its address, and that this machine can reach it",
+			"the bridge could not reach the identity provider, or cannot use what it answered: look at the detail, check its address, and that this machine can reach it",
 			"The identity provider does not answer; try again"),
 		unavailableReason(GroupsUnavailable, "The groups cannot be looked up",
 			"the directory (LDAP_URL) or the endpoint (JWT_GROUPS_ENDPOINT_URL) that knows the groups did not answer as it should: the log says what "+

@@ -201,7 +201,7 @@ func TestPasswordOfTheDirectory(t *testing.T) {
 
 	moved := formWith(t, page.body, "LDAP_URL")
 	moved.Set("LDAP_URL", "ldaps://elsewhere.example")
-	contains(t, c.post("/admin/group-sources/directory", moved), 400, "give that anew, too")
+	contains(t, c.post("/admin/group-sources/directory", moved), 400, "type that again, too")
 	moved.Set("LDAP_BIND_PASSWORD", "open sesame") // the same
 	c.post("/admin/group-sources/directory", moved).want(t, 303, "/admin/group-sources?done=saved")
 	moved = formWith(t, c.get("/admin/group-sources").body, "LDAP_URL")

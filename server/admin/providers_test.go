@@ -205,7 +205,7 @@ func TestOpenIDProviderFromThePage(t *testing.T) {
 	c.post(own, fields("PROVIDER_ACME_ISSUER", issuer+"/", first...)).want(t, 303, own+"?done=saved")
 	contains(t, try(), 200, "would be refused", "its issuer is &#34;"+issuer+"&#34;, and ISSUER is &#34;"+issuer+"/&#34;: set ISSUER to the former")
 	contains(t, c.get(own), 200, "What the provider says of itself could not be read lately: its issuer is", "Is the issuer the address that the provider shows")
-	contains(t, c.post(own, fields("PROVIDER_ACME_ISSUER", issuer)), 400, "give that anew, too")
+	contains(t, c.post(own, fields("PROVIDER_ACME_ISSUER", issuer)), 400, "type that again, too")
 	c.post(own, fields("PROVIDER_ACME_ISSUER", issuer, "PROVIDER_ACME_CLIENT_SECRET", otherSecret)).want(t, 303, own+"?done=saved")
 	contains(t, try(), 200, "Ada Lovelace", "first name from the claim &#34;given_name&#34;")
 

@@ -410,3 +410,11 @@ func settingsOf(t *testing.T, c *browser) []settingEntry {
 	}
 	return out.Settings
 }
+
+// A choice of on and off has its default in these words, too.
+func TestDefaultsAreInTheWordsOfTheChoice(t *testing.T) {
+	page := start(t).admin().get("/admin/sign-in").body
+	if help := strings.Join(dom.Text(page, "#SESSION_COOKIES-help"), " "); !strings.Contains(help, "(default: off)") {
+		t.Errorf("got the help %q", help)
+	}
+}

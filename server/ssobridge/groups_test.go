@@ -35,7 +35,7 @@ func TestSecretsAreNotSentElsewhere(t *testing.T) {
 		"SSOBRIDGE_PROVIDER_ACME_CLIENT_SECRET=of-the-operator")
 	for _, change := range []string{"LDAP_URL=ldaps://evil.example", "LDAP_INSECURE=true", "JWT_GROUPS_ENDPOINT_URL=https://evil.example",
 		"PROVIDER_ACME_ISSUER=https://evil.example", "PROVIDER_ACME_DISCOVERY_URL=https://evil.example"} {
-		if got := try(fixed, change); !strings.Contains(got, "says where") || !strings.Contains(got, "set this there, too") {
+		if got := try(fixed, change); !strings.Contains(got, "decides where") || !strings.Contains(got, "set this there, too") {
 			t.Errorf("the secret is set outside, %s: got %q", change, got)
 		}
 	}
@@ -56,7 +56,7 @@ func TestSecretsAreNotSentElsewhere(t *testing.T) {
 	if _, err := r.Save(t.Context(), admin.Change{Values: values, Version: version, Actor: "ada"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := try(r, "LDAP_URL=ldaps://evil.example"); got != "LDAP_URL says where LDAP_BIND_PASSWORD is sent: give that anew, too" {
+	if got := try(r, "LDAP_URL=ldaps://evil.example"); got != "LDAP_URL decides where LDAP_BIND_PASSWORD is sent: type that again, too" {
 		t.Errorf("another address alone: got %q", got)
 	}
 	if got := try(r, "LDAP_URL=ldaps://evil.example", "LDAP_BIND_PASSWORD="); !strings.Contains(got, "LDAP_BIND_PASSWORD") {

@@ -271,9 +271,9 @@ func (r *Runtime) sentElsewhere(next setting.Saved, values map[string]*string) e
 			if before.Text(where) == cfg.Text(where) {
 				continue
 			}
-			fields[where] = "says where " + s.Name + " is sent: give that anew, too"
+			fields[where] = "decides where " + s.Name + " is sent: type that again, too"
 			if cfg.Source(s.Name).Fixed() {
-				fields[where] = "says where " + s.Name + " is sent, which is set as " + cfg.Source(s.Name).String() + ": set this there, too"
+				fields[where] = "decides where " + s.Name + " is sent, which is set as " + cfg.Source(s.Name).String() + ": set this there, too"
 			}
 		}
 	}

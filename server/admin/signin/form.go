@@ -62,7 +62,7 @@ func (t *attempt) elsewhere(cfg *setting.Config, shown []*setting.Setting) {
 // Field is a setting as a field, with what is in force.
 func Field(s *setting.Setting, cfg *setting.Config) templates.AdminSetting {
 	f := templates.AdminSetting{
-		Name: s.Name, Label: s.Label, Help: helpOf(cfg, s), Default: cfg.Usual(s), Long: strings.Contains(s.Type, "JSON"),
+		Name: s.Name, Label: s.Label, Help: helpOf(cfg, s), Default: inWords(s, cfg.Usual(s)), Long: strings.Contains(s.Type, "JSON"),
 		Secret: s.Secret, Set: s.Secret && cfg.Text(s.Name) != "",
 	}
 	if !s.Secret {
