@@ -39,6 +39,11 @@ func startBridgeIn(ctx context.Context, program, dir, database string, settings 
 	if err != nil {
 		return nil, 0, err
 	}
+	return startBridgeAt(ctx, program, dir, addr, database, settings...)
+}
+
+// startBridgeAt does so at an address.
+func startBridgeAt(ctx context.Context, program, dir, addr, database string, settings ...string) (*bridge, time.Duration, error) {
 	cmd := exec.CommandContext(ctx, program, "serve")
 	cmd.Dir = dir
 	cmd.Env = []string{ // nothing of the caller's environment may change what is measured

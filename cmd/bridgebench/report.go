@@ -83,8 +83,8 @@ func rowOf(c *contender, ratio float64) row {
 		P50:       inMs(func(r round) time.Duration { return r.p50 }),
 		P99:       inMs(func(r round) time.Duration { return r.p99 }),
 		CPU:       c.figure(cpu),
-		Resident:  megabytes(c.memory.resident),
-		Own:       megabytes(c.memory.own),
+		Resident:  megabytes(c.memory.Resident),
+		Own:       megabytes(c.memory.Own),
 		Ratio:     ratio,
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/ssobridge/ssobridge/cmd/bridgebench/proc"
 )
 
 // A contender is one thing that is measured beside others.
@@ -13,7 +15,7 @@ type contender struct {
 	ready  func(d time.Duration) error // makes what run sends, outside of its times; nil: it needs nothing
 	run    func(ctx context.Context, d time.Duration) (sample, error)
 	rounds []round
-	memory memory // the most that was seen after a round; 0: unknown
+	memory proc.Memory // the most that was seen after a round; 0: unknown
 }
 
 // A round is what one turn of a contender gave.
@@ -89,7 +91,7 @@ func (c *contender) turn(ctx context.Context, d time.Duration) error {
 		if err != nil {
 			return err
 		}
-		if m.resident > c.memory.resident {
+		if m.Resident > c.memory.Resident {
 			c.memory = m
 		}
 	}

@@ -125,20 +125,8 @@ func TestFaults(t *testing.T) {
 
 // The same for a database that is not large at all.
 func TestSizesGivesItsFigures(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "ssobridge")
-	if err := bridgetest.Compile("../ssobridge", program); err != nil {
-		t.Fatal(err)
-	}
-	var stdout, stderr bytes.Buffer
-	args := []string{"sizes", "--json", "--quiet", "--ssobridge", program, "--rounds", "1", "--seconds", "0.1", "--connections", "4", "--sessions", "100",
-		"--people", "1000", "--groups", "100", "--events", "1000", "--expired", "1000"}
-	if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != 0 {
-		t.Fatalf("got exit status %d, want 0\n%s", code, stderr.String())
-	}
-	var r report
-	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
-		t.Fatalf("--json: %v\n%s", err, stdout.String())
-	}
+	r := runPart(t, "sizes", "--rounds", "1", "--seconds", "0.1", "--connections", "4", "--sessions", "100",
+		"--people", "1000", "--groups", "100", "--events", "1000", "--expired", "1000")
 	if len(r.Tables[0].Rows) != 3 || len(r.Targets) != 16 {
 		t.Fatalf("got %d rows and %d targets, want 3 and 16", len(r.Tables[0].Rows), len(r.Targets))
 	}
@@ -173,6 +161,42 @@ func TestEffectAndSoakGiveTheirFigures(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Behind nginx, which checks nobody's health, replicas are restarted while people come: nobody may notice.
+func TestRolling(t *testing.T) {
+	ssotest.InCI(t, "two replicas behind a proxy, as cmd/ssobridge/interop has them on SQLite")
+	ssotest.Need(t, "nginx", "apt-get install nginx")
+	ssotest.Need(t, "initdb", "apt-get install postgresql")
+	r := runPart(t, "rolling", "--requests", "500")
+	for _, line := range r.Tables[0].Grid.Lines {
+		if line.Figures[0] < 10 {
+			t.Errorf("%s: got %v requests", line.Name, line.Figures[0])
+		}
+	}
+	for _, target := range r.Targets {
+		if !target.Met {
+			t.Errorf("%s: got %v: %v", target.Name, target.Got, r.Tables[0].Notes)
+		}
+	}
+}
+
+// runPart runs one part of the benchmark against the real program.
+func runPart(t *testing.T, args ...string) (r report) {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "ssobridge")
+	if err := bridgetest.Compile("../ssobridge", program); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	args = append(args, "--json", "--quiet", "--ssobridge", program)
+	if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		t.Fatalf("%v: got exit status %d, want 0\n%s", args, code, stderr.String())
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("--json: %v\n%s", err, stdout.String())
+	}
+	return r
 }
 
 // A program that does not start must not leave the reader guessing.

@@ -147,5 +147,5 @@ func (b *bridge) keeps(ctx context.Context, metrics string) ([]float64, error) {
 	running, _ := strconv.ParseFloat(string(found[1]), 64)
 	open, err1 := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.pid))
 	m, err2 := b.memory()
-	return []float64{running, float64(len(open)), megabytes(m.resident), megabytes(m.own)}, errors.Join(err1, err2)
+	return []float64{running, float64(len(open)), megabytes(m.Resident), megabytes(m.Own)}, errors.Join(err1, err2)
 }

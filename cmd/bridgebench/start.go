@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/ssobridge/ssobridge/cmd/bridgebench/proc"
 )
 
 // What a start may take, and what a bridge that does nothing may hold.
@@ -20,7 +22,7 @@ const settle = 2 * time.Second
 func benchStart(ctx context.Context, o options) (table, []target, error) {
 	var (
 		starts []float64 // ms
-		idle   memory
+		idle   proc.Memory
 	)
 	for i := range o.starts {
 		o.progress(fmt.Sprintf("start %d of %d", i+1, o.starts))
@@ -41,17 +43,17 @@ func benchStart(ctx context.Context, o options) (table, []target, error) {
 		Name: fmt.Sprintf("start on an empty database, %d times", o.starts),
 		Notes: []string{
 			fmt.Sprintf("first answer after %.1f ms (median; %.1f to %.1f)", median(starts), slices.Min(starts), slices.Max(starts)),
-			fmt.Sprintf("resident after %v at rest: %.1f MB, %.1f MB of it its own, the rest pages of the program file", settle, megabytes(idle.resident), megabytes(idle.own)),
+			fmt.Sprintf("resident after %v at rest: %.1f MB, %.1f MB of it its own, the rest pages of the program file", settle, megabytes(idle.Resident), megabytes(idle.Own)),
 		},
 	}
 	return t, []target{
 		atMost("start to the first answer", median(starts), maxStart, " ms"),
-		atMost("resident when idle", megabytes(idle.resident), maxResident, " MB"),
+		atMost("resident when idle", megabytes(idle.Resident), maxResident, " MB"),
 	}, nil
 }
 
 // atRest is the memory of a bridge that has been left alone for a while.
-func (b *bridge) atRest() (memory, error) {
+func (b *bridge) atRest() (proc.Memory, error) {
 	time.Sleep(settle)
 	return b.memory()
 }
