@@ -123,7 +123,10 @@ func becomesASCII(r rune) bool {
 // refuses is the key of no other address.
 func Key(email string) string {
 	local, domain, found := strings.Cut(email, "@")
-	if !found || plainDomain(domain) {
+	switch plain := !found || plainDomain(domain); {
+	case plain && isASCII(email): // most: a sign-in makes several keys, some of them while all others wait for it
+		return strings.ToLower(email)
+	case plain:
 		return strings.Map(lowerCase, email)
 	}
 	ascii, err := asciiDomain(domain)
@@ -131,6 +134,15 @@ func Key(email string) string {
 		return strings.Map(lowerCase, email)
 	}
 	return strings.Map(lowerCase, local) + "@" + ascii
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func lowerCase(r rune) rune {
@@ -144,7 +156,7 @@ func lowerCase(r rune) rune {
 // plainDomain reports whether a domain has neither letters outside ASCII nor their other form.
 func plainDomain(domain string) bool {
 	for i := range len(domain) {
-		if domain[i] >= utf8.RuneSelf || isALabel(domain[i:]) {
+		if domain[i] >= utf8.RuneSelf || domain[i]|0x20 == aLabelPrefix[0] && isALabel(domain[i:]) {
 			return false
 		}
 	}

@@ -123,6 +123,22 @@ func TestKey(t *testing.T) {
 	}
 }
 
+// Of a text of ASCII alone the key has small letters for capitals, and is the same otherwise.
+func TestKeyOfASCII(t *testing.T) {
+	for c := range rune(utf8.RuneSelf) {
+		small := c
+		if 'A' <= c && c <= 'Z' {
+			small += 'a' - 'A'
+		}
+		for _, around := range []string{"%", "a%b@c.example", "a@b%c.example", "a@x%-y.example", "@", "%@", "@%"} {
+			email, want := strings.ReplaceAll(around, "%", string(c)), strings.ReplaceAll(around, "%", string(small))
+			if got := address.Key(email); got != want {
+				t.Errorf("%q: got %q, want %q", email, got, want)
+			}
+		}
+	}
+}
+
 // SECURITY E10: a domain has one key, in capitals, in small letters and as xn--, whatever letter it has; and that of another
 // letter is another one.
 func TestKeyOfEveryDomain(t *testing.T) {

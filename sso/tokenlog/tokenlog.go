@@ -63,10 +63,37 @@ func aboutItself(claims sso.Claims) sso.Claims {
 			kept[name] = value
 		}
 	}
+	if surelyShort(kept) {
+		return kept
+	}
 	if text, err := json.Marshal(kept); err != nil || len(text) > maxAbout {
 		return nil
 	}
 	return kept
+}
+
+// surelyShort reports whether claims are at most [maxAbout] bytes of JSON, however many each of their bytes becomes: then nobody has to
+// write them to see that.
+func surelyShort(claims sso.Claims) bool {
+	const escaped, around = 6, len(`"":"",`) // \u0000; � for a byte that is no UTF-8 is as long
+	size := len("{}")
+	for name, value := range claims {
+		size += around + escaped*len(name)
+		switch value := value.(type) {
+		case string:
+			size += escaped * len(value)
+		case json.Number:
+			if value == "" || value[0] == '0' || strings.Trim(string(value), "0123456789") != "" { // else it is a whole number, which can be written
+				return false
+			}
+			size += len(value)
+		case bool:
+			size += len("false")
+		default:
+			return false
+		}
+	}
+	return size <= maxAbout
 }
 
 const maxLifetime = 100 * 365 * 24 * 60 * 60 // seconds: more is no statement, and would overflow

@@ -72,3 +72,23 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+// What is taken for short without a look at its JSON is short, and can be written.
+func FuzzShort(f *testing.F) {
+	for _, s := range []string{"https://idp.example", "\x00", "\xff", "<&>", "\u2028", "1.5", "0x1", "0 ", "01", "", "☃", strings.Repeat("\x01", 170), strings.Repeat("é", 400)} {
+		f.Add(s, true)
+	}
+	f.Fuzz(func(t *testing.T, value string, text bool) {
+		claims := sso.Claims{"iss": value, "iat": number(1), "email_verified": true}
+		if !text {
+			claims["iss"] = json.Number(value)
+		}
+		written, err := json.Marshal(claims)
+		if surelyShort(claims) && (err != nil || len(written) > maxAbout) {
+			t.Errorf("%q: %d bytes, %v", value, len(written), err)
+		}
+		if (aboutItself(claims) == nil) != (err != nil || len(written) > maxAbout) {
+			t.Errorf("%q: kept %v of %d bytes, %v", value, aboutItself(claims), len(written), err)
+		}
+	})
+}
