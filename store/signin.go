@@ -42,7 +42,11 @@ func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.S
 	if err := s.admitted(); err != nil {
 		return nil, err
 	}
-	l, err := s.signIn(ctx, x, in, (*attempt).passed, (*attempt).noteGroups, (*attempt).noteToken, (*attempt).open)
+	note, err := noteOfToken(x)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.signIn(ctx, x, in, (*attempt).passed, (*attempt).noteGroups, note.keep, (*attempt).open)
 	if err != nil {
 		return nil, err
 	}

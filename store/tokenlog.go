@@ -8,27 +8,34 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/tokenlog"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
-// noteToken keeps which claims the token of a sign-in had. It is one statement of the sign-in's transaction, and waits for nobody.
-func (l *attempt) noteToken(ctx context.Context) error {
-	e := tokenlog.Of(l.x.Claims, l.x.Now)
+// A tokenNote is what is kept of the token of a sign-in. It is made before the sign-in's transaction, since others wait while that runs.
+type tokenNote []any
+
+func noteOfToken(x *sso.Exam) (tokenNote, error) {
+	e := tokenlog.Of(x.Claims, x.Now)
 	names, err := json.Marshal(e.Claims)
 	if err != nil {
-		return fmt.Errorf("names of claims: %w", err)
+		return nil, fmt.Errorf("names of claims: %w", err)
 	}
 	about := ""
 	if e.About != nil {
 		text, err := json.Marshal(e.About)
 		if err != nil {
-			return fmt.Errorf("claims about the token: %w", err)
+			return nil, fmt.Errorf("claims about the token: %w", err)
 		}
 		about = string(text)
 	}
-	return l.c.Later(ctx, "INSERT INTO token_log (provider, at, lifetime, more, claims, about) VALUES ($1, $2, $3, $4, $5, $6)",
-		l.x.Identity.Provider, e.At, e.Lifetime.Microseconds(), e.More, string(names), about)
+	return tokenNote{x.Identity.Provider, e.At, e.Lifetime.Microseconds(), e.More, string(names), about}, nil
+}
+
+// keep is one statement of the sign-in's transaction, and waits for nobody.
+func (n tokenNote) keep(l *attempt, ctx context.Context) error {
+	return l.c.Later(ctx, "INSERT INTO token_log (provider, at, lifetime, more, claims, about) VALUES ($1, $2, $3, $4, $5, $6)", n...)
 }
 
 // TokenLog returns what is kept of the tokens of the last sign-ins of a provider, at most [tokenlog.Kept], the newest first.
