@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -156,4 +158,43 @@ func TestPurgeDuringSignIns(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Nor is a person who was purged in what SQLite calls free: it leaves the bytes of what is deleted in the file.
+func TestPurgedBytesAreOverwritten(t *testing.T) {
+	db := open(t, empties()["sqlite"](t))
+	var ada sso.Account
+	for i := range 40 {
+		name := fmt.Sprintf("person%d", i)
+		if i == 20 {
+			name = "ada.kinglovelace"
+		}
+		for range 5 {
+			id := person(name + "@example.com")
+			id.FirstName, id.Attributes = ptr(name), map[string]string{"desk": "desk of " + name}
+			in, _ := db.signIn(t, id, standard)
+			if i == 20 {
+				ada = in.Account
+			}
+			if err := db.Record(t.Context(), sso.Event{Kind: sso.EventSignInRefused, Code: sso.TokenExpired, Email: name + "@example.com"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := db.PurgeAccount(t.Context(), ada.ID, cli); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(strings.TrimPrefix(db.url, "sqlite:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(raw, []byte("kinglovelace")); n > 0 {
+		t.Errorf("the file has the name %d times", n)
+	}
+	if !bytes.Contains(raw, []byte("person21@example.com")) {
+		t.Error("the file has nobody")
+	}
 }

@@ -109,8 +109,9 @@ func openSQLite(ctx context.Context, rest string, lockWait time.Duration, c *cir
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}}
 	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + pragmas.Encode()
-	// temp_store: what a savepoint keeps of the pages before it stays in memory.
-	write, err := sql.Open("sqlite", dsn+"&_pragma=temp_store(2)")
+	// temp_store: what a savepoint keeps of the pages before it stays in memory. secure_delete: SQLite leaves the bytes of what is
+	// deleted in the file. FAST overwrites them in the pages that are written anyway.
+	write, err := sql.Open("sqlite", dsn+"&_pragma=temp_store(2)&_pragma=secure_delete(FAST)")
 	if err != nil {
 		return nil, err
 	}
