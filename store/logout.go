@@ -23,7 +23,7 @@ const (
 
 	findNotices = "SELECT issued, received FROM logouts WHERE provider = $1 AND key IN ($2, $3, $4, $5, $6)" // [logout.MaxMarks]
 
-	// Sign-ins hold this row until they are kept (see insertJudgedSession). Whoever changes it waits for those that have opened a
+	// Sign-ins hold this row until they are kept (see openJudgedSession). Whoever changes it waits for those that have opened a
 	// session, and those that come later find the marks.
 	holdSignIns = "UPDATE counters SET value = value WHERE name = 'settings'"
 )
@@ -152,28 +152,18 @@ func (s *Store) tellEnded(ctx context.Context, c *conn, of map[int64]int, e sso.
 
 // judgeNotices bars a sign-in that was under way when the provider signed its person out (SECURITY D9). It comes after the
 // session was opened, whose row of counters a notice waits for.
-func (l *attempt) judgeNotices(ctx context.Context) error { return l.judgeNoticed(ctx, l.askNotices()) }
-
-// askNotices asks for what may bar the sign-in; nil: nothing can.
-func (l *attempt) askNotices() *sqldb.Answer {
-	keys := l.in.UnderWay.Marks()
-	if len(keys) == 0 {
+func (l *attempt) judgeNotices(ctx context.Context) error {
+	in := l.in.UnderWay
+	keys := in.Marks()
+	if len(keys) == 0 { // nothing can
 		return nil
 	}
 	args := []any{l.in.Session.Provider}
 	for i := range logout.MaxMarks { // one text, whatever is looked for, so that it is prepared once
 		args = append(args, keys[min(i, len(keys)-1)])
 	}
-	return l.c.Soon(findNotices, args...)
-}
-
-func (l *attempt) judgeNoticed(ctx context.Context, notices *sqldb.Answer) error {
-	if notices == nil {
-		return nil
-	}
-	in := l.in.UnderWay
 	var latest, m logout.Mark
-	err := notices.Each(ctx, func(r sqldb.Row) error {
+	err := l.c.Soon(findNotices, args...).Each(ctx, func(r sqldb.Row) error {
 		err := r.Scan(sqldb.Time(&m.Issued), sqldb.Time(&m.Received))
 		if m.Bars(in) && m.Received.After(latest.Received) {
 			latest = m

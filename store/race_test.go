@@ -254,42 +254,99 @@ func races(t *testing.T, db *testDB, round int) map[string]race {
 // SECURITY D8: a save that is being committed and a sign-in come one after the other, whichever is first.
 func TestSignInWaitsForASave(t *testing.T) {
 	each(t, func(t *testing.T, db *testDB) {
-		conn, err := db.raw(t).Conn(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		save, signIn := saveAndSignIn(t, db)
+		release := db.hold(t, "settings") // which a save writes into, and a sign-in does not
+		saved := beginning(save)
+		signedIn := beginning(signIn)
+		if early(signedIn) {
+			t.Error("the sign-in did not wait")
 		}
-		defer conn.Close()
-		begin := "BEGIN"
-		if strings.HasPrefix(db.url, "sqlite:") {
-			begin = "BEGIN IMMEDIATE"
+		release()
+		if err := <-saved; err != nil {
+			t.Error(err)
 		}
-		for _, sql := range []string{begin, "UPDATE counters SET value = value + 1 WHERE name = 'settings'"} {
-			if _, err := conn.ExecContext(t.Context(), sql); err != nil {
-				t.Fatal(err)
-			}
-		}
-		done := make(chan error, 1)
-		go func() {
-			x, in := conformance.Arrival(start, person("ada@example.com"), standard)
-			_, err := db.SignIn(context.Background(), x, in)
-			done <- err
-		}()
-		select {
-		case err := <-done:
-			t.Errorf("the sign-in did not wait: %v", err)
-			done <- err
-		case <-time.After(200 * time.Millisecond):
-		}
-		if _, err := conn.ExecContext(t.Context(), "COMMIT"); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-done; !errors.As(err, &sso.SettingsChanged{}) {
+		if err := <-signedIn; !errors.As(err, &sso.SettingsChanged{}) {
 			t.Errorf("got %v, want to be judged anew", err)
 		}
 		if n := db.count(t, "sessions"); n != 0 {
 			t.Errorf("got %d sessions, want none", n)
 		}
 	})
+}
+
+// SECURITY D8: a save that comes when the session is open, and not kept yet, waits until it is.
+func TestSaveWaitsForASignIn(t *testing.T) {
+	each(t, func(t *testing.T, db *testDB) {
+		save, signIn := saveAndSignIn(t, db)
+		if err := signIn(); err != nil { // PostgreSQL has waited for the table where a statement is prepared
+			t.Fatal(err)
+		}
+		release := db.hold(t, "events") // into which a sign-in writes last, and this save does not
+		signedIn := beginning(signIn)
+		saved := beginning(save)
+		if early(saved) {
+			t.Error("the save did not wait")
+		}
+		release()
+		if err := errors.Join(<-signedIn, <-saved); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func saveAndSignIn(t *testing.T, db *testDB) (save, signIn func() error) {
+	t.Helper()
+	n := 0
+	return func() error {
+			_, err := db.SaveSettings(context.Background(), sso.SettingsChange{Values: map[string]*string{"JWT_ENABLED": ptr("false")}})
+			return err
+		}, func() error {
+			n++
+			x, in := conformance.Arrival(start, person(fmt.Sprintf("ada%d@example.com", n)), standard)
+			_, err := db.SignIn(context.Background(), x, in)
+			return err
+		}
+}
+
+// hold has whoever writes into a table wait, with SQLite into any, until release is called.
+func (db *testDB) hold(t *testing.T, table string) (release func()) {
+	t.Helper()
+	conn, err := db.raw(t).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	begin := "BEGIN; LOCK TABLE " + table + " IN SHARE MODE"
+	if strings.HasPrefix(db.url, "sqlite:") {
+		begin = "BEGIN IMMEDIATE"
+	}
+	if _, err := conn.ExecContext(t.Context(), begin); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if _, err := conn.ExecContext(t.Context(), "COMMIT"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// beginning calls f beside the test, and gives it time to get as far as it can.
+func beginning(f func() error) chan error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	time.Sleep(200 * time.Millisecond)
+	return done
+}
+
+// early reports whether what was begun is done already.
+func early(done chan error) bool {
+	select {
+	case err := <-done:
+		done <- err
+		return true
+	default:
+		return false
+	}
 }
 
 func TestCountSessionsOf(t *testing.T) {

@@ -83,7 +83,7 @@ func (s *Store) OpenSession(ctx context.Context, n sso.Session, by credential.Cr
 		if _, err := c.Exec(ctx, "UPDATE accounts SET last_login = $2 WHERE id = $1", n.AccountID, n.CreatedAt); err != nil {
 			return err
 		}
-		if err := opened(ctx, s.openJudgedSession(c, n, by.Settings)); err != nil {
+		if err := s.openJudgedSession(ctx, c, n, by.Settings); err != nil {
 			return err
 		}
 		e.AccountID = n.AccountID

@@ -28,13 +28,14 @@ const (
 	findSubjectOf  = `SELECT account_id FROM identities WHERE provider = `
 	findGroups     = `SELECT g.id, g.name FROM memberships m JOIN groups g ON g.id = m.group_id WHERE m.account_id = $1`
 	insertIdentity = `INSERT INTO identities (provider, subject, account_id, linked_at) VALUES ($1, $2, $3, $4)`
-	insertSession  = `INSERT INTO sessions
-		(hash, account_id, provider, proof, flow, created_at, last_used, expires_at, peer, user_agent, idp_subject, idp_session, proved_at,
-		refreshed_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $6, $13`
+	newSession     = `INSERT INTO sessions
+		(hash, account_id, provider, proof, flow, created_at, last_used, peer, user_agent, idp_subject, idp_session, proved_at, refreshed_at,
+		expires_at) SELECT $1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $12, $6, $13, `
+	insertSession = newSession + "$8"
 
-	// The settings by which a sign-in was judged are in force until it is kept, or it opens nothing (SECURITY D8).
-	insertJudgedSession = insertSession + ` FROM counters WHERE name = 'settings' AND value = $14`
+	// The settings by which a sign-in was judged are in force until it is kept, or it opens nothing (SECURITY D8): a session without
+	// an end is refused.
+	endIfJudged = `(SELECT CAST($8 AS BIGINT) FROM counters WHERE name = 'settings' AND value = $14`
 )
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
@@ -500,11 +501,10 @@ func (l *attempt) open(ctx context.Context) error {
 	if l.in.Granted.RefreshToken != "" {
 		session.RefreshedAt = session.CreatedAt // from now on its provider is asked again
 	}
-	opening, notices := l.openJudgedSession(l.c, session, l.in.Settings), l.askNotices()
-	if err := opened(ctx, opening); err != nil {
+	if err := l.openJudgedSession(ctx, l.c, session, l.in.Settings); err != nil {
 		return err
 	}
-	if err := l.judgeNoticed(ctx, notices); err != nil {
+	if err := l.judgeNotices(ctx); err != nil {
 		return err
 	}
 	if err := l.AddGrant(ctx, l.c, l.in.Session.Hash, l.in.Granted); err != nil {
@@ -559,17 +559,10 @@ func sessionValues(n sso.Session) []any {
 	}
 }
 
-// openJudgedSession opens a session if the saved settings still have the version by which the sign-in was judged; see [opened].
-func (s *Store) openJudgedSession(c *conn, n sso.Session, settings int64) *sqldb.Answer {
-	return c.Soon(insertJudgedSession+s.db.KeepRow(), append(sessionValues(n), settings)...)
-}
-
-func opened(ctx context.Context, opening *sqldb.Answer) error {
-	sessions, err := opening.Changed(ctx)
-	if err == nil && sessions == 0 {
-		err = sso.SettingsChanged{}
-	}
-	return err
+// openJudgedSession opens a session if the saved settings still have the version by which the sign-in was judged. If not, the
+// transaction ends with [sso.SettingsChanged].
+func (s *Store) openJudgedSession(ctx context.Context, c *conn, n sso.Session, settings int64) error {
+	return c.LaterOr(ctx, sso.SettingsChanged{}, newSession+endIfJudged+s.db.KeepRow()+")", append(sessionValues(n), settings)...)
 }
 
 // lastAdministrator reports whether no other active account is in Administrators. Whoever asks holds a lock until the end

@@ -27,7 +27,7 @@ type Row interface{ Scan(to ...any) error }
 func (c *Conn) Soon(query string, args ...any) *Answer {
 	a := &Answer{conn: c, query: query, args: args}
 	if c.pipe != nil {
-		c.pipe.kept = append(c.pipe.kept, statement{query, bind(args), a})
+		c.pipe.kept = append(c.pipe.kept, statement{query: query, args: bind(args), answer: a})
 	}
 	return a
 }

@@ -59,6 +59,25 @@ func (c *Conn) Later(ctx context.Context, query string, args ...any) error {
 	return nil
 }
 
+// LaterOr is Later for a statement that rests on something that may not be so any more. It then writes NULL where none may be, so that
+// the transaction ends, with the error refused: PostgreSQL finds that out by itself, when the commit has been sent already.
+func (c *Conn) LaterOr(ctx context.Context, refused error, query string, args ...any) error {
+	if c.pipe == nil {
+		_, err := c.Exec(ctx, query, args...)
+		return orRefused(err, refused)
+	}
+	c.pipe.kept = append(c.pipe.kept, statement{query: query, args: bind(args), refused: refused})
+	return nil
+}
+
+// orRefused is refused, if there is one, where err is of a NULL where none may be.
+func orRefused(err, refused error) error {
+	if refused != nil && isNull(err) {
+		return refused
+	}
+	return err
+}
+
 // Each calls scan for each row.
 func (c *Conn) Each(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) (err error) {
 	if c.begin != nil {

@@ -359,6 +359,15 @@ func postgresAgain(err error) bool {
 
 // Errors.
 
+// isNull reports whether a statement wrote NULL into a column that has none.
+func isNull(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == "23502"
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code() == sqlite3.SQLITE_CONSTRAINT_NOTNULL
+}
+
 // closedText is what database/sql says once it was closed; it exports no error for it.
 const closedText = "sql: database is closed"
 

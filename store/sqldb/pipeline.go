@@ -20,16 +20,17 @@ type pipeline struct {
 }
 
 type statement struct {
-	query  string
-	args   []any
-	answer *Answer // nil: nobody asks for what it says
+	query   string
+	args    []any
+	answer  *Answer // nil: nobody asks for what it says
+	refused error   // see [Conn.LaterOr]
 }
 
 // Locks are taken by UPDATE, and what is read after one must be as it is then.
 const beginTransaction = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 func (p *pipeline) add(query string, args []any) {
-	p.kept = append(p.kept, statement{query, args, nil})
+	p.kept = append(p.kept, statement{query: query, args: args})
 }
 
 // begin begins the transaction, if it has not begun: a query is sent by itself.
@@ -94,6 +95,7 @@ func (p *pipeline) flush(ctx context.Context) (last pgconn.CommandTag, err error
 				s.answer.came, err = receive(results, conn.TypeMap())
 			}
 			if err != nil {
+				err = orRefused(err, s.refused)
 				break
 			}
 		}

@@ -142,6 +142,40 @@ func TestWriteEnds(t *testing.T) {
 	})
 }
 
+// A statement that rests on what is not so any more ends its transaction with the error that was named for that, and nothing of it is
+// kept; what else goes wrong in it has an error of its own.
+func TestLaterOr(t *testing.T) {
+	each(t, func(t *testing.T, url string) {
+		db := open(t, url, sqldb.Options{})
+		numbers(t, db)
+		for _, tt := range []struct {
+			name string
+			id   int
+			rest string // what the statement rests on
+			ends func(error) bool
+			kept int
+		}{
+			{"so", 2, "0", func(err error) bool { return err == nil }, 2},
+			{"not so", 3, "7", func(err error) bool { return errors.Is(err, sso.Conflict) }, 2},
+			{"the row is there", 1, "0", func(err error) bool { return err != nil && !errors.Is(err, sso.Conflict) }, 2},
+		} {
+			err := db.Write(t.Context(), func(c *sqldb.Conn) error {
+				if err := c.LaterOr(t.Context(), sso.Conflict, "INSERT INTO numbers (id, n) SELECT $1, (SELECT 1 FROM numbers WHERE id = 1 AND n = "+tt.rest+")", tt.id); err != nil {
+					return err
+				}
+				return c.Later(t.Context(), "UPDATE numbers SET n = n + 0 WHERE id = $1", tt.id)
+			})
+			rows := 0
+			if _, e := db.Read().One(t.Context(), []any{&rows}, "SELECT count(*) FROM numbers"); e != nil {
+				t.Fatal(e)
+			}
+			if !tt.ends(err) || rows != tt.kept {
+				t.Errorf("%s: got %v with %d rows, want %d", tt.name, err, rows, tt.kept)
+			}
+		}
+	})
+}
+
 // SECURITY L8: an end of our own time is "unavailable", whatever the driver calls it.
 func TestTranslate(t *testing.T) {
 	each(t, func(t *testing.T, url string) {
