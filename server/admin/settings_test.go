@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/sso"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 )
@@ -417,4 +418,35 @@ func TestDefaultsAreInTheWordsOfTheChoice(t *testing.T) {
 	if help := strings.Join(dom.Text(page, "#SESSION_COOKIES-help"), " "); !strings.Contains(help, "(default: off)") {
 		t.Errorf("got the help %q", help)
 	}
+}
+
+// Passwords may go as soon as some administrator comes in without. The one who turns them off is told when it is somebody else.
+func TestTurningPasswordsOffKeepsNobodyOutByMistake(t *testing.T) {
+	b := start(t, "JWT_IDENTITY_PROVIDER_URI=https://idp.example/login", "JWT_SHARED_SECRET="+secret, "JWT_BINDING=off")
+	b.as("root@example.com", sso.Administrators)
+	b.as("other@example.com", sso.Administrators)
+	if err := b.store.SetPassword(t.Context(), b.find("root@example.com").ID, "hash", sso.Event{Kind: sso.EventAccount}); err != nil {
+		t.Fatal(err)
+	}
+	c := b.admin()
+	if got := b.signIn(secret, claims{"email": "other@example.com"}); got != "" {
+		t.Fatal(got)
+	}
+	off := func() response {
+		form := formWith(t, c.get("/admin/sign-in").body, "ENABLE_PASSWORD_LOGIN")
+		form.Set("ENABLE_PASSWORD_LOGIN", "false")
+		return c.post("/admin/sign-in", form)
+	}
+	if resp := off(); resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.body, "would keep you out") {
+		t.Errorf("by an administrator with a password alone: got %d to %s", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	sessions, _, err := b.store.Sessions(t.Context(), sso.SessionQuery{AccountID: b.find("root@example.com").ID})
+	if err != nil || len(sessions) != 1 {
+		t.Fatal(sessions, err)
+	}
+	key := credential.Passkey{ID: "k", AccountID: sessions[0].AccountID, Handle: []byte{1}, Name: "Laptop", Credential: "{}", CreatedAt: b.now()}
+	if err := b.store.AddPasskey(t.Context(), key, sessions[0].Hash, sso.Event{Kind: sso.EventAccount}); err != nil {
+		t.Fatal(err)
+	}
+	off().want(t, http.StatusSeeOther, "/admin/sign-in?done=saved")
 }

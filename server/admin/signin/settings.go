@@ -8,6 +8,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/server/openapi"
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/admin"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/templates"
@@ -16,7 +17,7 @@ import (
 // settingArea shows and changes the settings that have no place of their own.
 type settingArea struct {
 	area.Options
-	Store admin.SecretStore
+	Store Store
 }
 
 // domain is what may be done.
@@ -131,6 +132,23 @@ func (a settingArea) showSettings(c *area.Call, t attempt) error {
 
 const passwordLogin = "ENABLE_PASSWORD_LOGIN"
 
+// ownWayIn is told to an administrator who would turn off the only way in that they are seen to have.
+const ownWayIn = "would keep you out: you have signed in with your password, and have no passkey. Add a passkey under Your account, or sign in through the product and turn it off then"
+
+// keepsOneselfOut reports whether a form turns off password sign-in, which others could do without, while the one who sends it has come in by
+// password and has no passkey. Whether any administrator can come in then is another rule, which the API has, too (SECURITY G4).
+func (a settingArea) keepsOneselfOut(c *area.Call, form url.Values) (bool, error) {
+	if !a.Host.Config().EnablePasswordLogin || form.Get(passwordLogin) != "false" || !c.Who.Account.HasPassword || c.Who.Session.Provider != sso.WayPassword {
+		return false, nil
+	}
+	off := "false"
+	if _, err := a.Settings.Try(c.Request().Context(), map[string]*string{passwordLogin: &off}); err != nil {
+		return false, nil // that rule is told first
+	}
+	keys, err := a.Store.Passkeys(c.Request().Context(), c.Who.Account.ID)
+	return len(keys) == 0, err
+}
+
 // inSentence is what pages call a provider in the midst of a sentence; "" for none.
 func inSentence(p *setting.Provider) string {
 	if p == nil {
@@ -146,7 +164,7 @@ func inSentence(p *setting.Provider) string {
 // that is not what is in the way.
 func (a settingArea) signInFirst(c *area.Call, cfg *setting.Config, t attempt) *setting.Provider {
 	all := cfg.LoginProviders()
-	if len(all) == 0 || !cfg.EnablePasswordLogin || cfg.Source(passwordLogin).Fixed() {
+	if t.wrong[passwordLogin] == ownWayIn || len(all) == 0 || !cfg.EnablePasswordLogin || cfg.Source(passwordLogin).Fixed() {
 		return nil
 	}
 	if t.wrong[passwordLogin] == "" {
@@ -184,6 +202,13 @@ func (a settingArea) saveSettingsForm(c *area.Call) error {
 	}
 	if form.Get("do") == "through" {
 		return a.signInThrough(c, form)
+	}
+	out, err := a.keepsOneselfOut(c, form)
+	if err != nil {
+		return err
+	}
+	if out {
+		return a.showSettings(c, attempt{typed: form, wrong: map[string]string{passwordLogin: ownWayIn}, status: http.StatusBadRequest})
 	}
 	t, done, err := a.saveForm(c, form, settingsOn(a.Host.Config(), ""), "/sign-in")
 	if done || err != nil {

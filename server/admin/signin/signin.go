@@ -9,6 +9,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/server/admin/area"
 	"github.com/ssobridge/ssobridge/sso/admin"
+	"github.com/ssobridge/ssobridge/sso/credential"
 	"github.com/ssobridge/ssobridge/sso/rehearsal"
 	"github.com/ssobridge/ssobridge/sso/setting"
 )
@@ -20,6 +21,7 @@ type Store interface {
 	tryStore
 	liveStore
 	rehearsal.Store
+	Passkeys(ctx context.Context, accountID int64) ([]credential.Passkey, error)
 }
 
 // New makes the area.
