@@ -118,7 +118,7 @@ func TestValues(t *testing.T) {
 		{"UPSTREAM", []string{"", "http://127.0.0.1:8080", "https://app.internal/base"}, []string{"app:80", "unix:/x", "http://", "http://u:p@h", "http://h/?q", "http://h/#", "http://h:0", "http://h:99999"}},
 		{"FORWARD_AUTH", []string{"", "true", "off"}, []string{"auto"}},
 		{"ACCESS_RULES", []string{"", "[]", "null", `[{"path":"/a","allow":"public"}]`}, []string{"{}", "/a", `[{"path":"a","allow":"public"}]`, `[{"path":"/a"}]`}},
-		{"BEARER_HEADER", []string{"Authorization", "x-api-key", "Proxy-Authorization"}, []string{"", "a b", "X_Key", "Cookie", "remote-user", "X-Forwarded-User", "content-type", "Höst", "a:b"}},
+		{"BEARER_HEADER", []string{"Authorization", "x-api-key", "Proxy-Authorization"}, []string{"", "a b", "X_Key", "Cookie", "remote-user", "X-Forwarded-User", "content-type", "Höst", "a:b", "x-request-id", "User-Agent", "origin", "Sec-Fetch-Site", "X-Real-IP"}},
 		{"BEARER_PARAMETER", []string{"", "access_token", "key-1"}, []string{"group", "with", "a b", "a=b", "a&b", "ä", "%61"}},
 		{"LOG_LEVEL", []string{"debug", "INFO", "warn", "error"}, []string{"", "loud", "info+1"}},
 		{"LOG_FORMAT", []string{"auto", "text", "JSON"}, []string{"", "xml"}},

@@ -392,13 +392,15 @@ func UpstreamURL(text string) (*url.URL, error) {
 	return u, err
 }
 
-// BearerHeader refuses headers that have a meaning of their own, of which the proxy would strip or change the value.
+// BearerHeader refuses headers that have a meaning of their own: a proxy would strip or change their value, or we would write it into the
+// log or an answer (SECURITY K1).
 func BearerHeader(text string) (string, error) {
 	name := http.CanonicalHeaderKey(text)
 	if !headerName(text) {
 		return "", fmt.Errorf("%q is not the name of a header: letters, digits and hyphens", text)
 	}
-	for _, taken := range []string{"Cookie", "Host", "Connection", "Content-", "Accept", "Remote-", "X-Forwarded-", "X-Metabase-", "Transfer-Encoding", "Upgrade"} {
+	for _, taken := range []string{"Cookie", "Host", "Connection", "Content-", "Accept", "Remote-", "X-Forwarded-", "X-Metabase-", "Transfer-Encoding", "Upgrade",
+		"X-Request-Id", "User-Agent", "Origin", "Referer", "Sec-", "Forwarded", "X-Real-Ip"} {
 		if strings.HasPrefix(name, taken) {
 			return "", fmt.Errorf("%s has another meaning; choose a header of its own", name)
 		}
