@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/sso/address"
 )
 
 // A Group is a set of accounts, known to apps by its name.
@@ -41,11 +43,21 @@ func CheckGroupName(name string) error {
 		return errors.New("a group's name has no comma: apps get the groups as a list separated by commas")
 	}
 	for _, builtin := range []string{AllUsersName, AdministratorsName} {
-		if name != builtin && strings.EqualFold(name, builtin) {
+		if name != builtin && strings.EqualFold(asShown(name), builtin) {
 			return fmt.Errorf("%q is too like the built-in group %q", name, builtin)
 		}
 	}
 	return nil
+}
+
+// asShown is a name without what nobody sees of it: characters that show nothing, and the kind and number of spaces.
+func asShown(name string) string {
+	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if address.ShowsNothing(r) {
+			return -1
+		}
+		return r
+	}, name)), " ")
 }
 
 // A GroupRef names a bridge group in a mapping: by id, or by name when Name is not empty.

@@ -100,6 +100,7 @@ func TestParseMappings(t *testing.T) {
 	for text, say := range map[string]string{
 		`[]`: "JSON object", `{"a":7}`: "list", `{"a":["x"`: "JSON object", `{"a":[0]}`: "group id", `{"a":[1.5]}`: "group id", `{"a":[-1]}`: "group id",
 		`{"a":[true]}`: "by id or by name", `{"a":[""]}`: "not empty", `{"a":["x,y"]}`: "comma", `{"a":["all users"]}`: "too like", `{"a":["administratorſ"]}`: "too like",
+		`{"a":["Administrators\u200b"]}`: "too like", `{"a":["Admin\u2060istra\u00adtors"]}`: "too like", `{"a":["All\u00a0\u2003Users"]}`: "too like",
 		`{"a":[1]}`: "cannot be mapped", `{"a":["All Users"]}`: "cannot be mapped", `{"a":[3],"a":[4]}`: "twice", `{"":[3]}`: "empty", `{"a":[3]} {}`: "after",
 		`nonsense`: "JSON object", `{a:[3]}`: "JSON object", `{"a":[3],}`: "JSON object",
 	} {
