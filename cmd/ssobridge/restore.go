@@ -52,7 +52,7 @@ func runRestore(f *flags) runner {
 		if done.Unknown != nil {
 			fmt.Fprintln(p.stderr, "hint: the old database cannot be read, so a token that was used in its last minutes can be used once more; wait ten minutes before you start the bridge")
 		}
-		fmt.Fprintln(p.stderr, "hint: what was changed after the backup is gone: deactivate again who was deactivated since, and revoke service tokens again")
+		fmt.Fprintln(p.stderr, "hint: what was changed after the backup is gone: deactivate or purge again who was since, remove lost passkeys and change leaked passwords again, and revoke service tokens again")
 		return nil
 	}
 }
