@@ -164,5 +164,5 @@ func TestPasskeyFailsInTheReadersLanguage(t *testing.T) {
 		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Dieser Passkey wurde nicht angenommen"))...)
 	step(t, ctx, "an error of the browser", append(try,
 		chromedp.Evaluate(`navigator.credentials.get = async () => { throw new DOMException("The operation is insecure.", "SecurityError") }`, nil),
-		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Es hat nicht geklappt."))...)
+		chromedp.Click("[data-passkey] button", chromedp.ByQuery), hasText("Es hat nicht funktioniert."))...)
 }
