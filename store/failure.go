@@ -17,7 +17,8 @@ const failuresKept = 24 * time.Hour
 // guess is counted before it is looked at. The memory is shared by all replicas and kept for a day. It returns [sso.Busy] while
 // sign-ins have to wait too long.
 func (s *Store) AddFailureWithin(ctx context.Context, limits map[string]int, since, at time.Time) (over string, err error) {
-	if err := s.admitted(); err != nil {
+	ctx, err = s.admitted(ctx)
+	if err != nil {
 		return "", err
 	}
 	keys := slices.Sorted(maps.Keys(limits))

@@ -71,7 +71,8 @@ func (s *Store) Principal(ctx context.Context, id sso.SessionHash) (*sso.Princip
 // or [sso.Busy].
 func (s *Store) OpenSession(ctx context.Context, n sso.Session, by credential.Credential, e sso.Event) error {
 	if by.Passkey != nil { // a password passed AddFailureWithin: to turn it away here would leave a guess that was none
-		if err := s.admitted(); err != nil {
+		var err error
+		if ctx, err = s.admitted(ctx); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,8 @@ const (
 
 // SignIn implements [sso.Store]: one transaction, in which each step below carries out what the policy decides.
 func (s *Store) SignIn(ctx context.Context, x *sso.Exam, in sso.Attempt) (*sso.SignedIn, error) {
-	if err := s.admitted(); err != nil {
+	ctx, err := s.admitted(ctx)
+	if err != nil {
 		return nil, err
 	}
 	note, err := noteOfToken(x)

@@ -180,13 +180,14 @@ func (s *Store) Waiting() int { return s.db.Waiting() }
 // Load is how busy the database's connections are.
 func (s *Store) Load() sqldb.Load { return s.db.Load() }
 
-// admitted is [sso.Busy] when a sign-in that came now would have to wait for longer than anybody should: who comes back a
-// little later is served sooner than who joins such a queue, and whoever is in it already is served at all.
-func (s *Store) admitted() error {
+// admitted returns the context of a sign-in, or [sso.Busy] when one that came now would have to wait for longer than anybody should:
+// who comes back a little later is served sooner than who joins such a queue, and whoever is in it already is served at all. What
+// cannot be told before, as when all come at once, shows in the queue: then the transaction ends with [sso.Busy].
+func (s *Store) admitted(ctx context.Context) (context.Context, error) {
 	if wait := s.db.ExpectedWait(); wait > s.most {
-		return fmt.Errorf("%d writers wait for the database, the next for about %v: %w", s.db.Waiting(), wait.Round(time.Millisecond), sso.Busy)
+		return ctx, fmt.Errorf("%d writers wait for the database, the next for about %v: %w", s.db.Waiting(), wait.Round(time.Millisecond), sso.Busy)
 	}
-	return nil
+	return sqldb.Within(ctx, s.most), nil
 }
 
 // reading is for single queries.

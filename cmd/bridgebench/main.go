@@ -1,6 +1,6 @@
 // Command bridgebench measures ssobridge beside things that do less.
 //
-//	go run ./cmd/bridgebench [login|oidc|verify|bearer|start|admin|faults|effect|soak|sizes|rolling|all] [flags]
+//	go run ./cmd/bridgebench [login|oidc|verify|bearer|start|admin|faults|effect|soak|sizes|rolling|storm|all] [flags]
 //
 // It builds ssobridge, starts it with databases in a temporary folder, and loads it over loopback with a lean client of
 // its own that costs less than the servers do. Everything that is compared takes turns within one run, round by round,
@@ -24,8 +24,9 @@
 //   - soak: a mixed load for minutes, and what the bridge holds on to.
 //   - sizes: sign-ins on a large database beside those on an empty one, pages that show many groups, and a sweep of expired sessions.
 //   - rolling: two replicas behind nginx that are restarted in turn, while people sign in and are checked.
+//   - storm: many who sign in at once, and what those notice who have a session.
 //
-// Faults, effect, soak, sizes and rolling are no parts of all, since they take long.
+// Faults, effect, soak, sizes, rolling and storm are no parts of all, since they take long.
 //
 // "CPU µs each" is the server process's own user and system time divided by its requests. Noise disturbs it least, and
 // it is what a proxy that asks on every request has to pay. The load takes its share of the same machine, so p50 and p99
@@ -69,6 +70,7 @@ type options struct {
 	changes  int // for effect
 	soak     time.Duration
 	requests int // for rolling
+	storm    int // people who sign in at once
 	expired  int // sessions for sizes
 	peers    []peer
 	crowd    population
@@ -136,10 +138,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		args = args[1:]
 	}
 	if _, ok := benches()[o.parts[0]]; !ok {
-		return o, fmt.Errorf("unknown part %q: want login, oidc, verify, bearer, start, admin, faults, effect, soak, sizes, rolling or all", o.parts[0])
+		return o, fmt.Errorf("unknown part %q: want login, oidc, verify, bearer, start, admin, faults, effect, soak, sizes, rolling, storm or all", o.parts[0])
 	}
 	quiet := false
-	f := flag.NewFlagSet("bridgebench [login|oidc|verify|bearer|start|admin|faults|effect|soak|sizes|rolling|all]", flag.ContinueOnError)
+	f := flag.NewFlagSet("bridgebench [login|oidc|verify|bearer|start|admin|faults|effect|soak|sizes|rolling|storm|all]", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.IntVar(&o.rounds, "rounds", 5, "`rounds` in which everyone has a turn")
 	seconds := f.Float64("seconds", 3, "`seconds` of one turn")
@@ -152,6 +154,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.changes, "changes", 1000, "how many sign-outs effect measures")
 	f.DurationVar(&o.soak, "soak", 15*time.Minute, "how long soak takes")
 	f.IntVar(&o.requests, "requests", 20_000, "how many `requests` rolling sends at least")
+	f.IntVar(&o.storm, "storm", 300, "how many `people` sign in at once in storm")
 	f.IntVar(&o.expired, "expired", 1_000_000, "expired `sessions` that sizes has swept")
 	f.IntVar(&o.crowd.people, "people", 100_000, "`people` for admin and sizes")
 	f.IntVar(&o.crowd.groups, "groups", 1_000, "`groups` for admin and sizes")
@@ -175,8 +178,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case min(o.rounds, o.conns, o.sessions, o.starts, o.crowd.people) < 1 || o.turn < 10*time.Millisecond:
 		return o, errors.New("rounds, seconds, connections, sessions, starts and people must be positive")
-	case min(o.kills, o.others) < 0 || min(o.changes, o.expired, o.requests) < 1 || o.soak < time.Second:
-		return o, errors.New("kills and others must not be negative, changes, expired, requests and soak must be positive")
+	case min(o.kills, o.others) < 0 || min(o.changes, o.expired, o.requests, o.storm) < 1 || o.soak < time.Second:
+		return o, errors.New("kills and others must not be negative, changes, expired, requests, storm and soak must be positive")
 	case o.crowd.groups < 100 || o.crowd.events < 1000:
 		return o, errors.New("admin and sizes need 100 groups and 1000 events at least")
 	}
@@ -189,7 +192,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 
 func benches() map[string]bench {
 	return map[string]bench{"login": benchLogin, "oidc": benchOpenID, "verify": benchVerify, "bearer": benchBearer, "start": benchStart, "admin": benchAdmin, "faults": benchFaults,
-		"effect": benchEffect, "soak": benchSoak, "sizes": benchSizes, "rolling": benchRolling}
+		"effect": benchEffect, "soak": benchSoak, "sizes": benchSizes, "rolling": benchRolling, "storm": benchStorm}
 }
 
 // run does the parts in a temporary folder.

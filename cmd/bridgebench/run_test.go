@@ -181,6 +181,27 @@ func TestRolling(t *testing.T) {
 	}
 }
 
+// In a storm everyone who has a session passes, and who signs in is let in or told to come back. How much slower checks get depends on
+// the machine.
+func TestStorm(t *testing.T) {
+	ssotest.InCI(t, "many sign-ins at once, which store has without HTTP")
+	ssotest.Need(t, "initdb", "apt-get install postgresql")
+	r := runPart(t, "storm", "--storm", "40", "--rounds", "1", "--seconds", "0.5", "--connections", "4")
+	if lines := len(r.Tables[0].Grid.Lines); lines != 3 || len(r.Targets) != 12 {
+		t.Fatalf("got %d databases and %d targets, want 3 and 12", lines, len(r.Targets))
+	}
+	for i, line := range r.Tables[0].Grid.Lines {
+		if line.Figures[0] <= 0 || line.Figures[1] <= 0 || line.Figures[4] < 10 {
+			t.Errorf("%s: a figure is missing: %v", line.Name, line.Figures)
+		}
+		for _, target := range r.Targets[4*i+1 : 4*i+3] {
+			if !target.Met {
+				t.Errorf("%s: got %v: %v", target.Name, target.Got, r.Tables[0].Notes)
+			}
+		}
+	}
+}
+
 // runPart runs one part of the benchmark against the real program.
 func runPart(t *testing.T, args ...string) (r report) {
 	t.Helper()

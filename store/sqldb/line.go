@@ -3,8 +3,11 @@ package sqldb
 import (
 	"container/list"
 	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/ssobridge/ssobridge/sso"
 )
 
 // A line is where writers wait: who came first is served first. (The pools of database/sql pick one at random, so that with
@@ -28,7 +31,25 @@ func newLine(turns int) *line {
 	return &line{now: time.Now, turns: turns, waiting: list.New()}
 }
 
-// take waits for a turn, or until ctx ends. Who has it must give it on, by pass or handOn.
+// patience is how long somebody waits in the line, as a context has it.
+type patience struct{}
+
+// Within returns a context with which a transaction that had not its turn after d ends with [sso.Busy], and has done nothing.
+func Within(ctx context.Context, d time.Duration) context.Context {
+	return context.WithValue(ctx, patience{}, d)
+}
+
+// tooLate is sent to when somebody has waited for as long as their context says: never, if it says nothing.
+func tooLate(ctx context.Context) (late <-chan time.Time, stop func()) {
+	d, ok := ctx.Value(patience{}).(time.Duration)
+	if !ok {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(d)
+	return timer.C, func() { timer.Stop() }
+}
+
+// take waits for a turn, or until ctx ends, or for as long as [Within] says. Who has it must give it on, by pass or handOn.
 func (l *line) take(ctx context.Context) error {
 	l.mu.Lock()
 	if l.turns > 0 {
@@ -39,10 +60,16 @@ func (l *line) take(ctx context.Context) error {
 	p := &place{turn: make(chan struct{}), since: l.now(), before: l.waiting.Len() + 1}
 	e := l.waiting.PushBack(p)
 	l.mu.Unlock()
+	late, stop := tooLate(ctx)
+	defer stop()
+	var err error
 	select {
 	case <-p.turn:
 		return nil
 	case <-ctx.Done():
+		err = ctx.Err()
+	case <-late:
+		err = fmt.Errorf("no turn to write within %v: %w", ctx.Value(patience{}), sso.Busy)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,7 +78,7 @@ func (l *line) take(ctx context.Context) error {
 		return nil
 	default:
 		l.waiting.Remove(e)
-		return ctx.Err()
+		return err
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/store/sqldb"
 )
 
@@ -55,6 +56,35 @@ func TestExpectedWait(t *testing.T) {
 	}
 	if n, wait := l.Length(), l.Expected(); n != 0 || wait != 0 {
 		t.Errorf("nobody waits any more: got %d, %v", n, wait)
+	}
+}
+
+// Who has no turn in their time leaves the line, and is told to come back. Who waits without an end is served.
+func TestWithin(t *testing.T) {
+	l := sqldb.NewLine(1, time.Now)
+	if err := l.Take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- l.Take(context.Background()) }()
+	for l.Length() == 0 {
+		time.Sleep(time.Microsecond)
+	}
+	began := time.Now()
+	err := l.Take(sqldb.Within(t.Context(), 20*time.Millisecond))
+	if sso.CodeOf(err) != sso.Busy || time.Since(began) < 20*time.Millisecond {
+		t.Errorf("got %v after %v, want busy after 20 ms", err, time.Since(began))
+	}
+	if n := l.Length(); n != 1 {
+		t.Errorf("%d are in the line, want 1", n)
+	}
+	l.Pass()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	l.Pass()
+	if err := l.Take(sqldb.Within(t.Context(), time.Nanosecond)); err != nil {
+		t.Errorf("nobody has the turn: %v", err)
 	}
 }
 
