@@ -31,9 +31,9 @@ func TestPreviewReadsEachPersonOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := read()
-	plan, err := m.Plan(t.Context(), edit)
-	if err != nil || plan.People != people || len(plan.Now) != deleted || len(plan.Now[0].Some) != 10 {
-		t.Fatalf("got %d people, %+v, %v", plan.People, plan.Now, err)
+	plan := preview(t, m, edit)
+	if plan.People != people || len(plan.Now) != deleted || len(plan.Now[0].Some) != 10 {
+		t.Fatalf("got %d people, %+v", plan.People, plan.Now)
 	}
 	if err := db.Close(); err != nil { // its connections tell of the rest
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package ssobridge
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,9 +83,12 @@ func jwks(t *testing.T, s *Signer) []byte {
 
 func verifies(t *testing.T, signed string, set []byte) error {
 	t.Helper()
-	keys, err := keyset.ParsePublicKeys(set)
+	keys, err := keyset.ParseKeys(set)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if bytes.Contains(set, []byte(`"d":`)) {
+		t.Errorf("a private key is published: %s", set)
 	}
 	return token.VerifySignature(t.Context(), signed, keys, "")
 }

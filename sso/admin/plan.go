@@ -67,22 +67,6 @@ const (
 	clearingGroups = 100 // of which people are named
 )
 
-// Plan says what an edit would do; it changes nothing.
-func (m Mapping) Plan(ctx context.Context, edit MappingEdit) (Plan, error) {
-	saved, _, err := m.Saved(ctx)
-	if err != nil {
-		return Plan{}, err
-	}
-	w, err := m.begin(ctx, saved, edit)
-	if err == nil {
-		err = w.run(ctx)
-	}
-	if err != nil {
-		return Plan{}, err
-	}
-	return w.soFar(), nil
-}
-
 // begin says what an edit would do at once.
 func (m Mapping) begin(ctx context.Context, saved GroupMapping, edit MappingEdit) (*planning, error) {
 	edit.Clients = saved.Clients

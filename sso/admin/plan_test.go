@@ -75,6 +75,22 @@ func office() people {
 	}
 }
 
+// Plan is [Previews.Plan] without an end to the wait.
+func (m Mapping) Plan(ctx context.Context, edit MappingEdit) (Plan, error) {
+	saved, _, err := m.Saved(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	w, err := m.begin(ctx, saved, edit)
+	if err == nil {
+		err = w.run(ctx)
+	}
+	if err != nil {
+		return Plan{}, err
+	}
+	return w.soFar(), nil
+}
+
 func manual(m sso.Mappings) GroupMapping {
 	return newGroupMapping(&setting.Provider{GroupSync: true, GroupMappings: m})
 }

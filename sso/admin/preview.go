@@ -42,7 +42,7 @@ type preview struct {
 	err      error // once it is done
 }
 
-// Plan is [Mapping.Plan] for an administrator. When not all people were looked at in time, it says so in [Plan.Pending], and what was
+// Plan says to an administrator what an edit would do; it changes nothing. When not all people were looked at in time, it says so in [Plan.Pending], and what was
 // found of those who were; asked again for the same edit, it goes on.
 func (p *Previews) Plan(ctx context.Context, m Mapping, accountID int64, edit MappingEdit) (Plan, error) {
 	saved, version, err := m.Saved(ctx)

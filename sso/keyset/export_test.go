@@ -5,3 +5,6 @@ func ParseFetched(data []byte) (keys []Key, left int, err error) {
 	keys, err = reading{leave: func(error) { left++ }}.keys(data)
 	return keys, left, err
 }
+
+// ParsePublicKeys is [ParseKeys] for what an issuer publishes.
+func ParsePublicKeys(data []byte) (Set, error) { return reading{}.keySet(data) }

@@ -26,7 +26,7 @@ const (
 )
 
 // ParseKeys reads a JWK or a JWK Set (RFC 7517) of one's own: secrets (kty oct) are allowed, and of a private key the
-// public part is taken. What someone else publishes is for [ParsePublicKeys].
+// public part is taken. What someone else publishes is read by [Remote].
 //
 // Each key has one algorithm: its alg, else oct HS256, RSA RS256, EC the curve's, Ed25519 EdDSA. Refused are duplicate
 // kids, secrets and public keys in one set, RSA moduli under 2048 bits or with the mark of ROCA (CVE-2017-15361), secrets
@@ -38,11 +38,8 @@ func ParseKeys(data []byte) (Set, error) {
 	return reading{secrets: true, private: true}.keySet(data)
 }
 
-// ParsePublicKeys is [ParseKeys] for what an issuer publishes: there, private members and secrets are errors too
-// (RFC 7517 §9.2; a published secret is none).
-func ParsePublicKeys(data []byte) (Set, error) { return reading{}.keySet(data) }
-
-// A reading says what a JWK or JWK Set may hold, besides public keys.
+// A reading says what a JWK or JWK Set may hold, besides public keys. Of what an issuer publishes it is nothing: private members and
+// secrets are errors there (RFC 7517 §9.2; a published secret is none).
 type reading struct {
 	secrets bool               // kty oct
 	private bool               // private members; of such a key the public part is taken

@@ -423,7 +423,7 @@ func TestPublicKeyIsNoSecret(t *testing.T) {
 	der := x509.MarshalPKCS1PublicKey(&key.PublicKey)
 	spki, _ := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	jwk := `{"kty":"RSA","n":"` + b64(key.N.Bytes()) + `","e":"AQAB"}`
-	keys, err := keyset.ParsePublicKeys([]byte(jwk))
+	keys, err := keyset.ParseKeys([]byte(jwk))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -474,7 +474,7 @@ func TestProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := keyset.ParsePublicKeys(fmt.Appendf(nil, `{"kty":"EC","crv":"P-256","x":%q,"y":%q}`,
+	keys, err := keyset.ParseKeys(fmt.Appendf(nil, `{"kty":"EC","crv":"P-256","x":%q,"y":%q}`,
 		b64(key.X.FillBytes(make([]byte, 32))), b64(key.Y.FillBytes(make([]byte, 32)))))
 	if err != nil {
 		t.Fatal(err)

@@ -38,12 +38,7 @@ func Fields(a *sso.Account) []any {
 
 // One reads the account of a query, nil when there is none.
 func One(ctx context.Context, c *sqldb.Conn, query string, args ...any) (*sso.Account, error) {
-	var a sso.Account
-	found, err := c.One(ctx, Fields(&a), query, args...)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &a, nil
+	return Answered(ctx, c.Soon(query, args...))
 }
 
 // Answered is One for a query that was made before.

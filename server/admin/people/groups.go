@@ -1,7 +1,6 @@
 package people
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -95,6 +94,7 @@ func (a groupArea) groupRow(g sso.Group, sizes map[int64]int) group {
 type sized struct {
 	sso.Group
 	members int
+	lower   string // its name in small letters
 }
 
 // groups are few enough (thousands) to be sorted here, without case, which the databases do differently.
@@ -104,19 +104,20 @@ func (a groupArea) groups(c *area.Call, in groupQuery) (groupList, error) {
 	if err != nil {
 		return groupList{}, err
 	}
-	search := strings.ToLower(sso.CleanText(in.Search))
-	all = slices.DeleteFunc(all, func(g sso.Group) bool { return !strings.Contains(strings.ToLower(g.Name), search) })
-	list := groupList{Groups: []group{}, Total: len(all)}
 	var sizes map[int64]int // of those that are shown; for an order by size, of all
 	if in.Largest {
 		if sizes, err = a.Store.GroupSizes(ctx); err != nil {
 			return groupList{}, err
 		}
 	}
-	sorted := make([]sized, len(all))
-	for i, g := range all {
-		sorted[i] = sized{g, sizes[g.ID]}
+	search := strings.ToLower(sso.CleanText(in.Search))
+	var sorted []sized
+	for _, g := range all {
+		if lower := strings.ToLower(g.Name); strings.Contains(lower, search) {
+			sorted = append(sorted, sized{g, sizes[g.ID], lower})
+		}
 	}
+	list := groupList{Groups: []group{}, Total: len(sorted)}
 	slices.SortFunc(sorted, compareSized)
 	if sorted, err = afterGroup(sorted, in); err != nil {
 		return groupList{}, err
@@ -139,7 +140,13 @@ func (a groupArea) groups(c *area.Call, in groupQuery) (groupList, error) {
 }
 
 func compareSized(a, b sized) int {
-	return cmp.Or(cmp.Compare(b.members, a.members), compareNames(a.Name, b.Name))
+	if a.members != b.members {
+		return b.members - a.members
+	}
+	if a.lower != b.lower {
+		return strings.Compare(a.lower, b.lower)
+	}
+	return strings.Compare(a.Name, b.Name)
 }
 
 // cursor is where the part after a group begins: its name, or "members.name". People may come and go between two parts; none
@@ -156,20 +163,16 @@ func afterGroup(sorted []sized, in groupQuery) ([]sized, error) {
 	if in.After == "" {
 		return sorted, nil
 	}
-	last := sized{Group: sso.Group{Name: in.After}}
+	last := sized{Group: sso.Group{Name: in.After}, lower: strings.ToLower(in.After)}
 	if in.Largest {
 		number, name, _ := strings.Cut(in.After, ".")
 		n, err := strconv.Atoi(number)
 		if err != nil {
 			return nil, fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(in.After), 50), sso.Invalid)
 		}
-		last = sized{sso.Group{Name: name}, n}
+		last = sized{sso.Group{Name: name}, n, strings.ToLower(name)}
 	}
 	return slices.DeleteFunc(sorted, func(g sized) bool { return compareSized(g, last) <= 0 }), nil
-}
-
-func compareNames(a, b string) int {
-	return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
 }
 
 func (a groupArea) group(c *area.Call, in area.ByID) (group, error) {
