@@ -141,6 +141,16 @@ type AdminCard struct {
 	Outcome      *AdminOutcome // what they would have done; the next post confirms that as refused
 }
 
+// Usual are the first values of a card on which nothing is otherwise than usual, in words.
+func (c AdminCard) Usual() (facts []AdminFact) {
+	for _, f := range c.Fields {
+		if f.Default != "" && !f.Secret && !f.Long && len(facts) < 3 {
+			facts = append(facts, AdminFact{Name: f.Label, Value: f.Default})
+		}
+	}
+	return facts
+}
+
 // An AdminOutcome is what rules would have done to the last sign-ins.
 type AdminOutcome struct {
 	SignIns, Refused int // the second of the first

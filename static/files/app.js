@@ -58,7 +58,7 @@ for (const text of navigator.clipboard ? document.querySelectorAll("[data-copy]"
   button.textContent = words.copyText;
   const of = text.closest("div")?.querySelector("dt"); // which of several it copies
   if (of) {
-    of.id ||= `copied-${document.querySelectorAll("[id^=copied-]").length}`;
+    if (!of.id) of.id = `copied-${document.querySelectorAll("[id^=copied-]").length}`;
     button.setAttribute("aria-describedby", of.id);
   }
   button.addEventListener("click", async () => {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -68,7 +69,10 @@ func (l Look) Shoot(ctx context.Context, t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	// A window as high as the page: what sticks to its edge stands at the end, and not over the middle.
-	if err := chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(l.Width, max(height, 800), 1, false), chromedp.CaptureScreenshot(&png)); err != nil {
+	if err := chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(l.Width, max(height, 800), 1, false), chromedp.ActionFunc(func(ctx context.Context) (err error) {
+		png, err = page.CaptureScreenshot().WithOptimizeForSpeed(true).Do(ctx)
+		return err
+	})); err != nil {
 		t.Fatal(err)
 	}
 	file := strings.ReplaceAll(name, " ", "-") + "-" + l.Name + ".png"
