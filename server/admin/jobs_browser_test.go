@@ -114,6 +114,13 @@ func jobs() []job {
 	with := func(settings ...string) func(t *testing.T) *bridge {
 		return func(t *testing.T) *bridge { return start(t, settings...) }
 	}
+	connected := func(t *testing.T) *bridge { // the offer waits until a product is connected
+		b := start(t, localhost)
+		if got := b.signIn(secret, claims{"email": "grace@acme.example"}); got != "" {
+			t.Fatalf("sign-in: %q", got)
+		}
+		return b
+	}
 	return []job{
 		{"the first administrator", 1, true, with(bare...), firstAdministrator},
 		{"connect a product", 4, false, with(bare...), connectProduct},
@@ -125,7 +132,7 @@ func jobs() []job {
 		{"who did what last week, as a file", 3, false, with(), whoDidWhat},
 		{"turn off password sign-in", 2, false, with(bare...), passwordsOff},
 		{"turn off password sign-in, and make the sign-in that it needs", 2, false, with(bare...), passwordsOffAtOnce},
-		{"add a passkey", 2, true, with(localhost), addPasskey},
+		{"add a passkey", 2, true, connected, addPasskey},
 	}
 }
 
