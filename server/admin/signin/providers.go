@@ -150,12 +150,12 @@ func (a providerArea) view(c *area.Call, cfg *setting.Config, p *setting.Provide
 	}
 	v.state = stateOf(p, v.live, v.keys, v.lastUsed, a.Now())
 	if v.live != nil && v.live.Redeemer != nil && !v.state.Attention {
-		failed, err := a.notRedeemed(c.Request().Context(), p.Name, v.lastUsed)
+		refused, err := a.refusedBridge(c.Request().Context(), p.Name, v.lastUsed)
 		if err != nil {
 			return v, err
 		}
-		if failed != nil {
-			v.state = notRedeemedState(failed)
+		if !refused.IsZero() {
+			v.state = refusedBridgeState(refused)
 		}
 	}
 	if cfg.Declared(p.Name) {

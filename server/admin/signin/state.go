@@ -25,13 +25,14 @@ func kindInWords(kind setting.Kind) string {
 // soon is how long before the end of a key somebody has to know.
 const soon = 14 * 24 * time.Hour
 
-// notRedeemed is the newest sign-in or refresh of a provider that its token endpoint refused: nothing is known of it from its keys
-// then. nil: there was none within a day, or one went well since, or settings were changed.
-func (a providerArea) notRedeemed(ctx context.Context, provider string, lastUsed time.Time) (*sso.Event, error) {
+// refusedBridge is when the token endpoint of a provider last did not accept the bridge itself (RFC 6749 §5.2): nothing is known of it
+// from its keys then. zero: not within a day, or a sign-in went well since, or settings were changed. What it says of a code or of a
+// person does not count: anybody can come with a code that is none.
+func (a providerArea) refusedBridge(ctx context.Context, provider string, lastUsed time.Time) (at time.Time, err error) {
 	since := a.Now().Add(-24 * time.Hour)
 	changes, _, err := a.keys.log.Events(ctx, sso.EventQuery{Page: sso.Page{Limit: 1}, Kinds: []sso.EventKind{sso.EventSetting}, Since: since})
 	if err != nil {
-		return nil, err
+		return at, err
 	}
 	if len(changes) > 0 {
 		since = changes[0].At
@@ -39,25 +40,19 @@ func (a providerArea) notRedeemed(ctx context.Context, provider string, lastUsed
 	if lastUsed.After(since) {
 		since = lastUsed
 	}
-	failed, _, err := a.keys.log.Events(ctx, sso.EventQuery{Page: sso.Page{Limit: shownAtOnce}, Code: sso.CodeExchangeFailed, Since: since})
+	failed, _, err := a.keys.log.Events(ctx, sso.EventQuery{Page: sso.Page{Limit: sso.MaxLimit}, Code: sso.CodeExchangeFailed, Since: since})
 	for _, e := range failed {
-		if e.Provider == provider {
-			return &e, err
+		if e.Provider == provider && (strings.Contains(e.Detail, `error "invalid_client"`) || strings.Contains(e.Detail, `error "unauthorized_client"`)) {
+			return e.At, err
 		}
 	}
-	return nil, err
+	return at, err
 }
 
-// notRedeemedState says what a token endpoint refused. That it does not know the bridge is about the bridge alone (RFC 6749 §5.2).
-func notRedeemedState(e *sso.Event) templates.AdminState {
-	state := templates.AdminState{Word: "Needs a look", Attention: true}
-	when := e.At.UTC().Format("2006-01-02 15:04 UTC")
-	if strings.Contains(e.Detail, `"invalid_client"`) || strings.Contains(e.Detail, `"unauthorized_client"`) {
-		state.Text = fmt.Sprintf("Its token endpoint does not accept the client id or the client secret of the bridge (%s). Compare both with the entry at the provider: the secret may have ended there.", when)
-		return state
-	}
-	state.Text = fmt.Sprintf("Its token endpoint refused a sign-in (%s): %s.", when, strings.TrimSuffix(e.Detail, "."))
-	return state
+func refusedBridgeState(at time.Time) templates.AdminState {
+	return templates.AdminState{Word: "Needs a look", Attention: true, Text: fmt.Sprintf(
+		"Its token endpoint does not accept the client id or the client secret of the bridge (%s). Compare both with the entry at the provider: the secret may have ended there.",
+		at.UTC().Format("2006-01-02 15:04 UTC"))}
 }
 
 // stateOf says how a provider is doing. keys are those that it is known to have, lastUsed when one of them was used.
