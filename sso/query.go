@@ -35,7 +35,7 @@ type AccountQuery struct {
 	Provider string    // that signed them in last; "" for all
 	Never    bool      // nobody has signed them in
 	Before   time.Time // they signed in last before this, and have signed in; zero: no limit
-	Newest   bool      // the newest accounts first, as it is with Before; a search keeps its order
+	Newest   bool      // the newest accounts first; with Before come those first who have been away longest, and a search keeps its order
 }
 
 // SessionQuery selects sessions that have not reached their absolute end, newest first.

@@ -113,7 +113,7 @@ func TestGroupSizesOfBefore(t *testing.T) {
 		for i := range 3 {
 			db.signIn(t, groups(person(fmt.Sprintf("p%d@example.com", i)), "A"), standard)
 		}
-		undo := []string{"DROP TABLE group_sizes", "DELETE FROM counters WHERE name = 'group_sizes'", "DELETE FROM migrations WHERE version >= 18", "DELETE FROM migration_needs WHERE version >= 18"}
+		undo := append(db.withoutLoginWeeks(), "DROP TABLE group_sizes", "DELETE FROM counters WHERE name = 'group_sizes'", "DELETE FROM migrations WHERE version >= 18", "DELETE FROM migration_needs WHERE version >= 18")
 		for _, name := range []string{"memberships_added", "memberships_removed", "memberships_moved", "accounts_added", "accounts_removed", "memberships_emptied", "accounts_emptied"} {
 			drop := "DROP TRIGGER IF EXISTS " + name
 			if strings.HasPrefix(db.url, "postgres") {

@@ -249,7 +249,7 @@ func TestSearchWithFilter(t *testing.T) {
 					q := tt.q
 					q.Search, q.Limit = search, limit
 					got := strings.Fields(db.find(t, q))
-					slices.Sort(got) // those of long ago come newest first without a search
+					slices.Sort(got) // those of long ago come by weeks without a search
 					if strings.Join(got, " ") != tt.want {
 						t.Errorf("%s, search %q, %d a page: got %q, want %q", tt.name, search, limit, got, tt.want)
 					}

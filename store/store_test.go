@@ -95,7 +95,7 @@ func open(t testing.TB, databaseURL string) *testDB {
 	if _, err := db.Migrate(t.Context()); err != nil {
 		t.Fatalf("Migrate: %v", err)
 	}
-	t.Cleanup(func() { db.sizesHold(t) })
+	t.Cleanup(func() { db.sizesHold(t); db.weeksHold(t) })
 	return db
 }
 

@@ -99,12 +99,15 @@ func (p *People) PasswordHash(ctx context.Context, email string) (a sso.Account,
 	return a, hash, err
 }
 
-// Accounts returns one page of accounts in the order of their e-mails, or the newest first, and where the next begins ("" for
-// none). Where a search for common words goes with a filter, a page can have fewer than were asked for, or none, though there is a
+// Accounts returns one page of accounts in the order of their e-mails, the newest first, or with Before those first who have been away
+// longest, and where the next begins ("" for none). Where a search for common words goes with a filter, a page can have fewer than were asked for, or none, though there is a
 // next one: see [manyLooked].
 func (p *People) Accounts(ctx context.Context, q sso.AccountQuery) (accounts []sso.Account, next string, err error) {
 	searched := strings.TrimSpace(q.Search) != ""
-	newest := (q.Newest || !q.Before.IsZero()) && !searched // nothing but a look at each account finds Before, which is quickest in their own order
+	newest := q.Newest && !searched
+	if !searched && !q.Before.IsZero() {
+		return p.longAgo(ctx, q)
+	}
 	after, err := p.emailKeyOf(ctx, q.After)
 	if err != nil {
 		return nil, "", err
@@ -145,17 +148,19 @@ func (p *People) newestFirst(ctx context.Context, q sso.AccountQuery, w *sqldb.W
 	if err != nil || n < manyMembers {
 		return w, "id + 0 DESC", err
 	}
-	many, _, err = p.selectedBy(ctx, q, "source || ''")
+	many, _, err = p.selectedBy(ctx, q, "source || ''", manyMembers)
 	return many, "id DESC", err
 }
 
 // CountAccounts counts the accounts of a query without a search, whatever its page, and stops at most.
 func (p *People) CountAccounts(ctx context.Context, q sso.AccountQuery, most int) (int, error) {
+	if !q.Before.IsZero() {
+		return p.countAway(ctx, q, most)
+	}
 	w, _, err := p.selected(ctx, q)
 	if err != nil {
 		return 0, err
 	}
-	before(w, q)
 	return p.countUpTo(ctx, most, "SELECT 1 FROM accounts"+w.SQL(), w.Args()...)
 }
 
@@ -167,11 +172,12 @@ func before(w *sqldb.Where, q sso.AccountQuery) {
 
 // selected are the conditions of a query but for its search, its page and Before, and the order by e-mail that suits them.
 func (p *People) selected(ctx context.Context, q sso.AccountQuery) (w *sqldb.Where, order string, err error) {
-	return p.selectedBy(ctx, q, "source")
+	return p.selectedBy(ctx, q, "source", manyMembers)
 }
 
-// selectedBy is selected with the provider in these words: an expression has no index.
-func (p *People) selectedBy(ctx context.Context, q sso.AccountQuery, source string) (w *sqldb.Where, order string, err error) {
+// selectedBy is selected with the provider in these words (an expression has no index), and from so many members on with a look at
+// whether each account is one.
+func (p *People) selectedBy(ctx context.Context, q sso.AccountQuery, source string, from int) (w *sqldb.Where, order string, err error) {
 	w, order = &sqldb.Where{}, "email_key"
 	if q.Active != nil {
 		w.And(map[bool]string{true: "active", false: "NOT active"}[*q.Active]) // in the words of the index accounts_inactive
@@ -183,11 +189,11 @@ func (p *People) selectedBy(ctx context.Context, q sso.AccountQuery, source stri
 		w.And(source + " = '' AND last_login = 0") // the first part follows from the second, and has an index
 	}
 	if q.GroupID != 0 && q.GroupID != sso.AllUsers {
-		many, err := p.hasManyMembers(ctx, q.GroupID)
+		members, err := p.countUpTo(ctx, from, "SELECT 1 FROM memberships WHERE group_id = $1", q.GroupID)
 		if err != nil {
 			return nil, "", err
 		}
-		if many {
+		if members == from {
 			w.And("EXISTS (SELECT 1 FROM memberships m WHERE m.account_id = accounts.id AND m.group_id = ?)", q.GroupID)
 		} else {
 			w.And("id IN (SELECT account_id FROM memberships WHERE group_id = ?)", q.GroupID)
@@ -226,7 +232,7 @@ func (p *People) emailKeyOf(ctx context.Context, after string) (key string, err 
 	}
 	id, err := strconv.ParseInt(after, 10, 64)
 	if err != nil {
-		return "", fmt.Errorf("%q is not the beginning of a page: %w", sso.Truncate(sso.CleanText(after), 50), sso.Invalid)
+		return "", noBeginning(after)
 	}
 	found, err := p.db.Read().One(ctx, []any{&key}, "SELECT email_key FROM accounts WHERE id = $1", id)
 	if err == nil && !found {
@@ -237,12 +243,16 @@ func (p *People) emailKeyOf(ctx context.Context, after string) (key string, err 
 
 // accounts returns the first of the accounts that a query selects.
 func (p *People) accounts(ctx context.Context, w *sqldb.Where, order string, size int) (accounts []sso.Account, next string, err error) {
+	return p.accountsFrom(ctx, "accounts", w, order, size)
+}
+
+func (p *People) accountsFrom(ctx context.Context, from string, w *sqldb.Where, order string, size int) (accounts []sso.Account, next string, err error) {
 	err = p.db.Read().Each(ctx, func(rows *sql.Rows) error {
 		var a sso.Account
 		err := rows.Scan(Fields(&a)...)
 		accounts = append(accounts, a)
 		return err
-	}, "SELECT "+Columns+" FROM accounts"+w.SQL()+" ORDER BY "+order+" LIMIT "+strconv.Itoa(size+1), w.Args()...)
+	}, "SELECT "+Columns+" FROM "+from+w.SQL()+" ORDER BY "+order+" LIMIT "+strconv.Itoa(size+1), w.Args()...)
 	if len(accounts) > size {
 		accounts = accounts[:size]
 		next = strconv.FormatInt(accounts[size-1].ID, 10)
@@ -253,12 +263,6 @@ func (p *People) accounts(ctx context.Context, w *sqldb.Where, order string, siz
 // manyMembers is where it becomes quicker to go through all accounts in their order and ask of each whether it is a
 // member, than to sort the members: 100,000 of them are sorted in 60 ms.
 const manyMembers = 2000
-
-// hasManyMembers reports whether a group is so large.
-func (p *People) hasManyMembers(ctx context.Context, groupID int64) (bool, error) {
-	members, err := p.countUpTo(ctx, manyMembers, "SELECT 1 FROM memberships WHERE group_id = $1", groupID)
-	return members == manyMembers, err
-}
 
 // countUpTo counts the rows of a query, and stops at most.
 func (p *People) countUpTo(ctx context.Context, most int, query string, args ...any) (n int, err error) {

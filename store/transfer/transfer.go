@@ -31,6 +31,7 @@ func Left() map[string]string {
 		"migrations":      "it says how the tables came about, which each database knows of itself",
 		"migration_needs": "it says the same",
 		"group_sizes":     "triggers of the target count what is written there",
+		"login_weeks":     "triggers of the target make it of the accounts",
 	}
 }
 

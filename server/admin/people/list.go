@@ -85,7 +85,7 @@ func (a peopleArea) counted(c *area.Call, q peopleQuery, list peopleList) (strin
 	switch {
 	case q.After == "" && list.Next == "":
 		return them(n), nil
-	case strings.TrimSpace(q.Search) != "" || !q.Before.IsZero(): // each would have to be looked at
+	case strings.TrimSpace(q.Search) != "", !q.Before.IsZero() && (q.Group != 0 || q.Provider != "" || q.Active != nil): // each would have to be looked at
 		return "", nil
 	case q == (peopleQuery{Part: q.Part, Newest: q.Newest}): // everybody
 		sizes, err := a.Store.MemberCounts(c.Request().Context(), []int64{sso.AllUsers})
@@ -104,6 +104,9 @@ func (a peopleArea) fillFilter(c *area.Call, p *templates.AdminPeople, f peopleF
 	p.Seen = area.Choose(f.seen, templates.AdminOption{Label: "at any time"}, templates.AdminOption{Value: "never", Label: "never"}, templates.AdminOption{Value: "30", Label: "more than 30 days ago"},
 		templates.AdminOption{Value: "90", Label: "more than 90 days ago"}, templates.AdminOption{Value: "365", Label: "more than a year ago"})
 	p.Sorts = area.Choose(f.sort, templates.AdminOption{Label: "e-mail"}, templates.AdminOption{Value: "newest", Label: "newest account first"})
+	if away()[f.seen] > 0 && f.search == "" {
+		p.Sorts = area.Choose("", templates.AdminOption{Label: "away longest first"})
+	}
 	providers := []templates.AdminOption{{Label: "any"}}
 	for _, one := range a.Host.Config().Providers {
 		label := area.LabelOf(one)

@@ -90,7 +90,7 @@ type peopleQuery struct {
 
 	Provider string    `query:"provider" doc:"only those whom this provider signed in last"`
 	Never    bool      `query:"never" doc:"only those who have never signed in"`
-	Before   time.Time `query:"before" doc:"only those who signed in last before this; the newest accounts come first"`
+	Before   time.Time `query:"before" doc:"only those who signed in last before this; those who have been away longest come first, by weeks"`
 	Newest   bool      `query:"newest" doc:"the newest accounts first; a search keeps its order"`
 	area.Part
 }
