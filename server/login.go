@@ -217,7 +217,11 @@ func (s *relyingParty) signIn(c echo.Context, site *web.Site, in sso.Callback) e
 	}
 	if sso.CodeOf(err) == sso.TokenReplayed && cb.Navigation { // nothing was opened; see beginAgain
 		s.keepBegun(c.Response(), site, append(s.begunOf(r, site), beginning{At: s.web.Now().UnixMilli()}))
-		return s.goOn(c, site.Path("/auth/sso?again=yes&redirect="+url.QueryEscape(web.WantedPath(r, site))+providerOf(site, cb)))
+		again := site.Path("/auth/sso?again=yes&redirect=" + url.QueryEscape(web.WantedPath(r, site)) + providerOf(site, cb))
+		if r.Method == http.MethodPost {
+			return s.web.Step(c, site, again)
+		}
+		return s.goOn(c, again)
 	}
 	if err != nil {
 		return err

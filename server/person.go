@@ -202,7 +202,7 @@ func (s *Server) handleLogout(c echo.Context) error {
 	}
 	site.ClearSessionCookie(c.Response(), r)
 	if scope == "another" && web.ReaderOf(r).Page {
-		return c.Redirect(http.StatusSeeOther, web.AnotherURL(site, to))
+		return s.web.Step(c, site, web.AnotherURL(site, to))
 	}
 	return s.loggedOut(c, site, to, away)
 }

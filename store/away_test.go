@@ -118,6 +118,15 @@ func TestAwayLongestFirst(t *testing.T) {
 		if err != nil || len(first) != 2 || first[0].Email != "b@example.com" || first[1].Email != "d@example.com" {
 			t.Fatalf("got %v, %v, want b and d", first, err)
 		}
+		for most, want := range map[int]int{2: 2, 4: 4, 100: 4} {
+			if n, err := db.CountAccounts(t.Context(), q, most); n != want || err != nil {
+				t.Errorf("counted up to %d: got %d, %v, want %d", most, n, err, want)
+			}
+		}
+		midweek := sso.AccountQuery{Before: start.Add(time.Second)}
+		if n, err := db.CountAccounts(t.Context(), midweek, 100); n != 1 || err != nil {
+			t.Errorf("within a week: got %d, %v, want 1", n, err)
+		}
 		signIn("d", 20)
 		q.After = next
 		second, next, err := db.Accounts(t.Context(), q)

@@ -20,6 +20,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso/password"
 	"github.com/ssobridge/ssobridge/sso/setting"
 	"github.com/ssobridge/ssobridge/sso/ssotest"
+	"github.com/ssobridge/ssobridge/sso/ssotest/dom"
 	"github.com/ssobridge/ssobridge/sso/token"
 	"github.com/ssobridge/ssobridge/store"
 )
@@ -149,10 +150,29 @@ func (c *browser) get(path string, headers ...string) response {
 	return c.send("GET", path, "", headers...)
 }
 
-// post sends a form as a page of ours does.
+// post sends a form as a page of ours does. Browsers hold each redirect that follows against the policy that this page came with, be
+// it long ago: none may lead out of the bridge, or to where a sign-in goes on from (SECURITY L1).
 func (c *browser) post(path string, form url.Values, headers ...string) response {
 	c.b.t.Helper()
-	return c.send("POST", path, "application/x-www-form-urlencoded\n"+form.Encode(), append([]string{"Sec-Fetch-Site: same-origin"}, headers...)...)
+	resp := c.send("POST", path, "application/x-www-form-urlencoded\n"+form.Encode(), append([]string{"Sec-Fetch-Site: same-origin"}, headers...)...)
+	if to, err := resp.Location(); err == nil && (!strings.HasPrefix(to.String(), c.b.url+"/") || strings.HasSuffix(to.Path, "/auth/sso")) {
+		c.b.t.Errorf("POST %s: got a redirect to %s, want a page in between", path, to)
+	}
+	return resp
+}
+
+// leads is where a page of ours goes on to by itself.
+func (r response) leads(t *testing.T) *url.URL {
+	t.Helper()
+	var to string
+	for _, content := range dom.Attr(r.body, `meta[http-equiv="refresh"]`, "content") {
+		_, to, _ = strings.Cut(content, "url=")
+	}
+	at, err := url.Parse(to)
+	if err != nil || to == "" || r.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: got %d %s, want a page that goes on", r.Request.Method, r.Request.URL, r.StatusCode, sso.Truncate(r.body, 500))
+	}
+	return at
 }
 
 // call sends JSON (nil for none) and reads JSON into out (nil for none).

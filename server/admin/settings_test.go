@@ -279,11 +279,7 @@ func TestWayInFromThePage(t *testing.T) {
 	through := func(form url.Values) (returnTo string) {
 		t.Helper()
 		form.Set("do", "through")
-		resp := c.post(page, form)
-		if resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(resp.Header.Get("Location"), "/auth/sso?") {
-			t.Fatalf("got %d to %s, want the way to the sign-in", resp.StatusCode, resp.Header.Get("Location"))
-		}
-		begun := c.get(resp.Header.Get("Location"))
+		begun := c.get(c.post(page, form).leads(t).String())
 		at, err := url.Parse(begun.Header.Get("Location"))
 		if err != nil || begun.StatusCode != http.StatusFound || at.Host != "idp.example" {
 			t.Fatalf("got %d %s, want the product", begun.StatusCode, at)

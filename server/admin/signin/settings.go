@@ -192,7 +192,8 @@ func (a settingArea) signInThrough(c *area.Call, form url.Values) error {
 			return err
 		}
 	}
-	return c.Redirect(http.StatusSeeOther, c.Link("/auth/sso?"+url.Values{"provider": {all[0].Name}, "return_to": {back}}.Encode()))
+	// A page makes the step: the redirect of a form would be held against the policy of the page with the form.
+	return c.Show(http.StatusOK, templates.Continue{Layout: c.Layout("").Layout, URL: c.Link("/auth/sso?" + url.Values{"provider": {all[0].Name}, "return_to": {back}}.Encode())})
 }
 
 func (a settingArea) saveSettingsForm(c *area.Call) error {
