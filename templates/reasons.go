@@ -89,7 +89,7 @@ func reasonOfSignIn(code sso.Code) Reason {
 	case sso.ProvisioningOff:
 		return Reason{"You have no account here yet", helpOther, UseAnother}
 	case sso.AccountDisabled:
-		return Reason{"Your account is switched off", "Ask your administrator to switch it on again. If you have another account, use that one.", UseAnother}
+		return Reason{"Your account is switched off", "If you have another account, use that one. Else ask your administrator to switch this one on again.", UseAnother}
 	case sso.LinkRefused:
 		return Reason{"Your account signs in another way", "There is an account with your e-mail that this sign-in may not use. If you have a password or a passkey for it, sign in with that. Else tell your administrator.", SignInOtherwise}
 	case sso.FlowMissing:

@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"github.com/ssobridge/ssobridge/templates/words"
@@ -36,13 +37,25 @@ func functionsIn(language string, text func(english string) string) template.Fun
 		},
 		"at": clock.at, "atSecond": clock.atSecond,
 		"ago": clock.ago, "agoAt": clock.agoAt,
-		"device": func(english string) string {
-			browser, system, both := strings.Cut(english, " on ")
-			if !both {
-				return t(english)
+		"device": func(english string) string { return deviceIn(t, english) },
+		"passkeyName": func(name string) string {
+			if browser, system, both := strings.Cut(name, " on "); !both || !known(browser) && browser != "Unknown browser" || !known(strings.TrimRight(system, " 0123456789")) {
+				return name // what a person wrote
 			}
-			return t("%s on %s", t(browser), system)
+			return deviceIn(t, name)
 		},
 		"number": number,
 	}
 }
+
+// deviceIn is a name of [Device] in the language of t.
+func deviceIn(t func(string, ...any) string, english string) string {
+	browser, system, both := strings.Cut(english, " on ")
+	if !both {
+		return t(english)
+	}
+	return t("%s on %s", t(browser), system)
+}
+
+// known reports whether [Device] may call a browser or a system so.
+func known(name string) bool { return slices.Contains(Devices(), name) }

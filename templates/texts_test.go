@@ -268,3 +268,20 @@ func TestEachCodeHasAReason(t *testing.T) {
 		}
 	}
 }
+
+// A passkey whose name the program made is named in the language of the page, as devices are; one that a person named is as they wrote it.
+func TestNamesOfPasskeysInTheReadersLanguage(t *testing.T) {
+	tables, err := words.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := functionsIn("de", func(english string) string { return tables.Text("de", english) })["passkeyName"].(func(string) string)
+	for name, want := range map[string]string{
+		"Chrome on Windows": "Chrome auf Windows", "Chrome on Windows 2": "Chrome auf Windows 2", "Unknown browser on Linux": "Unbekannter Browser auf Linux",
+		"Laptop on my desk": "Laptop on my desk", "Chrome on the shelf": "Chrome on the shelf", "1Password": "1Password", "": "",
+	} {
+		if got := named(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}
