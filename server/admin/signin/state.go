@@ -103,9 +103,9 @@ func offState(p *setting.Provider) templates.AdminState {
 	page, keys := p.IdentityProviderURI != nil || p.Kind != setting.KindJWT, p.HasKeys()
 	switch {
 	case p.Kind == setting.KindOIDC && (p.Issuer == "" || p.ClientID == ""):
-		off = templates.AdminState{Word: "Not set up", Text: "Three things are needed, which the entry at the provider shows: the issuer, the client id and the client secret. Then turn it on under Product.", Off: true}
+		off = templates.AdminState{Word: "Not set up", Text: "Three things are needed, which the entry at the provider shows: the issuer, the client id and the client secret. Then choose “on” at “Sign-in through the identity provider” under Product, and save.", Off: true}
 	case p.Name != setting.DefaultProvider:
-		off.Text = "Nobody can sign in with it. Set it up, then turn it on under Product."
+		off.Text = "Nobody can sign in with it. To turn it on, choose “on” at “Sign-in through the identity provider” under Product, and save."
 	case !page && !keys:
 		off = templates.AdminState{Word: "Not set up", Text: "Two things are needed: the sign-in page of your product, and a shared secret. All else may stay as it is.", Off: true}
 	case !page:
