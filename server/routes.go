@@ -26,6 +26,7 @@ func (s *Server) routes() *echo.Echo {
 	web.Get(e, "/.well-known/jwks.json", s.handleJWKS)
 	web.Get(e, admin.KeySetPath, s.handleJWKS) // where OpenMetadata has them
 	web.Get(e, static.Prefix+"*", echo.WrapHandler(static.Handler()))
+	web.Get(e, "/auth/brand/:file", s.web.Brand)
 	web.Get(e, "/", s.handleHome)
 	web.Get(e, "/auth/account", s.handleAccount)
 

@@ -49,6 +49,7 @@ func serveSamples(t *testing.T, all []sample) *httptest.Server {
 			}
 		})
 	}
+	mux.HandleFunc("GET /auth/brand/{file}", serveBrand)
 	mux.HandleFunc("/auth/", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent) // a browser stays where it is: the page that goes on can be looked at
 	})

@@ -46,6 +46,8 @@ func samples() []sample {
 		{"home without a product", Home{Layout: acme, Callback: "https://bridge.acme.example/auth/sso", Password: true}},
 		{"login", Login{Layout: acme, Providers: providers, Password: true, ReturnTo: "/question/1?x=1&y=%2F#f"}},
 		{"login with password only", Login{Layout: acme, Password: true}},
+		{"login at a yellow site", Login{Layout: branded("#ffd400", 1), Providers: providers, Password: true}},
+		{"login at a nearly black site with a wide logo", Login{Layout: branded("#101820", 5), Providers: providers[:1], Password: true, Passkey: true}},
 		{"login failed", Login{Layout: acme, Providers: providers[:1], Password: true, ReturnTo: "/question/1", Email: "ada@acme.example",
 			PasswordError: "The e-mail or the password is wrong. Check both, and mind capital letters."}},
 		{"login throttled", Login{Layout: acme, Password: true, Email: "ada", EmailError: "An e-mail address has an @.",

@@ -37,6 +37,7 @@ type Page interface {
 type Layout struct {
 	Language string    // of the reader; "" is English, as of all that administrators see
 	Site     string    // the site's name as people know it; "" is ssobridge
+	Brand    Brand     // how it looks; administrators' pages have none
 	User     *UserMenu // who is signed in, shown at the top; nil on pages that are about who it is
 }
 
@@ -48,6 +49,14 @@ func (l Layout) SiteName() string {
 		return "ssobridge"
 	}
 	return l.Site
+}
+
+// Brand is the look of a site. The zero value is that of the bridge. Its files are below /auth/brand/.
+type Brand struct {
+	Colours       string // name of a style sheet; "" is none
+	Logo          string // name of a picture; "" is none
+	Width, Height int    // of the logo, in pixels of CSS
+	Wide          bool   // the logo is the name
 }
 
 // UserMenu is the signed-in person at the top of a page.

@@ -50,8 +50,8 @@ func TestSettingsNeedProof(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Equal(without, []string{"SITE_NAME"}) {
-		t.Errorf("without a proof: got %q, want the name of the site alone", without)
+	if !slices.Equal(without, []string{"SITE_NAME", "SITE_ACCENT"}) {
+		t.Errorf("without a proof: got %q, want its name and its colour alone", without)
 	}
 	version := fmt.Sprint(c.version())
 	for _, action := range []string{"generate", "paste"} {

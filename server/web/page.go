@@ -70,7 +70,10 @@ func (p *pageWriter) Write(b []byte) (int, error) {
 
 // Layout is what surrounds a page that anybody may meet: in the language that the reader's browser asks for.
 func (web *Web) Layout(site *Site, r *http.Request) templates.Layout {
-	return templates.Layout{Site: site.Config.SiteName, Language: web.pages.Words.Match(strings.Join(r.Header["Accept-Language"], ","))}
+	return templates.Layout{
+		Site: site.Config.SiteName, Brand: site.brand,
+		Language: web.pages.Words.Match(strings.Join(r.Header["Accept-Language"], ",")),
+	}
 }
 
 // Say is an English text with its gaps filled, in the language of a page.

@@ -14,6 +14,7 @@ import (
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/origin"
 	"github.com/ssobridge/ssobridge/sso/setting"
+	"github.com/ssobridge/ssobridge/templates"
 )
 
 // Site is what handlers derive from the settings once, not at each request.
@@ -24,6 +25,9 @@ type Site struct {
 	forms    []string // to which sites forms of ours may lead
 	security []field  // headers of every answer
 	Peer     echo.IPExtractor
+
+	brand      templates.Brand
+	brandFiles []brandFile
 }
 
 // Path is where a path of the bridge stands for browsers.
@@ -42,6 +46,7 @@ func newSite(cfg *setting.Config, bridge *sso.Bridge) *Site {
 	n := &Site{Config: cfg, Bridge: bridge, Peer: peerExtractor(cfg.TrustedProxies)}
 	n.Cookie = newCookieSpec(cfg)
 	n.forms = formTargets(cfg, bridge)
+	n.brand, n.brandFiles = brandOf(cfg), brandFiles(cfg)
 	n.security = securityHeaders(contentSecurityPolicy(n.forms), n.Cookie.Secure)
 	return n
 }

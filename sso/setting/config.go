@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/sso"
 	"github.com/ssobridge/ssobridge/sso/access"
+	"github.com/ssobridge/ssobridge/sso/brand"
 	"github.com/ssobridge/ssobridge/sso/origin"
 )
 
@@ -31,6 +32,9 @@ type Config struct {
 	SiteURL        origin.Origin
 	PathPrefix     string // "" or a path without a slash at its end; see Path
 	SiteName       string
+	SiteLogo       *brand.Logo // nil: pages have that of the bridge
+	siteLogoFile   string
+	SiteAccent     brand.Accent
 	DatabaseURL    string // sqlite:PATH or postgres://…; see SQLitePath
 	SecretKey      []byte // nil: not set
 	TrustedProxies []netip.Prefix

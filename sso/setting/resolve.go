@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/sso/brand"
 	"github.com/ssobridge/ssobridge/sso/inputfile"
 	"github.com/ssobridge/ssobridge/sso/nearest"
 )
@@ -68,6 +69,7 @@ func Resolve(in Inputs) (*Config, []Fault) {
 			r.given.values[s.Name] = v
 		}
 	}
+	r.readLogo()
 	r.unknown()
 	return r.given.with(Saved{}, 0)
 }
@@ -78,13 +80,14 @@ type given struct {
 	faults   map[string][]Fault // by the name of the setting
 	table    *table             // with the providers that are declared outside
 	declared []string
+	logo     *brand.Logo
 	unknown  []Fault // names that are no settings
 	warnings []string
 }
 
 // with makes the Config of what is given and, below it, of what is saved.
 func (g *given) with(saved Saved, port uint16) (*Config, []Fault) {
-	c := &Config{given: g, port: port, values: map[string]value{}, Warnings: slices.Clone(g.warnings)}
+	c := &Config{given: g, port: port, values: map[string]value{}, Warnings: slices.Clone(g.warnings), SiteLogo: g.logo}
 	c.addProviders(g, saved)
 	var faults []Fault
 	for _, s := range c.rows().rows {
@@ -148,6 +151,24 @@ func (r *resolver) find(s *Setting) (value, bool) {
 	}
 	r.twice(s, found)
 	return found[0], true
+}
+
+// readLogo reads the file of SITE_LOGO, once: a file that goes away later keeps no setting from being saved.
+func (r *resolver) readLogo() {
+	const name = "SITE_LOGO"
+	v, ok := r.given.values[name]
+	if !ok || v.text == "" || checkFileName(v.text) != nil { // its parser says that
+		return
+	}
+	content, err := r.in.ReadFile(v.text)
+	if err != nil {
+		err = fmt.Errorf("names a file that cannot be read: %w", err)
+	} else {
+		r.given.logo, err = brand.ReadLogo(content)
+	}
+	if err != nil {
+		r.fault(Find(name), v.source.String(), err.Error(), "")
+	}
 }
 
 // twice finds a setting that two variables of the environment give: its own, and the JSON object of providers. Neither is before

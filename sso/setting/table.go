@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/sso/brand"
 	"github.com/ssobridge/ssobridge/sso/claim"
 	"github.com/ssobridge/ssobridge/sso/setting/parse"
 )
@@ -64,6 +65,14 @@ func processSettings() []Setting {
 			Label: "Name of this site",
 			Help:  "the name of the site, as pages and messages call it",
 			set:   field(func(c *Config) *string { return &c.SiteName }, parse.NonEmpty(parse.PlainText))},
+		{Name: "SITE_LOGO", Section: SectionProcess, Type: "file",
+			Help: "the picture at the top of the pages that people meet: SVG, PNG or JPEG, at most 100 kB; one more than twice as wide as high stands there without SITE_NAME",
+			show: shownFile,
+			set:  field(func(c *Config) *string { return &c.siteLogoFile }, parse.Optional(fileName))},
+		{Name: "SITE_ACCENT", Section: SectionProcess, Type: "colour", Changeable: true, WithoutProof: true,
+			Label: "Colour of this site",
+			Help:  "the colour of buttons and links on the pages that people meet, such as `#0a7d55`; where it could not be read, it is made darker or lighter",
+			set:   field(func(c *Config) *brand.Accent { return &c.SiteAccent }, brand.ParseAccent)},
 		{Name: "DATABASE_URL", AtStart: true, Section: SectionProcess, Type: "URL", Default: "sqlite:ssobridge.db", Secret: true,
 			Help: "where everything is kept: `sqlite:PATH` or `postgres://…`",
 			show: func(_ *Config, text string) string { return maskDatabaseURL(text) },
