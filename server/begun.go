@@ -25,6 +25,9 @@ const (
 	spentLaps = 1
 	// newToken is how long that waits: pages written for Metabase sign the same token within a second.
 	newToken = time.Second
+	// newCookie is how long a browser has for the answer of another tab, in which its newer session is. It is no part of
+	// newToken, when the other tabs come again, and replace that one too.
+	newCookie = newToken / 2
 )
 
 // beginning is one sign-in that a browser began.

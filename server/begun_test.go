@@ -134,6 +134,67 @@ func TestTwentyTabsWithOneToken(t *testing.T) {
 	}
 }
 
+// A tab's request is under way with the cookie of a session that another tab replaces: its next request brings the newer one,
+// so the tab lands on its page. Where nobody is signed in, one such look more is all there is.
+func TestSpentTokenBesideANewerSession(t *testing.T) {
+	b := start(t, "PROVIDERS=other", "PROVIDER_OTHER_SHARED_SECRET=3JqYyvT8sWk2nLr5Xa7mZd1cFhB9gPeUoQ4iKxMzN60",
+		"PROVIDER_OTHER_IDENTITY_PROVIDER_URI=https://other.example/login")
+	tok := b.token(nil)
+	b.browser().get("/auth/sso?provider=jwt&jwt="+tok).want(t, 302, "/")
+	spent := "/auth/sso?provider=jwt&return_to=%2Fdeep&jwt=" + tok
+	c := b.browser()
+	c.follow(c.get(spent, fromIdP...)).want(t, 302, "https://idp.example/login?from=bridge&return_to=%2Fdeep")
+	again := c.get(spent, fromIdP...).Header.Get("Location")
+	u, _ := url.Parse(b.url)
+	var begun string // that the page's sign-in has begun once more
+	for _, cookie := range c.Jar.Cookies(u) {
+		if strings.HasSuffix(cookie.Name, "begun") {
+			begun = cookie.Name + "=" + cookie.Value + "; "
+		}
+	}
+	signIn := func(n int) (session string) {
+		c.get("/auth/sso?provider=jwt&jwt="+b.token(claims{"n": n}), fromIdP...).want(t, 302, "/")
+		return "ssobridge=" + c.cookie()
+	}
+	replaced := signIn(1)
+	signIn(2)
+	before := b.sessions()
+	last := strings.Replace(again, "again=yes", "again=last", 1)
+	for name, cookies := range map[string]string{"begun": begun + replaced, "begun, then forgotten": replaced} {
+		inFlight := append([]string{"Cookie: " + cookies}, fromIdP...)
+		resp := b.browser().get(again, inFlight...)
+		resp.want(t, 302, last)
+		c.get(resp.Header.Get("Location"), fromIdP...).want(t, 302, "/deep")
+		b.browser().get(last, inFlight...).want(t, 401, "")
+		if e := b.lastEvent(); e.Code != sso.TokenReplayed || !strings.Contains(e.Detail, "came again") {
+			t.Errorf("%s: event: got %+v", name, e)
+		}
+	}
+	if b.sessions() != before {
+		t.Errorf("got %d sessions, want %d: a spent token opened one", b.sessions(), before)
+	}
+	// A product that sends the same token for ever, to a browser that keeps the cookie of an ended session.
+	b.browser().get("/auth/sso?provider=jwt&jwt="+b.token(claims{"n": 3}), "Cookie: ssobridge="+c.cookie()).want(t, 302, "/")
+	if c.who() != nil {
+		t.Fatal("the session was not ended")
+	}
+	requests := 0
+	before = b.sessions()
+	for resp := c.get(spent, fromIdP...); resp.StatusCode != 401; requests++ {
+		if requests > 10 {
+			t.Fatal("an endless redirect")
+		}
+		to := resp.Header.Get("Location")
+		if strings.HasPrefix(to, "https://idp.example/") {
+			to = spent
+		}
+		resp = c.get(to, fromIdP...)
+	}
+	if requests < 3 || b.sessions() != before || c.who() != nil {
+		t.Errorf("after %d requests: %d sessions, want %d", requests, b.sessions(), before)
+	}
+}
+
 // A product that sends people back without a token is told so, instead of an endless redirect.
 func TestCircle(t *testing.T) {
 	tok := "eyJhbGciOiJIUzI1NiJ9.eyJlbWFpbCI6ImFubkBleGFtcGxlLmNvbSJ9.c2lnbmF0dXJlc2lnbmF0dXJl"

@@ -86,7 +86,7 @@ func (s *relyingParty) begin(c echo.Context, site *web.Site, in sso.Callback) er
 	}
 	page, past := pageKey(to), s.begunOf(r, site)
 	if in.Again {
-		if done, err := s.beginAgain(c, site, to, past, page); done || err != nil {
+		if done, err := s.beginAgain(c, site, in, to, past); done || err != nil {
 			return err
 		}
 		past = append(past, beginning{Page: page, At: s.web.Now().UnixMilli(), Spent: true})
@@ -124,32 +124,53 @@ func (s *relyingParty) choose(c echo.Context, site *web.Site, in sso.Callback) e
 }
 
 // beginAgain is a sign-in that begins once more because the browser brought a spent token. By now another tab may have
-// signed it in: done says that it was sent on to its page. Else it waits until the product will sign another token. The step
-// before left a cookie: a browser that brings none keeps none, and would go in circles that nobody counts.
-func (s *relyingParty) beginAgain(c echo.Context, site *web.Site, to string, past begun, page string) (done bool, err error) {
+// signed it in: done says that it was sent on. Else it waits until the product will sign another token. The step before left
+// a cookie: a browser that brings none keeps none, and would go in circles that nobody counts.
+func (s *relyingParty) beginAgain(c echo.Context, site *web.Site, in sso.Callback, to string, past begun) (done bool, err error) {
 	r := c.Request()
 	p, err := s.gate.Principal(r)
-	switch {
-	case err != nil:
-		return false, err
-	case p != nil:
-		return true, c.Redirect(http.StatusFound, to)
-	case len(past) == 0:
-		err := fmt.Errorf("a spent token came, and the browser keeps no cookies, without which no sign-in lasts: %w", sso.FlowMissing)
-		s.noteRefusal(r, site, err)
-		return false, err
-	case len(past.of(page, true)) >= spentLaps:
-		err := fmt.Errorf("a spent token came again after the sign-in had begun once more: %w", sso.TokenReplayed)
-		s.noteRefusal(r, site, err)
+	if err != nil {
 		return false, err
 	}
-	timer := time.NewTimer(newToken)
+	if p != nil {
+		return true, c.Redirect(http.StatusFound, to)
+	}
+	_, ended := web.SoleCookie(r.Header["Cookie"], site.Cookie.Name)
+	switch laps := len(past.of(pageKey(to), true)); {
+	case len(past) > 0 && laps < spentLaps:
+		return false, pause(r.Context(), newToken)
+	case ended > 0 && !in.LastLook:
+		// Another tab may have replaced that session while this request was under way: the next one brings the newer cookie.
+		if err := pause(r.Context(), newCookie); err != nil {
+			return false, err
+		}
+		return true, c.Redirect(http.StatusFound, againPath(site, "last", web.WantedPath(r, site), in.Provider))
+	case len(past) == 0 && ended == 0:
+		err = fmt.Errorf("a spent token came, and the browser keeps no cookies, without which no sign-in lasts: %w", sso.FlowMissing)
+	default:
+		err = fmt.Errorf("a spent token came again after the sign-in had begun once more: %w", sso.TokenReplayed)
+	}
+	s.noteRefusal(r, site, err)
+	return false, err
+}
+
+// againPath is the way to beginAgain.
+func againPath(site *web.Site, which, to, provider string) string {
+	path := "/auth/sso?again=" + which + "&redirect=" + url.QueryEscape(to)
+	if provider != "" {
+		path += "&provider=" + url.QueryEscape(provider)
+	}
+	return site.Path(path)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return false, nil
-	case <-r.Context().Done():
-		return false, fmt.Errorf("waiting for another token: %w: %w", r.Context().Err(), sso.ProviderUnavailable)
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for another token, or another tab: %w: %w", ctx.Err(), sso.ProviderUnavailable)
 	}
 }
 
@@ -217,7 +238,7 @@ func (s *relyingParty) signIn(c echo.Context, site *web.Site, in sso.Callback) e
 	}
 	if sso.CodeOf(err) == sso.TokenReplayed && cb.Navigation { // nothing was opened; see beginAgain
 		s.keepBegun(c.Response(), site, append(s.begunOf(r, site), beginning{At: s.web.Now().UnixMilli()}))
-		again := site.Path("/auth/sso?again=yes&redirect=" + url.QueryEscape(web.WantedPath(r, site)) + providerOf(site, cb))
+		again := againPath(site, "yes", web.WantedPath(r, site), providerOf(site, cb))
 		if r.Method == http.MethodPost {
 			return s.web.Step(c, site, again)
 		}
@@ -241,7 +262,7 @@ func (s *relyingParty) signIn(c echo.Context, site *web.Site, in sso.Callback) e
 	return s.goOn(c, login.ReturnTo)
 }
 
-// providerOf is the parameter for a sign-in with the provider that a callback was from; "" where there is only one.
+// providerOf is the name of the provider that a callback was from; "" where there is only one.
 func providerOf(site *web.Site, cb sso.Callback) string {
 	if len(site.Bridge.Providers.Beginners()) < 2 {
 		return ""
@@ -250,7 +271,7 @@ func providerOf(site *web.Site, cb sso.Callback) string {
 	if err != nil {
 		return ""
 	}
-	return "&provider=" + p.Name
+	return p.Name
 }
 
 // goOn sends a signed-in browser to where it wanted to go; after a POST with 303, so that the token is not posted on

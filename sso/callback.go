@@ -27,6 +27,7 @@ type Callback struct {
 	Handoff   string // names a form that another site posted and that the server has kept
 	LoginHint string // whom the IdP should offer to sign in
 	Again     bool   // the sign-in begins once more, see server: a browser that is signed in by now need not
+	LastLook  bool   // Again, for a browser that was signed in a moment ago: it is looked for its newer session this once
 	Another   bool   // somebody else should sign in than the one who has a session at the IdP
 	Switch    bool   // the person agreed to switch accounts, which counts only when our own page says so
 
@@ -118,7 +119,8 @@ func callbackOf(values url.Values) (Callback, error) {
 	}
 	cb.Switch = slices.Equal(values["switch"], []string{"yes"})
 	cb.Another = slices.Equal(values["another"], []string{"yes"})
-	cb.Again = slices.Equal(values["again"], []string{"yes"})
+	cb.LastLook = slices.Equal(values["again"], []string{"last"})
+	cb.Again = cb.LastLook || slices.Equal(values["again"], []string{"yes"})
 	return cb, nil
 }
 
