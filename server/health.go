@@ -23,6 +23,7 @@ func (s *Server) handleHealth(c echo.Context) error {
 func (s *Server) handleReady(c echo.Context) error {
 	ctx := c.Request().Context()
 	if s.web.Drain.Begun() {
+		c.Response().Header().Set("Connection", "close") // the end may have begun since this request did; see package drain
 		c.Response().Header().Set("Retry-After", web.RetryAfter)
 		return c.JSON(http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "cause": "ending"})
 	}
