@@ -22,7 +22,8 @@ func logoFile(t *testing.T, content string) string {
 	return name
 }
 
-// The pages that people meet have the site's logo and colours, wherever they are shown; those of administrators have neither.
+// The pages that people meet have the site's logo and colours, wherever they are shown.
+// SECURITY L1: a drawing that is opened by itself can do nothing.
 func TestBrand(t *testing.T) {
 	b := start(t, "PATH_PREFIX=/_sso", "SITE_URL=https://auth.example.com", "COOKIE_DOMAIN=example.com", "ALLOWED_ORIGINS=https://app.example.com", "TRUSTED_PROXIES=127.0.0.1",
 		"SITE_NAME=Acme", "SITE_ACCENT=#FFD400", "SITE_LOGO="+logoFile(t, drawnLogo))

@@ -22,12 +22,7 @@ func benchFaults(ctx context.Context, o options) (table, []target, error) {
 			return signed, email(person), err
 		},
 		Start: func(ctx context.Context, database string) (faults.Bridge, error) {
-			dir, err := os.MkdirTemp(o.dir, "bridge")
-			if err != nil {
-				return nil, err
-			}
-			b, _, err := startBridgeIn(ctx, o.program, dir, database)
-			return broken{b}, err
+			return startBroken(ctx, o, database)
 		},
 	})
 	if err != nil {
@@ -52,7 +47,17 @@ func benchFaults(ctx context.Context, o options) (table, []target, error) {
 	}, nil
 }
 
-// broken is a bridge as the faults see it.
+// startBroken starts a bridge in a folder of its own.
+func startBroken(ctx context.Context, o options, database string) (broken, error) {
+	dir, err := os.MkdirTemp(o.dir, "bridge")
+	if err != nil {
+		return broken{}, err
+	}
+	b, _, err := startBridgeIn(ctx, o.program, dir, database)
+	return broken{b}, err
+}
+
+// broken is a bridge as the faults and the storm see it.
 type broken struct{ b *bridge }
 
 func (b broken) Addr() string { return b.b.addr }

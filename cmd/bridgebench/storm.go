@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -25,14 +24,7 @@ func benchStorm(ctx context.Context, o options) (table, []target, error) {
 			n := number.Add(1)
 			return token(n, n, time.Now(), "")
 		},
-		Start: func(ctx context.Context, database string) (storm.Bridge, error) {
-			dir, err := os.MkdirTemp(o.dir, "bridge")
-			if err != nil {
-				return nil, err
-			}
-			b, _, err := startBridgeIn(ctx, o.program, dir, database)
-			return broken{b}, err
-		},
+		Start: func(ctx context.Context, database string) (storm.Bridge, error) { return startBroken(ctx, o, database) },
 	})
 	if err != nil {
 		return table{}, nil, err
